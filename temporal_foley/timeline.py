@@ -1,0 +1,357 @@
+"""The product's own model of the work: events, and the cues, tracks and timeline made of them.
+
+`cues.json` is this model and nothing else; every other format is written from it. Places are
+integer samples at 48 kHz counted from the first picture; the picture's own rates are rationals.
+"""
+
+import dataclasses
+import json
+import math
+import types
+import typing
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+from temporal_foley.errors import CueListError
+from temporal_foley.timegrid import SAMPLE_RATE_HZ, as_fraction
+
+SCHEMA_VERSION = 1
+
+Curve = tuple[tuple[int, float], ...]
+"""Breakpoints (samples from the cue's onset, value), straight between them; one point: static."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that happens: an effect is to be heard in `[onset, offset)` seconds."""
+
+    effect: str
+    onset: float
+    offset: float
+    confidence: float
+    peak: float | None = None
+    """Time in seconds at which the effect is most probable."""
+
+    def __post_init__(self) -> None:
+        if not self.onset < self.offset:
+            raise ValueError(f"event.offset must be after {self.onset}, got {self.offset}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Loop:
+    """The part `[start, end)` of a take, in samples, that repeats for as long as it is needed.
+
+    Each join is an equal-power crossfade of `crossfade` samples: the samples before `end` fade
+    out while those before `start` fade in.
+    """
+
+    start: int
+    end: int
+    crossfade: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.end:
+            raise ValueError(f"loop.end must be after {self.start}, got {self.end}")
+        if not 0 <= self.crossfade <= min(self.start, self.end - self.start):
+            raise ValueError(
+                "loop.crossfade must fit before the loop's start and into the loop, "
+                f"got {self.crossfade}"
+            )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Asset:
+    """Which take sounds: a file of the library, or a recipe and the seed that makes it."""
+
+    kind: Literal["file", "recipe"]
+    name: str
+    """Path of the file inside its library, with forward slashes; or the recipe's name."""
+    seed: int | None = None
+    sha256: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Cue:
+    """An event with its sound.
+
+    The take's samples `[source_start, source_end)`, at 48 kHz, are heard from `onset_sample` on;
+    a cue with a `loop` goes on round it until `offset_sample`. The take's sample `anchor` meets
+    the picture, so that the visible moment is at `onset_sample + anchor - source_start`.
+    """
+
+    id: str
+    effect: str
+    onset_sample: int
+    offset_sample: int
+    confidence: float
+    asset: Asset
+    licence: str
+    credit: str = ""
+    source_start: int = 0
+    source_end: int
+    loop: Loop | None = None
+    anchor: int = 0
+    gain_db: float = 0.0
+    pan: Curve = ((0, 0.0),)
+    """-1 left, 0 centre, 1 right."""
+    fade_in: int = 0
+    fade_out: int = 0
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.onset_sample < self.offset_sample:
+            raise ValueError(
+                f"offset_sample must be after onset_sample and both at least 0, "
+                f"got {self.onset_sample} and {self.offset_sample}"
+            )
+        if not 0 <= self.source_start < self.source_end:
+            raise ValueError(f"source_end must be after {self.source_start}, got {self.source_end}")
+        length, taken = self.length, self.source_end - self.source_start
+        if self.loop is None and length != taken:
+            raise ValueError(
+                f"a cue of {length} samples without a loop needs a source range as long, "
+                f"got {taken}"
+            )
+        if not 0.0 <= self.confidence <= 1.0:
+            raise ValueError(f"confidence must be in [0, 1], got {self.confidence}")
+        if not -120.0 <= self.gain_db <= 40.0:
+            raise ValueError(f"gain_db must be in [-120, 40], got {self.gain_db}")
+        if self.fade_in < 0 or self.fade_out < 0 or self.fade_in + self.fade_out > length:
+            raise ValueError(f"fades must fit into {length} samples")
+        if not self.pan or any(not -1.0 <= value <= 1.0 for _, value in self.pan):
+            raise ValueError("pan must have at least one point, with values in [-1, 1]")
+        if any(a[0] >= b[0] for a, b in zip(self.pan, self.pan[1:], strict=False)):
+            raise ValueError("pan must have its points in ascending order of time")
+
+    @property
+    def length(self) -> int:
+        """Length on the timeline in samples."""
+        return self.offset_sample - self.onset_sample
+
+    @property
+    def onset(self) -> Fraction:
+        """Onset in seconds."""
+        return Fraction(self.onset_sample, SAMPLE_RATE_HZ)
+
+    @property
+    def offset(self) -> Fraction:
+        """Offset in seconds."""
+        return Fraction(self.offset_sample, SAMPLE_RATE_HZ)
+
+    @property
+    def picture_sample(self) -> int:
+        """The sample of the timeline at which the take meets the picture."""
+        return self.onset_sample + self.anchor - self.source_start
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Track:
+    """All cues of one effect, in order of onset."""
+
+    effect: str
+    kind: str
+    bus: str
+    gain_db: float = 0.0
+    cues: tuple[Cue, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Source:
+    """The video that a timeline was made for."""
+
+    name: str
+    sha256: str
+    duration_samples: int
+    """Length of the picture in samples; stems and mix are exactly as long."""
+    video_rate: Fraction
+    """The picture's average frame rate; with a variable rate only a description."""
+    width: int
+    height: int
+    has_audio: bool
+
+    @property
+    def duration(self) -> Fraction:
+        """Length of the picture in seconds."""
+        return Fraction(self.duration_samples, SAMPLE_RATE_HZ)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """Something that a timeline was made with: its name and the SHA-256 of its content."""
+
+    name: str
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MixSettings:
+    """How the stems become a mix: what happens to the original sound, and how loud it ends."""
+
+    original: Literal["keep", "duck", "mute"] = "keep"
+    duck_db: float = -12.0
+    loudness_lufs: float = -23.0
+    true_peak_dbtp: float = -1.0
+
+    def __post_init__(self) -> None:
+        if self.original not in ("keep", "duck", "mute"):
+            raise ValueError(f"original must be keep, duck or mute, got {self.original!r}")
+        if not -60.0 <= self.duck_db <= 0.0:
+            raise ValueError(f"duck_db must be in [-60, 0], got {self.duck_db}")
+        if not -70.0 < self.loudness_lufs <= 0.0:
+            raise ValueError(f"loudness_lufs must be in (-70, 0], got {self.loudness_lufs}")
+        if not -20.0 <= self.true_peak_dbtp <= 0.0:
+            raise ValueError(f"true_peak_dbtp must be in [-20, 0], got {self.true_peak_dbtp}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Timeline:
+    """The whole of the work on one video, and what it was made with."""
+
+    source: Source
+    frame_rate: Fraction
+    """Grid frames a second."""
+    spotter: Provenance
+    vocabulary: Provenance
+    library: Provenance
+    seed: int
+    mix: MixSettings = MixSettings()
+    tracks: tuple[Track, ...] = ()
+
+    def __post_init__(self) -> None:
+        ids = [cue.id for cue in self.cues]
+        if len(set(ids)) != len(ids):
+            raise ValueError("cue ids must be unique")
+        effects = [track.effect for track in self.tracks]
+        if len(set(effects)) != len(effects):
+            raise ValueError("tracks must have one effect each, and no effect twice")
+        if any(cue.effect != track.effect for track in self.tracks for cue in track.cues):
+            raise ValueError("the cues of a track must have the effect of the track")
+
+    @property
+    def cues(self) -> list[Cue]:
+        """The cues of all tracks, in order of onset."""
+        cues = [cue for track in self.tracks for cue in track.cues]
+        return sorted(cues, key=lambda cue: (cue.onset_sample, cue.effect, cue.id))
+
+
+def write_timeline(timeline: Timeline, path: Path) -> None:
+    """Write a timeline as `cues.json`: the same timeline gives the same bytes."""
+    path.write_text(timeline_to_json(timeline), encoding="utf-8")
+
+
+def timeline_to_json(timeline: Timeline) -> str:
+    """Return the text of `cues.json`."""
+    document = {"schema": "temporal-foley/cues", "version": SCHEMA_VERSION, **_plain(timeline)}
+    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def read_timeline(path: Path) -> Timeline:
+    """Read a `cues.json`.
+
+    Raises:
+        CueListError: The file cannot be read, or a field is wrong; the text names it.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CueListError(f"{path}: cannot be read ({error})") from None
+    try:
+        return timeline_from_json(text)
+    except CueListError as error:
+        raise CueListError(f"{path}: {error}") from None
+
+
+def timeline_from_json(text: str) -> Timeline:
+    """Read the text of a `cues.json`."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CueListError(f"not JSON ({error})") from None
+    if not isinstance(document, dict) or document.pop("schema", None) != "temporal-foley/cues":
+        raise CueListError("not a cue list of temporal-foley")
+    version = document.pop("version", None)
+    if version != SCHEMA_VERSION:
+        raise CueListError(f"schema version must be {SCHEMA_VERSION}, got {version!r}")
+    return _read(Timeline, document, "cue list")
+
+
+def _plain(value: Any) -> Any:
+    """Turn the model into what JSON knows; seconds beside samples are for the reader only."""
+    if isinstance(value, Cue):
+        fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        fields["onset"] = round(float(value.onset), 6)
+        fields["offset"] = round(float(value.offset), 6)
+        return fields
+    if dataclasses.is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Fraction):
+        return str(value)
+    if isinstance(value, float):
+        return round(value, 6)
+    return value
+
+
+def _read(kind: Any, value: Any, where: str) -> Any:
+    """Check a JSON value against a type of the model and build it."""
+    origin, parts = typing.get_origin(kind), typing.get_args(kind)
+    if dataclasses.is_dataclass(kind):
+        return _read_record(kind, value, where)
+    if origin is types.UnionType:
+        inner = [part for part in parts if part is not type(None)]
+        return None if value is None else _read(inner[0], value, where)
+    if origin is Literal:
+        if value not in parts:
+            raise CueListError(f"{where} must be one of {', '.join(parts)}, got {value!r}")
+        return value
+    if origin is tuple:
+        return _read_list(parts, value, where)
+    if kind is Fraction:
+        try:
+            return as_fraction(value if isinstance(value, str) else math.nan)
+        except (ValueError, ZeroDivisionError):
+            raise CueListError(f'{where} must be a ratio such as "25/1", got {value!r}') from None
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value) if abs(value) < 2**53 else math.inf
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise CueListError(f"{where} must be {kind.__name__}, got {value!r:.60}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise CueListError(f"{where} must be a finite number, got {value}")
+    if kind is int and abs(value) >= 2**53:
+        raise CueListError(f"{where} is out of range: {value!r:.60}")
+    return value
+
+
+def _read_list(parts: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise CueListError(f"{where} must be a list, got {value!r:.60}")
+    if len(parts) == 2 and parts[1] is Ellipsis:
+        return tuple(_read(parts[0], item, f"{where}[{i}]") for i, item in enumerate(value))
+    if len(value) != len(parts):
+        raise CueListError(f"{where} must have {len(parts)} items, got {len(value)}")
+    pairs = enumerate(zip(parts, value, strict=True))
+    return tuple(_read(part, item, f"{where}[{i}]") for i, (part, item) in pairs)
+
+
+def _read_record(kind: Any, value: Any, where: str) -> Any:
+    if not isinstance(value, dict):
+        raise CueListError(f"{where} must be an object, got {value!r:.60}")
+    hints = typing.get_type_hints(kind)
+    derived = {"onset", "offset"} if kind is Cue else set()
+    unknown = sorted(set(value) - set(hints) - derived)
+    if unknown:
+        raise CueListError(f"{where} has an unknown field {unknown[0]!r}")
+    fields: dict[str, Any] = {}
+    for field in dataclasses.fields(kind):
+        if field.name in value:
+            fields[field.name] = _read(
+                hints[field.name], value[field.name], f"{where}.{field.name}"
+            )
+        elif field.default is dataclasses.MISSING:
+            raise CueListError(f"{where}.{field.name} is missing")
+    try:
+        return kind(**fields)
+    except ValueError as error:
+        raise CueListError(f"{where}: {error}") from None
