@@ -1,0 +1,79 @@
+"""A picture of any size and aspect in, the pixels that a backbone looks at out."""
+
+from typing import Literal, get_args
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+Aspect = Literal["stretch", "crop", "letterbox", "native"]
+ASPECTS: tuple[str, ...] = get_args(Aspect)
+
+Image = UInt8[np.ndarray, "height width 3"]
+
+# What EfficientNet-Lite's crop leaves of the short side: S of S + 32 pixels.
+_CROPPED_PX = 32
+# Sides of a native-aspect input, so that a handful of shapes covers all pictures.
+_STEP_PX = 32
+_MAX_ASPECT = 2
+# The grey that normalisation turns into zero, which is also what convolutions pad with.
+_GREY = 127
+
+
+def prepare_image(image: Image, size_px: int, aspect: Aspect) -> UInt8[np.ndarray, "rows columns 3"]:
+    """Scale one RGB picture to the size a backbone wants.
+
+    Args:
+        image: the picture.
+        size_px: side of a square input; short side of a native-aspect one.
+        aspect: `stretch` squeezes the whole picture into a square; `crop` takes the middle square,
+            as the networks were evaluated; `letterbox` fits the whole picture into a square with
+            grey bars; `native` keeps the aspect, the long side rounded to 32 pixels and cut to
+            twice the short side.
+    """
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
+        raise ValueError(
+            f"image must be uint8 of shape (height, width, 3), got {image.dtype} {image.shape}"
+        )
+    if aspect == "stretch":
+        return _resize(image, size_px, size_px)
+    if aspect == "crop":
+        side = max(1, round(min(image.shape[:2]) * size_px / (size_px + _CROPPED_PX)))
+        return _resize(_centre(image, side, side), size_px, size_px)
+    if aspect == "letterbox":
+        return _letterbox(image, size_px)
+    if aspect == "native":
+        height, width = image.shape[:2]
+        bound = _MAX_ASPECT * min(height, width)
+        image = _centre(image, min(height, bound), min(width, bound))
+        return _resize(image, *native_size(*image.shape[:2], size_px))
+    raise ValueError(f"aspect must be one of {', '.join(ASPECTS)}, got {aspect!r}")
+
+
+def native_size(height: int, width: int, size_px: int) -> tuple[int, int]:
+    """Return the rows and columns of a native-aspect input for a picture of this size."""
+    aspect = min(max(height, width) / min(height, width), _MAX_ASPECT)
+    long = max(size_px, round(size_px * aspect / _STEP_PX) * _STEP_PX)
+    return (size_px, long) if width >= height else (long, size_px)
+
+
+def _centre(image: Image, height: int, width: int) -> Image:
+    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+    return image[top : top + height, left : left + width]
+
+
+def _letterbox(image: Image, size_px: int) -> UInt8[np.ndarray, "rows columns 3"]:
+    scale = size_px / max(image.shape[:2])
+    rows, columns = (max(1, round(side * scale)) for side in image.shape[:2])
+    square = np.full((size_px, size_px, 3), _GREY, np.uint8)
+    _centre(square, rows, columns)[:] = _resize(image, rows, columns)
+    return square
+
+
+def _resize(image: Image, rows: int, columns: int) -> UInt8[np.ndarray, "rows columns 3"]:
+    if image.shape[:2] == (rows, columns):
+        return np.ascontiguousarray(image)
+    # Averaging over areas is the one OpenCV filter that does not alias when it shrinks.
+    shrinks = rows * columns < image.shape[0] * image.shape[1]
+    filter_ = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(np.ascontiguousarray(image), (columns, rows), interpolation=filter_)
