@@ -1,0 +1,58 @@
+"""The cue sheet: a timeline in, one row a cue out, as CSV for people and spreadsheets."""
+
+import csv
+from pathlib import Path
+
+from temporal_foley.timeline import Asset, Timeline
+
+COLUMNS = (
+    "id",
+    "effect",
+    "bus",
+    "onset",
+    "offset",
+    "onset_sample",
+    "offset_sample",
+    "picture_sample",
+    "confidence",
+    "asset",
+    "licence",
+    "credit",
+    "source_start",
+    "source_end",
+    "gain_db",
+    "pan",
+    "fade_in",
+    "fade_out",
+    "anchor",
+    "reason",
+)
+
+
+def write_cue_sheet(timeline: Timeline, path: Path) -> None:
+    """Write `cues.csv`, cues in order of onset; times in seconds, the rest as in `cues.json`."""
+    buses = {track.effect: track.bus for track in timeline.tracks}
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for cue in timeline.cues:
+            row = {name: getattr(cue, name) for name in COLUMNS if hasattr(cue, name)}
+            row["bus"] = buses[cue.effect]
+            row["onset"] = f"{float(cue.onset):.6f}"
+            row["offset"] = f"{float(cue.offset):.6f}"
+            row["confidence"] = f"{cue.confidence:.4f}"
+            row["gain_db"] = f"{cue.gain_db:.2f}"
+            row["pan"] = " ".join(f"{value:.2f}" for _, value in cue.pan)
+            row["asset"] = asset_text(cue.asset)
+            writer.writerow([_cell(row[name]) for name in COLUMNS])
+
+
+def asset_text(asset: Asset) -> str:
+    """Return a take's name for people: a file's path, or a recipe with its seed."""
+    return asset.name if asset.kind == "file" else f"{asset.name} #{asset.seed}"
+
+
+def _cell(value: object) -> str:
+    """Keep a spreadsheet from taking a text for a formula, and a row on one line."""
+    text = " ".join(str(value).split())
+    return f"'{text}" if isinstance(value, str) and text[:1] in ("=", "+", "@", "-") else text

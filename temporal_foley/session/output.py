@@ -1,0 +1,147 @@
+"""The folder that a run leaves: made aside, moved into place whole, and known again later.
+
+`run.json` is written last and names every file of the run. A folder without it was not finished.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from temporal_foley.errors import FoleyError, OutputExistsError
+
+RUN_FILE = "run.json"
+RUN_SCHEMA = "temporal-foley/run"
+RUN_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FinishedRun:
+    """What a finished run says of itself."""
+
+    command: str
+    made_with: Mapping[str, str]
+    files: tuple[str, ...]
+    source_path: str | None = None
+
+
+def output_folder(video: Path, out: Path | None, suffix: str = ".foley") -> Path:
+    """Return the folder for a video's output: `VIDEO.foley`, in `out` or beside the video."""
+    return (out or video.parent) / (video.stem + suffix)
+
+
+def read_run(folder: Path) -> FinishedRun | None:
+    """Read what run was finished in a folder; None if none was."""
+    try:
+        document = json.loads((folder / RUN_FILE).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(document, dict) or document.get("schema") != RUN_SCHEMA:
+        return None
+    command, made_with = document.get("command"), document.get("made_with")
+    files, source = document.get("files"), document.get("source")
+    if not isinstance(command, str) or not isinstance(made_with, dict):
+        return None
+    if not isinstance(files, list) or not all(map(_is_inside, files)):
+        return None
+    path = source.get("path") if isinstance(source, dict) else None
+    return FinishedRun(
+        command=command,
+        made_with={str(key): str(value) for key, value in made_with.items()},
+        files=tuple(files),
+        source_path=path if isinstance(path, str) else None,
+    )
+
+
+def check_output(
+    folder: Path, command: str, made_with: Mapping[str, str], *, overwrite: bool
+) -> Literal["make", "finished"]:
+    """Tell whether a run is still to be made or stands there finished with the same settings.
+
+    What `tag` left is part of what `generate` makes, so the one may follow the other.
+
+    Raises:
+        OutputExistsError: Something else stands there, and `overwrite` was not given.
+    """
+    if not os.path.lexists(folder):
+        return "make"
+    if not folder.is_dir():
+        raise OutputExistsError(f"{folder}: exists and is not a folder; choose another --out")
+    if overwrite:
+        return "make"
+    run = read_run(folder)
+    if run is None:
+        if not any(folder.iterdir()):
+            return "make"
+        raise OutputExistsError(f"{folder}: exists, without a finished run in it; use --overwrite")
+    if command == "generate" and run.command == "tag":
+        return "make"
+    changed = [key for key, value in made_with.items() if run.made_with.get(key) != value]
+    if changed:
+        raise OutputExistsError(
+            f"{folder}: was made with other settings ({', '.join(changed)}); use --overwrite"
+        )
+    missing = [name for name in run.files if not (folder / name).is_file()]
+    if missing:
+        raise OutputExistsError(f"{folder}: {missing[0]} is missing in it; use --overwrite")
+    return "finished"
+
+
+@contextlib.contextmanager
+def staged(folder: Path) -> Iterator[Path]:
+    """Offer a folder to write into; moved to `folder` when all went well, removed if not.
+
+    Files of an earlier run in `folder` are replaced or removed; files that no run wrote stay.
+
+    Raises:
+        FoleyError: The folder cannot be written; the text names it.
+    """
+    staging = folder.with_name(f".{folder.name}.part")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(staging, ignore_errors=True)  # left by a run that was killed
+        staging.mkdir()
+    except OSError as error:
+        raise FoleyError(f"{folder}: cannot be written ({error.strerror})") from None
+    try:
+        yield staging
+        _publish(staging, folder)
+    except OSError as error:
+        named = error.filename or folder
+        raise FoleyError(f"{named}: cannot be written ({error.strerror or error})") from None
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def write_run(staging: Path, document: Mapping[str, Any]) -> None:
+    """Write `run.json` over all files that stand in the staging folder."""
+    files = sorted(p.relative_to(staging).as_posix() for p in staging.rglob("*") if p.is_file())
+    whole = {"schema": RUN_SCHEMA, "version": RUN_VERSION, **document, "files": files}
+    text = json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    (staging / RUN_FILE).write_text(text, encoding="utf-8")
+
+
+def _publish(staging: Path, folder: Path) -> None:
+    if not folder.exists():
+        staging.rename(folder)
+        return
+    earlier = read_run(folder)
+    made = [path for path in staging.rglob("*") if path.is_file()]
+    # Until the new run.json is there, the folder says of itself that it is not finished.
+    (folder / RUN_FILE).unlink(missing_ok=True)
+    names = {path.relative_to(staging).as_posix() for path in made}
+    for name in () if earlier is None else earlier.files:
+        if name not in names:
+            (folder / name).unlink(missing_ok=True)
+    for path in sorted(made, key=lambda path: path.name == RUN_FILE):
+        target = folder / path.relative_to(staging)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(path, target)
+
+
+def _is_inside(name: Any) -> bool:
+    return isinstance(name, str) and not Path(name).is_absolute() and ".." not in Path(name).parts

@@ -1,0 +1,201 @@
+"""One look that tells what was found: probabilities, events and waveforms over time, as a PNG."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from temporal_foley.effects import Vocabulary
+from temporal_foley.timegrid import TimeGrid
+from temporal_foley.timeline import Timeline, Track
+
+BUS_COLOURS = {"hard_effects": "#c2452d", "foley": "#2a6f97", "backgrounds": "#3f7d4e"}
+INK, FAINT, PAPER = "#22262b", "#9aa1a9", "#ffffff"
+NOTABLE = 0.25
+"""An effect without a cue gets a lane of its own if its probability ever reaches this."""
+MAX_QUIET_LANES = 6
+WIDTH_IN, LANE_IN, STRIP_IN, DPI = 13.0, 0.72, 0.95, 100
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What the spotter saw, as far as the overview shows it."""
+
+    grid: TimeGrid
+    vocabulary: Vocabulary
+    probabilities: Float[np.ndarray, "frames effects"]
+    thumbnails: Sequence[tuple[float, UInt8[np.ndarray, "rows columns 3"]]]
+    """A few pictures with their times in seconds."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Heard:
+    """What was rendered, as far as the overview shows it.
+
+    `envelopes` are the lowest and highest sample of each of many columns of time, under the name
+    of a stem (an effect, or `original`) or `mix`.
+    """
+
+    envelopes: Mapping[str, Float[np.ndarray, "columns 2"]]
+    loudness_lufs: float | None
+    true_peak_dbtp: float | None
+
+
+def draw_overview(path: Path, timeline: Timeline, heard: Heard, seen: Seen) -> None:
+    """Draw pictures, a lane for each effect that was found, and the mix, over one time axis."""
+    # Figure without pyplot: no global state, no window system, and half of the import time.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    tracks = {track.effect: track for track in timeline.tracks}
+    envelopes = heard.envelopes
+    quiet = _notable_without_cues(seen, tracks)
+    lanes = [*tracks, *quiet]
+    sounds = [name for name in ("original",) if name in envelopes]
+    duration = float(timeline.source.duration)
+
+    heights = [STRIP_IN, *[LANE_IN] * (len(lanes) + len(sounds) + 1)]
+    figure = Figure(figsize=(WIDTH_IN, sum(heights) + 1.25), dpi=DPI, facecolor=PAPER)
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(
+        len(heights), 1, sharex=True, gridspec_kw={"height_ratios": heights, "hspace": 0.12}
+    )
+    top = 1 - 0.62 / figure.get_figheight()
+    figure.subplots_adjust(left=0.135, right=0.985, top=top, bottom=0.5 / figure.get_figheight())
+
+    _draw_title(figure, timeline, heard)
+    _draw_thumbnails(axes[0], seen, duration, STRIP_IN / (WIDTH_IN * 0.85))
+    for axis, name in zip(axes[1:], lanes, strict=False):
+        _draw_lane(axis, name, seen, tracks.get(name), envelopes.get(name), duration)
+    for axis, name in zip(axes[1 + len(lanes) :], sounds, strict=False):
+        _draw_waveform(axis, envelopes[name], duration, FAINT)
+        _label(axis, "original sound")
+    _draw_waveform(axes[-1], envelopes["mix"], duration, INK)
+    _label(axes[-1], "mix")
+    _draw_time_axis(axes[-1], duration)
+    for axis in axes:
+        axis.set_xlim(0.0, duration)
+        axis.set_yticks([])
+        for side in ("top", "right", "left"):
+            axis.spines[side].set_visible(False)
+        axis.spines["bottom"].set_color("#d8dce0")
+    figure.savefig(path, format="png", facecolor=PAPER, metadata={"Software": "temporal-foley"})
+
+
+def _notable_without_cues(seen: Seen, tracks: dict[str, Track]) -> list[str]:
+    """Name the effects that nearly were: the most probable of those without a cue."""
+    if not len(seen.probabilities):
+        return []
+    peaks = seen.probabilities.max(axis=0)
+    order = np.argsort(-peaks, kind="stable")
+    names = [seen.vocabulary.names[i] for i in order if peaks[i] >= NOTABLE]
+    return [name for name in names if name not in tracks][:MAX_QUIET_LANES]
+
+
+def _draw_title(figure: Any, timeline: Timeline, heard: Heard) -> None:
+    inches = figure.get_figheight()
+    count = len(timeline.cues)
+    found = f"{count} cue{'s' if count != 1 else ''} on {len(timeline.tracks)} tracks"
+    if not count:
+        found = "nothing to hear was found"
+    loudness = "silent"
+    if heard.loudness_lufs is not None:
+        loudness = f"mix {heard.loudness_lufs:.1f} LUFS, {heard.true_peak_dbtp:.1f} dBTP"
+    name = printable(timeline.source.name)
+    # parse_math off: a dollar sign in a file name is a dollar sign.
+    style = {"parse_math": False, "color": INK, "va": "top"}
+    figure.text(0.012, 1 - 0.12 / inches, name, fontsize=13, fontweight="bold", **style)
+    facts = f"{_clock(float(timeline.source.duration))}   ·   {found}   ·   {loudness}"
+    figure.text(0.012, 1 - 0.37 / inches, facts, fontsize=9.5, **style)
+
+
+def _draw_thumbnails(axis: Any, seen: Seen, duration: float, strip: float) -> None:
+    """Set pictures side by side at their times, as many as fit without overlap."""
+    axis.set_ylim(0.0, 1.0)
+    room = -1.0
+    for seconds, image in seen.thumbnails:
+        width = strip * image.shape[1] / image.shape[0] * duration
+        left = min(max(seconds - width / 2, 0.0), max(duration - width, 0.0))
+        if left < room:
+            continue
+        axis.imshow(image, extent=(left, left + width, 0.0, 1.0), aspect="auto", zorder=2)
+        room = left + width * 1.03
+    axis.set_ylim(0.0, 1.0)
+
+
+def _draw_lane(
+    axis: Any,
+    name: str,
+    seen: Seen,
+    track: Track | None,
+    envelope: Float[np.ndarray, "columns 2"] | None,
+    duration: float,
+) -> None:
+    """Draw one effect: probability above with its threshold, waveform and cues below."""
+    effect = seen.vocabulary[name] if name in seen.vocabulary.names else None
+    bus = track.bus if track is not None else effect.bus if effect is not None else ""
+    colour = BUS_COLOURS.get(bus, INK) if track is not None else FAINT
+    axis.set_ylim(-1.0, 1.05)
+    axis.axhline(0.0, color="#d8dce0", linewidth=0.6)
+    if effect is not None and len(seen.probabilities):
+        # A step curve: a probability holds for the whole of its frame.
+        edges = [float(seen.grid.time(frame)) for frame in range(seen.grid.frames + 1)]
+        values = seen.probabilities[:, seen.vocabulary.index(name)]
+        axis.stairs(values, edges, fill=True, color=colour, alpha=0.28, linewidth=0)
+        axis.stairs(values, edges, color=colour, linewidth=0.9, baseline=None)
+        axis.axhline(effect.threshold_on, color=colour, linewidth=0.6, linestyle=(0, (4, 4)))
+    if envelope is not None:
+        _draw_waveform(axis, envelope, duration, colour, centre=-0.5, height=0.46)
+    for cue in track.cues if track is not None else ():
+        axis.axvspan(float(cue.onset), float(cue.offset), 0.0, 0.49, color=colour, alpha=0.14, lw=0)
+        axis.axvline(float(cue.onset), 0.0, 0.49, color=colour, linewidth=0.7, alpha=0.8)
+    _label(axis, name.replace("_", " "), None if track else "no cue", colour if track else FAINT)
+
+
+def _draw_waveform(
+    axis: Any,
+    envelope: Float[np.ndarray, "columns 2"],
+    duration: float,
+    colour: str,
+    centre: float = 0.0,
+    height: float = 1.0,
+) -> None:
+    """Fill between the lowest and highest sample of each column, scaled to the lane."""
+    if not len(envelope):
+        return
+    peak = float(np.abs(envelope).max())
+    scale = height / peak if peak > 0 else 0.0
+    times = (np.arange(len(envelope)) + 0.5) * duration / len(envelope)
+    low, high = centre + scale * envelope[:, 0], centre + scale * envelope[:, 1]
+    axis.fill_between(times, low, high, color=colour, linewidth=0.3, alpha=0.9)
+
+
+def _label(axis: Any, text: str, below: str | None = None, colour: str = INK) -> None:
+    style = {"transform": axis.transAxes, "ha": "right", "parse_math": False}
+    axis.text(-0.012, 0.56, text, va="center", fontsize=9.5, color=colour, **style)
+    if below is not None:
+        axis.text(-0.012, 0.22, below, va="center", fontsize=7.5, color=FAINT, **style)
+
+
+def _draw_time_axis(axis: Any, duration: float) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    steps = [1, 1.5, 2, 3, 6, 10] if duration > 90 else [1, 2, 5, 10]
+    axis.xaxis.set_major_locator(MaxNLocator(nbins=12, steps=steps))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: _clock(seconds)))
+    axis.tick_params(axis="x", colors=INK, labelsize=8.5, length=3)
+
+
+def printable(text: str, limit: int = 90) -> str:
+    """Return a name without what a font cannot draw, and not too long."""
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def _clock(seconds: float) -> str:
+    """Return minutes and seconds; fractions only where they are."""
+    minutes, rest = divmod(round(max(seconds, 0.0), 2), 60)
+    return f"{int(minutes)}:{rest:05.2f}" if rest % 1 else f"{int(minutes)}:{int(rest):02d}"

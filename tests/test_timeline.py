@@ -1,0 +1,167 @@
+"""The timeline model: its invariants, and `cues.json` there and back."""
+
+import dataclasses
+import json
+from fractions import Fraction
+
+import pytest
+
+from temporal_foley.errors import CueListError
+from temporal_foley.timeline import (
+    Asset,
+    Cue,
+    Event,
+    Loop,
+    MixSettings,
+    Provenance,
+    Source,
+    Timeline,
+    Track,
+    read_timeline,
+    timeline_from_json,
+    timeline_to_json,
+    write_timeline,
+)
+
+
+def make_cue(**changes):
+    fields = {
+        "id": "dog_barking-0001",
+        "effect": "dog_barking",
+        "onset_sample": 48_000,
+        "offset_sample": 72_000,
+        "confidence": 0.9,
+        "asset": Asset(kind="recipe", name="dog_barking", seed=3),
+        "licence": "CC0-1.0",
+        "source_start": 0,
+        "source_end": 24_000,
+        "anchor": 480,
+        "pan": ((0, 0.0), (4_800, -0.25)),
+        "reason": "Hündchen at .9",
+    }
+    return Cue(**(fields | changes))
+
+
+def make_timeline(*cues):
+    cues = cues or (make_cue(),)
+    return Timeline(
+        source=Source(
+            name="clip é.mp4",
+            sha256="ab" * 32,
+            duration_samples=96_000,
+            video_rate=Fraction(30000, 1001),
+            width=640,
+            height=360,
+            has_audio=False,
+        ),
+        frame_rate=Fraction(4),
+        spotter=Provenance(name="spotter", sha256="01"),
+        vocabulary=Provenance(name="foley20", sha256="02"),
+        library=Provenance(name="built-in", sha256="03"),
+        seed=7,
+        mix=MixSettings(original="duck", loudness_lufs=-16.0),
+        tracks=(Track(effect="dog_barking", kind="one_shot", bus="hard_effects", cues=cues),),
+    )
+
+
+def test_a_timeline_survives_the_way_to_a_file_and_back(tmp_path):
+    looped = make_cue(
+        id="dog_barking-0002",
+        onset_sample=80_000,
+        offset_sample=95_000,
+        loop=Loop(start=2_000, end=9_000, crossfade=1_000),
+        source_end=9_000,
+        anchor=0,
+    )
+    timeline = make_timeline(make_cue(), looped)
+    write_timeline(timeline, tmp_path / "cues.json")
+    assert read_timeline(tmp_path / "cues.json") == timeline
+
+
+def test_the_same_timeline_gives_the_same_bytes():
+    assert timeline_to_json(make_timeline()) == timeline_to_json(make_timeline())
+    again = timeline_from_json(timeline_to_json(make_timeline()))
+    assert timeline_to_json(again) == timeline_to_json(make_timeline())
+
+
+def test_the_file_says_seconds_beside_samples_and_keeps_letters_readable():
+    document = json.loads(timeline_to_json(make_timeline()))
+    cue = document["tracks"][0]["cues"][0]
+    assert (cue["onset"], cue["offset"]) == (1.0, 1.5)
+    assert document["source"]["video_rate"] == "30000/1001"
+    assert "Hündchen" in timeline_to_json(make_timeline())
+
+
+def test_the_picture_moment_is_where_the_anchor_sounds():
+    assert make_cue().picture_sample == 48_480
+    assert make_cue(source_start=480, source_end=24_480).picture_sample == 48_000
+
+
+def test_cues_of_all_tracks_come_in_order_of_onset():
+    late = make_cue(id="a", onset_sample=60_000, offset_sample=84_000)
+    assert [cue.id for cue in make_timeline(late, make_cue()).cues] == ["dog_barking-0001", "a"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (("version",), 99, "schema version must be 1"),
+        (("schema",), "other", "not a cue list"),
+        (("seed",), "7", r"cue list\.seed must be int"),
+        (("seed",), True, r"cue list\.seed must be int"),
+        (("seed",), 10**30, "out of range"),
+        (("frame_rate",), "4/0", "must be a ratio"),
+        (("surprise",), 1, "unknown field 'surprise'"),
+        (("mix", "original"), "loud", "must be one of keep, duck, mute"),
+        (("tracks", 0, "cues", 0, "gain_db"), float("nan"), r"tracks\[0\]\.cues\[0\]\.gain_db"),
+        (("tracks", 0, "cues", 0, "gain_db"), 900.0, "gain_db must be in"),
+        (("tracks", 0, "cues", 0, "onset_sample"), -1, "both at least 0"),
+        (("tracks", 0, "cues", 0, "source_end"), 23_999, "needs a source range as long"),
+        (("tracks", 0, "cues", 0, "fade_in"), 24_001, "fades must fit"),
+        (("tracks", 0, "cues", 0, "pan"), [[0, 2.0]], "pan must have"),
+        (("tracks", 0, "cues", 0, "pan"), [[5, 0.0], [5, 0.1]], "ascending"),
+        (("tracks", 0, "cues", 0, "asset"), None, "must be an object"),
+        (("tracks", 0, "cues", 0, "effect"), "cat", "effect of the track"),
+    ],
+)
+def test_a_wrong_field_is_named(path, value, said):
+    document = json.loads(timeline_to_json(make_timeline()))
+    part = document
+    for key in path[:-1]:
+        part = part[key]
+    part[path[-1]] = value
+    with pytest.raises(CueListError, match=said):
+        timeline_from_json(json.dumps(document))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "nonsense", "[" * 100_000])
+def test_what_is_no_cue_list_is_refused(text):
+    with pytest.raises(CueListError):
+        timeline_from_json(text)
+
+
+def test_a_missing_field_is_named():
+    document = json.loads(timeline_to_json(make_timeline()))
+    del document["source"]["sha256"]
+    with pytest.raises(CueListError, match=r"source\.sha256 is missing"):
+        timeline_from_json(json.dumps(document))
+
+
+def test_cue_ids_are_unique():
+    with pytest.raises(ValueError, match="unique"):
+        make_timeline(make_cue(), make_cue())
+
+
+def test_a_loop_fits_its_crossfade_before_its_start():
+    with pytest.raises(ValueError, match="crossfade"):
+        Loop(start=100, end=9_000, crossfade=101)
+
+
+def test_an_event_ends_after_it_begins():
+    with pytest.raises(ValueError, match="offset"):
+        Event(effect="fire", onset=1.0, offset=1.0, confidence=0.5)
+
+
+def test_the_model_cannot_be_changed_in_place():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        make_cue().gain_db = 1.0
