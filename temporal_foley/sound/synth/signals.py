@@ -152,6 +152,27 @@ def modal_bank(
     return out
 
 
+def strike(
+    rng: np.random.Generator,
+    *,
+    low_hz: float,
+    high_hz: float,
+    t60_s: float,
+    slope: float = 0.5,
+    modes: int = 40,
+) -> Signal:
+    """Strike a body of many close modes (wood, a case, a floor): dull, without a pitch; peak 1.
+
+    Modes lie log-uniformly between the two frequencies; strength falls as `f ** -slope` and decay
+    as the root of the frequency from `t60_s` at `low_hz`, as in damped plates.
+    """
+    hz = np.exp(rng.uniform(np.log(low_hz), np.log(high_hz), modes))
+    t60s = t60_s * (low_hz / hz) ** 0.5 * rng.uniform(0.7, 1.3, modes)
+    levels = (low_hz / hz) ** slope * rng.uniform(0.3, 1.0, modes)
+    body = modal_bank(count(1.3 * t60_s), hz, t60s, levels * rng.choice((-1.0, 1.0), modes))
+    return normalise_peak(body, 0.0)
+
+
 def oscillator(frequency_hz: Signal, phase: float = 0.0) -> Signal:
     """Return the running phase, in radians, of a tone whose frequency moves."""
     return phase + 2 * np.pi * np.cumsum(frequency_hz) / SAMPLE_RATE_HZ

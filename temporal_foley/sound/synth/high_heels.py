@@ -1,0 +1,83 @@
+"""High heels: one step on a hard floor; the heel's knock, the roll, then the softer sole.
+
+Blows of well under a millisecond excite the many modes of heel and floor; between heel and sole,
+some 60 to 110 ms apart, the shoe grinds over the floor in small grains (Farnell, Designing Sound,
+2010, chapter 37; grains after Cook, "Modeling Bill's Gait", AES 22nd Conference, 2002).
+"""
+
+import numpy as np
+
+from temporal_foley.sound.synth.signals import (
+    Signal,
+    add_at,
+    attack_decay,
+    bandpass,
+    coloured_noise,
+    count,
+    fade,
+    finish_take,
+    gain,
+    log_uniform,
+    normalise_peak,
+    room,
+    strike,
+)
+from temporal_foley.sound.take import Take
+
+_LEAD_S = 0.004
+
+
+def make(rng: np.random.Generator) -> Take:
+    """Make one take: a single step on stone or boards, in a room or a hall."""
+    board = rng.uniform(0.0, 1.0)
+    sole_s = rng.uniform(0.06, 0.11)
+    sound = np.zeros(count(0.45))
+    lead = count(_LEAD_S)
+    add_at(sound, _heel(rng, board), lead)
+    add_at(sound, _grit(rng, sole_s + 0.08), lead, gain(rng.uniform(-24, -17)))
+    add_at(sound, _sole(rng, board), lead + count(sole_s), gain(rng.uniform(-14, -7)))
+    wet = room(
+        sound,
+        rng,
+        size_m=rng.uniform(3.0, 7.0),
+        t60_s=rng.uniform(0.35, 0.7),
+        wet_db=rng.uniform(-10, -5),
+        damping_hz=3500.0,
+    )
+    return finish_take(fade(normalise_peak(wet, -6.0), 0.001, 0.12), anchor=lead)
+
+
+def _heel(rng: np.random.Generator, board: float) -> Signal:
+    """The tip's hard click and the floor's thud; the tip often lands twice within a moment."""
+    blow = np.zeros(count(0.2))
+    thud = strike(
+        rng, low_hz=85.0 + 30.0 * board, high_hz=900.0, t60_s=0.09 + 0.05 * board, slope=0.6
+    )
+    add_at(blow, thud, 0, 0.7 + 0.3 * board)
+    at = 0.0
+    for level in (1.0, rng.uniform(0.15, 0.5), rng.uniform(0.05, 0.25)):
+        tip = strike(
+            rng, low_hz=log_uniform(rng, 700.0, 1100.0), high_hz=7000.0, t60_s=0.03, slope=0.8
+        )
+        add_at(blow, tip, count(at), level)
+        at += rng.uniform(0.003, 0.014)
+    return normalise_peak(blow, 0.0)
+
+
+def _sole(rng: np.random.Generator, board: float) -> Signal:
+    """The ball of the foot: broad and dull, laid down over some ten milliseconds."""
+    slap = np.zeros(count(0.16))
+    for _ in range(5):
+        patch = strike(rng, low_hz=120.0, high_hz=2500.0, t60_s=0.05 + 0.03 * board, slope=0.7)
+        add_at(slap, patch, count(rng.uniform(0.0, 0.02)), rng.uniform(0.3, 1.0))
+    return normalise_peak(slap, 0.0)
+
+
+def _grit(rng: np.random.Generator, length_s: float) -> Signal:
+    """Dust and grains under the rolling shoe: crackles of noise, thickest before the sole."""
+    samples = count(length_s)
+    density = rng.random(samples) < 900.0 / 48_000
+    grains = density * rng.exponential(1.0, samples) * rng.choice((-1.0, 1.0), samples)
+    hiss = 0.05 * coloured_noise(samples, rng)
+    grit = bandpass(grains + hiss, 1200.0, 8000.0, 1)
+    return normalise_peak(grit * attack_decay(samples, 0.6 * length_s, 0.12), 0.0)
