@@ -1,0 +1,192 @@
+"""The sound of a video, aligned to its first picture, and library sounds: files in, float32 out."""
+
+import logging
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from av.audio.frame import AudioFrame
+from jaxtyping import Float32
+
+from temporal_foley.errors import MediaError
+from temporal_foley.media.downmix import downmix_matrix, to_float
+from temporal_foley.media.open import DAMAGE, cause, open_media, regular_file, shown
+from temporal_foley.media.probe import VideoInfo, audio_stream
+from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample
+
+log = logging.getLogger(__name__)
+
+Sound = Float32[np.ndarray, "samples channels"]
+
+# Timestamps are rounded to milliseconds in some containers, so sound that is early or late by less
+# than this is taken to go on where it left off; a real gap is longer.
+GAP_TOLERANCE_S = Fraction(1, 50)
+LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 4_000, 768_000
+LONGEST_SOUND_S = 600
+SOUND_FORMATS = ("WAV", "WAVEX", "RF64", "FLAC", "OGG", "MP3", "AIFF")
+
+
+def read_audio(
+    info: VideoInfo, *, sample_rate_hz: int = SAMPLE_RATE_HZ, channels: int = 2, block: int = 48_000
+) -> Iterator[Sound] | None:
+    """Return the video's own sound in blocks, or None if it has none.
+
+    Sample 0 is what sounds with the first picture, and there are exactly as many samples as the
+    picture lasts: earlier sound is cut, gaps and a missing end are silence.
+
+    Raises:
+        MediaError: While reading: the file has changed or can no longer be opened.
+    """
+    if channels not in (1, 2):
+        raise ValueError(f"channels must be 1 or 2, got {channels}")
+    if block < 1:
+        raise ValueError(f"block must be at least 1, got {block}")
+    if not info.has_audio:
+        return None
+    length = to_sample(info.duration, sample_rate_hz)
+    pieces = _resampled(info, sample_rate_hz, channels)
+    return _blocks(pieces, length, channels, block)
+
+
+def read_sound_file(path: Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Sound:
+    """Read a WAV, FLAC, OGG, MP3 or AIFF file of one or two channels whole.
+
+    Raises:
+        MediaError: It is no such file, or what its header says cannot be.
+    """
+    source = regular_file(path)
+    name = shown(path)
+    try:
+        with soundfile.SoundFile(source) as file:
+            if file.format not in SOUND_FORMATS:
+                raise MediaError(f"{name}: {file.format} is not read; convert it to WAV or FLAC")
+            if file.channels not in (1, 2):
+                raise MediaError(f"{name}: has {file.channels} channels; mix it down to 1 or 2")
+            rate = file.samplerate
+            if not LOWEST_RATE_HZ <= rate <= HIGHEST_RATE_HZ:
+                raise MediaError(f"{name}: a sample rate of {rate} Hz cannot be; export it again")
+            # The length in the header may be a lie: read what is there, and not more than allowed.
+            samples = file.read(LONGEST_SOUND_S * rate + 1, dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, OSError, ValueError, MemoryError) as error:
+        raise MediaError(
+            f"{name}: not a sound file that can be read ({cause(error)}); convert it to WAV or FLAC"
+        ) from None
+    if len(samples) == 0:
+        raise MediaError(f"{name}: holds no sound; remove it or export it again")
+    if len(samples) > LONGEST_SOUND_S * rate:
+        raise MediaError(f"{name}: longer than {LONGEST_SOUND_S // 60} minutes; cut it")
+    if not np.isfinite(samples).all():
+        raise MediaError(f"{name}: holds samples that are no numbers; export it again")
+    if rate == sample_rate_hz:
+        return samples
+    return soxr.resample(samples, rate, sample_rate_hz)
+
+
+def _resampled(info: VideoInfo, sample_rate_hz: int, channels: int) -> Iterator[Sound]:
+    """Yield the sound from the first picture on, at the wanted rate, without gaps."""
+    rate, resampler = None, None
+    for frame_rate, samples in _aligned(info, channels):
+        if rate is None:
+            rate = frame_rate
+            if rate != sample_rate_hz:
+                resampler = soxr.ResampleStream(rate, sample_rate_hz, channels, dtype="float32")
+        yield samples if resampler is None else resampler.resample_chunk(samples)
+    if resampler is not None:
+        yield resampler.resample_chunk(np.zeros((0, channels), np.float32), last=True)
+
+
+def _aligned(info: VideoInfo, channels: int) -> Iterator[tuple[int, Sound]]:
+    """Yield `(sample_rate_hz, samples)` from the first picture on, gaps filled with silence."""
+    rate, place, end = 0, 0, 0
+    for start, frame in _decoded(info):
+        if rate == 0:
+            rate = frame.sample_rate
+            end = math.ceil(info.duration * rate)
+            tolerance = math.ceil(GAP_TOLERANCE_S * rate)
+            # The sound may begin before the picture: what is earlier is cut below.
+            place = min(0, to_sample(start, rate)) if start is not None else 0
+        if frame.sample_rate != rate:  # A change midway: silence until the rate is back.
+            continue
+        samples = _mixed(frame, channels)
+        first = place if start is None else to_sample(start, rate)
+        if first - place > tolerance or (place == 0 and first > 0):
+            yield from _silence(rate, min(first, end) - place, channels)
+            place = first
+        elif place - first > tolerance:
+            samples = samples[place - first :]
+        if place < 0:
+            early = min(-place, len(samples))
+            samples, place = samples[early:], place + early
+        if len(samples):
+            yield rate, samples
+            place += len(samples)
+        if place >= end:
+            return
+
+
+def _decoded(info: VideoInfo) -> Iterator[tuple[Fraction | None, AudioFrame]]:
+    """Yield decoded frames with their start in seconds from the first picture."""
+    with open_media(info.path) as container:
+        stream = audio_stream(container)
+        if stream is None:
+            return
+        try:
+            for packet in container.demux(stream):
+                try:
+                    frames = packet.decode()
+                except DAMAGE as error:
+                    log.debug("%s: sound at %s (%s)", shown(info.path), packet.pts, cause(error))
+                    continue
+                for frame in frames:
+                    if frame.samples == 0:
+                        continue
+                    start = None
+                    if frame.pts is not None and frame.time_base:
+                        start = frame.pts * frame.time_base - info.start
+                    yield start, frame
+        except DAMAGE as error:
+            log.warning(
+                "%s: damaged sound (%s); the rest is silent", shown(info.path), cause(error)
+            )
+
+
+def _mixed(frame: AudioFrame, channels: int) -> Sound:
+    names = [channel.name for channel in frame.layout.channels]
+    samples = to_float(frame.to_ndarray())
+    if not frame.format.is_planar:
+        samples = samples.reshape(-1, len(names)).T
+    mixed = samples.T @ downmix_matrix(names, channels)
+    return np.ascontiguousarray(np.nan_to_num(mixed, nan=0.0, posinf=0.0, neginf=0.0))
+
+
+def _silence(rate: int, length: int, channels: int) -> Iterator[tuple[int, Sound]]:
+    while length > 0:
+        count = min(length, rate)
+        yield rate, np.zeros((count, channels), np.float32)
+        length -= count
+
+
+def _blocks(pieces: Iterator[Sound], length: int, channels: int, block: int) -> Iterator[Sound]:
+    """Cut pieces of any size into blocks, `length` samples in all; a missing end is silence."""
+    held, count, sent = [], 0, 0
+    for piece in pieces:
+        held.append(piece)
+        count += len(piece)
+        while count >= block and sent + block <= length:
+            joined = np.concatenate(held)
+            yield joined[:block]
+            held, count, sent = [joined[block:]], count - block, sent + block
+        if sent + count >= length:
+            break
+    rest = np.concatenate([*held, np.zeros((0, channels), np.float32)])[: length - sent]
+    while sent < length:
+        size = min(block, length - sent)
+        part, rest = rest[:size], rest[size:]
+        filled = np.zeros((size, channels), np.float32)
+        filled[: len(part)] = part
+        yield filled
+        sent += size

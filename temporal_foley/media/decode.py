@@ -1,0 +1,131 @@
+"""Decode the wanted pictures of a video and as few others as possible: ticks in, frames out.
+
+The pictures are bit for bit those of a full decode. Left out is only what they cannot depend on:
+groups of pictures between a wanted one and the next keyframe that starts afresh, and pictures that
+the standard marks as referred to by no other (ITU-T H.264 7.4.1, nal_ref_idc 0; H.265 7.4.2.2,
+sub-layer non-reference pictures in a stream of one temporal layer).
+"""
+
+import collections
+import logging
+from collections.abc import Iterator, Sequence
+
+import av
+import av.container
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from temporal_foley.errors import MediaError
+from temporal_foley.media.keyframes import marks_non_reference
+from temporal_foley.media.open import DAMAGE, MAX_PIXELS, cause, open_media, shown
+from temporal_foley.media.probe import PictureTimes, VideoInfo, video_stream
+
+log = logging.getLogger(__name__)
+
+# Wanted ticks that have not been handed out yet, ascending.
+Wanted = collections.deque[int]
+
+
+def decode_pictures(info: VideoInfo, ticks: Sequence[int]) -> Iterator[tuple[int, VideoFrame]]:
+    """Yield `(tick, frame)` for each of the ascending `ticks` of `info.pictures`.
+
+    A picture that cannot be decoded is replaced by the one before it.
+
+    Raises:
+        MediaError: Not one picture can be decoded.
+    """
+    wanted: Wanted = collections.deque(ticks)
+    previous: VideoFrame | None = None
+    last = None
+    damaged = 0
+    with open_media(info.path) as container:
+        video = video_stream(container, info.path)
+        video.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+        video.thread_type = "AUTO"
+        decode = _decode_some if info.pictures.is_exact else _decode_all
+        try:
+            for tick, frame in decode(container, video, info.pictures, wanted):
+                if last is not None and tick <= last:  # Times that run backwards: already shown.
+                    continue
+                while wanted and wanted[0] < tick:
+                    damaged += 1
+                    yield wanted.popleft(), previous or frame
+                if wanted and wanted[0] == tick:
+                    yield wanted.popleft(), frame
+                if not wanted:
+                    break
+                previous, last = frame, tick
+        except DAMAGE as error:
+            log.warning("%s: damaged (%s); the rest is left out", shown(info.path), cause(error))
+    if wanted and previous is None:
+        raise MediaError(f"{shown(info.path)}: no picture can be decoded; export it again")
+    for tick in wanted if previous is not None else ():
+        damaged += 1
+        yield tick, previous
+    if damaged:
+        log.warning("%s: %d pictures could not be decoded", shown(info.path), damaged)
+
+
+def _decode_some(
+    container: av.container.InputContainer,
+    video: VideoStream,
+    pictures: PictureTimes,
+    wanted: Wanted,
+) -> Iterator[tuple[int, VideoFrame]]:
+    """Yield decoded pictures in order; `wanted`, which the caller empties, says what to skip to."""
+    context = video.codec_context
+    keyframes = frozenset(pictures.keyframe_ticks.tolist())
+    needed = frozenset(wanted)
+    can_skip = marks_non_reference(video)
+    newest = None
+    entry = _entry(pictures, wanted[0])
+    is_waiting = entry is not None
+    for packet in container.demux(video):
+        if is_waiting:
+            if packet.size == 0:
+                return
+            if packet.pts != entry:
+                continue
+            context.flush_buffers()
+            is_waiting = False
+        if packet.pts in keyframes:
+            newest = packet.pts
+        if can_skip:
+            context.skip_frame = "DEFAULT" if packet.pts in needed else "NONREF"
+        for frame in _decode(packet):
+            if frame.pts is not None:
+                yield frame.pts, frame
+        if not wanted:
+            return
+        entry = _entry(pictures, wanted[0])
+        is_waiting = entry is not None and (newest is None or entry > newest)
+
+
+def _decode_all(
+    container: av.container.InputContainer,
+    video: VideoStream,
+    pictures: PictureTimes,
+    wanted: Wanted,
+) -> Iterator[tuple[int, VideoFrame]]:
+    """Yield all pictures, the k-th with the k-th tick, for packets that carry no picture times."""
+    count = 0
+    for packet in container.demux(video):
+        for frame in _decode(packet):
+            if count < len(pictures.ticks):
+                yield int(pictures.ticks[count]), frame
+            count += 1
+
+
+def _decode(packet: av.Packet) -> list[VideoFrame]:
+    try:
+        return packet.decode()
+    except DAMAGE as error:
+        log.debug("packet at %s cannot be decoded (%s)", packet.pts, cause(error))
+        return []
+
+
+def _entry(pictures: PictureTimes, tick: int) -> int | None:
+    """Return the latest keyframe from which the picture at `tick` can be decoded exactly."""
+    place = int(np.searchsorted(pictures.keyframe_ticks, tick, side="right")) - 1
+    return int(pictures.keyframe_ticks[place]) if place >= 0 else None

@@ -1,0 +1,51 @@
+"""Any layout of loudspeakers to stereo or mono: decoded sound in, mixed sound out, level kept."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Float32
+
+_HALF_POWER = math.sqrt(0.5)
+
+# How much of each loudspeaker goes left and right, after ITU-R BS.775-4, annex 4. The channel of
+# low-frequency effects is left out, as there.
+_TO_STEREO: dict[str, tuple[float, float]] = {
+    "FL": (1.0, 0.0),
+    "FR": (0.0, 1.0),
+    "FC": (_HALF_POWER, _HALF_POWER),
+    "BL": (_HALF_POWER, 0.0),
+    "BR": (0.0, _HALF_POWER),
+    "SL": (_HALF_POWER, 0.0),
+    "SR": (0.0, _HALF_POWER),
+    "BC": (0.5, 0.5),
+    "FLC": (1.0, 0.0),
+    "FRC": (0.0, 1.0),
+    "DL": (1.0, 0.0),
+    "DR": (0.0, 1.0),
+    "LFE": (0.0, 0.0),
+    "LFE2": (0.0, 0.0),
+}
+
+
+def downmix_matrix(layout: Sequence[str], channels: int) -> Float32[np.ndarray, "source channels"]:
+    """Return the weights from the loudspeakers of a layout to 1 or 2 channels.
+
+    A single channel keeps its level on both sides, and equal sides keep theirs in mono.
+    Loudspeakers without a known place are shared between the sides.
+    """
+    if len(layout) == 1:
+        stereo = np.ones((1, 2), np.float32)
+    else:
+        weights = [_TO_STEREO.get(name, (_HALF_POWER, _HALF_POWER)) for name in layout]
+        stereo = np.array(weights, np.float32)
+    return stereo if channels == 2 else stereo.mean(axis=1, keepdims=True)
+
+
+def to_float(samples: np.ndarray) -> Float[np.ndarray, "..."]:
+    """Scale integer samples to [-1, 1)."""
+    if samples.dtype.kind == "f":
+        return samples.astype(np.float32, copy=False)
+    if samples.dtype == np.uint8:
+        return (samples.astype(np.float32) - 128.0) / 128.0
+    return samples.astype(np.float32) / float(2 ** (8 * samples.dtype.itemsize - 1))
