@@ -1,0 +1,81 @@
+"""ImageNet's classes and WordNet's tree above them: the rules of an effect in, class weights out.
+
+The table `imagenet_classes.tsv` is made from WordNet 3.0 (Princeton University; licence at its
+head) by `scripts/make_imagenet_classes.py`.
+"""
+
+import dataclasses
+import functools
+from importlib import resources
+
+import numpy as np
+from jaxtyping import Float
+
+from temporal_foley.effects import Effect, Vocabulary
+from temporal_foley.errors import VocabularyError
+
+CLASSES = 1000
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ClassTree:
+    """Names and classes of every synset that is an ImageNet class or lies above one."""
+
+    names: dict[str, str]
+    """First name of each synset, `n02084071` -> `dog`."""
+    classes: dict[str, tuple[int, ...]]
+    """Places in the network's output of the classes at or below each synset."""
+
+
+@functools.cache
+def load_class_tree() -> ClassTree:
+    """Read the table that ships with the package."""
+    text = (resources.files("temporal_foley.models") / "imagenet_classes.tsv").read_text("utf-8")
+    rows = [line.split("\t") for line in text.splitlines() if not line.startswith("#")][1:]
+    parents = {synset: above.split() for _, synset, _, above in rows}
+    below: dict[str, set[int]] = {synset: set() for synset in parents}
+    for index, synset, _, _ in rows:
+        waiting = [synset] if index else []
+        # A synset may have two parents that meet again higher up; a set does not mind.
+        while waiting:
+            here = waiting.pop()
+            below[here].add(int(index))
+            waiting.extend(parents[here])
+    return ClassTree(
+        names={synset: names.split(",")[0] for _, synset, names, _ in rows},
+        classes={synset: tuple(sorted(indices)) for synset, indices in below.items()},
+    )
+
+
+def class_weights(vocabulary: Vocabulary) -> Float[np.ndarray, "classes effects"]:
+    """Return how much each ImageNet class speaks for each effect, from 0 to 1.
+
+    The rules of an effect apply in the order they are written in: each sets the weight of all
+    classes at or below its synset, or takes them out; a later rule overrides an earlier one.
+
+    Raises:
+        VocabularyError: A rule's synset is no ImageNet class and has none below it.
+    """
+    tree = load_class_tree()
+    weights = np.zeros((CLASSES, len(vocabulary)), np.float64)
+    for column, effect in enumerate(vocabulary.effects):
+        for rule in effect.imagenet:
+            if rule.synset not in tree.classes:
+                raise VocabularyError(
+                    f"{vocabulary.name}, effect {effect.name}: {rule.synset} is no ImageNet class "
+                    "and has none below it; take a synset from imagenet_classes.tsv"
+                )
+            weights[list(tree.classes[rule.synset]), column] = 0.0 if rule.exclude else rule.weight
+    return weights
+
+
+def describe_rules(effect: Effect) -> str:
+    """Say in one line which ImageNet classes stand behind an effect."""
+    tree = load_class_tree()
+    parts: list[str] = []
+    for rule in effect.imagenet:
+        count = len(tree.classes[rule.synset])
+        name = tree.names[rule.synset]
+        text = f"{name} ({count} classes)" if count > 1 else name
+        parts.append(f"not {text}" if rule.exclude else text)
+    return ", ".join(parts)

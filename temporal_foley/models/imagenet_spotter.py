@@ -1,0 +1,150 @@
+"""The first spotter: ImageNet posteriors of a frozen backbone in, effect probabilities out.
+
+An effect is visible where the classes that its vocabulary record names are. A 1000-way posterior
+is not yet a probability of that: its mass spreads over related classes, and an effect behind 118
+dog breeds collects stray mass that one behind 2 does not. Both are undone by Bayes' rule. The
+network was trained on classes in equal shares, so the effect's share before looking is `r`, the
+weighted number of its classes in a thousand; with the posterior sum `s` after looking, the picture
+is evidence of `s / (1 - s) : r / (1 - r)`, and that ratio times `prior_odds`, the odds of the
+effect in a frame of an ordinary video, are the odds that the effect is seen.
+(Correction for a changed prior: Saerens, Latinne, Decaestecker, Neural Computation 14, 2002.)
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from temporal_foley.effects import Vocabulary
+from temporal_foley.errors import VocabularyError
+from temporal_foley.models.image.backbone import load_backbone
+from temporal_foley.models.imagenet_classes import CLASSES, class_weights, describe_rules
+from temporal_foley.models.spotter import FrameProbabilities, Image, SmallImage, SoundBlock
+
+BATCH_FRAMES = 16
+"""Frames looked at together; only so many are ever held."""
+
+PRIOR_ODDS = 0.02
+TEMPERATURE = 1.0
+
+
+class _Outputs(Protocol):
+    @property
+    def logits(self) -> Float[np.ndarray, "batch classes"]: ...
+
+
+class ImageClassifier(Protocol):
+    """The part of a backbone that this spotter needs."""
+
+    name: str
+    sha256: str
+
+    def prepare(self, image: Image) -> SmallImage: ...
+
+    def __call__(self, images: UInt8[np.ndarray, "batch rows columns 3"]) -> _Outputs: ...
+
+
+class ImageNetSpotter:
+    """Looks at single frames with an ImageNet network; see `models.spotter.Spotter`."""
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        backbone: ImageClassifier,
+        *,
+        prior_odds: float = PRIOR_ODDS,
+        temperature: float = TEMPERATURE,
+    ):
+        if prior_odds <= 0.0:
+            raise ValueError(f"prior_odds must be above 0, got {prior_odds}")
+        if temperature <= 0.0:
+            raise ValueError(f"temperature must be above 0, got {temperature}")
+        self._weights = class_weights(vocabulary)
+        if not self._weights.any():
+            raise VocabularyError(
+                f"{vocabulary.name}: no effect has an imagenet rule, so nothing can be spotted"
+            )
+        self.vocabulary = vocabulary
+        self.name = f"imagenet/{backbone.name}"
+        self._backbone = backbone
+        self._prior_odds = prior_odds
+        self._temperature = temperature
+        settings = f"{backbone.name} {prior_odds!r} {temperature!r} {vocabulary.sha256}"
+        digest = hashlib.sha256(f"{settings} {backbone.sha256}".encode())
+        digest.update(self._weights.tobytes())
+        self.sha256 = digest.hexdigest()
+
+    def prepare(self, image: Image) -> SmallImage:
+        """Scale one RGB picture to what the backbone looks at."""
+        return self._backbone.prepare(image)
+
+    def probabilities(
+        self, frames: Iterable[SmallImage], *, sound: Iterable[SoundBlock] | None = None
+    ) -> Iterator[FrameProbabilities]:
+        """Yield blocks of rows, one row a frame, in order; `sound` is left unread."""
+        for batch in _batches(frames):
+            logits = self._backbone(batch).logits
+            yield effect_probabilities(
+                np.asarray(logits), self._weights, self._prior_odds, self._temperature
+            )
+
+    def seen_effects(self) -> dict[str, str]:
+        """Return the effects with an ImageNet class, and the classes behind each."""
+        return self._effects(lambda weights: bool(weights.any()))
+
+    def blind_effects(self) -> dict[str, str]:
+        """Return the effects that no ImageNet class shows."""
+        blind = self._effects(lambda weights: not weights.any())
+        return {name: "no ImageNet class shows it" for name in blind}
+
+    def _effects(self, wanted: Callable[[np.ndarray], bool]) -> dict[str, str]:
+        return {
+            effect.name: describe_rules(effect)
+            for column, effect in enumerate(self.vocabulary.effects)
+            if wanted(self._weights[:, column])
+        }
+
+
+def load_imagenet_spotter(
+    vocabulary: Vocabulary, *, backbone: str = "efficientnet_lite0"
+) -> ImageNetSpotter:
+    """Load the spotter for any vocabulary that has imagenet rules.
+
+    Raises:
+        VocabularyError: No effect has a rule, or a rule names a synset that ImageNet lacks.
+    """
+    return ImageNetSpotter(vocabulary, load_backbone(backbone))
+
+
+def effect_probabilities(
+    logits: Float[np.ndarray, "frames classes"],
+    weights: Float[np.ndarray, "classes effects"],
+    prior_odds: float = PRIOR_ODDS,
+    temperature: float = TEMPERATURE,
+) -> FrameProbabilities:
+    """Turn ImageNet logits into the probability that each effect is seen."""
+    scaled = logits.astype(np.float64) / temperature
+    scaled -= scaled.max(axis=1, keepdims=True)
+    posteriors = np.exp(scaled)
+    posteriors /= posteriors.sum(axis=1, keepdims=True)
+    after = np.clip(posteriors @ weights, 0.0, 1.0)
+    before = weights.sum(axis=0) / CLASSES
+    # odds = prior_odds * after / (1 - after) * (1 - before) / before, without dividing by 0.
+    seen = prior_odds * after * (1.0 - before)
+    unseen = (1.0 - after) * before
+    total = seen + unseen
+    return np.divide(seen, total, out=np.zeros_like(total), where=total > 0).astype(np.float32)
+
+
+def _batches(frames: Iterable[SmallImage]) -> Iterator[UInt8[np.ndarray, "batch rows columns 3"]]:
+    """Stack frames that follow each other; a change of size within a video begins a new batch."""
+    waiting: list[SmallImage] = []
+    for frame in frames:
+        if waiting and (len(waiting) == BATCH_FRAMES or frame.shape != waiting[0].shape):
+            yield np.stack(waiting)
+            waiting = []
+        waiting.append(frame)
+    if waiting:
+        yield np.stack(waiting)

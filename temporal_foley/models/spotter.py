@@ -1,0 +1,61 @@
+"""What every spotter does: pictures of a video in, a probability per frame and effect out."""
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from temporal_foley.effects import Vocabulary
+
+Image = UInt8[np.ndarray, "height width 3"]
+SmallImage = UInt8[np.ndarray, "rows columns 3"]
+SoundBlock = Float[np.ndarray, "samples channels"]
+FrameProbabilities = Float[np.ndarray, "frames effects"]
+
+
+class Spotter(Protocol):
+    """Says how probable each effect of its vocabulary is in each frame.
+
+    A caller hands `prepare` to the decoder, so that only small pictures are kept, and passes the
+    prepared pictures on in order. Everything streams: neither side ever holds the whole video.
+    """
+
+    @property
+    def name(self) -> str:
+        """What it is called in reports and cue lists."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Fingerprint of all that decides its answers: same fingerprint, same answers."""
+        ...
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The effects it answers for, in the order of its columns."""
+        ...
+
+    def prepare(self, image: Image) -> SmallImage:
+        """Turn a decoded RGB picture into what `probabilities` takes; runs on the host, cheap."""
+        ...
+
+    def probabilities(
+        self, frames: Iterable[SmallImage], *, sound: Iterable[SoundBlock] | None = None
+    ) -> Iterator[FrameProbabilities]:
+        """Yield blocks of rows, one row a frame, in order, as frames come in.
+
+        Args:
+            frames: Prepared pictures at the times of the grid.
+            sound: The video's own sound from time 0 on, for a spotter that also listens; the
+                others leave it unread.
+        """
+        ...
+
+    def seen_effects(self) -> dict[str, str]:
+        """Return the effects that it can spot, and what stands behind each."""
+        ...
+
+    def blind_effects(self) -> dict[str, str]:
+        """Return the effects that it cannot spot (their probability is always 0), and why."""
+        ...

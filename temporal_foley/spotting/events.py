@@ -1,0 +1,215 @@
+"""From probabilities to events: a probability per frame and effect in, a list of events out.
+
+The steps, in this order:
+
+1. smooth the probabilities over time,
+2. per effect, keep the runs of frames at or above `threshold_off` that somewhere reach
+   `threshold_on` (hysteresis: weak frames count beside strong ones, and not alone),
+3. cut the runs to the length of the picture,
+4. join runs whose gap is at most `merge_gap_s`,
+5. drop what is shorter than `min_duration_s`,
+6. cut what is longer than `max_duration_s` to its most probable part of that length.
+
+With `smoothing="mode"` steps 1 and 2 are those of report 000 (dubbing from single pictures): each
+frame gets one label, its most probable effect or none, and a mode filter smooths the labels.
+"""
+
+import dataclasses
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from temporal_foley.effects import Effect, Vocabulary
+from temporal_foley.spotting.smoothing import (
+    Probabilities,
+    gaussian_smooth,
+    median_smooth,
+    mode_filter,
+    odd_window,
+)
+from temporal_foley.timegrid import Seconds, TimeGrid, as_fraction
+from temporal_foley.timeline import Event
+
+SMOOTHINGS = ("none", "mode", "median", "gaussian")
+
+Run = tuple[int, int]
+"""A range of frames `[first, last)`."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DecodingConfig:
+    """How probabilities become events; thresholds and durations are the vocabulary's."""
+
+    smoothing: Literal["none", "mode", "median", "gaussian"] = "median"
+    window_s: float = 1.25
+    """Width of the smoothing: of the window, or of the bell at half its height."""
+
+    def __post_init__(self) -> None:
+        if self.smoothing not in SMOOTHINGS:
+            raise ValueError(
+                f"decoding.smoothing must be one of {', '.join(SMOOTHINGS)}, got {self.smoothing!r}"
+            )
+        if not 0.0 < self.window_s <= 60.0:
+            raise ValueError(f"decoding.window_s must be in (0, 60], got {self.window_s}")
+
+
+def decode_events(
+    probabilities: Probabilities,
+    grid: TimeGrid,
+    vocabulary: Vocabulary,
+    *,
+    config: DecodingConfig = DecodingConfig(),
+    duration: Seconds | None = None,
+    other: Float[np.ndarray, " frames"] | None = None,
+) -> list[Event]:
+    """Find the events in the probabilities of a video, in order of onset.
+
+    Args:
+        probabilities: One row a frame of `grid`, one column an effect of `vocabulary`.
+        grid: When each row was looked at.
+        vocabulary: Thresholds and durations of each effect.
+        config: How to smooth.
+        duration: Length of the picture, where it ends before the grid's last frame does.
+        other: Probability of "none of them" per frame, of a classifier that has such a class;
+            only for `smoothing="mode"`.
+    """
+    probabilities = np.asarray(probabilities)
+    _check(probabilities, grid, vocabulary)
+    end = grid.end if duration is None else min(grid.end, as_fraction(duration))
+    if config.smoothing == "mode":
+        labels = frame_labels(probabilities, vocabulary, other=other)
+        labels = mode_filter(labels, odd_window(grid, config.window_s))
+        active = labels[:, None] == np.arange(len(vocabulary))
+        smooth = probabilities
+    else:
+        smooth = _smooth(probabilities, grid, config)
+        active = _hysteresis(smooth, vocabulary)
+    events = [
+        _event(run, smooth[:, column], grid, effect, end)
+        for column, effect in enumerate(vocabulary.effects)
+        for run in _shape(_runs(active[:, column]), smooth[:, column], grid, effect, end)
+    ]
+    order = {name: number for number, name in enumerate(vocabulary.names)}
+    return sorted(events, key=lambda event: (event.onset, order[event.effect]))
+
+
+def frame_labels(
+    probabilities: Probabilities,
+    vocabulary: Vocabulary,
+    *,
+    other: Float[np.ndarray, " frames"] | None = None,
+) -> Int[np.ndarray, " frames"]:
+    """Give each frame its most probable effect, or `len(vocabulary)` for none of them.
+
+    With `other` (a softmax that has such a class, as in report 000) the largest of all wins; with
+    independent probabilities an effect must also reach its `threshold_on`.
+    """
+    best = probabilities.argmax(axis=1)
+    strength = probabilities[np.arange(len(best)), best]
+    if other is not None:
+        if other.shape != best.shape:
+            raise ValueError(f"other must be one number a frame, got {other.shape}")
+        wins = strength > other
+    else:
+        thresholds = _thresholds(vocabulary, "threshold_on").astype(strength.dtype)
+        wins = strength >= thresholds[best]
+    return np.where(wins, best, len(vocabulary))
+
+
+def _smooth(probabilities: Probabilities, grid: TimeGrid, config: DecodingConfig) -> Probabilities:
+    if config.smoothing == "median":
+        return median_smooth(probabilities, odd_window(grid, config.window_s))
+    if config.smoothing == "gaussian":
+        return gaussian_smooth(probabilities, float(as_fraction(config.window_s) / grid.step))
+    return probabilities
+
+
+def _hysteresis(
+    probabilities: Probabilities, vocabulary: Vocabulary
+) -> Bool[np.ndarray, "frames effects"]:
+    # Compared in the probabilities' own precision: a float32 of 0.7 reaches a threshold of 0.7.
+    dtype = probabilities.dtype
+    starts = probabilities >= _thresholds(vocabulary, "threshold_on").astype(dtype)
+    holds = probabilities >= _thresholds(vocabulary, "threshold_off").astype(dtype)
+    active = np.zeros_like(holds)
+    for column in range(holds.shape[1]):
+        for first, last in _runs(holds[:, column]):
+            active[first:last, column] = starts[first:last, column].any()
+    return active
+
+
+def _thresholds(vocabulary: Vocabulary, which: str) -> Float[np.ndarray, " effects"]:
+    return np.array([getattr(effect, which) for effect in vocabulary.effects])
+
+
+def _runs(active: Bool[np.ndarray, " frames"]) -> list[Run]:
+    edges = np.flatnonzero(np.diff(active.astype(np.int8), prepend=0, append=0))
+    return [(int(first), int(last)) for first, last in edges.reshape(-1, 2)]
+
+
+def _shape(
+    runs: list[Run],
+    probabilities: Float[np.ndarray, " frames"],
+    grid: TimeGrid,
+    effect: Effect,
+    end: Fraction,
+) -> list[Run]:
+    """Merge, drop and cut the runs of one effect (steps 3 to 6)."""
+
+    def length(first: int, last: int) -> Fraction:
+        return min(grid.time(last), end) - grid.time(first)
+
+    runs = [run for run in runs if grid.time(run[0]) < end]
+    merged: list[Run] = []
+    for first, last in runs:
+        gap = length(merged[-1][1], first) if merged else None
+        if gap is not None and gap <= as_fraction(effect.merge_gap_s):
+            merged[-1] = (merged[-1][0], last)
+        else:
+            merged.append((first, last))
+    kept = [run for run in merged if length(*run) >= as_fraction(effect.min_duration_s)]
+    if effect.max_duration_s is None:
+        return kept
+    longest = max(1, grid.frame_count(effect.max_duration_s))
+    return [_most_probable_part(run, probabilities, longest) for run in kept]
+
+
+def _most_probable_part(run: Run, probabilities: Float[np.ndarray, " frames"], longest: int) -> Run:
+    """Return the part of at most `longest` frames of a run with the highest mean."""
+    first, last = run
+    if last - first <= longest:
+        return run
+    total = np.concatenate([[0.0], np.cumsum(probabilities[first:last], dtype=np.float64)])
+    best = int(np.argmax(np.round(total[longest:] - total[:-longest], 9)))
+    return first + best, first + best + longest
+
+
+def _event(
+    run: Run,
+    probabilities: Float[np.ndarray, " frames"],
+    grid: TimeGrid,
+    effect: Effect,
+    end: Fraction,
+) -> Event:
+    first, last = run
+    inside = probabilities[first:last]
+    return Event(
+        effect=effect.name,
+        onset=float(grid.time(first)),
+        offset=float(min(grid.time(last), end)),
+        confidence=float(inside.mean(dtype=np.float64)),
+        peak=float(grid.time(first + int(inside.argmax()))),
+    )
+
+
+def _check(probabilities: np.ndarray, grid: TimeGrid, vocabulary: Vocabulary) -> None:
+    if probabilities.shape != (grid.frames, len(vocabulary)):
+        raise ValueError(
+            f"probabilities must be ({grid.frames} frames, {len(vocabulary)} effects), "
+            f"got {probabilities.shape}"
+        )
+    # Also refuses NaN, which fails every comparison.
+    if not ((probabilities >= 0.0) & (probabilities <= 1.0)).all():
+        raise ValueError("probabilities must be in [0, 1]")
