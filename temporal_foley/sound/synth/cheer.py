@@ -1,0 +1,94 @@
+"""A cheering crowd: a random generator in, a loop of voices, claps and whistles out.
+
+Method: a granular crowd. Each voice is a shout by source and filter (G. Fant, Acoustic Theory of
+Speech Production, Mouton 1960): a pulse train with a gliding, shaking pitch through the formants
+of an open vowel. Many voices near and a murmur of formant noise for those far off; claps are
+short bursts of cupped-hand resonance (B. Repp, The sound of two hands clapping, JASA 81(4), 1987).
+"""
+
+import numpy as np
+
+from temporal_foley.sound.synth.motion import (
+    Mono,
+    body_length,
+    coloured_pair,
+    harmonics,
+    lay_round,
+    looped,
+    scatter,
+    slow_curve,
+)
+from temporal_foley.sound.synth.signals import bandpass, log_uniform, pan, slow_noise, times
+from temporal_foley.sound.take import Take
+from temporal_foley.timegrid import SAMPLE_RATE_HZ
+
+CROWD = ((100, -30), (300, -10), (700, -1), (1200, 0), (2600, -6), (4000, -14), (9000, -26))
+VOWELS = (
+    (750, 1200, 2600),
+    (850, 1500, 2800),
+    (600, 1000, 2500),
+    (480, 1700, 2500),
+    (400, 850, 2400),
+)
+
+
+def make(rng: np.random.Generator) -> Take:
+    """Make one crowd, from a few dozen people to a stand."""
+    samples = body_length(rng, 9.0, 12.0)
+    size = rng.uniform(0.0, 1.0)
+    swell = np.exp(0.2 * slow_curve(rng, samples, 0.6))
+    crowd = coloured_pair(rng, samples, CROWD) * swell[:, None] * (0.12 + 0.08 * size)
+    voices = [_voice(rng) for _ in range(44)]
+    for at in scatter(rng, samples, 14.0 + 10.0 * size):
+        strength = 0.13 * np.exp(0.8 * rng.standard_normal())
+        lay_round(crowd, at, pan(voices[rng.integers(len(voices))] * strength, rng.normal(0, 0.5)))
+    claps = [_clap(rng) for _ in range(30)]
+    for at in scatter(rng, samples, rng.uniform(300, 600)):
+        strength = 0.45 * np.exp(0.5 * rng.standard_normal())
+        lay_round(crowd, at, pan(claps[rng.integers(len(claps))] * strength, rng.normal(0, 0.5)))
+    for at in scatter(rng, samples, 0.5):
+        lay_round(crowd, at, pan(_whistle(rng), rng.normal(0, 0.5)))
+    return looped(crowd, lead_s=0.5)
+
+
+def _voice(rng: np.random.Generator) -> Mono:
+    """Shout one open vowel: up quickly, held, and falling off."""
+    length = round(rng.uniform(0.5, 1.6) * SAMPLE_RATE_HZ)
+    high = rng.random() < 0.5
+    pitch_hz = log_uniform(rng, 330, 620) if high else log_uniform(rng, 190, 340)
+    turn = np.linspace(0, 1, length)
+    glide = 1 + 0.18 * np.sin(np.pi * turn**0.7) - 0.15 * turn**3
+    shake = 1 + 0.012 * slow_noise(length, rng, 9.0) + 0.006 * slow_noise(length, rng, 40.0)
+    cycles = np.cumsum(pitch_hz * glide * shake) / SAMPLE_RATE_HZ
+    partials = np.arange(1, int(6000 / pitch_hz))
+    hz = partials * pitch_hz * 1.08
+    stretch = 1.15 if high else 1.0
+    resonance = sum(
+        weight / (1 + ((hz - stretch * formant) / width) ** 2)
+        for formant, width, weight in zip(
+            VOWELS[rng.integers(len(VOWELS))], (110, 140, 220), (1.0, 0.9, 0.6), strict=True
+        )
+    )
+    tone = harmonics(cycles, (resonance + 0.02) * partials**-0.3)
+    rough = 1 + 0.3 * slow_noise(length, rng, 70.0)
+    envelope = np.minimum(turn / 0.12, 1.0) * np.minimum((1 - turn) / 0.45, 1.0)
+    voice = tone * rough * np.sin(0.5 * np.pi * envelope) ** 2
+    return voice / np.sqrt(np.mean(voice**2))
+
+
+def _clap(rng: np.random.Generator) -> Mono:
+    length = 2400
+    hz = log_uniform(rng, 900, 3500)
+    burst = rng.standard_normal(length) * np.exp(-times(length) / rng.uniform(0.003, 0.008))
+    clap = bandpass(burst, 0.75 * hz, 1.6 * hz, 1) + 0.15 * burst
+    return clap / np.max(np.abs(clap))
+
+
+def _whistle(rng: np.random.Generator) -> Mono:
+    """Whistle through the fingers: up, and down again."""
+    length = round(rng.uniform(0.4, 1.0) * SAMPLE_RATE_HZ)
+    turn = np.linspace(0, 1, length)
+    bend = np.sin(np.pi * turn) ** 0.7 * rng.uniform(0.2, 0.5)
+    hz = rng.uniform(1500, 2300) * (1 + bend) * (1 + 0.004 * slow_noise(length, rng, 20.0))
+    tone = np.sin(2 * np.pi * np.cumsum(hz) / SAMPLE_RATE_HZ)
+    return tone * np.sin(np.pi * turn) ** 0.5 * rng.uniform(0.2, 0.5)

@@ -1,0 +1,61 @@
+"""Fire: a random generator in, a loop of crackle, hiss and low roar out.
+
+Method: Poisson crackle in clusters, hiss and lapping roar (A. Farnell, Designing Sound, MIT Press
+2010, ch. 34 "Fire"). A crackle is a burst of gas through a crack in the wood: a click of a
+millisecond or two through a random resonance, with sizes that follow a heavy tail.
+"""
+
+import numpy as np
+
+from temporal_foley.sound.synth.motion import (
+    Mono,
+    body_length,
+    coloured_pair,
+    lay_round,
+    looped,
+    scatter,
+    slow_curve,
+)
+from temporal_foley.sound.synth.signals import pan
+from temporal_foley.sound.take import Take
+from temporal_foley.timegrid import SAMPLE_RATE_HZ
+
+HISS = ((100, -40), (800, -18), (3000, -8), (8000, 0), (12000, -2), (18000, -12))
+ROAR = ((20, -6), (60, 0), (160, -6), (400, -22), (1500, -40))
+
+
+def make(rng: np.random.Generator) -> Take:
+    """Make one fire, from a few sticks to a blaze."""
+    samples = body_length(rng, 10.0, 14.0)
+    size = rng.uniform(0.0, 1.0)
+    lapping = np.exp(0.3 * slow_curve(rng, samples, 6.0))
+    breathing = np.exp(0.3 * slow_curve(rng, samples, 1.0))
+    roar = coloured_pair(rng, samples, ROAR, width=0.4) * lapping[:, None] * 0.25 * (0.6 + size)
+    hiss = coloured_pair(rng, samples, HISS) * breathing[:, None] * 0.1 * (0.6 + size)
+    fire = roar + hiss
+    bank = [_crackle(rng) for _ in range(60)]
+    flare = np.clip(0.35 + 0.35 * slow_curve(rng, samples, 3.0), 0.02, 1.0)
+    for at in scatter(rng, samples, rng.uniform(60, 100) * (0.7 + size), flare):
+        # The heavy tail makes some crackles stand out as snaps.
+        strength = min(0.15 * (1 - rng.random()) ** -0.9, 6.0)
+        side = rng.normal(0.0, 0.35)
+        lay_round(fire, at, pan(bank[rng.integers(len(bank))], side) * strength)
+    for at in scatter(rng, samples, 1.2 + size):
+        lay_round(fire, at, pan(_pop(rng), rng.normal(0.0, 0.25)))
+    return looped(fire, lead_s=0.6)
+
+
+def _crackle(rng: np.random.Generator) -> Mono:
+    decay_s = 10 ** rng.uniform(-3.7, -2.7)
+    time_s = np.arange(round(7 * decay_s * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
+    hz = 10 ** rng.uniform(3.0, 4.1)
+    ring = np.sin(2 * np.pi * hz * time_s) + 0.8 * rng.standard_normal(len(time_s))
+    return ring * np.exp(-time_s / decay_s) * np.minimum(time_s / 1e-4, 1.0)
+
+
+def _pop(rng: np.random.Generator) -> Mono:
+    decay_s = rng.uniform(0.004, 0.012)
+    time_s = np.arange(round(7 * decay_s * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
+    body = np.sin(2 * np.pi * rng.uniform(300, 1100) * time_s)
+    snap = rng.standard_normal(len(time_s)) * np.exp(-time_s / 0.0015)
+    return (0.7 * body * np.exp(-time_s / decay_s) + snap) * rng.uniform(0.5, 1.5)

@@ -1,0 +1,74 @@
+"""A helicopter overhead: a random generator in, a loop of rotor, tail rotor and turbine out.
+
+Method: blade-passage pulses with their harmonics, noise chopped at the same rate, a tail rotor
+and a turbine's whine (A. Farnell, Designing Sound, MIT Press 2010, ch. 47 "Helicopter"; blade
+slap as an impulse a blade, W. Johnson, Helicopter Theory, Dover 1994, ch. 17).
+"""
+
+import numpy as np
+
+from temporal_foley.sound.synth.motion import (
+    Mono,
+    body_length,
+    coloured,
+    harmonics,
+    looped,
+    low_pass,
+    phase,
+    slow_curve,
+)
+from temporal_foley.sound.take import Take
+from temporal_foley.timegrid import SAMPLE_RATE_HZ
+
+WASH = ((30, -10), (120, 0), (500, -3), (1500, -12), (5000, -26), (12000, -40))
+BREATH = ((100, -12), (500, -2), (1500, 0), (4000, -10), (12000, -28))
+
+
+def make(rng: np.random.Generator) -> Take:
+    """Make one helicopter, from a light one near by to a heavy one far off."""
+    samples = body_length(rng, 9.0, 13.0)
+    blades = int(rng.integers(2, 6))
+    passage_hz = rng.uniform(11.0, 21.0)
+    distance = rng.uniform(0.0, 1.0)
+    drift = 1 + 0.004 * slow_curve(rng, samples, 0.5)
+    turn = phase(passage_hz / blades * drift, samples)
+    slap, chop = _blades(rng, turn, blades)
+    swing = np.exp(0.18 * slow_curve(rng, samples, 1.5))
+    rotor = slap * swing * rng.uniform(0.6, 1.1)
+    rotor += coloured(rng, samples, WASH) * chop * swing * 0.9
+    rotor += coloured(rng, samples, BREATH) * (0.3 + 0.7 * chop) * 0.25
+    tail_hz = passage_hz * rng.uniform(4.5, 6.0)
+    tail = harmonics(phase(tail_hz * drift, samples), np.arange(1, 13) ** -0.8)
+    rotor += tail * 0.10 * np.exp(0.3 * slow_curve(rng, samples, 3.0))
+    whine = harmonics(phase(rng.uniform(1800, 4200) * drift, samples), np.array([1.0, 0.3]))
+    rotor += whine * 0.03 * (1 - distance) * np.exp(0.4 * slow_curve(rng, samples, 2.0))
+    rotor = _over_ground(rng, rotor)
+    return looped(low_pass(rotor, 9000 - 5500 * distance, order=1), lead_s=1.0)
+
+
+def _blades(rng: np.random.Generator, turn: Mono, blades: int) -> tuple[Mono, Mono]:
+    """Return the slap (a pressure pulse a blade) and the chop (a gain from 0 to about 1)."""
+    table_size = 8192
+    spots = (np.arange(table_size) / table_size * blades)[:, None]
+    # No two blades track alike, which beats at the rate of the shaft.
+    strengths = 1 + 0.12 * rng.standard_normal(blades)
+    distance = (spots - np.arange(blades) - 0.5 + blades / 2) % blades - blades / 2
+    width = rng.uniform(0.05, 0.09)
+    pulse = -distance / width * np.exp(0.5 - 0.5 * (distance / width) ** 2)
+    pulse -= 0.5 * np.exp(-0.5 * ((distance - 0.1) / 0.12) ** 2)
+    slap = pulse @ strengths
+    chop = np.exp(-np.abs(distance) / 0.22) @ strengths
+    grid = np.arange(table_size + 1)
+    at = turn % 1.0 * table_size
+    slap = np.append(slap, slap[0]) - np.mean(slap)
+    chop = np.append(chop, chop[0])
+    return np.interp(at, grid, slap), np.interp(at, grid, chop)
+
+
+def _over_ground(rng: np.random.Generator, sound: Mono) -> Mono:
+    """Add the ground's reflection, whose delay wanders as the machine does."""
+    delay_s = 0.006 * np.exp(0.3 * slow_curve(rng, len(sound), 0.4))
+    index = np.arange(len(sound))
+    return sound + 0.5 * np.interp(
+        index - delay_s * SAMPLE_RATE_HZ, index, sound, period=len(sound)
+    )

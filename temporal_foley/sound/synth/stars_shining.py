@@ -1,0 +1,94 @@
+"""Stars shining: a random generator in, a loop of sparkling chimes over a soft pad out.
+
+Method: modal bars of free vibration (partials 1 : 2.76 : 5.40 : 8.93; N. Fletcher and T. Rossing,
+The Physics of Musical Instruments, Springer 1998, sec. 2.15) struck in loose flurries, over slowly
+beating sines, in a long bright room (tail of decaying noise, J. Moorer, Computer Music Journal
+3(2), 1979). There is no such sound in nature; it is the one that films have taught us.
+"""
+
+import numpy as np
+import scipy.fft
+
+from temporal_foley.sound.synth.motion import (
+    Mono,
+    Stereo,
+    body_length,
+    lay_round,
+    looped,
+    scatter,
+    slow_curve,
+    whole_cycles,
+)
+from temporal_foley.sound.synth.signals import modal_bank, pan
+from temporal_foley.sound.take import Take
+from temporal_foley.timegrid import SAMPLE_RATE_HZ
+
+BAR_PARTIALS = np.array([1.0, 2.756, 5.404, 8.933])
+SCALES = ((0, 2, 4, 7, 9), (0, 2, 4, 6, 9), (0, 3, 5, 7, 10))
+
+
+def make(rng: np.random.Generator) -> Take:
+    """Make one night sky: key, scale and the density of its sparkle by chance."""
+    samples = body_length(rng, 11.0, 14.0)
+    root_hz = 220.0 * 2 ** (rng.integers(0, 12) / 12)
+    scale = np.array(SCALES[rng.integers(len(SCALES))])
+    chimes = np.zeros((samples, 2))
+    steps = np.concatenate([scale + 36, scale + 48])
+    bars = [_bar(rng, root_hz * 2 ** (step / 12)) for step in steps]
+    for at in scatter(rng, samples, rng.uniform(0.5, 0.8)):
+        _flurry(rng, chimes, at, bars)
+    for at in scatter(rng, samples, rng.uniform(1.5, 3.0)):
+        grain = bars[rng.integers(len(bars))] * rng.uniform(0.1, 0.5)
+        lay_round(chimes, at, pan(grain, rng.uniform(-0.8, 0.8)))
+    pad = _pad(rng, samples, root_hz, scale)
+    return looped(_hall(rng, chimes) + 0.05 * pad, lead_s=0.8)
+
+
+def _bar(rng: np.random.Generator, hz: float) -> Mono:
+    """Strike one small metal bar; its pitch is near, not on, the scale."""
+    modes_hz = hz * BAR_PARTIALS * (1 + 0.004 * rng.standard_normal(4))
+    t60s_s = rng.uniform(1.2, 2.2) * np.array([1.0, 0.6, 0.3, 0.15])
+    bar = modal_bank(2 * SAMPLE_RATE_HZ, modes_hz, t60s_s, np.array([1.0, 0.4, 0.2, 0.1]))
+    edge = np.arange(len(bar))
+    return bar * np.minimum(edge / 24, 1.0) * np.minimum((len(bar) - edge) / 4800, 1.0)
+
+
+def _flurry(rng: np.random.Generator, chimes: Stereo, at: int, bars: list[Mono]) -> None:
+    """Run a hand along the chimes: neighbours in turn, unevenly, drifting to one side."""
+    count = int(rng.integers(4, 9))
+    first = int(rng.integers(0, len(bars) - 3))
+    direction = int(rng.choice([-1, 1]))
+    side, drift = rng.uniform(-0.7, 0.7), rng.uniform(-0.15, 0.15)
+    for number in range(count):
+        bar = bars[(first + direction * number) % len(bars)]
+        strength = rng.uniform(0.3, 1.0) * (1 - 0.5 * number / count)
+        lay_round(chimes, at, pan(bar * strength, side + drift * number))
+        at += round(rng.uniform(0.04, 0.14) * SAMPLE_RATE_HZ)
+
+
+def _pad(rng: np.random.Generator, samples: int, root_hz: float, scale: np.ndarray) -> Stereo:
+    time_s = np.arange(samples) / SAMPLE_RATE_HZ
+    pad = np.zeros((samples, 2))
+    for step in (*scale[[0, 2, 3]], scale[0] + 12):
+        breath = 1 + 0.5 * slow_curve(rng, samples, 0.4)
+        for side in (0, 1):
+            hz = whole_cycles(
+                root_hz * 2 ** (step / 12) * (1 + 0.002 * rng.uniform(-1, 1)), samples
+            )
+            pad[:, side] += np.sin(2 * np.pi * (hz * time_s + rng.random())) * breath
+    return pad
+
+
+def _hall(rng: np.random.Generator, sound: Stereo) -> Stereo:
+    """Let every chime ring on in a hall, on the circle."""
+    length = 2 * SAMPLE_RATE_HZ
+    decay = np.exp(-np.arange(length) / (0.6 * SAMPLE_RATE_HZ))
+    wet = np.empty_like(sound)
+    for side in (0, 1):
+        tail = np.zeros(len(sound))
+        tail[:length] = rng.standard_normal(length) * decay
+        tail *= 0.5 / np.sqrt(np.sum(tail**2))
+        wet[:, side] = scipy.fft.irfft(
+            scipy.fft.rfft(sound[:, side]) * scipy.fft.rfft(tail), len(sound)
+        )
+    return sound + wet

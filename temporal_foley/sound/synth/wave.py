@@ -1,0 +1,68 @@
+"""Waves on a shore: a random generator in, a loop of a few swells out.
+
+Method: filtered noise in four bands, each with its own swell: the rumble runs ahead, the break
+carries the middle, and the hiss of foam lags and drains (A. Farnell, Designing Sound, MIT Press
+2010, ch. 38 on wind and noise shaping; timing after recordings of surf, periods of 6 to 10 s).
+"""
+
+import numpy as np
+
+from temporal_foley.sound.synth.bubbles import bubble_cloud
+from temporal_foley.sound.synth.motion import (
+    Mono,
+    coloured_pair,
+    looped,
+    scatter,
+    slow_curve,
+)
+from temporal_foley.sound.take import Take
+from temporal_foley.timegrid import SAMPLE_RATE_HZ
+
+SEA = ((60, -10), (150, -2), (400, 0), (1000, -5), (3000, -16), (8000, -27), (16000, -38))
+RUMBLE = ((25, -8), (70, 0), (200, -6), (600, -24), (2000, -45))
+BREAK = ((80, -8), (200, 0), (500, 0), (1000, -6), (3000, -16), (9000, -30))
+WASH = ((300, -24), (900, -6), (2500, 0), (6000, -6), (14000, -16))
+FOAM = ((1500, -30), (4000, -6), (8000, 0), (15000, -6))
+
+
+def make(rng: np.random.Generator) -> Take:
+    """Make one shore: two swells of unlike size, near or far."""
+    periods_s = rng.integers(24, 34, 2) / 4
+    samples = int(np.sum(periods_s) * SAMPLE_RATE_HZ)
+    near = rng.uniform(0.3, 1.0)
+    breaks = np.array([0.3, 0.3]) * periods_s + np.array([0.0, periods_s[0]])
+    sizes = rng.uniform(0.6, 1.0, 2)
+    sizes /= np.max(sizes)
+    time_s = np.arange(samples) / SAMPLE_RATE_HZ
+    whole_s = samples / SAMPLE_RATE_HZ
+
+    def swell(lag_s: float, rise_s: float, fall_s: float) -> Mono:
+        envelope = np.zeros(samples)
+        for break_s, size in zip(breaks, sizes, strict=True):
+            # The time since the break, on the circle, from half a round before to half after.
+            since_s = (time_s - break_s - lag_s + whole_s / 2) % whole_s - whole_s / 2
+            before = np.exp(-(np.maximum(-since_s, 0) ** 1.5) / rise_s**1.5)
+            envelope += size * before * np.exp(-np.maximum(since_s, 0) / fall_s)
+        return envelope
+
+    flutter = np.exp(0.25 * slow_curve(rng, samples, 9.0))
+    surf = coloured_pair(rng, samples, SEA) * 0.12
+    surf += coloured_pair(rng, samples, RUMBLE, 0.4) * (0.2 * swell(-0.5, 1.4, 1.2))[:, None]
+    surf += coloured_pair(rng, samples, BREAK) * (0.7 * swell(0.0, 0.8, 1.0) * flutter)[:, None]
+    surf += coloured_pair(rng, samples, WASH) * (0.2 * near * swell(0.5, 0.8, 1.5) * flutter)[:, None]
+    plunge = swell(0.2, 0.7, 1.1)
+    surf += 0.5 * bubble_cloud(rng, plunge / np.max(plunge), each_second=500.0, radii_m=(0.002, 0.012))
+    fizz = _fizz(rng, samples)
+    surf += (
+        coloured_pair(rng, samples, FOAM, 0.9) * (0.3 * near * swell(1.1, 0.9, 2.0) * fizz)[:, None]
+    )
+    return looped(surf, lead_s=1.0)
+
+
+def _fizz(rng: np.random.Generator, samples: int) -> Mono:
+    """Make the grain of foam: many small bubbles that burst, as a gain around 1."""
+    bursts = np.zeros(samples)
+    bursts[scatter(rng, samples, 900.0)] = 1.0
+    decay = np.exp(-np.arange(480) / 96.0)
+    spread = np.convolve(np.concatenate([bursts[-480:], bursts]), decay)[480 : 480 + samples]
+    return 0.6 + 0.4 * spread / np.mean(spread)
