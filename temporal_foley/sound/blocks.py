@@ -1,0 +1,44 @@
+"""Streams of sound: blocks of any lengths in, blocks of one length (or one total length) out."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from jaxtyping import Float
+
+Block = Float[np.ndarray, "samples 2"]
+
+
+def rechunk(blocks: Iterable[Block], samples: int) -> Iterator[Block]:
+    """Cut a stream anew into blocks of `samples` samples; the last one may be shorter."""
+    if samples < 1:
+        raise ValueError(f"samples must be at least 1, got {samples}")
+    waiting: list[Block] = []
+    held = 0
+    for block in blocks:
+        while held + len(block) >= samples:
+            taken = samples - held
+            yield np.concatenate([*waiting, block[:taken]])
+            waiting, held, block = [], 0, block[taken:]
+        if len(block):
+            waiting.append(block)
+            held += len(block)
+    if held:
+        yield np.concatenate(waiting)
+
+
+def fit(blocks: Iterable[Block], samples: int, block_samples: int) -> Iterator[Block]:
+    """Cut or fill a stream with silence to a total of `samples`, in blocks of `block_samples`."""
+
+    def filled() -> Iterator[Block]:
+        left = samples
+        for block in blocks:
+            if left == 0:
+                return
+            yield block[:left]
+            left -= min(left, len(block))
+        while left:
+            silence = np.zeros((min(left, block_samples), 2), np.float32)
+            yield silence
+            left -= len(silence)
+
+    return rechunk(filled(), block_samples)

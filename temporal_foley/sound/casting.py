@@ -1,0 +1,244 @@
+"""Casting: events in; the tracks of a timeline out, every cue with its take and its place.
+
+Chance is drawn for each effect and event by itself: leaving an effect out changes no other one.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from temporal_foley.effects import Effect, Vocabulary
+from temporal_foley.errors import LibraryError
+from temporal_foley.sound.landmarks import find_body, find_loop
+from temporal_foley.sound.library import Library, LibraryTake
+from temporal_foley.sound.take import Take
+from temporal_foley.timegrid import to_sample
+from temporal_foley.timeline import Cue, Event, Loop, Track
+
+SUSTAINED_KINDS = ("loop", "ambience")
+
+_FADES_S = {"loop": (0.05, 0.15), "ambience": (0.4, 0.4)}
+_CUT_IN_S = 0.001
+_RING_OUT_S = 0.005
+_CUT_OUT_S = 0.05
+_HIT_GAIN_DB = 1.5
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Casting:
+    """What all events of one effect are cast from."""
+
+    effect: Effect
+    kind: str
+    takes: tuple[LibraryTake, ...]
+    bag: Iterator[int]
+    library: Library
+    duration: int
+
+
+def cast_events(
+    events: Sequence[Event],
+    vocabulary: Vocabulary,
+    library: Library,
+    *,
+    seed: int,
+    duration_samples: int,
+) -> tuple[Track, ...]:
+    """Choose and place takes for all events; tracks are in the order of the vocabulary.
+
+    Raises:
+        LibraryError: The library has no take for an effect that happens.
+        VocabularyError: An event is of an effect that is not in the vocabulary.
+    """
+    for event in events:
+        vocabulary.index(event.effect)
+    tracks: list[Track] = []
+    for effect in vocabulary.effects:
+        own = [event for event in events if event.effect == effect.name]
+        own.sort(key=lambda event: (event.onset, event.offset))
+        cues = _cast_effect(own, effect, library, seed, duration_samples) if own else ()
+        if cues:
+            track = Track(
+                effect=effect.name,
+                kind=effect.kind,
+                bus=effect.bus,
+                gain_db=effect.level_db,
+                cues=cues,
+            )
+            tracks.append(track)
+    return tuple(tracks)
+
+
+def _cast_effect(
+    events: Sequence[Event], effect: Effect, library: Library, seed: int, duration: int
+) -> tuple[Cue, ...]:
+    kind, takes = _usable_takes(effect, library)
+    source = [seed, int.from_bytes(hashlib.sha256(effect.name.encode()).digest()[:8], "big")]
+    casting = _Casting(
+        effect=effect,
+        kind=kind,
+        takes=takes,
+        bag=_shuffle_bag(len(takes), np.random.default_rng(source)),
+        library=library,
+        duration=duration,
+    )
+    cues: list[Cue] = []
+    for number, event in enumerate(events):
+        if kind in SUSTAINED_KINDS:
+            cues.extend(_sustain(event, casting))
+        else:
+            # Seeded by the number from 1: a trailing 0 would give the numbers of the bag.
+            cues.extend(_strike(event, casting, np.random.default_rng([*source, number + 1])))
+    cues.sort(key=lambda cue: cue.onset_sample)
+    return tuple(
+        dataclasses.replace(cue, id=f"{effect.name}-{number:04d}")
+        for number, cue in enumerate(cues, 1)
+    )
+
+
+def _usable_takes(effect: Effect, library: Library) -> tuple[str, tuple[LibraryTake, ...]]:
+    """Return the takes that sound in the effect's own way, or else in the way of the first one."""
+    takes = library.takes(effect.name)
+    if not takes:
+        raise LibraryError(
+            f"library {library.name}: has no take for {effect.name}; add a [[take]] for it or "
+            "leave the effect out"
+        )
+    kinds = [take.kind or effect.kind for take in takes]
+    kind = effect.kind if effect.kind in kinds else kinds[0]
+    return kind, tuple(take for take, own in zip(takes, kinds, strict=True) if own == kind)
+
+
+def _shuffle_bag(count: int, rng: np.random.Generator) -> Iterator[int]:
+    """Yield all of `count` numbers in random order, over and over, never one twice in a row."""
+    last = -1
+    while True:
+        order = np.argsort(rng.random(count))
+        if count > 1 and order[0] == last:
+            other = rng.integers(1, count)
+            order[[0, other]] = order[[other, 0]]
+        yield from map(int, order)
+        last = order[-1]
+
+
+def _strike(event: Event, casting: _Casting, rng: np.random.Generator) -> Iterator[Cue]:
+    """Place hits from an event's onset on; each rings out, but not past the picture."""
+    times = _hit_times(event, casting, rng)
+    varies = len(times) > 1 or casting.kind == "repeated"
+    for number, time in enumerate(times, 1):
+        chosen = next(casting.bag)
+        entry = casting.takes[chosen]
+        varied_db = float(rng.uniform(-_HIT_GAIN_DB, _HIT_GAIN_DB)) if varies else 0.0
+        take = casting.library.read(entry.asset)
+        meets = to_sample(time)
+        begin = max(0, meets - take.anchor)
+        source_start = begin - (meets - take.anchor)
+        end = min(casting.duration, begin + len(take.samples) - source_start)
+        if end <= begin or meets >= casting.duration:
+            continue
+        source_end = source_start + end - begin
+        is_cut = source_end < len(take.samples)
+        lead_in = 0 if source_start == 0 else min(to_sample(_CUT_IN_S), (end - begin) // 4)
+        ring = to_sample(_CUT_OUT_S if is_cut else _RING_OUT_S)
+        hit = f"; hit {number} of {len(times)}" if len(times) > 1 else ""
+        yield Cue(
+            id="",
+            effect=event.effect,
+            onset_sample=begin,
+            offset_sample=end,
+            confidence=event.confidence,
+            asset=entry.asset,
+            licence=entry.licence,
+            credit=entry.credit,
+            source_start=source_start,
+            source_end=source_end,
+            anchor=take.anchor,
+            gain_db=round(entry.gain_db + varied_db, 2),
+            fade_in=lead_in,
+            fade_out=min(ring, (end - max(begin, meets)) // 2),
+            reason=_reason(event, chosen, casting) + hit,
+        )
+
+
+def _hit_times(event: Event, casting: _Casting, rng: np.random.Generator) -> list[float]:
+    """Return the times of an event's hits in seconds, the first at its onset.
+
+    A repeated effect keeps a pace of its own for each event, as a walker or a typist does, and
+    strays from it by a sixth of the interval's width; a one-shot that happens again does so at
+    any interval in the range.
+    """
+    times = [event.onset]
+    if casting.effect.interval_s is None:
+        return times
+    shortest, longest = casting.effect.interval_s
+    pace = float(rng.uniform(shortest, longest))
+    while True:
+        if casting.kind == "repeated":
+            interval = float(rng.normal(pace, (longest - shortest) / 6.0))
+        else:
+            interval = float(rng.uniform(shortest, longest))
+        time = times[-1] + min(max(interval, shortest), longest)
+        if time >= event.offset or to_sample(time) >= casting.duration:
+            return times
+        times.append(time)
+
+
+def _sustain(event: Event, casting: _Casting) -> Iterator[Cue]:
+    """Lay one cue from an event's onset to its offset, looped if its take may and must be."""
+    chosen = next(casting.bag)
+    entry = casting.takes[chosen]
+    take = casting.library.read(entry.asset)
+    begin = max(0, to_sample(event.onset))
+    end = min(casting.duration, to_sample(event.offset))
+    source_start = _first_sample(entry, take)
+    loop = _loop(entry, take)
+    if loop is not None and source_start >= loop.end:
+        source_start = loop.start
+    left = (len(take.samples) if loop is None else loop.end) - source_start
+    if end - begin <= left:
+        loop = None
+    elif loop is None:
+        end = begin + left
+    if end <= begin:
+        return
+    rise_s, fall_s = _FADES_S[casting.kind]
+    shortened = (end - begin) // 4
+    yield Cue(
+        id="",
+        effect=event.effect,
+        onset_sample=begin,
+        offset_sample=end,
+        confidence=event.confidence,
+        asset=entry.asset,
+        licence=entry.licence,
+        credit=entry.credit,
+        source_start=source_start,
+        source_end=loop.end if loop else source_start + end - begin,
+        loop=loop,
+        anchor=source_start,
+        gain_db=round(entry.gain_db, 2),
+        fade_in=min(to_sample(rise_s), shortened),
+        fade_out=min(to_sample(fall_s), shortened),
+        reason=_reason(event, chosen, casting) + ("; looped" if loop else ""),
+    )
+
+
+def _first_sample(entry: LibraryTake, take: Take) -> int:
+    """Return where a sustained take begins: its anchor, or else where its silent lead-in ends."""
+    if entry.anchor is None and entry.asset.kind == "file" and take.loop is None:
+        return find_body(take.samples)[0]
+    return take.anchor if entry.anchor is not None or entry.asset.kind == "recipe" else 0
+
+
+def _loop(entry: LibraryTake, take: Take) -> Loop | None:
+    """Return the take's loop; a recording without one repeats over its body, a recipe does not."""
+    if take.loop is None and entry.asset.kind == "file":
+        return find_loop(take.samples)
+    return take.loop
+
+
+def _reason(event: Event, chosen: int, casting: _Casting) -> str:
+    peak = "" if event.peak is None else f", highest at {event.peak:.2f} s"
+    return f"probability {event.confidence:.2f}{peak}; take {chosen + 1} of {len(casting.takes)}"

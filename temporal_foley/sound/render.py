@@ -1,0 +1,142 @@
+"""Render a track: its cues and a library in, any stretch of its stem out, exact to the sample.
+
+A stretch never depends on how the stem is cut: rendering blocks and joining them gives the samples
+of rendering all at once.
+"""
+
+import dataclasses
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from temporal_foley.errors import CueListError, LibraryError
+from temporal_foley.sound.fades import (
+    balance_gains,
+    equal_power,
+    pan_gains,
+    ratio_of,
+    smooth_step,
+)
+from temporal_foley.sound.library import Library
+from temporal_foley.sound.take import Take
+from temporal_foley.timeline import Cue, Curve, Track
+
+BUS_LEVELS_DB = {"hard_effects": 0.0, "foley": -6.0, "backgrounds": -4.0}
+
+Stereo = Float[np.ndarray, "samples 2"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CueIndex:
+    """A track with the times of its cues as arrays, to find what sounds when."""
+
+    track: Track
+    onsets: Int[np.ndarray, " cues"]
+    offsets: Int[np.ndarray, " cues"]
+
+    def sounding(self, start: int, stop: int) -> Bool[np.ndarray, " cues"]:
+        """Mark the cues that sound in the samples `[start, stop)`."""
+        return (self.onsets < stop) & (self.offsets > start)
+
+
+def index_cues(track: Track) -> CueIndex:
+    """Index a track by time; do it once when a track is rendered in many blocks."""
+    return CueIndex(
+        track=track,
+        onsets=np.array([cue.onset_sample for cue in track.cues], np.int64),
+        offsets=np.array([cue.offset_sample for cue in track.cues], np.int64),
+    )
+
+
+def render_track(track: Track, library: Library, start: int, stop: int) -> Stereo:
+    """Render the samples `[start, stop)` of a track's stem.
+
+    Raises:
+        LibraryError: A take is not in the library, or is shorter than its cue says.
+        CueListError: The track has a bus that does not exist.
+    """
+    return render_cues(index_cues(track), library, start, stop)
+
+
+def render_cues(index: CueIndex, library: Library, start: int, stop: int) -> Stereo:
+    """Render the samples `[start, stop)` of an indexed track's stem."""
+    track = index.track
+    if track.bus not in BUS_LEVELS_DB:
+        known = ", ".join(BUS_LEVELS_DB)
+        raise CueListError(f"track {track.effect}: bus must be one of {known}, got {track.bus!r}")
+    out = np.zeros((stop - start, 2), np.float32)
+    track_db = track.gain_db + BUS_LEVELS_DB[track.bus]
+    for number in np.flatnonzero(index.sounding(start, stop)):
+        cue = track.cues[number]
+        first = max(start, cue.onset_sample)
+        last = min(stop, cue.offset_sample)
+        gain = 10.0 ** ((track_db + cue.gain_db) / 20.0)
+        sound = _render_cue(cue, library.read(cue.asset), gain, first, last)
+        out[first - start : last - start] += sound
+    return out
+
+
+def _render_cue(cue: Cue, take: Take, gain: float, start: int, stop: int) -> Stereo:
+    first, last = start - cue.onset_sample, stop - cue.onset_sample
+    needed = cue.source_end if cue.loop is None else max(cue.source_start + 1, cue.loop.end)
+    if needed > len(take.samples):
+        raise LibraryError(
+            f"cue {cue.id}: needs {needed} samples of {cue.asset.name!r}, which has "
+            f"{len(take.samples)}; use the library that the cue list was made with"
+        )
+    source = _source(cue, take.samples, first, last)
+    gains = np.full(last - first, gain, np.float32)
+    _fade(gains, cue, first, last)
+    law = pan_gains if source.shape[1] == 1 else balance_gains
+    left, right = law(_curve(cue.pan, first, last))
+    sides = np.stack([left, right], axis=-1).astype(np.float32)
+    return source * gains[:, None] * sides
+
+
+def _source(
+    cue: Cue, samples: Float[np.ndarray, "samples channels"], first: int, last: int
+) -> Float[np.ndarray, "samples channels"]:
+    """Return what the take plays from `first` to `last` samples after the cue's onset."""
+    if cue.loop is None:
+        return samples[cue.source_start + first : cue.source_start + last]
+    loop, pieces = cue.loop, []
+    period = loop.end - loop.start
+    while first < last:
+        place = cue.source_start + first
+        if place >= loop.end:
+            place = loop.start + (place - loop.end) % period
+        taken = min(last - first, loop.end - place)
+        piece = samples[place : place + taken]
+        joined = max(0, place + taken - (loop.end - loop.crossfade))
+        if joined:
+            piece = piece.copy()
+            begin = max(place, loop.end - loop.crossfade)
+            places = np.arange(begin, place + taken) - (loop.end - loop.crossfade)
+            ratio = ratio_of(places, loop.crossfade)
+            rise = equal_power(ratio).astype(np.float32)[:, None]
+            fall = equal_power(1.0 - ratio).astype(np.float32)[:, None]
+            ahead = samples[begin - period : place + taken - period]
+            piece[begin - place :] = piece[begin - place :] * fall + ahead * rise
+        pieces.append(piece)
+        first += taken
+    return np.concatenate(pieces)
+
+
+def _fade(gains: Float[np.ndarray, " samples"], cue: Cue, first: int, last: int) -> None:
+    """Multiply the fades into the gains of the samples `[first, last)` of a cue."""
+    if first < cue.fade_in:
+        until = min(last, cue.fade_in)
+        ratio = ratio_of(np.arange(first, until), cue.fade_in)
+        gains[: until - first] *= smooth_step(ratio).astype(np.float32)
+    if last > cue.length - cue.fade_out:
+        begin = max(first, cue.length - cue.fade_out)
+        ratio = ratio_of(cue.length - 1 - np.arange(begin, last), cue.fade_out)
+        gains[begin - first :] *= smooth_step(ratio).astype(np.float32)
+
+
+def _curve(curve: Curve, first: int, last: int) -> Float[np.ndarray, " samples"]:
+    """Read a curve at the samples `[first, last)` of a cue; one value if it does not move."""
+    if len(curve) == 1:
+        return np.array([curve[0][1]])
+    places, values = zip(*curve, strict=True)
+    return np.interp(np.arange(first, last), places, values)

@@ -1,0 +1,86 @@
+"""Write one stem, or the mix: 24-bit blocks in; a WAV file, and a report of what it holds, out."""
+
+import dataclasses
+import math
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from jaxtyping import Int
+
+from temporal_foley.sound.loudness import HOP, LoudnessMeter
+from temporal_foley.sound.wav import FULL_SCALE, WavWriter
+from temporal_foley.sound.waveform import Envelope, WaveformPen
+
+# As long as the meter looks back: after it, more silence changes nothing.
+_SILENCE = np.zeros((4 * HOP, 2), np.float32)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StemReport:
+    """What a written file holds; levels are None where it is silent.
+
+    The true peak is measured of the mix only.
+    """
+
+    name: str
+    path: Path
+    peak_dbfs: float | None
+    loudness_lufs: float | None
+    true_peak_dbtp: float | None
+    envelope: Envelope
+
+
+class StemFile:
+    """A stem in the making; used in a `with`, it is whole at the end or not there."""
+
+    def __init__(self, name: str, path: Path, samples: int, *, true_peak: bool = False):
+        self.name = name
+        self._writer = WavWriter(path, samples)
+        self._meter = LoudnessMeter(true_peak=true_peak)
+        self._pen = WaveformPen(samples)
+        self._peak = 0
+        self._written = 0
+        self._was_silent = False
+
+    def write(self, block: Int[np.ndarray, "samples 2"]) -> None:
+        """Append a block of 24-bit samples."""
+        scaled = (block / FULL_SCALE).astype(np.float32)
+        self._writer.write(block)
+        self._meter.push(scaled)
+        self._pen.draw(self._written, scaled)
+        self._peak = max(self._peak, int(np.abs(block).max(initial=0)))
+        self._written += len(block)
+        self._was_silent = False
+
+    def skip(self, samples: int) -> None:
+        """Append silence, a whole number of meter hops long or the last of the stem."""
+        self._writer.skip(samples)
+        if not self._was_silent:
+            self._meter.push(_SILENCE[:samples])
+        self._written += samples
+        self._was_silent = True
+
+    def report(self) -> StemReport:
+        """Return what was written; call it once, after the last block."""
+        loudness, true_peak = self._meter.finish()
+        peak = 20.0 * math.log10(self._peak / FULL_SCALE) if self._peak else None
+        return StemReport(
+            name=self.name,
+            path=self._writer.path,
+            peak_dbfs=peak,
+            loudness_lufs=loudness,
+            true_peak_dbtp=true_peak,
+            envelope=self._pen.envelope,
+        )
+
+    def __enter__(self) -> "StemFile":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._writer.__exit__(kind, error, trace)
