@@ -17,6 +17,8 @@ INK, FAINT, PAPER = "#22262b", "#9aa1a9", "#ffffff"
 NOTABLE = 0.25
 """An effect without a cue gets a lane of its own if its probability ever reaches this."""
 MAX_QUIET_LANES = 6
+LEFT, RIGHT = 0.135, 0.985
+"""Where the time axis begins and ends, as parts of the width."""
 WIDTH_IN, LANE_IN, STRIP_IN, DPI = 13.0, 0.72, 0.95, 100
 
 
@@ -49,6 +51,7 @@ def draw_overview(path: Path, timeline: Timeline, heard: Heard, seen: Seen) -> N
     # Figure without pyplot: no global state, no window system, and half of the import time.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullLocator
 
     tracks = {track.effect: track for track in timeline.tracks}
     envelopes = heard.envelopes
@@ -61,13 +64,16 @@ def draw_overview(path: Path, timeline: Timeline, heard: Heard, seen: Seen) -> N
     figure = Figure(figsize=(WIDTH_IN, sum(heights) + 1.25), dpi=DPI, facecolor=PAPER)
     FigureCanvasAgg(figure)
     axes = figure.subplots(
-        len(heights), 1, sharex=True, gridspec_kw={"height_ratios": heights, "hspace": 0.12}
+        len(heights), 1, gridspec_kw={"height_ratios": heights, "hspace": 0.12}
     )
     top = 1 - 0.62 / figure.get_figheight()
-    figure.subplots_adjust(left=0.135, right=0.985, top=top, bottom=0.5 / figure.get_figheight())
+    figure.subplots_adjust(left=LEFT, right=RIGHT, top=top, bottom=0.5 / figure.get_figheight())
 
     _draw_title(figure, timeline, heard)
-    _draw_thumbnails(axes[0], seen, duration, STRIP_IN / (WIDTH_IN * 0.85))
+    # A picture's width on the time axis; the spotter may have squeezed it, so the source's shape.
+    shape = timeline.source.width / timeline.source.height
+    width = STRIP_IN * shape / (WIDTH_IN * (RIGHT - LEFT)) * duration
+    _draw_thumbnails(axes[0], seen, duration, width)
     for axis, name in zip(axes[1:], lanes, strict=False):
         _draw_lane(axis, name, seen, tracks.get(name), envelopes.get(name), duration)
     for axis, name in zip(axes[1 + len(lanes) :], sounds, strict=False):
@@ -75,13 +81,15 @@ def draw_overview(path: Path, timeline: Timeline, heard: Heard, seen: Seen) -> N
         _label(axis, "original sound")
     _draw_waveform(axes[-1], envelopes["mix"], duration, INK)
     _label(axes[-1], "mix")
-    _draw_time_axis(axes[-1], duration)
     for axis in axes:
         axis.set_xlim(0.0, duration)
-        axis.set_yticks([])
+        # No ticks but those of the last lane: making them is half of the drawing time.
+        axis.xaxis.set_major_locator(NullLocator())
+        axis.yaxis.set_major_locator(NullLocator())
         for side in ("top", "right", "left"):
             axis.spines[side].set_visible(False)
         axis.spines["bottom"].set_color("#d8dce0")
+    _draw_time_axis(axes[-1], duration)
     figure.savefig(path, format="png", facecolor=PAPER, metadata={"Software": "temporal-foley"})
 
 
@@ -98,7 +106,7 @@ def _notable_without_cues(seen: Seen, tracks: dict[str, Track]) -> list[str]:
 def _draw_title(figure: Any, timeline: Timeline, heard: Heard) -> None:
     inches = figure.get_figheight()
     count = len(timeline.cues)
-    found = f"{count} cue{'s' if count != 1 else ''} on {len(timeline.tracks)} tracks"
+    found = f"{_many(count, 'cue')} on {_many(len(timeline.tracks), 'track')}"
     if not count:
         found = "nothing to hear was found"
     loudness = "silent"
@@ -112,12 +120,11 @@ def _draw_title(figure: Any, timeline: Timeline, heard: Heard) -> None:
     figure.text(0.012, 1 - 0.37 / inches, facts, fontsize=9.5, **style)
 
 
-def _draw_thumbnails(axis: Any, seen: Seen, duration: float, strip: float) -> None:
+def _draw_thumbnails(axis: Any, seen: Seen, duration: float, width: float) -> None:
     """Set pictures side by side at their times, as many as fit without overlap."""
     axis.set_ylim(0.0, 1.0)
     room = -1.0
     for seconds, image in seen.thumbnails:
-        width = strip * image.shape[1] / image.shape[0] * duration
         left = min(max(seconds - width / 2, 0.0), max(duration - width, 0.0))
         if left < room:
             continue
@@ -193,6 +200,10 @@ def printable(text: str, limit: int = 90) -> str:
     """Return a name without what a font cannot draw, and not too long."""
     shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _clock(seconds: float) -> str:

@@ -1,0 +1,250 @@
+"""What each command does: its words in, work done and told, an exit code out."""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from temporal_foley.cli import EXIT_BAD_INPUT, Demo, Detect, Generate, Info, Render, Tag, one_line
+from temporal_foley.effects import Vocabulary, load_vocabulary
+from temporal_foley.errors import FoleyError, OutputExistsError, UsageError, VocabularyError
+from temporal_foley.foley import DetectionSettings, Foley, Outcome
+from temporal_foley.progress import show_progress
+from temporal_foley.session.output import output_folder
+from temporal_foley.session.run_record import Progress
+from temporal_foley.sound.loudness import LOUDNESS_PRESETS
+from temporal_foley.spotting.events import DecodingConfig
+from temporal_foley.timegrid import as_fraction
+from temporal_foley.timeline import Event, MixSettings
+
+VIDEO_SUFFIXES = [
+    ".mp4",
+    ".m4v",
+    ".mov",
+    ".mkv",
+    ".webm",
+    ".avi",
+    ".ts",
+    ".m2ts",
+    ".mts",
+    ".3gp",
+    ".3g2",
+    ".mj2",
+    ".mpg",
+    ".mpeg",
+    ".flv",
+    ".wmv",
+]
+SHOWN_EVENTS = 6
+
+
+def run(command: Generate | Tag | Render | Demo | Info) -> int:
+    """Do what a command says; returns the exit code.
+
+    Raises:
+        FoleyError: What it says cannot be done, and nothing was.
+    """
+    match command:
+        case Generate():
+            return _generate(command)
+        case Tag():
+            return _tag(command)
+        case Render():
+            return _render(command)
+        case Demo():
+            return _demo(command)
+        case Info():
+            from temporal_foley.info import print_info
+
+            return print_info(command.vocabulary, command.backbone, command.library)
+
+
+def _generate(words: Generate) -> int:
+    settings, mix = _settings(words), _mix(words)
+    videos = _videos(words.videos, "generate")
+    foley = Foley.load(vocabulary=words.vocabulary, backbone=words.backbone, library=words.library)
+
+    def one(video: Path, progress: Progress) -> Outcome:
+        return foley.generate(
+            video,
+            words.out,
+            settings,
+            mix,
+            seed=words.seed,
+            overwrite=words.overwrite,
+            progress=progress,
+        )
+
+    return _each(videos, words.out, one)
+
+
+def _tag(words: Tag) -> int:
+    settings = _settings(words)
+    videos = _videos(words.videos, "tag")
+    foley = Foley.load(vocabulary=words.vocabulary, backbone=words.backbone)
+
+    def one(video: Path, progress: Progress) -> Outcome:
+        return foley.write_tags(
+            video, words.out, settings, overwrite=words.overwrite, progress=progress
+        )
+
+    return _each(videos, words.out, one)
+
+
+def _render(words: Render) -> int:
+    from temporal_foley.from_cues import render_cues
+
+    began = time.perf_counter()
+    with show_progress(words.cues.name) as progress:
+        outcome = render_cues(
+            words.cues,
+            words.out,
+            video=words.video,
+            library=words.library,
+            overwrite=words.overwrite,
+            progress=progress,
+        )
+    _tell(words.cues, outcome, time.perf_counter() - began)
+    return 0
+
+
+def _demo(words: Demo) -> int:
+    from temporal_foley.demo import make_demo_clip
+
+    folder = words.out
+    clip = folder / "demo.mp4"
+    if clip.exists() and not words.overwrite:
+        print(f"{clip}: made by an earlier demo; --overwrite makes it anew")
+    else:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            make_demo_clip(clip)
+        except OSError as error:
+            raise FoleyError(f"{clip}: cannot be written ({error.strerror})") from None
+    print(
+        f"{clip}: 12 s made of two photographs that scikit-image ships (a cat, a cup of coffee, "
+        "the cat again) with camera moves, not a real video; its second shot has nothing to hear"
+    )
+    return _generate(Generate(videos=(clip,), overwrite=words.overwrite))
+
+
+def _settings(words: Detect) -> DetectionSettings:
+    vocabulary = load_vocabulary(words.vocabulary)
+    try:
+        return DetectionSettings(
+            only=_names(words.effects, vocabulary),
+            exclude=_names(words.exclude, vocabulary),
+            frame_rate=_rate(words.frame_rate),
+            decoding=DecodingConfig(smoothing=words.smoothing, window_s=words.smoothing_window),
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def _names(text: str, vocabulary: Vocabulary) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    try:
+        return vocabulary.select(only=names) if names else ()
+    except VocabularyError as error:
+        raise UsageError(str(error)) from None
+
+
+def _rate(text: str) -> Fraction:
+    try:
+        return as_fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise UsageError(f"--frame-rate must be a number or a ratio, got {text!r}") from None
+
+
+def _mix(words: Generate) -> MixSettings:
+    lufs = LOUDNESS_PRESETS.get(words.loudness)
+    if lufs is None:
+        try:
+            lufs = float(words.loudness)
+        except ValueError:
+            known = ", ".join(LOUDNESS_PRESETS)
+            raise UsageError(
+                f"--loudness must be one of {known}, or a number of LUFS, got {words.loudness!r}"
+            ) from None
+    try:
+        return MixSettings(original=words.original, loudness_lufs=lufs)
+    except ValueError as error:
+        raise UsageError(f"--loudness: {error}") from None
+
+
+def _videos(paths: Sequence[Path], command: str) -> list[Path]:
+    """Replace folders by the videos in them, sorted by name."""
+    if not paths:
+        raise UsageError(f"{command} needs a video; see temporal-foley {command} --help")
+    videos: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            videos.append(path)
+            continue
+        try:
+            found = sorted(p for p in path.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES)
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
+        if not found:
+            raise UsageError(
+                f"{path}: holds no video; known endings: {' '.join(sorted(VIDEO_SUFFIXES))}"
+            )
+        videos.extend(found)
+    return videos
+
+
+def _each(
+    videos: Sequence[Path], out: Path | None, one: Callable[[Path, Progress], Outcome]
+) -> int:
+    """Do all videos; a bad one is told and does not stop the rest."""
+    failed = finished = 0
+    taken: dict[Path, Path] = {}
+    for video in videos:
+        began = time.perf_counter()
+        try:
+            folder = output_folder(video, out)
+            first = taken.setdefault(folder, video)
+            if first != video:
+                raise OutputExistsError(
+                    f"{video}: {folder} is already for {first.name}; run it alone, with --out DIR"
+                )
+            with show_progress(video.name) as progress:
+                outcome = one(video, progress)
+        except FoleyError as error:
+            print(f"temporal-foley: {one_line(error)}", file=sys.stderr)
+            failed += 1
+            continue
+        finished += outcome.status == "finished"
+        _tell(video, outcome, time.perf_counter() - began)
+    if len(videos) > 1:
+        made = len(videos) - failed - finished
+        print(f"{made} made, {finished} finished before, {failed} failed")
+    return EXIT_BAD_INPUT if failed else 0
+
+
+def _tell(given: Path, outcome: Outcome, seconds: float) -> None:
+    name = one_line(given.name)
+    for warning in outcome.warnings:
+        print(f"temporal-foley: {name}: {one_line(warning)}", file=sys.stderr)
+    if outcome.status == "finished":
+        print(f"{name}: finished before, in {one_line(outcome.folder)}")
+        return
+    print(f"{name}: {_summary(outcome)} -> {one_line(outcome.folder)} ({seconds:.1f} s)")
+
+
+def _summary(outcome: Outcome) -> str:
+    """Say what was found in one line: the first events, and how many cues came of all."""
+    if outcome.events is None:
+        return f"{outcome.cues} cues"
+    if not outcome.events:
+        return "nothing to hear was found"
+    shown = [_event_text(event) for event in outcome.events[:SHOWN_EVENTS]]
+    if len(outcome.events) > SHOWN_EVENTS:
+        shown.append(f"{len(outcome.events) - SHOWN_EVENTS} more")
+    found = ", ".join(shown)
+    return found if outcome.cues is None else f"{found}: {outcome.cues} cues"
+
+
+def _event_text(event: Event) -> str:
+    return f"{event.effect} {event.onset:.2f}-{event.offset:.2f} s"

@@ -1,0 +1,139 @@
+"""The path from a cue list, as written or as edited, to stems, mix and video; no model needed."""
+
+import shutil
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from temporal_foley.effects import Vocabulary, load_vocabulary
+from temporal_foley.errors import CueListError, OutputExistsError, VocabularyError
+from temporal_foley.foley import THUMBNAILS, Outcome, heard_of, render_timeline, run_document
+from temporal_foley.media.digest import file_sha256
+from temporal_foley.media.mux import output_suffix
+from temporal_foley.media.video import VideoInfo, probe_video, sample_frames
+from temporal_foley.session.output import RUN_FILE, read_run, staged, write_run
+from temporal_foley.session.overview import Seen, draw_overview
+from temporal_foley.session.run_record import Progress, RunRecord
+from temporal_foley.sound.library import load_library
+from temporal_foley.spotting.tables import read_scores
+from temporal_foley.timegrid import TimeGrid
+from temporal_foley.timeline import Timeline, read_timeline
+
+CUES_FILE = "cues.json"
+TABLES = ("scores.tsv", "events.tsv")
+THUMBNAIL_ROWS = 224
+
+
+def render_cues(
+    cues: str | Path,
+    out: str | Path | None = None,
+    *,
+    video: str | Path | None = None,
+    library: str | Path | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Make stems, mix and video from a `cues.json`, into its own folder or into `out`.
+
+    Args:
+        cues: The cue list.
+        out: The folder for what is made.
+        video: The video the cues were made for; by default looked for where it was.
+        library: The sound library's folder, if it was not the built-in one.
+        overwrite: Replace stems, mix and video that stand there.
+        progress: Told how far each stage is.
+
+    Raises:
+        CueListError: The cue list is wrong, or does not fit the video or library.
+        OutputExistsError: Stems, mix or video stand there, and `overwrite` is not given.
+    """
+    cues = Path(cues).absolute()
+    folder = cues.parent if out is None else Path(out).absolute()
+    record = RunRecord("render", progress)
+    with record.stage("probe"):
+        timeline = read_timeline(cues)
+        info = _find_video(timeline, cues, None if video is None else Path(video))
+        sounds = load_library(None if library is None else Path(library))
+        if sounds.sha256 != timeline.library.sha256:
+            raise CueListError(
+                f"{cues}: was cast from another library or version ({timeline.library.name}); "
+                "use --library DIR, or run generate again"
+            )
+    targets = ("stems", "mix.wav", RUN_FILE, Path(info.path.name).stem + output_suffix(info))
+    if not overwrite:
+        for name in targets:
+            if (folder / name).exists():
+                raise OutputExistsError(f"{folder / name}: exists; use --overwrite or --out DIR")
+    with staged(folder) as staging:
+        shutil.copyfile(cues, staging / CUES_FILE)
+        for name in TABLES:
+            if (cues.parent / name).is_file():
+                shutil.copyfile(cues.parent / name, staging / name)
+        report = render_timeline(timeline, sounds, info, staging, record)
+        with record.stage("draw"):
+            seen = _what_was_seen(timeline, cues.parent, info)
+            draw_overview(staging / "overview.png", timeline, heard_of(report), seen)
+        made_with = {
+            "video": timeline.source.sha256,
+            "cues": file_sha256(cues),
+            "library": sounds.sha256,
+        }
+        write_run(staging, run_document(record, info, made_with, report))
+    return Outcome(folder=folder, status="made", cues=len(timeline.cues), warnings=info.warnings)
+
+
+def _find_video(timeline: Timeline, cues: Path, given: Path | None) -> VideoInfo:
+    """Find the video that the cues were made for, and make sure that it is the one."""
+    source = timeline.source
+    if Path(source.name).name != source.name:
+        raise CueListError(f"{cues}: source.name must be a file name, got {source.name!r}")
+    if given is not None:
+        candidates = [given]
+    else:
+        run = read_run(cues.parent)
+        candidates = [cues.parent.parent / source.name, cues.parent / source.name]
+        if run is not None and run.source_path is not None:
+            candidates.insert(0, Path(run.source_path))
+    for path in candidates:
+        if path.is_file() and file_sha256(path) == source.sha256:
+            return probe_video(path)
+    if given is not None and given.is_file():
+        raise CueListError(f"{given}: is not the video that {cues.name} was made for")
+    where = given or candidates[0]
+    raise CueListError(f"{where}: the video of {cues.name} is not there; use --video FILE")
+
+
+def _what_was_seen(timeline: Timeline, folder: Path, info: VideoInfo) -> Seen:
+    """Gather for the overview what stands beside the cue list; without scores, lanes stay bare."""
+    try:
+        vocabulary = load_vocabulary(timeline.vocabulary.name)
+    except VocabularyError:
+        vocabulary = Vocabulary(name=timeline.vocabulary.name, effects=())
+    grid = TimeGrid.covering(info.duration, timeline.frame_rate)
+    probabilities = np.zeros((0, len(vocabulary)), np.float32)
+    if (folder / "scores.tsv").is_file():
+        table = read_scores(folder / "scores.tsv")
+        if table.effects == vocabulary.names and len(table.probabilities) == grid.frames:
+            probabilities = table.probabilities
+    return Seen(
+        grid=grid,
+        vocabulary=vocabulary,
+        probabilities=probabilities,
+        thumbnails=tuple(_thumbnails(info)),
+    )
+
+
+def _thumbnails(info: VideoInfo) -> Iterator[tuple[float, np.ndarray]]:
+    import cv2
+
+    def shrink(image: np.ndarray) -> np.ndarray:
+        rows, columns = image.shape[:2]
+        size = (max(1, round(columns * THUMBNAIL_ROWS / rows)), THUMBNAIL_ROWS)
+        return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+    apart = max(info.duration / THUMBNAILS, Fraction(1, 1000))
+    grid = TimeGrid(frame_rate=1 / apart, frames=THUMBNAILS, start=apart / 2)
+    for frame in sample_frames(info, grid, shrink):
+        yield float(frame.time), frame.image
