@@ -4,6 +4,7 @@ Every picture carries its number as a row of black and white bars, so that a tes
 one it was given, whatever codec, size or turn lies between.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +20,11 @@ AUDIO_CODECS = {
     ".webm": "libopus",
     ".avi": "pcm_s16le",
     ".ts": "aac",
+}
+FAST = {
+    "libx264": {"preset": "veryfast"},
+    "libx265": {"preset": "ultrafast", "x265-params": "log-level=none"},
+    "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8"},
 }
 FORMATS = {".mkv": "matroska", ".ts": "mpegts"}
 
@@ -76,6 +82,7 @@ def make_clip(
     rotation_deg: int = 0,
     pixel_aspect: Fraction | None = None,
     container_options: dict[str, str] | None = None,
+    metadata: dict[str, str] | None = None,
 ) -> Path:
     """Write a clip; the container is that of the suffix.
 
@@ -98,6 +105,7 @@ def make_clip(
         rotation_deg: How far a player shall turn the picture clockwise.
         pixel_aspect: Width by height of a pixel.
         container_options: Of the muxer.
+        metadata: Of the file.
     """
     width, height = size
     rate = Fraction(rate)
@@ -107,10 +115,14 @@ def make_clip(
     with av.open(
         str(path), "w", format=FORMATS.get(path.suffix), options=container_options or {}
     ) as container:
-        video = container.add_stream(codec, rate=rate, options=dict(options or {}))
+        container.metadata.update(metadata or {})
+        video = container.add_stream(
+            codec, rate=rate, options={**FAST.get(codec, {}), **(options or {})}
+        )
         video.width, video.height, video.pix_fmt = width, height, pixel_format
         # MPEG-4 knows no clock as fine as the others'.
-        time_base = 1 / rate if codec in ("mpeg4", "mpeg2video") else Fraction(1, 90_000)
+        fine = Fraction(1, math.lcm(90_000, rate.numerator))
+        time_base = 1 / rate if codec in ("mpeg4", "mpeg2video") else fine
         video.codec_context.time_base = time_base
         if pixel_aspect:
             video.codec_context.sample_aspect_ratio = pixel_aspect

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 _spec = importlib.util.spec_from_file_location("clips", Path(__file__).parent / "clips.py")
-assert _spec is not None and _spec.loader is not None
+assert _spec is not None
+assert _spec.loader is not None
 _clips = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_clips)
 

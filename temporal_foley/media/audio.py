@@ -101,23 +101,24 @@ def _resampled(info: VideoInfo, sample_rate_hz: int, channels: int) -> Iterator[
 
 def _aligned(info: VideoInfo, channels: int) -> Iterator[tuple[int, Sound]]:
     """Yield `(sample_rate_hz, samples)` from the first picture on, gaps filled with silence."""
-    rate, place, end = 0, 0, 0
+    rate, place, end, tolerance = 0, 0, 0, 0
     for start, frame in _decoded(info):
         if rate == 0:
             rate = frame.sample_rate
             end = math.ceil(info.duration * rate)
-            tolerance = math.ceil(GAP_TOLERANCE_S * rate)
             # The sound may begin before the picture: what is earlier is cut below.
             place = min(0, to_sample(start, rate)) if start is not None else 0
         if frame.sample_rate != rate:  # A change midway: silence until the rate is back.
             continue
         samples = _mixed(frame, channels)
         first = place if start is None else to_sample(start, rate)
-        if first - place > tolerance or (place == 0 and first > 0):
-            yield from _silence(rate, min(first, end) - place, channels)
+        if first - place > tolerance:
+            yield from _silence(rate, min(first, end) - max(place, 0), channels)
             place = first
         elif place - first > tolerance:
             samples = samples[place - first :]
+        # The first start is exact; a later one may be rounded.
+        tolerance = math.ceil(GAP_TOLERANCE_S * rate)
         if place < 0:
             early = min(-place, len(samples))
             samples, place = samples[early:], place + early

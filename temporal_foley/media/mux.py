@@ -127,6 +127,9 @@ def _write(info: VideoInfo, sound: Path, part: Path, form: _Form) -> None:
             ):
                 target.mux(pending)
                 pending = next(packets, None)
+            if not packet.duration and form.muxer in ("mp4", "mov"):
+                # A table of durations has no place for an unknown one.
+                packet.duration = round(1 / info.video_rate / packet.time_base)
             packet.stream = picture
             target.mux(packet)
         while pending is not None:

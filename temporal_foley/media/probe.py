@@ -25,6 +25,7 @@ from temporal_foley.media.orientation import Orientation, picture_orientation, u
 TRUNCATION_TOLERANCE_S = Fraction(1, 4)
 # Packets offered to the decoder in search of a first picture.
 FIRST_PICTURE_PACKETS = 600
+USUAL_RATE, HIGHEST_RATE = Fraction(25), Fraction(1000)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -148,7 +149,7 @@ def _probe(
         raise MediaError(f"{shown(path)}: its pictures carry no times; export it again")
     rate = _average_rate(video, ticks, time_base)
     last = packets.last_duration if is_exact else 0
-    if not last:
+    if last * time_base * HIGHEST_RATE < 1:
         last = _last_step(ticks, rate, time_base)
     duration = (int(ticks[-1] - ticks[0]) + last) * time_base
     warnings = []
@@ -241,7 +242,9 @@ def _average_rate(
     video: VideoStream, ticks: Int64[np.ndarray, " pictures"], time_base: Fraction
 ) -> Fraction:
     """Return pictures a second: what the file says if its times agree, else what they give."""
-    stated = video.average_rate or video.guessed_rate or Fraction(25)
+    stated = video.average_rate or video.guessed_rate or USUAL_RATE
+    if stated > HIGHEST_RATE:  # The clock of a transport stream with a single picture.
+        stated = USUAL_RATE
     span = int(ticks[-1] - ticks[0]) * time_base
     if len(ticks) < 2 or span <= 0:
         return stated
@@ -267,6 +270,9 @@ def _missing(
     """Return how many seconds the header promises beyond what is there."""
     if container.format.name == "mpegts":  # No header: the stated duration is that of the data.
         return Fraction(0)
+    if container.format.name == "avi" and video.frames and video.time_base:
+        # Its duration is corrected for the length of the file; the count of pictures is not.
+        return video.frames * video.time_base - duration
     if video.duration and video.time_base:
         return video.duration * video.time_base - duration
     if container.duration and packets.end is not None:
