@@ -1,0 +1,173 @@
+"""The whole command against plain decoding: 60 s (and 10 min) of 1080p H.264, medians and memory.
+
+    python benchmarks/generate.py [--quick] [--json FILE] [--minutes 1 10]
+
+Makes a clip of photographs in motion with grain (so that it costs what filmed pictures cost to
+decode), then runs, in turn and each in a process of its own: decoding every picture with PyAV on
+all cores and nothing else; and `temporal-foley generate`. The last lines read `ratio NAME VALUE`.
+"""
+
+import argparse
+import dataclasses
+import json
+import multiprocessing
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import av
+    import numpy as np
+
+WIDTH, HEIGHT, RATE = 1920, 1080, 25
+SHOT_S = 4
+PICTURES = ("chelsea.png", "coffee.png", "rocket.jpg", "astronaut.png", "motorcycle_left.png")
+DECODE = """
+import sys, av
+with av.open(sys.argv[1]) as container:
+    container.streams.video[0].thread_type = "AUTO"
+    print(sum(1 for _ in container.decode(video=0)))
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One process: how long it took, and the most memory it held."""
+
+    seconds: float
+    peak_mb: float
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one run of a 10 s clip")
+    parser.add_argument("--json", type=Path, help="write the figures here too")
+    parser.add_argument("--minutes", type=float, nargs="+", default=[1.0, 10.0])
+    parser.add_argument("--runs", type=int, default=3)
+    words = parser.parse_args()
+    minutes, runs = ([1 / 6], 1) if words.quick else (words.minutes, words.runs)
+
+    figures: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for length in minutes:
+            clip = folder / f"clip_{length:g}min.mp4"
+            # In a process of its own: a child's peak memory is at least its parent's size.
+            maker = multiprocessing.get_context("spawn").Process(
+                target=make_clip, args=(clip, length * 60)
+            )
+            maker.start()
+            maker.join()
+            title = f"{length * 60:.0f}s"
+            print(f"{title}: {clip.stat().st_size / 1e6:.1f} MB of 1080p H.264 at {RATE} Hz")
+            measured = measure(clip, folder, runs if length <= 2 else 1)
+            for what, all_runs in measured.items():
+                seconds = statistics.median(run.seconds for run in all_runs)
+                peak = statistics.median(run.peak_mb for run in all_runs)
+                figures[f"{what}_{title}_seconds"] = seconds
+                figures[f"{what}_{title}_peak_mb"] = peak
+                print(f"  {what:9} {seconds:8.2f} s   {peak:7.0f} MB   of {len(all_runs)} runs")
+            stages = json.loads((folder / "out" / f"{clip.stem}.foley" / "run.json").read_text())
+            print(f"  stages    {stages['seconds']}")
+            ratio = figures[f"generate_{title}_seconds"] / figures[f"decode_{title}_seconds"]
+            figures[f"ratio generate/decode {title}"] = ratio
+    for key, value in figures.items():
+        if key.startswith("ratio"):
+            print(f"ratio {key.removeprefix('ratio ').replace(' ', '_')} {value:.3f}")
+    if words.json:
+        words.json.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+def measure(clip: Path, folder: Path, runs: int) -> dict[str, list[Run]]:
+    """Run both in turn; one run of each before, not counted, warms caches of files and programs."""
+    commands = {
+        "decode": [sys.executable, "-c", DECODE, str(clip)],
+        "generate": [
+            *(sys.executable, "-m", "temporal_foley", "generate", str(clip)),
+            *("--out", str(folder / "out"), "--overwrite"),
+        ],
+    }
+    measured: dict[str, list[Run]] = {what: [] for what in commands}
+    for number in range(runs + 1):
+        for what, command in commands.items():
+            run = run_alone(command)
+            if number:
+                measured[what].append(run)
+    return measured
+
+
+def run_alone(command: list[str]) -> Run:
+    """Run a command to its end; the system counts its memory."""
+    began = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)}: exit code {process.returncode}")
+    kilobytes = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
+    return Run(seconds=time.perf_counter() - began, peak_mb=kilobytes / 1024)
+
+
+def make_clip(path: Path, seconds: float) -> None:
+    """Write the clip: a shot every few seconds, a slow move over each, grain on all; and a tone."""
+    import av
+
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=RATE, options={"crf": "23", "preset": "fast"})
+        video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        sound = container.add_stream("aac", rate=48_000, layout="stereo")
+        sound.codec_context.time_base = Fraction(1, 48_000)
+        for number, picture in enumerate(pictures(round(seconds * RATE))):
+            container.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            container.mux(sound.encode(tone(number)))
+        container.mux(video.encode(None))
+        container.mux(sound.encode(None))
+
+
+def pictures(count: int) -> Iterator["np.ndarray"]:
+    import cv2
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    grain = rng.normal(0, 2.5, (4, HEIGHT + 64, WIDTH + 64, 1)).astype(np.float32)
+    shipped = resources.files("skimage") / "data"
+    stills = [cv2.cvtColor(cv2.imread(str(shipped / name)), cv2.COLOR_BGR2RGB) for name in PICTURES]
+    for number in range(count):
+        still = stills[number // (SHOT_S * RATE) % len(stills)]
+        part = number % (SHOT_S * RATE) / (SHOT_S * RATE)
+        rows, columns = still.shape[:2]
+        scale = min(columns / WIDTH, rows / HEIGHT) * (1 - 0.25 * part)
+        left = (columns - scale * WIDTH) * (0.3 + 0.4 * part)
+        top = (rows - scale * HEIGHT) * 0.5
+        matrix = np.array([[scale, 0, left], [0, scale, top]])
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        picture = cv2.warpAffine(still, matrix, (WIDTH, HEIGHT), flags=flags)
+        y, x = rng.integers(0, 64, 2)
+        noisy = picture + grain[number % 4, y : y + HEIGHT, x : x + WIDTH]
+        yield np.clip(noisy, 0, 255).astype(np.uint8)
+
+
+def tone(number: int) -> "av.AudioFrame":
+    import av
+    import numpy as np
+
+    size = 48_000 // RATE
+    time_s = (number * size + np.arange(size)) / 48_000
+    wave = (0.1 * np.sin(2 * np.pi * 220 * time_s)).astype(np.float32)
+    frame = av.AudioFrame.from_ndarray(np.stack([wave, wave]), format="fltp", layout="stereo")
+    frame.sample_rate, frame.pts = 48_000, number * size
+    frame.time_base = Fraction(1, 48_000)
+    return frame
+
+
+if __name__ == "__main__":
+    main()
