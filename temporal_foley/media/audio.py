@@ -1,5 +1,6 @@
 """The sound of a video, aligned to its first picture, and library sounds: files in, float32 out."""
 
+import itertools
 import logging
 import math
 from collections.abc import Iterator
@@ -15,7 +16,8 @@ from jaxtyping import Float32
 from temporal_foley.errors import MediaError
 from temporal_foley.media.downmix import downmix_matrix, to_float
 from temporal_foley.media.open import DAMAGE, cause, open_media, regular_file, shown
-from temporal_foley.media.probe import VideoInfo, audio_stream
+from temporal_foley.media.probe import VideoInfo
+from temporal_foley.media.streams import audio_stream, read_packets
 from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample
 
 log = logging.getLogger(__name__)
@@ -135,24 +137,18 @@ def _decoded(info: VideoInfo) -> Iterator[tuple[Fraction | None, AudioFrame]]:
         stream = audio_stream(container)
         if stream is None:
             return
-        try:
-            for packet in container.demux(stream):
-                try:
-                    frames = packet.decode()
-                except DAMAGE as error:
-                    log.debug("%s: sound at %s (%s)", shown(info.path), packet.pts, cause(error))
-                    continue
-                for frame in frames:
-                    if frame.samples == 0:
-                        continue
-                    start = None
-                    if frame.pts is not None and frame.time_base:
-                        start = frame.pts * frame.time_base - info.start
+        for packet in itertools.chain(read_packets(container, stream), [None]):
+            try:
+                frames = stream.decode(packet)
+            except DAMAGE as error:
+                log.debug("%s: a packet of sound is damaged (%s)", shown(info.path), cause(error))
+                continue
+            for frame in frames:
+                start = None
+                if frame.pts is not None and frame.time_base:
+                    start = frame.pts * frame.time_base - info.start
+                if frame.samples:
                     yield start, frame
-        except DAMAGE as error:
-            log.warning(
-                "%s: damaged sound (%s); the rest is silent", shown(info.path), cause(error)
-            )
 
 
 def _mixed(frame: AudioFrame, channels: int) -> Sound:

@@ -7,6 +7,7 @@ sub-layer non-reference pictures in a stream of one temporal layer).
 """
 
 import collections
+import itertools
 import logging
 from collections.abc import Iterator, Sequence
 
@@ -19,7 +20,8 @@ from av.video.stream import VideoStream
 from temporal_foley.errors import MediaError
 from temporal_foley.media.keyframes import marks_non_reference
 from temporal_foley.media.open import DAMAGE, MAX_PIXELS, cause, open_media, shown
-from temporal_foley.media.probe import PictureTimes, VideoInfo, video_stream
+from temporal_foley.media.probe import PictureTimes, VideoInfo
+from temporal_foley.media.streams import read_packets, video_stream
 
 log = logging.getLogger(__name__)
 
@@ -44,25 +46,22 @@ def decode_pictures(info: VideoInfo, ticks: Sequence[int]) -> Iterator[tuple[int
         video.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         video.thread_type = "AUTO"
         decode = _decode_some if info.pictures.is_exact else _decode_all
-        try:
-            for tick, frame in decode(container, video, info.pictures, wanted):
-                if last is not None and tick <= last:  # Times that run backwards: already shown.
-                    continue
-                while wanted and wanted[0] < tick:
-                    damaged += 1
-                    yield wanted.popleft(), previous or frame
-                if wanted and wanted[0] == tick:
-                    yield wanted.popleft(), frame
-                if not wanted:
-                    break
-                previous, last = frame, tick
-        except DAMAGE as error:
-            log.warning("%s: damaged (%s); the rest is left out", shown(info.path), cause(error))
+        for tick, frame in decode(container, video, info.pictures, wanted):
+            if last is not None and tick <= last:  # Times that run backwards: already shown.
+                continue
+            while wanted and wanted[0] < tick:
+                damaged += 1
+                yield wanted.popleft(), frame if previous is None else previous
+            if wanted and wanted[0] == tick:
+                yield wanted.popleft(), frame
+            if not wanted:
+                break
+            previous, last = frame, tick
     if wanted and previous is None:
         raise MediaError(f"{shown(info.path)}: no picture can be decoded; export it again")
-    for tick in wanted if previous is not None else ():
-        damaged += 1
-        yield tick, previous
+    if previous is not None:
+        damaged += len(wanted)
+        yield from ((tick, previous) for tick in wanted)
     if damaged:
         log.warning("%s: %d pictures could not be decoded", shown(info.path), damaged)
 
@@ -81,19 +80,19 @@ def _decode_some(
     newest = None
     entry = _entry(pictures, wanted[0])
     is_waiting = entry is not None
-    for packet in container.demux(video):
+    for packet in itertools.chain(read_packets(container, video), [None]):
         if is_waiting:
-            if packet.size == 0:
+            if packet is None:
                 return
             if packet.pts != entry:
                 continue
             context.flush_buffers()
             is_waiting = False
-        if packet.pts in keyframes:
+        if packet is not None and packet.pts in keyframes:
             newest = packet.pts
-        if can_skip:
+        if packet is not None and can_skip:
             context.skip_frame = "DEFAULT" if packet.pts in needed else "NONREF"
-        for frame in _decode(packet):
+        for frame in _decode(video, packet):
             if frame.pts is not None:
                 yield frame.pts, frame
         if not wanted:
@@ -110,18 +109,19 @@ def _decode_all(
 ) -> Iterator[tuple[int, VideoFrame]]:
     """Yield all pictures, the k-th with the k-th tick, for packets that carry no picture times."""
     count = 0
-    for packet in container.demux(video):
-        for frame in _decode(packet):
+    for packet in itertools.chain(read_packets(container, video), [None]):
+        for frame in _decode(video, packet):
             if count < len(pictures.ticks):
                 yield int(pictures.ticks[count]), frame
             count += 1
 
 
-def _decode(packet: av.Packet) -> list[VideoFrame]:
+def _decode(video: VideoStream, packet: av.Packet | None) -> list[VideoFrame]:
+    """Decode a packet, or, for None, what the decoder still holds."""
     try:
-        return packet.decode()
+        return video.decode(packet)
     except DAMAGE as error:
-        log.debug("packet at %s cannot be decoded (%s)", packet.pts, cause(error))
+        log.debug("a packet cannot be decoded (%s)", cause(error))
         return []
 
 

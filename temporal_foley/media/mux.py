@@ -18,7 +18,8 @@ from av.video.stream import VideoStream
 
 from temporal_foley.errors import MediaError
 from temporal_foley.media.open import DAMAGE, cause, open_media, regular_file, shown
-from temporal_foley.media.probe import VideoInfo, video_stream
+from temporal_foley.media.probe import VideoInfo
+from temporal_foley.media.streams import read_packets, video_stream
 from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample
 
 
@@ -114,19 +115,13 @@ def _write(info: VideoInfo, sound: Path, part: Path, form: _Form) -> None:
         picture = _copy_stream(target, video)
         track = _add_sound(target, wav.channels, form)
         target.set_chapters(source.chapters())
-        packets = _sound_packets(wav, track, form, info)
-        pending = next(packets, None)
-        for packet in source.demux(video):
-            if packet.size == 0:  # Not `dts is None`: the first keyframe may well have none.
-                continue
-            now = packet.dts if packet.dts is not None else packet.pts
-            while (
-                pending is not None
-                and now is not None
-                and (pending.pts * pending.time_base <= now * packet.time_base)
-            ):
+        sounds = _sound_packets(wav, track, form, info)
+        pending = next(sounds, None)
+        for packet in read_packets(source, video):
+            now = _time(packet)
+            while pending is not None and _time(pending) <= now:
                 target.mux(pending)
-                pending = next(packets, None)
+                pending = next(sounds, None)
             if not packet.duration and form.muxer in ("mp4", "mov"):
                 # A table of durations has no place for an unknown one.
                 packet.duration = round(1 / info.video_rate / packet.time_base)
@@ -134,7 +129,13 @@ def _write(info: VideoInfo, sound: Path, part: Path, form: _Form) -> None:
             target.mux(packet)
         while pending is not None:
             target.mux(pending)
-            pending = next(packets, None)
+            pending = next(sounds, None)
+
+
+def _time(packet: av.Packet) -> Fraction:
+    """Return when a packet is due; one without any time is due at once."""
+    ticks = packet.dts if packet.dts is not None else packet.pts
+    return -Fraction(10**9) if ticks is None else ticks * packet.time_base
 
 
 def _options(form: _Form, video: VideoStream) -> dict[str, str]:
@@ -164,6 +165,7 @@ def _copy_stream(target: av.container.OutputContainer, video: VideoStream) -> Vi
 
 def _add_sound(target: av.container.OutputContainer, channels: int, form: _Form) -> AudioStream:
     track = target.add_stream(form.codec, rate=SAMPLE_RATE_HZ)
+    assert isinstance(track, AudioStream)
     track.codec_context.format = form.sample_format
     track.codec_context.layout = "stereo" if channels == 2 else "mono"
     track.codec_context.time_base = Fraction(1, SAMPLE_RATE_HZ)
@@ -204,7 +206,8 @@ def _sound_packets(
             break
         planar = form.sample_format.endswith("p")
         data = samples.T if planar else samples.reshape(1, -1)
-        frame = AudioFrame.from_ndarray(np.ascontiguousarray(data), form.sample_format, layout)
+        data = np.ascontiguousarray(data, dtype)
+        frame = AudioFrame.from_ndarray(data, form.sample_format, layout)
         frame.sample_rate = SAMPLE_RATE_HZ
         frame.time_base = Fraction(1, SAMPLE_RATE_HZ)
         frame.pts = first + place

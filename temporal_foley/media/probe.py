@@ -11,15 +11,15 @@ import av
 import av.container
 import numpy as np
 from av.audio.stream import AudioStream
-from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from jaxtyping import Int64
 
 from temporal_foley.errors import MediaError
 from temporal_foley.media.keyframes import starts_afresh
-from temporal_foley.media.open import DAMAGE, MAX_PIXELS, cause, open_media, shown
+from temporal_foley.media.open import DAMAGE, cause, open_media, shown
 from temporal_foley.media.orientation import Orientation, picture_orientation, upright_size
+from temporal_foley.media.streams import audio_stream, video_stream
 
 # A file that ends this much before its header says so is reported as cut off.
 TRUNCATION_TOLERANCE_S = Fraction(1, 4)
@@ -89,33 +89,6 @@ def probe_video(path: Path) -> VideoInfo:
             raise MediaError(
                 f"{shown(path)}: damaged ({cause(error)}); copy or export it again"
             ) from None
-
-
-def video_stream(container: av.container.InputContainer, path: Path) -> VideoStream:
-    """Return the stream that holds the moving picture; cover art is none."""
-    still = Disposition.attached_pic | Disposition.timed_thumbnails
-    streams = [s for s in container.streams.video if not s.disposition & still]
-    if not streams:
-        raise MediaError(f"{shown(path)}: has no video stream; name a file with a picture")
-    default = [s for s in streams if s.disposition & Disposition.default]
-    stream = (default or streams)[0]
-    if stream.codec_context is None:
-        raise MediaError(
-            f"{shown(path)}: its video codec is not known here; convert it to H.264 first"
-        )
-    if stream.width * stream.height > MAX_PIXELS:
-        raise MediaError(
-            f"{shown(path)}: a picture of {stream.width}x{stream.height} is too large; "
-            f"scale it to at most {MAX_PIXELS} pixels"
-        )
-    return stream
-
-
-def audio_stream(container: av.container.InputContainer) -> AudioStream | None:
-    """Return the stream that holds the sound, if there is one that can be decoded."""
-    streams = [s for s in container.streams.audio if s.codec_context is not None]
-    default = [s for s in streams if s.disposition & Disposition.default]
-    return next(iter(default or streams), None)
 
 
 @dataclasses.dataclass
@@ -201,7 +174,7 @@ def _read_packets(
         if packet.stream_index != video.index:
             continue
         if first is None and seen.read <= FIRST_PICTURE_PACKETS:
-            first = _decode_one(packet)
+            first = next(iter(_decoded(video, packet if packet.size else None)), None)
         if packet.size == 0:
             continue
         seen.read += 1
@@ -218,6 +191,8 @@ def _read_packets(
             seen.keyframes.append(packet.pts)
         if seen.last_tick is None or packet.pts >= seen.last_tick:
             seen.last_tick, seen.last_duration = packet.pts, packet.duration or 0
+    if first is None:  # The end of a damaged file brings no packet that empties the decoder.
+        first = next(iter(_decoded(video, None)), None)
     return seen, first
 
 
@@ -231,11 +206,11 @@ def _demux(
         seen.is_cut = True
 
 
-def _decode_one(packet: av.Packet) -> VideoFrame | None:
+def _decoded(video: VideoStream, packet: av.Packet | None) -> list[VideoFrame]:
     try:
-        return next(iter(packet.decode()), None)
+        return video.decode(packet)
     except DAMAGE:
-        return None
+        return []
 
 
 def _average_rate(

@@ -1,0 +1,60 @@
+"""Which streams of a file count, and what can be read of them: an open container in."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import av.container
+from av.audio.stream import AudioStream
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from temporal_foley.errors import MediaError
+from temporal_foley.media.open import DAMAGE, MAX_PIXELS, cause, shown
+
+log = logging.getLogger(__name__)
+
+
+def video_stream(container: av.container.InputContainer, path: Path) -> VideoStream:
+    """Return the stream that holds the moving picture; cover art is none."""
+    still = Disposition.attached_pic | Disposition.timed_thumbnails
+    streams = [s for s in container.streams.video if not s.disposition & still]
+    if not streams:
+        raise MediaError(f"{shown(path)}: has no video stream; name a file with a picture")
+    default = [s for s in streams if s.disposition & Disposition.default]
+    stream = (default or streams)[0]
+    if stream.codec_context is None:
+        raise MediaError(
+            f"{shown(path)}: its video codec is not known here; convert it to H.264 first"
+        )
+    if stream.width * stream.height > MAX_PIXELS:
+        raise MediaError(
+            f"{shown(path)}: a picture of {stream.width}x{stream.height} is too large; "
+            f"scale it to at most {MAX_PIXELS} pixels"
+        )
+    return stream
+
+
+def audio_stream(container: av.container.InputContainer) -> AudioStream | None:
+    """Return the stream that holds the sound, if there is one that can be decoded."""
+    streams = [s for s in container.streams.audio if s.codec_context is not None]
+    default = [s for s in streams if s.disposition & Disposition.default]
+    return next(iter(default or streams), None)
+
+
+def read_packets(
+    container: av.container.InputContainer, stream: VideoStream | AudioStream
+) -> Iterator[av.Packet]:
+    """Yield the packets of a stream that hold data, as far as the file can be read.
+
+    A first packet may have no decoding time, so only an empty one is left out.
+    """
+    try:
+        for packet in container.demux(stream):
+            if packet.size:
+                yield packet
+    except DAMAGE as error:
+        log.warning(
+            "%s: damaged (%s); the rest is left out", shown(Path(container.name)), cause(error)
+        )
