@@ -12,6 +12,7 @@ from temporal_foley.sound.synth.signals import (
     count,
     fade,
     finish_take,
+    highpass,
     normalise_peak,
     oscillator,
     room,
@@ -75,5 +76,6 @@ def make(rng: np.random.Generator) -> Take:
     )
     meow = voice(pitch, strength, formants, throat, rng)
     sound = room(meow, rng, size_m=4.0, t60_s=0.35, wet_db=rng.uniform(-18, -12))
+    sound = highpass(sound, 60.0)
     onset = count(0.05)
     return finish_take(fade(normalise_peak(sound, -6.0), 0.003, 0.08), anchor=onset)

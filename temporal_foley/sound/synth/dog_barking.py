@@ -15,6 +15,7 @@ from temporal_foley.sound.synth.signals import (
     count,
     fade,
     finish_take,
+    highpass,
     log_uniform,
     normalise_peak,
     room,
@@ -37,6 +38,7 @@ def make(rng: np.random.Generator) -> Take:
         at = count(_LEAD_S + number * gap_s * rng.uniform(0.95, 1.05))
         add_at(sound, bark, at, rng.uniform(0.75, 1.0) if number else 1.0)
     sound = room(sound, rng, size_m=9.0, t60_s=0.5, wet_db=rng.uniform(-16, -9))
+    sound = highpass(sound, 60.0)
     return finish_take(
         fade(normalise_peak(sound, -6.0), 0.002, 0.08), anchor=count(_LEAD_S + 0.012)
     )

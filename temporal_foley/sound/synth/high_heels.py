@@ -34,15 +34,15 @@ def make(rng: np.random.Generator) -> Take:
     sound = np.zeros(count(0.45))
     lead = count(_LEAD_S)
     add_at(sound, _heel(rng, board), lead)
-    add_at(sound, _grit(rng, sole_s + 0.08), lead, gain(rng.uniform(-24, -17)))
-    add_at(sound, _sole(rng, board), lead + count(sole_s), gain(rng.uniform(-14, -7)))
+    add_at(sound, _grit(rng, sole_s + 0.08), lead, gain(rng.uniform(-11, -6)))
+    add_at(sound, _sole(rng, board), lead + count(sole_s), gain(rng.uniform(-8, -3)))
     wet = room(
         sound,
         rng,
-        size_m=rng.uniform(3.0, 7.0),
-        t60_s=rng.uniform(0.35, 0.7),
-        wet_db=rng.uniform(-10, -5),
-        damping_hz=3500.0,
+        size_m=rng.uniform(2.5, 5.0),
+        t60_s=rng.uniform(0.2, 0.4),
+        wet_db=rng.uniform(-14, -9),
+        damping_hz=5000.0,
     )
     return finish_take(fade(normalise_peak(wet, -6.0), 0.001, 0.12), anchor=lead)
 
@@ -51,13 +51,13 @@ def _heel(rng: np.random.Generator, board: float) -> Signal:
     """The tip's hard click and the floor's thud; the tip often lands twice within a moment."""
     blow = np.zeros(count(0.2))
     thud = strike(
-        rng, low_hz=85.0 + 30.0 * board, high_hz=900.0, t60_s=0.09 + 0.05 * board, slope=0.6
+        rng, low_hz=85.0 + 30.0 * board, high_hz=900.0, t60_s=0.06 + 0.04 * board, slope=0.8
     )
-    add_at(blow, thud, 0, 0.7 + 0.3 * board)
+    add_at(blow, thud, 0, 0.35 + 0.3 * board)
     at = 0.0
     for level in (1.0, rng.uniform(0.15, 0.5), rng.uniform(0.05, 0.25)):
         tip = strike(
-            rng, low_hz=log_uniform(rng, 700.0, 1100.0), high_hz=7000.0, t60_s=0.03, slope=0.8
+            rng, low_hz=log_uniform(rng, 500.0, 900.0), high_hz=7000.0, t60_s=0.018, slope=1.0
         )
         add_at(blow, tip, count(at), level)
         at += rng.uniform(0.003, 0.014)
@@ -74,10 +74,15 @@ def _sole(rng: np.random.Generator, board: float) -> Signal:
 
 
 def _grit(rng: np.random.Generator, length_s: float) -> Signal:
-    """Dust and grains under the rolling shoe: crackles of noise, thickest before the sole."""
-    samples = count(length_s)
-    density = rng.random(samples) < 900.0 / 48_000
-    grains = density * rng.exponential(1.0, samples) * rng.choice((-1.0, 1.0), samples)
-    hiss = 0.05 * coloured_noise(samples, rng)
-    grit = bandpass(grains + hiss, 1200.0, 8000.0, 1)
-    return normalise_peak(grit * attack_decay(samples, 0.6 * length_s, 0.12), 0.0)
+    """Dust and grains under the rolling shoe: tiny blows of all sizes, thickest at the sole."""
+    grit = np.zeros(count(length_s + 0.05))
+    for _ in range(rng.integers(14, 30)):
+        at = length_s * rng.beta(2.0, 1.6)
+        grain = strike(
+            rng, low_hz=log_uniform(rng, 600.0, 4000.0), high_hz=12_000.0, t60_s=0.008, modes=12
+        )
+        add_at(grit, grain, count(at), rng.exponential(0.35))
+    samples = len(grit)
+    scuff = bandpass(coloured_noise(samples, rng), 800.0, 6000.0, 1)
+    scuff *= attack_decay(samples, 0.7 * length_s, 0.15)
+    return normalise_peak(grit, 0.0) + 0.06 * scuff

@@ -6,8 +6,6 @@ Ribner and Roy, "Acoustics of thunder: a quasilinear model", JASA 72, 1982). Air
 of what comes from afar. The echo of the land follows Farnell, Designing Sound, 2010, chapter 40.
 """
 
-import itertools
-
 import numpy as np
 from jaxtyping import Float
 from scipy import signal
@@ -15,10 +13,10 @@ from scipy import signal
 from temporal_foley.sound.synth.signals import (
     SPEED_OF_SOUND_M_S,
     Signal,
+    add_at,
     bandpass,
     coloured_noise,
     count,
-    decay,
     fade,
     finish_take,
     gain,
@@ -28,8 +26,10 @@ from temporal_foley.sound.synth.signals import (
     normalise_peak,
     normalise_rms,
     soft_clip,
+    times,
 )
 from temporal_foley.sound.take import Take
+from temporal_foley.timegrid import SAMPLE_RATE_HZ
 
 _LEAD_S = 0.03
 _PIECES = 2500
@@ -37,21 +37,21 @@ _PIECES = 2500
 
 def make(rng: np.random.Generator) -> Take:
     """Make one take: a stroke that comes down near or farther away, in stereo."""
-    length_s = rng.uniform(5.5, 7.5)
+    length_s = rng.uniform(7.5, 9.5)
     samples = count(length_s)
     ground_m = log_uniform(rng, 150.0, 900.0)
     arrivals_s, strengths, distances_m = _channel(rng, ground_m)
     sides = []
+    near_hz = log_uniform(rng, 900.0, 1600.0)
     for _ in range(2):
         # The two ears differ by the scatter on the way, which decorrelates the farther parts.
-        scatter = rng.normal(0.0, 0.004 + 2e-6 * distances_m)
-        arrivals = arrivals_s + np.abs(scatter)
-        dry = _arrive(samples, arrivals, strengths, distances_m)
-        dry = normalise_rms(dry, 0.0) + _tear(dry, rng)
-        sides.append(dry + _echo(dry, rng, length_s))
-    stereo = np.stack(sides, axis=-1)
-    stereo = highpass(stereo, 25.0, 2)
-    stereo = soft_clip(stereo / np.max(np.abs(stereo)) * 2.2)
+        scatter = np.abs(rng.normal(0.0, 0.004 + 2e-6 * distances_m))
+        dry = normalise_rms(_arrive(samples, arrivals_s + scatter, strengths, distances_m), 0.0)
+        rough = dry + gain(-4.0) * _tear(dry, rng)
+        side = rough + gain(1.0) * _echo(rough, rng, length_s)
+        sides.append(_through_air(side, (near_hz, 700.0, 420.0), length_s))
+    stereo = highpass(np.stack(sides, axis=-1), 45.0, 1)
+    stereo = soft_clip(stereo / np.max(np.abs(stereo)) * 1.3)
     return finish_take(
         fade(normalise_peak(stereo, -4.0), 0.005, 0.3 * length_s), anchor=count(_LEAD_S)
     )
@@ -69,54 +69,54 @@ def _channel(
     points = np.cumsum(direction * step_m, axis=0) + np.array([ground_m, 0.0, 0.0])
     distances_m = np.linalg.norm(points, axis=1)
     along = np.abs(np.sum(direction * points, axis=1)) / distances_m
-    strengths = np.sqrt(1.0 - along**2) ** 4 * (ground_m / distances_m) ** 0.8
+    strengths = np.sqrt(1.0 - along**2) ** 3 * (ground_m / distances_m) ** 0.5
     # Where the channel branches or carries more current, a clap stands out of the rumble.
-    claps = np.exp(1.1 * np.repeat(rng.standard_normal(_PIECES // 50), 50))
+    lengths = rng.integers(8, 120, _PIECES // 20)
+    claps = np.repeat(np.exp(1.3 * rng.standard_normal(len(lengths))), lengths)[:_PIECES]
+    # The part near the ground is heard first: whatever follows, the stroke begins with a crack.
+    claps[: _PIECES // 20] = np.maximum(claps[: _PIECES // 20], 2.5)
     arrivals_s = (distances_m - distances_m.min()) / SPEED_OF_SOUND_M_S + _LEAD_S
     return arrivals_s, strengths * claps, distances_m
 
 
-def _arrive(
-    samples: int,
-    arrivals_s: Signal,
-    strengths: Signal,
-    distances_m: Signal,
-) -> Signal:
-    """Sum the shock waves, in three layers of distance that lose ever more of their highs."""
+def _arrive(samples: int, arrivals_s: Signal, strengths: Signal, distances_m: Signal) -> Signal:
+    """Sum the shock waves: short and sharp from near by, longer from afar."""
     out = np.zeros(samples)
     nearest = distances_m.min()
-    edges = nearest + np.array([0.0, 120.0, 700.0, np.inf])
-    for low, high in itertools.pairwise(edges):
-        layer = (distances_m >= low) & (distances_m < high)
-        at = np.round(arrivals_s[layer] * 48_000).astype(int)
+    for low_m, high_m, duration_s in ((0.0, 250.0, 0.0016), (250.0, np.inf, 0.003)):
+        layer = (distances_m >= nearest + low_m) & (distances_m < nearest + high_m)
+        at = np.round(arrivals_s[layer] * SAMPLE_RATE_HZ).astype(int)
         inside = at < samples
         train = np.bincount(at[inside], strengths[layer][inside], samples)
-        middle_m = min(nearest + 0.3 * (min(high, nearest + 3000.0) - nearest), 3000.0)
-        duration_s = 0.004 * (1.0 + middle_m / 400.0) ** 0.5
         wave = np.linspace(1.0, -1.0, count(duration_s))
-        heard = signal.oaconvolve(train, wave)[:samples]
-        out += lowpass(heard, 6000.0 / (1.0 + (middle_m / 250.0)), 1)
+        out += signal.oaconvolve(train, wave)[:samples]
     return out
 
 
 def _tear(dry: Signal, rng: np.random.Generator) -> Signal:
-    """The hiss and tearing of many small branches: noise that follows the claps and darkens."""
-    samples = len(dry)
-    level = np.sqrt(np.maximum(lowpass(dry**2, 25.0, 1), 0.0))
-    level /= np.sqrt(np.mean(level**2))
-    near = decay(samples, 2.5)
-    bright = bandpass(coloured_noise(samples, rng, 0.5), 900.0, 6000.0, 1)
-    dark = bandpass(coloured_noise(samples, rng, 1.0), 100.0, 1500.0, 1)
-    return level * (gain(-10.0) * bright * near + gain(-3.0) * dark)
+    """The many small branches: noise that follows the claps, unit RMS."""
+    level = np.sqrt(np.maximum(lowpass(dry**2, 14.0, 1), 0.0))
+    noise = level * bandpass(coloured_noise(len(dry), rng, 0.3), 60.0, 3000.0, 1)
+    return normalise_rms(noise, 0.0)
 
 
 def _echo(dry: Signal, rng: np.random.Generator, length_s: float) -> Signal:
-    """Hills, houses and layers of air: a long dark tail with lumps."""
-    samples = count(0.6 * length_s)
-    tail = coloured_noise(samples, rng, 1.0) * decay(samples, 0.75 * length_s)
-    lumps = np.interp(
-        np.arange(samples), np.linspace(0, samples, 14), np.exp(rng.normal(0.0, 0.6, 14))
-    )
-    tail = lowpass(tail * lumps, 900.0, 1)
-    tail *= gain(-1.0) / np.sqrt(np.sum(tail**2))
-    return signal.oaconvolve(dry, tail)[: len(dry)]
+    """Hills, houses and layers of air send the claps back in lumps, for seconds; unit RMS."""
+    samples = count(0.7 * length_s)
+    returns = np.zeros(samples)
+    for _ in range(60):
+        at_s = 0.7 * length_s * rng.beta(1.0, 1.6)
+        grain = coloured_noise(count(rng.uniform(0.02, 0.15)), rng, 1.0)
+        level = rng.exponential(1.0) * np.exp(-at_s / (0.3 * length_s))
+        add_at(returns, grain * np.hanning(len(grain)), count(at_s), level)
+    return normalise_rms(signal.oaconvolve(dry, returns)[: len(dry)], 0.0)
+
+
+def _through_air(sound: Signal, edges_hz: tuple[float, ...], length_s: float) -> Signal:
+    """Lose the highs with time, since what comes later comes from farther away."""
+    at = times(len(sound)) / length_s * 1.4 * (len(edges_hz) - 1)
+    out = np.zeros(len(sound))
+    for number, edge_hz in enumerate(edges_hz):
+        share = np.clip(1.0 - np.abs(np.minimum(at, len(edges_hz) - 1) - number), 0.0, 1.0)
+        out += share * lowpass(sound, edge_hz, 2)
+    return out

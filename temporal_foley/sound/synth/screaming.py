@@ -12,6 +12,7 @@ from temporal_foley.sound.synth.signals import (
     count,
     fade,
     finish_take,
+    highpass,
     normalise_peak,
     oscillator,
     room,
@@ -66,4 +67,5 @@ def make(rng: np.random.Generator) -> Take:
     )
     scream = soft_clip(voice(pitch, strength, formants, throat, rng), 1.5)
     sound = room(scream, rng, size_m=6.0, t60_s=0.5, wet_db=rng.uniform(-18, -11))
+    sound = highpass(sound, 60.0)
     return finish_take(fade(normalise_peak(sound, -6.0), 0.003, 0.1), anchor=count(0.04))
