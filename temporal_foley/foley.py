@@ -264,7 +264,7 @@ def cast_timeline(
 ) -> Timeline:
     """Give events their sounds: the whole work on a video as one timeline."""
     info, vocabulary = tags.info, tags.seen.vocabulary
-    duration_samples = max(1, to_sample(info.duration))
+    duration_samples = picture_samples(info)
     tracks = cast_events(
         tags.events, vocabulary, library, seed=seed, duration_samples=duration_samples
     )
@@ -327,6 +327,11 @@ def run_document(
         video_seconds=round(float(info.duration), 6),
         levels=None if report is None else _levels(report),
     )
+
+
+def picture_samples(info: VideoInfo) -> int:
+    """Return how many samples long stems and mix are."""
+    return max(1, to_sample(info.duration))
 
 
 def heard_of(report: MixReport) -> Heard:

@@ -9,7 +9,14 @@ import numpy as np
 
 from temporal_foley.effects import Vocabulary, load_vocabulary
 from temporal_foley.errors import CueListError, OutputExistsError, VocabularyError
-from temporal_foley.foley import THUMBNAILS, Outcome, heard_of, render_timeline, run_document
+from temporal_foley.foley import (
+    THUMBNAILS,
+    Outcome,
+    heard_of,
+    picture_samples,
+    render_timeline,
+    run_document,
+)
 from temporal_foley.media.digest import file_sha256
 from temporal_foley.media.mux import output_suffix
 from temporal_foley.media.video import VideoInfo, probe_video, sample_frames
@@ -55,6 +62,11 @@ def render_cues(
     with record.stage("probe"):
         timeline = read_timeline(cues)
         info = _find_video(timeline, cues, None if video is None else Path(video))
+        if timeline.source.duration_samples != picture_samples(info):
+            raise CueListError(
+                f"{cues}: source.duration_samples must be {picture_samples(info)}, the length of "
+                f"{info.path.name}, got {timeline.source.duration_samples}"
+            )
         sounds = load_library(None if library is None else Path(library))
         if sounds.sha256 != timeline.library.sha256:
             raise CueListError(

@@ -251,6 +251,15 @@ def test_a_cue_list_for_another_library_is_not_rendered_with_this_one(foley, cli
         render_cues(folder / "cues.json", tmp_path / "out")
 
 
+def test_a_cue_list_of_another_length_is_refused(foley, clip, tmp_path):
+    folder = foley.generate(clip).folder
+    text = json.loads((folder / "cues.json").read_text())
+    text["source"]["duration_samples"] = 2**50
+    (folder / "cues.json").write_text(json.dumps(text))
+    with pytest.raises(CueListError, match="must be 288000, the length of clip.mp4"):
+        render_cues(folder / "cues.json", tmp_path / "out")
+
+
 def test_a_cue_that_leads_out_of_the_library_is_refused(foley, clip, tmp_path):
     folder = foley.generate(clip).folder
     text = json.loads((folder / "cues.json").read_text())
