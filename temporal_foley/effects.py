@@ -29,12 +29,14 @@ class ImageNetRule:
     exclude: bool = False
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"n\d{8}", self.synset):
+        if not isinstance(self.synset, str) or not re.fullmatch(r"n\d{8}", self.synset):
             raise ValueError(f"imagenet.synset must look like n02084071, got {self.synset!r}")
-        if not self.reason:
-            raise ValueError(f"imagenet.reason must say why {self.synset} is there")
-        if not 0.0 < self.weight <= 1.0:
-            raise ValueError(f"imagenet.weight must be in (0, 1], got {self.weight}")
+        if not isinstance(self.reason, str) or not self.reason:
+            raise ValueError(f"imagenet.reason must be a text that says why {self.synset} is there")
+        if not _is_number(self.weight) or not 0.0 < self.weight <= 1.0:
+            raise ValueError(f"imagenet.weight must be in (0, 1], got {self.weight!r}")
+        if not isinstance(self.exclude, bool):
+            raise ValueError(f"imagenet.exclude must be true or false, got {self.exclude!r}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -69,10 +71,12 @@ class Effect:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {self.kind!r}")
         if self.bus not in BUSES:
             raise ValueError(f"bus must be one of {', '.join(BUSES)}, got {self.bus!r}")
-        if not 0.0 < self.threshold_off <= self.threshold_on < 1.0:
+        if not 0.0 < self.threshold_on < 1.0:
+            raise ValueError(f"threshold_on must be in (0, 1), got {self.threshold_on}")
+        if not 0.0 < self.threshold_off <= self.threshold_on:
             raise ValueError(
-                "thresholds must hold 0 < threshold_off <= threshold_on < 1, got "
-                f"{self.threshold_off} and {self.threshold_on}"
+                f"threshold_off must be above 0 and at most threshold_on ({self.threshold_on}), "
+                f"got {self.threshold_off}"
             )
         if self.min_duration_s < 0:
             raise ValueError(f"min_duration_s must be at least 0, got {self.min_duration_s}")
@@ -128,29 +132,33 @@ class Vocabulary:
         return tuple(n for n in self.names if (not only or n in only) and n not in exclude)
 
 
-@functools.cache
 def load_vocabulary(name_or_path: str = DEFAULT_VOCABULARY) -> Vocabulary:
     """Load a vocabulary that ships with the package by name, or a user's own by its path.
 
     Raises:
         VocabularyError: The file cannot be read or a record is wrong; the text names the line.
     """
-    shipped = resources.files("temporal_foley") / "vocabularies"
-    names = sorted(
-        e.name.removesuffix(".toml") for e in shipped.iterdir() if e.name[-5:] == ".toml"
-    )
-    if name_or_path in names:
-        return parse_vocabulary((shipped / f"{name_or_path}.toml").read_text("utf-8"), name_or_path)
+    shipped = _shipped_vocabularies()
+    if name_or_path in shipped:
+        return shipped[name_or_path]
     path = Path(name_or_path)
     if not path.is_file():
         raise VocabularyError(
-            f"{name_or_path}: no such vocabulary file, and none of the shipped: {', '.join(names)}"
+            f"{name_or_path}: no such vocabulary file, and none of the shipped: "
+            f"{', '.join(shipped)}"
         )
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise VocabularyError(f"{path}: cannot be read as UTF-8 text ({error})") from None
     return parse_vocabulary(text, path.stem, where=str(path))
+
+
+@functools.cache
+def _shipped_vocabularies() -> dict[str, Vocabulary]:
+    folder = resources.files("temporal_foley") / "vocabularies"
+    files = {f.name.removesuffix(".toml"): f for f in folder.iterdir() if f.name.endswith(".toml")}
+    return {name: parse_vocabulary(files[name].read_text("utf-8"), name) for name in sorted(files)}
 
 
 def parse_vocabulary(text: str, name: str, where: str | None = None) -> Vocabulary:
@@ -193,7 +201,7 @@ def _effect(record: dict[str, Any]) -> Effect:
             raise ValueError(f"{key} is not a known key; there are: {', '.join(known)}")
         values[key] = _convert(key, value)
     if "name" not in values or "kind" not in values or "bus" not in values:
-        raise ValueError("name, kind and bus must be given")
+        raise ValueError("an effect must have a name, a kind and a bus")
     return Effect(**values)
 
 

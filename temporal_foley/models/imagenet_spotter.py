@@ -19,15 +19,19 @@ from jaxtyping import Float, UInt8
 
 from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import VocabularyError
-from temporal_foley.models.image.backbone import load_backbone
+from temporal_foley.models.image.backbone import DEFAULT_ASPECT, load_backbone
+from temporal_foley.models.image.preparation import Aspect
 from temporal_foley.models.imagenet_classes import CLASSES, class_weights, describe_rules
 from temporal_foley.models.spotter import FrameProbabilities, Image, SmallImage, SoundBlock
 
 BATCH_FRAMES = 16
 """Frames looked at together; only so many are ever held."""
 
-PRIOR_ODDS = 0.02
-TEMPERATURE = 1.0
+PRIOR_ODDS = 0.01
+"""Odds of an effect in a frame of an ordinary video, before looking."""
+
+TEMPERATURE = 0.5
+"""What logits are divided by: training with smoothed labels leaves posteriors too flat."""
 
 
 class _Outputs(Protocol):
@@ -40,6 +44,7 @@ class ImageClassifier(Protocol):
 
     name: str
     sha256: str
+    aspect: Aspect
 
     def prepare(self, image: Image) -> SmallImage: ...
 
@@ -71,7 +76,7 @@ class ImageNetSpotter:
         self._backbone = backbone
         self._prior_odds = prior_odds
         self._temperature = temperature
-        settings = f"{backbone.name} {prior_odds!r} {temperature!r} {vocabulary.sha256}"
+        settings = f"{backbone.name} {backbone.aspect} {prior_odds!r} {temperature!r} {vocabulary}"
         digest = hashlib.sha256(f"{settings} {backbone.sha256}".encode())
         digest.update(self._weights.tobytes())
         self.sha256 = digest.hexdigest()
@@ -108,14 +113,17 @@ class ImageNetSpotter:
 
 
 def load_imagenet_spotter(
-    vocabulary: Vocabulary, *, backbone: str = "efficientnet_lite0"
+    vocabulary: Vocabulary,
+    *,
+    backbone: str = "efficientnet_lite0",
+    aspect: Aspect = DEFAULT_ASPECT,
 ) -> ImageNetSpotter:
     """Load the spotter for any vocabulary that has imagenet rules.
 
     Raises:
         VocabularyError: No effect has a rule, or a rule names a synset that ImageNet lacks.
     """
-    return ImageNetSpotter(vocabulary, load_backbone(backbone))
+    return ImageNetSpotter(vocabulary, load_backbone(backbone, aspect=aspect))
 
 
 def effect_probabilities(

@@ -1,5 +1,6 @@
 """Decoding of events: each step alone, the grid's arithmetic, and silence."""
 
+import itertools
 from fractions import Fraction
 
 import numpy as np
@@ -139,7 +140,7 @@ def test_events_are_ordered_apart_and_inside_the_picture(chances, smoothing):
     for onset, offset in found:
         assert 0.0 <= onset < offset <= duration
         assert 0.5 <= offset - onset <= 2.0
-    for (_, offset), (onset, _) in zip(found, found[1:], strict=False):
+    for (_, offset), (onset, _) in itertools.pairwise(found):
         assert onset - offset > 0.25
 
 

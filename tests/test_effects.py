@@ -1,0 +1,158 @@
+"""Vocabularies: foley20 against the published class lists, and errors that name the line."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from temporal_foley.effects import BUSES, load_vocabulary, parse_vocabulary
+from temporal_foley.errors import VocabularyError
+
+ANNOTATIONS = Path(__file__).parents[1] / "../shared/data/annotations"
+needs_annotations = pytest.mark.skipif(
+    not ANNOTATIONS.is_dir(), reason="the publishers' class lists are not at hand"
+)
+
+MINIMAL = '[[effect]]\nname = "rain"\nkind = "ambience"\nbus = "backgrounds"\n'
+
+
+def kinds() -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for effect in load_vocabulary().effects:
+        found.setdefault(effect.kind, set()).add(effect.name)
+    return found
+
+
+def test_foley20_has_the_report_s_effects_in_its_order():
+    assert load_vocabulary("foley20").names == (
+        *("train_passing", "water_drop", "river", "stars_shining", "lightning"),
+        *("writing", "screaming", "high_heels", "wave", "typing"),
+        *("ambulance", "dog_barking", "cars", "door_opening", "glass_breaking"),
+        *("cat_meowing", "cheer", "fire", "helicopter", "blender"),
+    )
+
+
+def test_foley20_has_the_report_s_kinds():
+    found = kinds()
+    assert found["repeated"] == {"high_heels", "typing"}
+    assert found["ambience"] == {"river", "wave", "stars_shining"}
+    assert found["loop"] == {
+        *("train_passing", "cars", "helicopter", "blender"),
+        *("fire", "ambulance", "writing", "cheer"),
+    }
+    assert sum(map(len, found.values())) == 20
+
+
+def test_ambiences_are_mixed_as_backgrounds():
+    for effect in load_vocabulary().effects:
+        assert effect.bus in BUSES
+        assert (effect.bus == "backgrounds") == (effect.kind == "ambience")
+
+
+@needs_annotations
+def test_audioset_names_are_audioset_s():
+    ontology = json.loads((ANNOTATIONS / "audioset/ontology.json").read_text("utf-8"))
+    known = {entry["name"] for entry in ontology}
+    for effect in load_vocabulary().effects:
+        assert effect.audioset
+        assert set(effect.audioset) <= known, effect.name
+
+
+@needs_annotations
+def test_vggsound_names_are_vggsound_s():
+    with (ANNOTATIONS / "vggsound/stat.csv").open(encoding="utf-8", newline="") as rows:
+        known = {row[0] for row in csv.reader(rows)}
+    for effect in load_vocabulary().effects:
+        assert set(effect.vggsound) <= known, effect.name
+
+
+@needs_annotations
+def test_ucs_ids_are_ucs_s():
+    entries = json.loads((ANNOTATIONS / "ucs/json/en.json").read_text("utf-8"))
+    known = {entry["CatID"] for entry in entries}
+    assert {effect.ucs for effect in load_vocabulary().effects} <= known
+
+
+def test_a_user_s_own_vocabulary_is_read_from_its_path(tmp_path):
+    path = tmp_path / "weather.toml"
+    path.write_text(
+        MINIMAL + 'imagenet = [\n  { synset = "n04507155", reason = "umbrellas", weight = 1 },\n]\n'
+        "threshold_on = 0.6\n"
+    )
+    vocabulary = load_vocabulary(str(path))
+    assert vocabulary.name == "weather"
+    assert vocabulary["rain"].threshold_on == 0.6
+    assert vocabulary["rain"].imagenet[0].synset == "n04507155"
+    assert len(vocabulary.sha256) == 64
+
+
+def test_the_same_text_has_the_same_fingerprint():
+    assert parse_vocabulary(MINIMAL, "a").sha256 == parse_vocabulary(MINIMAL, "b").sha256
+    assert parse_vocabulary(MINIMAL, "a").sha256 != parse_vocabulary(MINIMAL + "\n", "a").sha256
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"mine\.toml: holds no \[\[effect\]\] record"),
+        ("name = 'x'\n" + MINIMAL, r"mine\.toml: unknown key 'name'"),
+        (MINIMAL + "kind = 1\n", r"mine\.toml: .*line 5"),
+        (MINIMAL + "loudness = 1\n", "line 5: loudness is not a known key"),
+        (MINIMAL + "\nthreshold_on = true\n", "line 6: threshold_on must be a number"),
+        (MINIMAL + "min_duration_s = -1\n", "line 5: min_duration_s must be at least 0"),
+        (MINIMAL + "merge_gap_s = -1\n", "line 5: merge_gap_s must be at least 0"),
+        (MINIMAL + "interval_s = [1, 2]\n", "line 5: interval_s must not be given"),
+        (MINIMAL + "interval_s = [1]\n", "line 5: interval_s must be two numbers"),
+        (MINIMAL + "audioset = 'Rain'\n", "line 5: audioset must be a list of names"),
+        (MINIMAL + "imagenet = [{ synset = 'x' }]\n", "line 5: imagenet needs a synset and a"),
+        (
+            MINIMAL + "imagenet = [{ synset = 'dog', reason = 'r' }]\n",
+            "line 5: imagenet.synset must look like",
+        ),
+        (
+            MINIMAL + "imagenet = [{ synset = 'n02084071', reason = 'r', weight = 2 }]\n",
+            "line 5: imagenet.weight must be in",
+        ),
+        (MINIMAL + "threshold_on = 2\n", "line 5: threshold_on must be in"),
+        (MINIMAL + "threshold_off = 0.6\n", "line 5: threshold_off must be above 0 and at most"),
+        (MINIMAL.replace("ambience", "noise"), "line 3: kind must be one of"),
+        (MINIMAL.replace("backgrounds", "music"), "line 4: bus must be one of"),
+        (MINIMAL.replace('"rain"', '"Rain fall"'), "line 2: name must be lower_case"),
+        (MINIMAL + "\n" + MINIMAL, "line 6: a second effect named 'rain'"),
+        ("[[effect]]\nname = 'rain'\n", "line 1: an effect must have a name, a kind and a bus"),
+    ],
+)
+def test_wrong_records_are_refused_by_line(text, message):
+    with pytest.raises(VocabularyError, match=message):
+        parse_vocabulary(text, "mine")
+
+
+def test_a_rule_of_the_wrong_type_is_refused_by_line():
+    for entry in (
+        "synset = 5, reason = 'r'",
+        "synset = 'n02084071', reason = 5",
+        "synset = 'n02084071', reason = 'r', weight = 'much'",
+        "synset = 'n02084071', reason = 'r', exclude = 1",
+    ):
+        text = MINIMAL + f"imagenet = [\n  {{ {entry} }},\n]\n"
+        with pytest.raises(VocabularyError, match=r"line 5: imagenet\.\w+ must"):
+            parse_vocabulary(text, "mine")
+
+
+def test_unknown_names_list_the_known_ones(tmp_path):
+    with pytest.raises(VocabularyError, match=r"none of the shipped: foley20"):
+        load_vocabulary(str(tmp_path / "missing.toml"))
+    with pytest.raises(VocabularyError, match="no effect 'bark' in foley20; there are: train"):
+        load_vocabulary().index("bark")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(VocabularyError, match="cannot be read as UTF-8"):
+        load_vocabulary(str(tmp_path / "binary.toml"))
+
+
+def test_selection_keeps_the_order_of_the_vocabulary():
+    vocabulary = load_vocabulary()
+    assert vocabulary.select(only=("fire", "river")) == ("river", "fire")
+    assert "fire" not in vocabulary.select(exclude=("fire",))
+    with pytest.raises(VocabularyError, match="no effect 'fires'"):
+        vocabulary.select(only=("fires",))
