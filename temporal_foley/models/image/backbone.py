@@ -3,16 +3,18 @@
 from pathlib import Path
 from typing import NamedTuple
 
-import jax
 import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, PyTree, UInt8
 
 from temporal_foley.errors import UsageError
-from temporal_foley.models.image import lite_weights
+from temporal_foley.models.image.inference import make_inference
+from temporal_foley.models.image.lite_weights import RELEASES, load_lite
 from temporal_foley.models.image.preparation import ASPECTS, Aspect, Image, prepare_image
+from temporal_foley.models.image.resnet_v2 import DEPTHS
+from temporal_foley.models.image.resnet_weights import load_resnet_v2
 
-BACKBONES = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
+BACKBONES = (*RELEASES, *DEPTHS)
 
 DEFAULT_ASPECT: Aspect = "stretch"
 
@@ -26,7 +28,11 @@ class BackboneOutputs(NamedTuple):
 
 
 class Backbone:
-    """A network with its weights, ready to look at pictures."""
+    """A network with its weights, ready to look at pictures.
+
+    `graphdef` and `params` are the differentiable way in, for fine-tuning:
+    `nnx.merge(graphdef, params)(images)` is (features, logits, feature map).
+    """
 
     def __init__(
         self,
@@ -46,16 +52,20 @@ class Backbone:
         self.aspect: Aspect = aspect
         self.graphdef = graphdef
         self.params = params
-        self._look = jax.jit(lambda params, images: nnx.merge(graphdef, params)(images))
+        self._run = make_inference(graphdef, params)
 
     def prepare(self, image: Image) -> UInt8[np.ndarray, "rows columns 3"]:
         """Scale one RGB picture of any size to what `__call__` takes."""
         return prepare_image(image, self.input_size_px, self.aspect)
 
     def __call__(self, images: UInt8[np.ndarray, "batch rows columns 3"]) -> BackboneOutputs:
-        """Look at prepared pictures of one shape."""
-        frames = [self._look(self.params, images[i : i + 1]) for i in range(len(images))]
-        return BackboneOutputs(*(np.concatenate(part) for part in zip(*frames, strict=True)))
+        """Look at prepared pictures of one shape, any number of them but none."""
+        if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8 or not len(images):
+            raise ValueError(
+                "images must be uint8 of shape (batch, rows, columns, 3) with at least one picture, "
+                f"got {images.dtype} {images.shape}"
+            )
+        return BackboneOutputs(*self._run(images))
 
 
 def load_backbone(
@@ -69,11 +79,20 @@ def load_backbone(
     Args:
         name: one of `BACKBONES`.
         aspect: how pictures are brought to the network's size.
-        weights: a weights file of the network; by default the one of the installed package.
+        weights: a weights file of the network; by default the one of the installed package, where
+            there is one. The ResNets need a Keras weights file of the user's.
     """
     if name not in BACKBONES:
         raise UsageError(f"unknown backbone {name!r}; known are {', '.join(BACKBONES)}")
     if aspect not in ASPECTS:
         raise UsageError(f"unknown aspect {aspect!r}; known are {', '.join(ASPECTS)}")
-    loaded = lite_weights.load_lite(name, weights)
-    return Backbone(name=name, aspect=aspect, **loaded)
+    loaded = load_lite(name, weights) if name in RELEASES else load_resnet_v2(name, weights)
+    return Backbone(
+        name=name,
+        sha256=loaded.sha256,
+        features=loaded.features,
+        input_size_px=loaded.size_px,
+        aspect=aspect,
+        graphdef=loaded.graphdef,
+        params=loaded.params,
+    )

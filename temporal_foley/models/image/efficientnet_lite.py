@@ -95,6 +95,8 @@ class EfficientNetLite(nnx.Module):
         shapes = block_shapes(width, depth)
         self.stem = Convolution(3, 2, 3, _STEM)
         self.blocks = nnx.List([Bottleneck(shape) for shape in shapes])
+        # Everything up to the fourth halving of the picture, the stem's included.
+        self.early_blocks = [i for i, shape in enumerate(shapes) if shape.stride == 2][2] + 1
         self.head = Pointwise(shapes[-1].outputs, FEATURES)
         self.readout = Pointwise(FEATURES, CLASSES)
 
@@ -105,8 +107,26 @@ class EfficientNetLite(nnx.Module):
         Float[Array, "batch classes"],
         Float[Array, "batch rows columns features"],
     ]:
+        return self.late(self.early(images))
+
+    def early(
+        self, images: Num[Array, "batch rows columns 3"]
+    ) -> Float[Array, "batch rows columns features"]:
+        """Return the maps at a sixteenth of the picture's size: few features, many places."""
         maps = jax.nn.relu6(self.stem((images.astype(jnp.float32) - 127.0) / 128.0))
-        for block in self.blocks:
+        for block in self.blocks[: self.early_blocks]:
+            maps = block(maps)
+        return maps
+
+    def late(
+        self, maps: Float[Array, "batch rows columns features"]
+    ) -> tuple[
+        Float[Array, "batch features"],
+        Float[Array, "batch classes"],
+        Float[Array, "batch rows columns features"],
+    ]:
+        """Return what `__call__` does, from the maps of `early`: many features, few places."""
+        for block in self.blocks[self.early_blocks :]:
             maps = block(maps)
         maps = jax.nn.relu6(self.head(maps))
         features = maps.mean(axis=(1, 2))

@@ -4,8 +4,6 @@ import dataclasses
 import importlib.util
 from pathlib import Path
 
-from flax import nnx
-
 from temporal_foley.errors import WeightsError
 from temporal_foley.models.image.efficientnet_lite import (
     FEATURES,
@@ -13,6 +11,7 @@ from temporal_foley.models.image.efficientnet_lite import (
     block_shapes,
     params_from_torch,
 )
+from temporal_foley.models.image.loaded import LoadedNetwork, load_network
 from temporal_foley.models.weights import read_torch_checkpoint
 
 
@@ -66,17 +65,15 @@ def weights_path(release: LiteRelease) -> Path:
     return Path(spec.origin).parent / "models" / release.file
 
 
-def load_lite(name: str, weights: Path | None) -> dict:
+def load_lite(name: str, weights: Path | None) -> LoadedNetwork:
+    """Load a released network; `weights` may be a copy of its file, but no other file."""
     release = RELEASES[name]
     path = weights or weights_path(release)
     state = read_torch_checkpoint(path, sha256=release.sha256)
-    network = nnx.eval_shape(lambda: EfficientNetLite(release.width, release.depth))
-    graphdef, _ = nnx.split(network)
-    params = params_from_torch(state, len(block_shapes(release.width, release.depth)))
-    return {
-        "graphdef": graphdef,
-        "params": params,
-        "sha256": release.sha256,
-        "features": FEATURES,
-        "input_size_px": release.size_px,
-    }
+    return load_network(
+        lambda: EfficientNetLite(release.width, release.depth),
+        params_from_torch(state, len(block_shapes(release.width, release.depth))),
+        sha256=release.sha256,
+        features=FEATURES,
+        size_px=release.size_px,
+    )

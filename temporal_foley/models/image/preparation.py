@@ -20,7 +20,9 @@ _MAX_ASPECT = 2
 _GREY = 127
 
 
-def prepare_image(image: Image, size_px: int, aspect: Aspect) -> UInt8[np.ndarray, "rows columns 3"]:
+def prepare_image(
+    image: Image, size_px: int, aspect: Aspect
+) -> UInt8[np.ndarray, "rows columns 3"]:
     """Scale one RGB picture to the size a backbone wants.
 
     Args:
