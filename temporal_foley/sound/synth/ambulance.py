@@ -7,11 +7,13 @@ rates; DIN 14610 for the two tones; A. Farnell, Designing Sound, MIT Press 2010,
 """
 
 import numpy as np
-import scipy.fft
+from scipy import signal
 
 from temporal_foley.sound.synth.motion import (
     Mono,
+    band_pass,
     coloured,
+    convolve_round,
     filter_round,
     harmonics,
     looped,
@@ -26,11 +28,11 @@ ROAD = ((30, -4), (80, 0), (250, -8), (900, -14), (2500, -26), (9000, -46))
 
 def make(rng: np.random.Generator) -> Take:
     """Make one siren at one distance; some wail and yelp, some sound two tones."""
-    hz = _two_tones(rng) if rng.random() < 0.3 else _wail_and_yelp(rng)
+    hz = _two_tones(rng) if rng.random() < 0.2 else _wail_and_yelp(rng)
     samples = len(hz)
     partials = np.arange(1, 15)
     # A hard-driven horn is near a square wave, with some even partials.
-    drive = np.where(partials % 2 == 1, 1.0, rng.uniform(0.25, 0.6)) * partials ** -rng.uniform(
+    drive = np.where(partials % 2 == 1, 1.0, rng.uniform(0.3, 0.8)) * partials ** -rng.uniform(
         0.9, 1.2
     )
     siren = harmonics(phase(hz, samples), drive)
@@ -71,14 +73,10 @@ def _two_tones(rng: np.random.Generator) -> Mono:
 
 def _horn(rng: np.random.Generator, sound: Mono) -> Mono:
     """Shape by the horn: nothing below its cut-off, and resonances over it."""
-    from scipy import signal
-
-    shaped = filter_round(
-        signal.butter(2, (450, 4500), "band", fs=SAMPLE_RATE_HZ, output="sos"), sound
-    )
+    shaped = band_pass(sound, 300.0, 4500.0)
     for hz, gain in ((rng.uniform(900, 1300), 0.8), (rng.uniform(2200, 3000), 0.6)):
         b, a = signal.iirpeak(hz, 4.0, fs=SAMPLE_RATE_HZ)
-        shaped = shaped + gain * filter_round(signal.tf2sos(b, a), sound)
+        shaped = shaped + gain * filter_round(np.asarray(signal.tf2sos(b, a)), sound)
     return np.tanh(1.2 * shaped / np.sqrt(np.mean(shaped**2)))
 
 
@@ -88,8 +86,4 @@ def _street(rng: np.random.Generator, sound: Mono, wet: float) -> Mono:
     tail = rng.standard_normal(len(time_s)) * np.exp(-time_s / rng.uniform(0.18, 0.35))
     tail[: round(0.012 * SAMPLE_RATE_HZ)] = 0.0
     tail *= wet / np.sqrt(np.sum(tail**2))
-    echo = np.zeros(len(sound))
-    echo[: len(tail)] = tail
-    echo[0] = 1.0
-    answer = scipy.fft.rfft(sound) * scipy.fft.rfft(echo)
-    return scipy.fft.irfft(answer, len(sound))
+    return sound + convolve_round(sound, tail)

@@ -24,17 +24,17 @@ from temporal_foley.sound.synth.signals import modal_bank
 from temporal_foley.sound.take import Take
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 
-FAN = ((80, -24), (300, -8), (900, 0), (2500, -2), (6000, -6), (14000, -18))
+FAN = ((80, -20), (300, -6), (1000, 0), (3000, -2), (8000, -5), (14000, -11))
 SLOSH = ((60, -8), (200, 0), (600, -4), (1500, -14), (5000, -30))
 
 
 def make(rng: np.random.Generator) -> Take:
     """Make one blender at one speed, with soft or hard food in it."""
     samples = body_length(rng, 9.0, 12.0)
-    turns_hz = rng.uniform(220.0, 360.0)
+    turns_hz = rng.uniform(180.0, 320.0)
     hard = rng.uniform(0.0, 1.0)
-    drag = slow_curve(rng, samples, 2.5)
-    spin_hz = turns_hz * (1 + 0.012 * drag + 0.003 * slow_curve(rng, samples, 20.0))
+    drag = slow_curve(rng, samples, 4.0)
+    spin_hz = turns_hz * (1 + 0.004 * drag + 0.0015 * slow_curve(rng, samples, 20.0))
     lead = round(0.7 * SAMPLE_RATE_HZ)
     # The run-up ends on the speed and the phase with which the round begins.
     run_up = np.sin(np.linspace(0.25, 1, lead, endpoint=False) * np.pi / 2) * spin_hz[0]
@@ -44,8 +44,8 @@ def make(rng: np.random.Generator) -> Take:
 
     partials = np.arange(1, 49)
     blades = int(rng.choice([4, 6]))
-    weights = partials**-0.4 * np.exp(0.5 * rng.standard_normal(48))
-    weights[blades - 1 :: blades] *= 2.5
+    weights = partials**-0.55 * np.exp(0.5 * rng.standard_normal(48))
+    weights[blades - 1 :: blades] *= 1.6
     motor = harmonics(cycles, weights)
     motor /= np.sqrt(np.mean(motor**2))
     brushes = harmonics(cycles * int(rng.integers(10, 13)), np.array([1.0, 0.6, 0.5, 0.3]))
@@ -55,8 +55,8 @@ def make(rng: np.random.Generator) -> Take:
     load = _led(np.exp(0.25 * drag + 0.15 * slow_curve(rng, samples, 15.0)), lead)
     churn = _led(np.exp(0.6 * slow_curve(rng, samples, 7.0)), lead)
     rough = 1 + 0.25 * np.sin(2 * np.pi * cycles) * _led(slow_curve(rng, samples, 30.0), lead)
-    sound = motor * load + 0.12 * brushes + 0.15 * hum
-    sound += 0.9 * fan * rough * load + 0.5 * slosh * churn
+    sound = motor * load + 0.05 * brushes + 0.08 * hum
+    sound += 1.5 * fan * rough * load + 0.4 * slosh * churn
     sound += _led(_chunks(rng, samples, hard), lead)
     return looped(sound[lead:], lead=sound[:lead])
 
@@ -73,5 +73,5 @@ def _chunks(rng: np.random.Generator, samples: int, hard: float) -> Mono:
     for at in scatter(rng, samples, 4.0 + 14.0 * hard):
         weights = np.exp(0.5 * rng.standard_normal(4)) * np.array([1.0, 0.7, 0.5, 0.4])
         knock = modal_bank(2400, jar_hz, np.array([0.05, 0.04, 0.03, 0.02]), weights)
-        lay_round(knocks, at, knock * hard * rng.uniform(0.1, 0.6))
+        lay_round(knocks, at, knock * hard * rng.uniform(0.1, 0.5))
     return knocks

@@ -12,6 +12,8 @@ from temporal_foley.sound.synth.motion import (
     body_length,
     coloured,
     coloured_pair,
+    curve_times,
+    drawn,
     harmonics,
     looped,
     low_pass,
@@ -42,7 +44,7 @@ def make(rng: np.random.Generator) -> Take:
     tyres = coloured(rng, samples, TYRES)
     wind = coloured(rng, samples, AIR)
     far_bed = np.exp(0.15 * slow_curve(rng, samples, 0.7))
-    road = coloured_pair(rng, samples, CITY) * far_bed[:, None] * 0.11
+    road = coloured_pair(rng, samples, CITY) * far_bed[:, None] * 0.07
     passes = int(rng.integers(4, 6))
     spacing_s = rng.dirichlet(np.full(passes, 12.0)) * whole_s
     direction = rng.choice([-1.0, 1.0])
@@ -60,9 +62,7 @@ def _car(
     samples = len(tyres)
     speed_m_s = rng.uniform(13.0, 22.0)
     nearest_m = rng.uniform(4.0, 9.0)
-    # The path is drawn each millisecond and joined by lines.
-    step = 48
-    time_s = (np.arange(0, samples + step, step) - samples / 2) / SAMPLE_RATE_HZ
+    time_s = curve_times(samples) - samples / SAMPLE_RATE_HZ / 2
     along_m = speed_m_s * time_s
     away_m = np.hypot(along_m, nearest_m)
     # Nothing is left of the car at the seam.
@@ -70,23 +70,20 @@ def _car(
     loudness = 4.0 / away_m * inside**2
     closing = speed_m_s * along_m / away_m / SPEED_OF_SOUND_M_S
 
-    def every_sample(curve: np.ndarray) -> np.ndarray:
-        return np.interp(np.arange(samples), np.arange(len(curve)) * step, curve)
-
     roll = round(rng.uniform(0, samples))
     noise = np.roll(tyres, roll)
     # Sound from far has lost its treble to the air and the ground.
     dull = low_pass(noise, 700.0, order=1)
-    brightness = every_sample(np.clip(1.3 * nearest_m / away_m, 0.0, 1.0))
-    level = every_sample(loudness)
+    brightness = drawn(np.clip(1.3 * nearest_m / away_m, 0.0, 1.0), samples)
     rolling = dull + (noise - dull) * brightness + 0.7 * np.roll(wind, roll)
-    firing_hz = rng.uniform(45.0, 90.0)
-    cycles = np.cumsum(every_sample(firing_hz / (1 + closing) / 4)) / SAMPLE_RATE_HZ
-    partials = np.arange(1, 61)
+    firing_hz = rng.uniform(65.0, 120.0)
+    cycles = np.cumsum(drawn(firing_hz / (1 + closing) / 4, samples)) / SAMPLE_RATE_HZ
+    partials = np.arange(1, 121)
     # Four cylinders fire unevenly: whole orders of the firing rate lead, the rest give the burr.
-    orders = np.where(partials % 4 == 0, 1.0, 0.25) * np.exp(0.4 * rng.standard_normal(60))
-    engine = harmonics(cycles, orders * (partials / 4.0) ** -0.9)
-    engine = low_pass(engine, 1500.0, order=1)
+    orders = np.where(partials % 4 == 0, 1.0, 0.05) * np.exp(0.4 * rng.standard_normal(120))
+    engine = harmonics(cycles, orders * (partials / 4.0) ** -0.7)
+    engine = low_pass(engine, 1200.0, order=1)
     engine /= np.sqrt(np.mean(engine**2))
-    car = (rolling + 1.3 * engine * rng.uniform(0.5, 1.2)) * level
-    return pan(car, every_sample(direction * along_m / away_m * 0.9))
+    car = rolling + 1.8 * engine * rng.uniform(0.5, 1.2)
+    sides = pan(loudness, direction * along_m / away_m * 0.9)
+    return np.stack([car * drawn(sides[:, side], samples) for side in (0, 1)], axis=1)

@@ -22,7 +22,7 @@ from temporal_foley.sound.synth.signals import bandpass, log_uniform, pan, slow_
 from temporal_foley.sound.take import Take
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 
-CROWD = ((100, -30), (300, -10), (700, -1), (1200, 0), (2600, -6), (4000, -14), (9000, -26))
+CROWD = ((100, -30), (300, -12), (700, -3), (1200, 0), (3000, -2), (4500, -8), (9000, -20))
 VOWELS = (
     (750, 1200, 2600),
     (850, 1500, 2800),
@@ -38,27 +38,27 @@ def make(rng: np.random.Generator) -> Take:
     size = rng.uniform(0.0, 1.0)
     swell = np.exp(0.2 * slow_curve(rng, samples, 0.6))
     crowd = coloured_pair(rng, samples, CROWD) * swell[:, None] * (0.12 + 0.08 * size)
-    voices = [_voice(rng) for _ in range(44)]
-    for at in scatter(rng, samples, 14.0 + 10.0 * size):
-        strength = 0.13 * np.exp(0.8 * rng.standard_normal())
-        lay_round(crowd, at, pan(voices[rng.integers(len(voices))] * strength, rng.normal(0, 0.5)))
-    claps = [_clap(rng) for _ in range(30)]
-    for at in scatter(rng, samples, rng.uniform(300, 600)):
-        strength = 0.45 * np.exp(0.5 * rng.standard_normal())
-        lay_round(crowd, at, pan(claps[rng.integers(len(claps))] * strength, rng.normal(0, 0.5)))
-    for at in scatter(rng, samples, 0.5):
+    voices = [pan(_voice(rng), rng.normal(0, 0.5)) for _ in range(32)]
+    for at in scatter(rng, samples, 45.0 + 25.0 * size):
+        strength = 0.08 * np.exp(0.5 * rng.standard_normal())
+        lay_round(crowd, at, voices[rng.integers(len(voices))] * strength)
+    claps = [pan(_clap(rng), rng.normal(0, 0.5)) for _ in range(40)]
+    for at in scatter(rng, samples, rng.uniform(400, 800)):
+        strength = 0.6 * np.exp(0.5 * rng.standard_normal())
+        lay_round(crowd, at, claps[rng.integers(len(claps))] * strength)
+    for at in scatter(rng, samples, 0.8):
         lay_round(crowd, at, pan(_whistle(rng), rng.normal(0, 0.5)))
     return looped(crowd, lead_s=0.5)
 
 
 def _voice(rng: np.random.Generator) -> Mono:
     """Shout one open vowel: up quickly, held, and falling off."""
-    length = round(rng.uniform(0.5, 1.6) * SAMPLE_RATE_HZ)
+    length = round(rng.uniform(0.3, 0.9) * SAMPLE_RATE_HZ)
     high = rng.random() < 0.5
     pitch_hz = log_uniform(rng, 330, 620) if high else log_uniform(rng, 190, 340)
     turn = np.linspace(0, 1, length)
-    glide = 1 + 0.18 * np.sin(np.pi * turn**0.7) - 0.15 * turn**3
-    shake = 1 + 0.012 * slow_noise(length, rng, 9.0) + 0.006 * slow_noise(length, rng, 40.0)
+    glide = 1 + rng.uniform(0.05, 0.5) * np.sin(np.pi * turn**0.7) - 0.15 * turn**3
+    shake = 1 + 0.03 * slow_noise(length, rng, 9.0) + 0.02 * slow_noise(length, rng, 80.0)
     cycles = np.cumsum(pitch_hz * glide * shake) / SAMPLE_RATE_HZ
     partials = np.arange(1, int(6000 / pitch_hz))
     hz = partials * pitch_hz * 1.08
@@ -70,7 +70,7 @@ def _voice(rng: np.random.Generator) -> Mono:
         )
     )
     tone = harmonics(cycles, (resonance + 0.02) * partials**-0.3)
-    rough = 1 + 0.3 * slow_noise(length, rng, 70.0)
+    rough = 1 + 0.5 * slow_noise(length, rng, 90.0)
     envelope = np.minimum(turn / 0.12, 1.0) * np.minimum((1 - turn) / 0.45, 1.0)
     voice = tone * rough * np.sin(0.5 * np.pi * envelope) ** 2
     return voice / np.sqrt(np.mean(voice**2))

@@ -21,17 +21,20 @@ Stereo = Float[np.ndarray, "samples 2"]
 Spectrum = Sequence[tuple[float, float]]
 """Break points (Hz, dB) of a power spectrum; straight lines over log frequency between them."""
 
+CURVE_STEP = 48
+"""Samples between the points of a curve: a millisecond."""
+
 LOUDNESS_LUFS = -21.0
 CEILING = 10 ** (-3.5 / 20)
 MOST_LIMITING_DB = 4.0
 
 # ITU-R BS.1770-5, annex 1: the two stages of K-weighting at 48 kHz.
-_K_WEIGHTING = np.array(
+_K_WEIGHTING = np.column_stack(
     [
-        [1.53512485958697, -2.69169618940638, 1.19839281085285, 1, -1.69065929318241, 0.73248077421585],
-        [1.0, -2.0, 1.0, 1, -1.99004745483398, 0.99007225036621],
+        [[1.53512485958697, -2.69169618940638, 1.19839281085285], [1.0, -2.0, 1.0]],
+        [[1.0, -1.69065929318241, 0.73248077421585], [1.0, -1.99004745483398, 0.99007225036621]],
     ]
-)  # fmt: skip
+)
 
 
 def body_length(rng: np.random.Generator, shortest_s: float, longest_s: float) -> int:
@@ -51,7 +54,7 @@ def coloured(rng: np.random.Generator, samples: int, spectrum: Spectrum) -> Mono
     shape = np.interp(hz, coarse_hz, 10 ** (coarse_db / 20)).astype(np.float32)
     shape *= hz > 15.0
     draws = rng.standard_normal(2 * bins, dtype=np.float32).view(np.complex64)
-    noise = scipy.fft.irfft(draws * shape, samples)
+    noise = np.asarray(scipy.fft.irfft(draws * shape, samples))
     return noise / np.sqrt(np.mean(noise**2))
 
 
@@ -72,7 +75,7 @@ def slow_curve(rng: np.random.Generator, samples: int, fastest_hz: float) -> Mon
     spectrum = np.zeros(points // 2 + 1, dtype=complex)
     tilt = 1 / np.sqrt(np.arange(1, cycles + 1))
     spectrum[1 : cycles + 1] = tilt * rng.standard_normal((cycles, 2)).view(complex)[:, 0]
-    curve = scipy.fft.irfft(spectrum, points)
+    curve = np.asarray(scipy.fft.irfft(spectrum, points))
     curve /= np.sqrt(np.mean(curve**2))
     at = np.arange(samples) * (points / samples)
     return np.interp(at, np.arange(points + 1), np.append(curve, curve[0])).astype(np.float32)
@@ -92,35 +95,61 @@ def phase(hz: Mono | float, samples: int) -> Mono:
 
 def harmonics(cycles: Mono, amplitudes: Float[np.ndarray, " partials"]) -> Mono:
     """Sum sines at whole multiples of a phase, read from one drawn cycle."""
+    table_size = 65536
     partials = np.arange(1, len(amplitudes) + 1)
-    table_size = 8192
-    turn = np.arange(table_size + 1) / table_size
+    spectrum = np.zeros(table_size // 2 + 1, dtype=complex)
     # Schroeder phases keep the peaks of the sum low.
-    offsets = -np.pi * partials * (partials - 1) / max(1, len(partials))
-    table = np.sin(2 * np.pi * np.outer(turn, partials) + offsets) @ amplitudes
-    return np.interp(cycles % 1.0 * table_size, np.arange(table_size + 1), table)
+    offsets = np.pi * partials * (partials - 1) / len(partials)
+    spectrum[partials] = amplitudes * np.exp(-1j * offsets) * (table_size / 2)
+    table = np.asarray(scipy.fft.irfft(spectrum, table_size))
+    return table[(cycles * table_size).astype(np.int64) & (table_size - 1)]
+
+
+def drawn(curve: Float[np.ndarray, " points"], samples: int) -> Mono:
+    """Join the points of a slow curve, `CURVE_STEP` samples apart, by straight lines."""
+    turn = np.arange(CURVE_STEP) / CURVE_STEP
+    lines = curve[:-1, None] + np.diff(curve)[:, None] * turn
+    return lines.ravel()[:samples]
+
+
+def curve_times(samples: int) -> Float[np.ndarray, " points"]:
+    """Return the seconds at which to give the points of a curve that covers the buffer."""
+    return np.arange(-(-samples // CURVE_STEP) + 1) * (CURVE_STEP / SAMPLE_RATE_HZ)
 
 
 def filter_round(sos: Float[np.ndarray, "sections 6"], sound: np.ndarray) -> np.ndarray:
     """Filter along axis 0 as if the buffer had been going round for ever."""
     run_in = min(len(sound), SAMPLE_RATE_HZ // 2)
-    return signal.sosfilt(sos, np.concatenate([sound[-run_in:], sound]), axis=0)[run_in:]
+    return np.asarray(signal.sosfilt(sos, np.concatenate([sound[-run_in:], sound]), axis=0))[
+        run_in:
+    ]
 
 
 def low_pass(sound: np.ndarray, hz: float, order: int = 2) -> np.ndarray:
     """Round Butterworth low-pass."""
-    return filter_round(signal.butter(order, hz, "low", fs=SAMPLE_RATE_HZ, output="sos"), sound)
+    return filter_round(_butterworth("lowpass", hz, order), sound)
 
 
 def high_pass(sound: np.ndarray, hz: float, order: int = 2) -> np.ndarray:
     """Round Butterworth high-pass."""
-    return filter_round(signal.butter(order, hz, "high", fs=SAMPLE_RATE_HZ, output="sos"), sound)
+    return filter_round(_butterworth("highpass", hz, order), sound)
 
 
 def band_pass(sound: np.ndarray, lower_hz: float, upper_hz: float, order: int = 2) -> np.ndarray:
     """Round Butterworth band-pass."""
-    edges = (lower_hz, upper_hz)
-    return filter_round(signal.butter(order, edges, "band", fs=SAMPLE_RATE_HZ, output="sos"), sound)
+    return filter_round(_butterworth("bandpass", (lower_hz, upper_hz), order), sound)
+
+
+def _butterworth(kind: str, edges: float | tuple[float, float], order: int) -> np.ndarray:
+    return np.asarray(signal.butter(order, edges, kind, fs=SAMPLE_RATE_HZ, output="sos"))
+
+
+def convolve_round(sound: Mono, response: Mono) -> Mono:
+    """Convolve along the circle: the tail of the end is heard at the beginning."""
+    padded = np.zeros(len(sound))
+    padded[: len(response)] = response
+    spectrum = np.asarray(scipy.fft.rfft(sound)) * np.asarray(scipy.fft.rfft(padded))
+    return np.asarray(scipy.fft.irfft(spectrum, len(sound)))
 
 
 def scatter(
@@ -174,6 +203,8 @@ def level_gain(body: Float[np.ndarray, "samples channels"]) -> float:
 def soft_limit(sound: np.ndarray) -> np.ndarray:
     """Bend peaks over -9.5 dBFS smoothly under the ceiling, sample by sample."""
     knee = 0.5 * CEILING
-    over = np.maximum(np.abs(sound) - knee, 0.0)
-    bent = np.sign(sound) * (knee + (CEILING - knee) * np.tanh(over / (CEILING - knee)))
-    return np.where(over > 0, bent, sound)
+    bent = np.array(sound)
+    loud = np.abs(sound) > knee
+    over = (np.abs(sound[loud]) - knee) / (CEILING - knee)
+    bent[loud] = np.sign(sound[loud]) * (knee + (CEILING - knee) * np.tanh(over))
+    return bent

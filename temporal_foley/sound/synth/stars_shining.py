@@ -7,12 +7,12 @@ beating sines, in a long bright room (tail of decaying noise, J. Moorer, Compute
 """
 
 import numpy as np
-import scipy.fft
 
 from temporal_foley.sound.synth.motion import (
     Mono,
     Stereo,
     body_length,
+    convolve_round,
     lay_round,
     looped,
     scatter,
@@ -85,10 +85,7 @@ def _hall(rng: np.random.Generator, sound: Stereo) -> Stereo:
     decay = np.exp(-np.arange(length) / (0.6 * SAMPLE_RATE_HZ))
     wet = np.empty_like(sound)
     for side in (0, 1):
-        tail = np.zeros(len(sound))
-        tail[:length] = rng.standard_normal(length) * decay
+        tail = rng.standard_normal(length) * decay
         tail *= 0.5 / np.sqrt(np.sum(tail**2))
-        wet[:, side] = scipy.fft.irfft(
-            scipy.fft.rfft(sound[:, side]) * scipy.fft.rfft(tail), len(sound)
-        )
+        wet[:, side] = convolve_round(sound[:, side], tail)
     return sound + wet

@@ -94,7 +94,7 @@ def _joints(rng: np.random.Generator, samples: int, at: np.ndarray, load: np.nda
 def _pounding(samples: int, at: np.ndarray, load: np.ndarray) -> Mono:
     """Return how loud the track roars under each axle: up in 20 ms, down in 50."""
     time_s = np.arange(-0.03, 0.2, 1 / SAMPLE_RATE_HZ)
-    pulse = np.exp(-np.maximum(-time_s / 0.012, 0) ** 2) * np.exp(-np.maximum(time_s, 0) / 0.04)
+    pulse = np.exp(-(np.maximum(-time_s / 0.012, 0) ** 2)) * np.exp(-np.maximum(time_s, 0) / 0.04)
     roar = np.zeros(samples)
     for sample, strength in zip(at, load, strict=True):
         lay_round(roar, sample - round(0.03 * SAMPLE_RATE_HZ), pulse * strength)

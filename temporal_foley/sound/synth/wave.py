@@ -11,6 +11,9 @@ from temporal_foley.sound.synth.bubbles import bubble_cloud
 from temporal_foley.sound.synth.motion import (
     Mono,
     coloured_pair,
+    curve_times,
+    drawn,
+    filter_round,
     looped,
     scatter,
     slow_curve,
@@ -33,28 +36,35 @@ def make(rng: np.random.Generator) -> Take:
     breaks = np.array([0.3, 0.3]) * periods_s + np.array([0.0, periods_s[0]])
     sizes = rng.uniform(0.6, 1.0, 2)
     sizes /= np.max(sizes)
-    time_s = np.arange(samples) / SAMPLE_RATE_HZ
+    time_s = curve_times(samples)
     whole_s = samples / SAMPLE_RATE_HZ
 
     def swell(lag_s: float, rise_s: float, fall_s: float) -> Mono:
-        envelope = np.zeros(samples)
+        envelope = np.zeros(len(time_s))
         for break_s, size in zip(breaks, sizes, strict=True):
             # The time since the break, on the circle, from half a round before to half after.
             since_s = (time_s - break_s - lag_s + whole_s / 2) % whole_s - whole_s / 2
-            before = np.exp(-(np.maximum(-since_s, 0) ** 1.5) / rise_s**1.5)
-            envelope += size * before * np.exp(-np.maximum(since_s, 0) / fall_s)
-        return envelope
+            rising, falling = np.minimum(since_s, 0), np.maximum(since_s, 0)
+            envelope += size * np.exp(rising / rise_s - falling / fall_s)
+        # The crest is round: a kink in loudness would be heard as the point of a cut.
+        crest = np.hanning(201) / np.sum(np.hanning(201))
+        around = np.concatenate([envelope[-101:-1], envelope, envelope[1:101]])
+        return drawn(np.convolve(around, crest, "valid"), samples)
 
     flutter = np.exp(0.25 * slow_curve(rng, samples, 9.0))
     surf = coloured_pair(rng, samples, SEA) * 0.12
-    surf += coloured_pair(rng, samples, RUMBLE, 0.4) * (0.2 * swell(-0.5, 1.4, 1.2))[:, None]
-    surf += coloured_pair(rng, samples, BREAK) * (0.7 * swell(0.0, 0.8, 1.0) * flutter)[:, None]
-    surf += coloured_pair(rng, samples, WASH) * (0.2 * near * swell(0.5, 0.8, 1.5) * flutter)[:, None]
-    plunge = swell(0.2, 0.7, 1.1)
-    surf += 0.5 * bubble_cloud(rng, plunge / np.max(plunge), each_second=500.0, radii_m=(0.002, 0.012))
+    surf += coloured_pair(rng, samples, RUMBLE, 0.4) * (0.2 * swell(-0.5, 1.2, 1.2))[:, None]
+    surf += coloured_pair(rng, samples, BREAK) * (0.7 * swell(0.0, 0.6, 1.0) * flutter)[:, None]
+    surf += (
+        coloured_pair(rng, samples, WASH) * (0.2 * near * swell(0.5, 0.7, 1.5) * flutter)[:, None]
+    )
+    plunge = swell(0.2, 0.5, 1.1)
+    surf += 0.5 * bubble_cloud(
+        rng, plunge / np.max(plunge), each_second=500.0, radii_m=(0.002, 0.012)
+    )
     fizz = _fizz(rng, samples)
     surf += (
-        coloured_pair(rng, samples, FOAM, 0.9) * (0.3 * near * swell(1.1, 0.9, 2.0) * fizz)[:, None]
+        coloured_pair(rng, samples, FOAM, 0.9) * (0.3 * near * swell(1.1, 0.8, 2.0) * fizz)[:, None]
     )
     return looped(surf, lead_s=1.0)
 
@@ -63,6 +73,5 @@ def _fizz(rng: np.random.Generator, samples: int) -> Mono:
     """Make the grain of foam: many small bubbles that burst, as a gain around 1."""
     bursts = np.zeros(samples)
     bursts[scatter(rng, samples, 900.0)] = 1.0
-    decay = np.exp(-np.arange(480) / 96.0)
-    spread = np.convolve(np.concatenate([bursts[-480:], bursts]), decay)[480 : 480 + samples]
+    spread = filter_round(np.array([[1.0, 0.0, 0.0, 1.0, -0.99, 0.0]]), bursts)
     return 0.6 + 0.4 * spread / np.mean(spread)
