@@ -1,0 +1,1 @@
+"""Everything that makes and reads training data; never imported by `temporal_foley`."""

@@ -1,0 +1,108 @@
+"""Folders of pictures, sounds or videos by class: a folder in, clips out.
+
+The form that report 000 collects its pictures in: `ROOT/CLASS/FILE`, or `ROOT/CLASS/SOURCE/FILE`,
+where the files of one SOURCE (a series of photos, the frames of one video) stay on one side of a
+split; or either of them below `ROOT/train`, `ROOT/validation` and `ROOT/test`. A table in ROOT with
+the columns `file` and `licence` tells the licence of each file.
+"""
+
+from pathlib import Path
+
+from data_pipeline.annotations.collect import collect, join
+from data_pipeline.annotations.records import (
+    AnnotatedClip,
+    AnnotationError,
+    Modality,
+    Reading,
+    Remark,
+    RowError,
+    clip_event,
+)
+from data_pipeline.annotations.rows import Row, read_rows
+
+ORIGIN = "class_folders"
+LICENCE = "not told"
+
+PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+SOUNDS = (".wav", ".ogg", ".flac", ".mp3", ".aif", ".aiff")
+VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
+
+_SPLITS = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}
+
+
+def read_class_folders(path: Path) -> Reading:
+    """Read the classes of all files below a folder by the folders' names.
+
+    Raises:
+        AnnotationError: There is no such folder, or no file of a class in it.
+    """
+    if not path.is_dir():
+        raise AnnotationError(f"{path}: no such folder; name the one that holds the classes")
+    tables = [file for file in sorted(path.glob("*.csv")) if _is_table(file)]
+    licences = {name: licence for file in tables for name, licence in _licences(file).items()}
+    files = [file for file in sorted(path.rglob("*")) if file.is_file() and file not in tables]
+    rows = [Row(file=str(file), line=0, text=file.relative_to(path).as_posix()) for file in files]
+
+    def read(row: Row) -> AnnotatedClip:
+        return _clip(Path(row.file), row.text, licences.get(row.text, LICENCE))
+
+    reading = collect(rows, read)
+    if not reading.clips:
+        raise AnnotationError(f"{path}: holds no picture, sound or video in a folder of its class")
+    there = {row.text for row in rows}
+    missing = tuple(
+        Remark(file=str(path), line=0, text=name, reason="is in the table, but there is no file")
+        for name in licences
+        if name not in there
+    )
+    return join([reading, Reading(rejected=missing)])
+
+
+def _clip(file: Path, name: str, licence: str) -> AnnotatedClip:
+    folders = name.split("/")[:-1]
+    split = _SPLITS.get(folders[0].casefold()) if folders else None
+    if split is not None:
+        folders = folders[1:]
+    if not folders:
+        raise RowError("lies in no class folder")
+    modality = _modality(file)
+    if file.stat().st_size == 0:
+        raise RowError("is empty")
+    # The same source under two classes is one source: a set of cats and dogs, say.
+    source = "/".join(folders[1:]) or f"{folders[0]}/{file.stem}"
+    return AnnotatedClip(
+        source=source,
+        clip=name,
+        split=split,
+        events=(clip_event(folders[0], modality=modality),),
+        origin=ORIGIN,
+        licence=licence,
+    )
+
+
+def _modality(file: Path) -> Modality:
+    suffix = file.suffix.casefold()
+    if suffix in PICTURES:
+        return "visual"
+    if suffix in SOUNDS:
+        return "audio"
+    if suffix in VIDEOS:
+        return "both"
+    raise RowError("is no picture, sound or video by its name")
+
+
+def _is_table(file: Path) -> bool:
+    rows = read_rows(file)
+    return bool(rows) and {"file", "licence"} <= {cell.casefold() for cell in rows[0].cells}
+
+
+def _licences(file: Path) -> dict[str, str]:
+    header, *rows = read_rows(file)
+    names = [cell.casefold() for cell in header.cells]
+    licences: dict[str, str] = {}
+    for row in rows:
+        if row.problem or len(row.cells) != len(names):
+            raise AnnotationError(f"{file}, line {row.line}: should have {len(names)} columns")
+        field = row.fields(names)
+        licences[field["file"]] = field["licence"]
+    return licences

@@ -1,0 +1,96 @@
+"""The AudioSet ontology: `ontology.json` or `class_labels_indices.csv` in, names and parents out.
+
+Gemmeke et al., Audio Set: An ontology and human-labeled dataset for audio events, ICASSP 2017. The
+ontology is CC BY-SA 4.0 and does not ship with this project.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from data_pipeline.annotations.records import AnnotationError
+from data_pipeline.annotations.rows import read_content, read_rows, take_header
+
+_INDEX_COLUMNS = ("index", "mid", "display_name")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Ontology:
+    """Names of the classes by their ids, and what each lies directly below."""
+
+    names: Mapping[str, str]
+    parents: Mapping[str, tuple[str, ...]]
+    """Names by name; a class may have several parents, and those at the top have none."""
+
+
+def read_ontology(path: Path) -> Ontology:
+    """Read `ontology.json`.
+
+    Raises:
+        AnnotationError: The file cannot be read, or is not an ontology.
+    """
+    entries = read_entries(path)
+    names = {entry["id"]: entry["name"] for entry in entries}
+    parents: dict[str, list[str]] = {}
+    for entry in entries:
+        for child in entry["child_ids"]:
+            if child not in names:
+                raise AnnotationError(
+                    f"{path}: {entry['name']} has a child {child} that is nowhere"
+                )
+            parents.setdefault(names[child], []).append(entry["name"])
+    return Ontology(
+        names=names, parents={name: tuple(above) for name, above in sorted(parents.items())}
+    )
+
+
+def read_entries(path: Path) -> list[dict[str, Any]]:
+    """Read the records of `ontology.json` and check that they hold what is read from them.
+
+    Raises:
+        AnnotationError: The file cannot be read, or a record lacks a field.
+    """
+    try:
+        entries = json.loads(read_content(path))
+    except (ValueError, RecursionError) as error:
+        raise AnnotationError(f"{path}: is not JSON ({error})") from None
+    if not isinstance(entries, list):
+        raise AnnotationError(f"{path}: is not an ontology: should be a list of records")
+    kinds = {"id": str, "name": str, "child_ids": list, "positive_examples": list}
+    for number, entry in enumerate(entries, 1):
+        for field, kind in kinds.items():
+            if not isinstance(entry, dict) or not isinstance(entry.get(field), kind):
+                raise AnnotationError(f"{path}: record {number} has no {field}")
+    return entries
+
+
+def read_class_names(folder: Path) -> dict[str, str]:
+    """Return the names of classes by their ids, from what lies in a folder or above.
+
+    Nothing, if there is neither an ontology nor an index.
+    """
+    for place in (folder, folder.parent):
+        if (place / "ontology.json").is_file():
+            return dict(read_ontology(place / "ontology.json").names)
+        for name in ("class_labels_indices.csv", "audioset_labels.csv"):
+            if (place / name).is_file():
+                return read_index(place / name)
+    return {}
+
+
+def read_index(path: Path) -> dict[str, str]:
+    """Read `class_labels_indices.csv`, with or without its line of column names.
+
+    Raises:
+        AnnotationError: A row is damaged.
+    """
+    columns, rows = take_header(read_rows(path), _INDEX_COLUMNS, _INDEX_COLUMNS)
+    names: dict[str, str] = {}
+    for row in rows:
+        if row.problem or len(row.cells) != len(columns):
+            raise AnnotationError(f'{path}, line {row.line}: should be index,id,"name"')
+        field = row.fields(columns)
+        names[field["mid"]] = field["display_name"]
+    return names

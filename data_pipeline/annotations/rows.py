@@ -1,0 +1,181 @@
+"""Rows of a text table: a path in, numbered rows out, with none lost to a stray quote or byte.
+
+Each line is parsed by itself, because an unclosed quote would otherwise swallow the lines after it.
+"""
+
+import csv
+import dataclasses
+import math
+import re
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+from data_pipeline.annotations.records import AnnotationError, RowError
+
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+_BYTE_ORDER_MARKS = (
+    (b"\xef\xbb\xbf", "utf-8"),
+    (b"\xff\xfe", "utf-16-le"),
+    (b"\xfe\xff", "utf-16-be"),
+)
+_YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of a file; `problem` says why it could not be taken apart."""
+
+    file: str
+    line: int
+    text: str
+    cells: tuple[str, ...] = ()
+    problem: str = ""
+
+    def fields(self, names: Sequence[str]) -> dict[str, str]:
+        """Return the cells by the names of their columns.
+
+        Raises:
+            RowError: There are more cells or fewer than names.
+        """
+        if self.problem:
+            raise RowError(self.problem)
+        if len(self.cells) != len(names):
+            raise RowError("has the wrong number of columns")
+        return dict(zip(names, self.cells, strict=True))
+
+
+def read_content(path: Path) -> bytes:
+    """Return the bytes of a text file as UTF-8, whatever its byte order mark says.
+
+    Raises:
+        AnnotationError: The file cannot be read, is binary, or is a pointer to the real one.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise AnnotationError(f"{path}: cannot be read ({error.strerror})") from None
+    if content.startswith(_LFS_POINTER):
+        raise AnnotationError(f"{path}: is a pointer of Git LFS, not the file; run git lfs pull")
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if content.startswith(mark):
+            text = content[len(mark) :].decode(encoding, errors="surrogateescape")
+            return text.encode("utf-8", errors="surrogateescape")
+    if b"\x00" in content[:4096]:
+        raise AnnotationError(f"{path}: is not a text file")
+    return content
+
+
+def read_rows(
+    path: Path, delimiter: str = ",", *, quoted: bool = True, comment: str = ""
+) -> list[Row]:
+    """Read the rows of a table; blank lines and those that begin with `comment` are none."""
+    rows: list[Row] = []
+    for number, raw in enumerate(read_content(path).splitlines(), 1):
+        text = raw.decode("utf-8", errors="replace")
+        if not text.strip() or (comment and text.startswith(comment)):
+            continue
+        try:
+            raw.decode("utf-8")
+        except UnicodeDecodeError:
+            problem = "is not UTF-8 text"
+            rows.append(Row(file=str(path), line=number, text=text, problem=problem))
+            continue
+        if not quoted or '"' not in text:
+            cells = text.split(delimiter)
+        else:
+            try:
+                cells = next(
+                    csv.reader([text], delimiter=delimiter, skipinitialspace=True, strict=True)
+                )
+            except csv.Error:
+                problem = "has a quote that is not closed"
+                rows.append(Row(file=str(path), line=number, text=text, problem=problem))
+                continue
+        stripped = tuple(cell.strip() for cell in cells)
+        rows.append(Row(file=str(path), line=number, text=text, cells=stripped))
+    return rows
+
+
+def take_header(
+    rows: Sequence[Row], known: Collection[str], default: Sequence[str] = ()
+) -> tuple[tuple[str, ...], list[Row]]:
+    """Return the names of the columns and the rows without the line that held them.
+
+    Args:
+        rows: The rows of a file.
+        known: Names that a header may hold; a first row with other cells is no header.
+        default: The names where there is no header; empty if there must be one.
+
+    Raises:
+        AnnotationError: There is no header and there must be one.
+    """
+    allowed = {name.casefold() for name in known}
+    if rows and rows[0].cells and all(cell.casefold() in allowed for cell in rows[0].cells):
+        return tuple(cell.casefold() for cell in rows[0].cells), list(rows[1:])
+    if rows and not default:
+        raise AnnotationError(
+            f"{rows[0].file}: has no line of column names; there should be some of "
+            f"{', '.join(sorted(known))}"
+        )
+    return tuple(default), list(rows)
+
+
+def split_at(path: Path) -> str:
+    """Return the delimiter of a table whose publisher uses tabs at one time, commas at another."""
+    first = read_content(path).split(b"\n", 1)[0]
+    return "\t" if b"\t" in first else ","
+
+
+def seconds(text: str) -> float:
+    """Read a number of seconds.
+
+    Raises:
+        RowError: It is no finite number.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        raise RowError("has a time that is not a number") from None
+    if not math.isfinite(value):
+        raise RowError("has a time that is not a number")
+    return value
+
+
+def clock_seconds(text: str) -> float:
+    """Read a time of day such as `01:02:03.456`.
+
+    Raises:
+        RowError: It is written in another way.
+    """
+    match = re.fullmatch(r"(\d+):([0-5]\d):([0-5]\d(?:\.\d+)?)", text)
+    if match is None:
+        raise RowError("has a time that is not hours:minutes:seconds")
+    hours, minutes, rest = match.groups()
+    return round(int(hours) * 3600 + int(minutes) * 60 + float(rest), 6)
+
+
+def youtube_id(text: str) -> str:
+    """Check the name of a video on YouTube.
+
+    Raises:
+        RowError: It has not the 11 letters that such names have, so there is no such video.
+    """
+    if not _YOUTUBE_ID.fullmatch(text):
+        raise RowError("names no video: YouTube's names have 11 letters")
+    return text
+
+
+def files_of(path: Path, belongs: Callable[[Path], bool]) -> list[Path]:
+    """Return a file itself, or those in a folder and below that belong to a set.
+
+    Raises:
+        AnnotationError: There is nothing at the path, or nothing of the set in the folder.
+    """
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise AnnotationError(f"{path}: no such file or folder")
+    found = [file for file in sorted(path.rglob("*")) if file.is_file() and belongs(file)]
+    if not found:
+        raise AnnotationError(f"{path}: holds no file that this reader knows; name the file itself")
+    return found
