@@ -1,0 +1,156 @@
+"""A sound of any length in, overlapping windows out; and back: columns of windows in, frames out.
+
+A column is one step in time of the network's feature map: column `i` is centred on sample
+`i * COLUMN_SAMPLES` of the sound. Windows begin on columns, so that the columns of neighbouring
+windows fall on each other and can be blended.
+"""
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from temporal_foley.models.audio.efficientat import FRAMES_PER_COLUMN
+from temporal_foley.models.audio.mel import (
+    HOP_SAMPLES,
+    MIN_SAMPLES,
+    SAMPLE_RATE_HZ,
+    mel_frames,
+)
+from temporal_foley.timegrid import TimeGrid, to_sample
+
+COLUMN_SAMPLES = FRAMES_PER_COLUMN * HOP_SAMPLES
+
+# The network was trained on ten seconds. The windows of a long sound are of that length and
+# overlap by a quarter; a short sound is padded to the next of a few lengths, so that jit compiles
+# a few times only.
+_WINDOW_COLUMNS = (2, 4, 8, 16, 32)
+_LONGEST = _WINDOW_COLUMNS[-1]
+_STEP = _LONGEST * 3 // 4
+_FRAMES_AT_ONCE = 4096
+
+Wave = Float[np.ndarray, " samples"]
+Columns = Float[np.ndarray, "columns features"]
+
+
+class Window(NamedTuple):
+    """A stretch of sound: its first column, its samples padded with zeros, how many are real."""
+
+    first_column: int
+    wave: Wave
+    samples: int
+
+
+def count_columns(samples: int) -> int:
+    """Return how many columns a sound of this length has."""
+    return -(-mel_frames(samples) // FRAMES_PER_COLUMN)
+
+
+def cut_windows(sound: Wave | Iterable[Wave], samples: int) -> Iterator[Window]:
+    """Cut the first `samples` samples of a sound into windows that overlap.
+
+    Args:
+        sound: mono at 32 kHz, whole or in blocks of any length; blocks are taken when needed, and
+            never more than a window and a block are held.
+        samples: where to stop; a sound that ends before is followed by silence.
+    """
+    samples = max(samples, MIN_SAMPLES)
+    blocks = iter((sound,) if isinstance(sound, np.ndarray) else sound)
+    total = count_columns(samples)
+    held = np.zeros(0, np.float32)
+    first = 0
+    while True:
+        real = min(samples - first * COLUMN_SAMPLES, _LONGEST * COLUMN_SAMPLES)
+        held = _fill(held, blocks, real)
+        columns = next(n for n in _WINDOW_COLUMNS if n >= count_columns(real))
+        wave = np.zeros(columns * COLUMN_SAMPLES, np.float32)
+        wave[:real] = held[:real]
+        yield Window(first, wave, real)
+        if first + _LONGEST >= total:
+            return
+        first += _STEP
+        held = held[_STEP * COLUMN_SAMPLES :]
+
+
+def _fill(held: Wave, blocks: Iterator[Wave], samples: int) -> Wave:
+    """Take blocks until there are enough samples; silence stands in for what never comes."""
+    parts = [held]
+    missing = samples - len(held)
+    while missing > 0:
+        block = next(blocks, None)
+        if block is None:
+            block = np.zeros(missing, np.float32)
+        if block.ndim != 1:
+            raise ValueError(f"sound must be mono, got blocks of shape {block.shape}")
+        parts.append(np.asarray(block, np.float32))
+        missing -= len(block)
+    return np.concatenate(parts)
+
+
+def blend_windows(parts: Iterable[tuple[int, Columns]]) -> Columns:
+    """Put the columns of overlapping windows together.
+
+    Where windows overlap, each counts the more the farther a column is from its ends, where the
+    network sees less of what is around.
+
+    Args:
+        parts: first column and columns of each window, in order.
+    """
+    done: list[Columns] = []
+    base = 0
+    total = weight = None
+    for first, columns in parts:
+        ramp = np.minimum(np.arange(1, len(columns) + 1), np.arange(len(columns), 0, -1))
+        own_weight = ramp.astype(np.float32)[:, None]
+        own = columns * own_weight
+        if total is not None and weight is not None:
+            # What lies before this window is final.
+            before = first - base
+            done.append(total[:before] / weight[:before])
+            shared = len(total) - before
+            own[:shared] += total[before:]
+            own_weight[:shared] += weight[before:]
+        total, weight, base = own, own_weight, first
+    if total is None or weight is None:
+        raise ValueError("parts must hold at least one window")
+    done.append(total / weight)
+    return np.concatenate(done)
+
+
+def mean_in_frames(columns: Columns, grid: TimeGrid) -> Float[np.ndarray, "frames features"]:
+    """Average columns over the frames of a grid.
+
+    Between the centres of columns the value is interpolated; each frame takes the mean of that
+    line over its own interval. So a fine grid follows the line and a coarse one misses nothing.
+    """
+    values = np.asarray(columns, np.float64)
+    steps = (values[:-1] + values[1:]) / 2
+    until = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(steps, axis=0)])
+    column_s = Fraction(COLUMN_SAMPLES, SAMPLE_RATE_HZ)
+    edges = np.array([float(grid.time(i) / column_s) for i in range(grid.frames + 1)])
+    rows = [np.zeros((0, values.shape[1]))]
+    for start in range(0, grid.frames, _FRAMES_AT_ONCE):
+        places = edges[start : min(start + _FRAMES_AT_ONCE, grid.frames) + 1]
+        integral = _integral(values, until, places)
+        rows.append(np.diff(integral, axis=0) / np.diff(places)[:, None])
+    return np.concatenate(rows).astype(np.float32)
+
+
+def _integral(
+    values: Columns, until: Columns, places: Float[np.ndarray, " places"]
+) -> Float[np.ndarray, "places features"]:
+    """Integrate the line through the columns from column 0 to each place, in columns."""
+    last = len(values) - 1
+    column = np.clip(np.floor(places), 0, last).astype(int)
+    rest = (places - column)[:, None]
+    slope = values[np.minimum(column + 1, last)] - values[column]
+    # Outside the columns the line goes on level.
+    slope = np.where(rest >= 0, slope, 0.0)
+    return until[column] + rest * values[column] + rest**2 / 2 * slope
+
+
+def samples_until(grid: TimeGrid) -> int:
+    """Return how many samples of a sound lie before the end of a grid."""
+    return max(0, to_sample(grid.end, SAMPLE_RATE_HZ))

@@ -1,0 +1,237 @@
+"""EfficientAT: log-mel pictures in, embedding, AudioSet logits and feature map out.
+
+Network: Schmid, Koutini and Widmer, "Efficient Large-Scale Audio Tagging via Transformer-to-CNN
+Knowledge Distillation" (ICASSP 2023), on MobileNetV3-Large (Howard et al., ICCV 2019).
+"""
+
+import dataclasses
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float, Int, Shaped
+
+from temporal_foley.models.audio.layers import (
+    Depthwise,
+    FrameWeights,
+    SoundMap,
+    SqueezeExcite,
+    keep,
+    mean_over_map,
+)
+from temporal_foley.models.image.layers import Pointwise
+
+CLASSES = 527
+FRAMES_PER_COLUMN = 32
+"""Mel frames from one column of the feature map to the next."""
+
+_EPSILON = 1e-3
+# Of each block at width 1: kernel size, expanded features, features, squeeze-excite, hard-swish,
+# stride.
+_BLOCKS = (
+    (3, 16, 16, False, False, 1),
+    (3, 64, 24, False, False, 2),
+    (3, 72, 24, False, False, 1),
+    (5, 72, 40, True, False, 2),
+    (5, 120, 40, True, False, 1),
+    (5, 120, 40, True, False, 1),
+    (3, 240, 80, False, True, 2),
+    (3, 200, 80, False, True, 1),
+    (3, 184, 80, False, True, 1),
+    (3, 184, 80, False, True, 1),
+    (3, 480, 112, True, True, 1),
+    (3, 672, 112, True, True, 1),
+    (5, 672, 160, True, True, 2),
+    (5, 960, 160, True, True, 1),
+    (5, 960, 160, True, True, 1),
+)
+_STEM = 16
+_HEAD_EXPANSION = 6
+_HIDDEN = 1280
+
+
+class SoundOutputs(NamedTuple):
+    """What the network says of a batch of sounds.
+
+    Columns of the map behind the end of a sound are finite but meaningless.
+    """
+
+    embedding: Float[Array, "batch features"]
+    logits: Float[Array, "batch classes"]
+    feature_map: Float[Array, "batch bands columns features"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BlockShape:
+    """Shape of one inverted bottleneck."""
+
+    size: int
+    stride: int
+    inputs: int
+    middle: int
+    outputs: int
+    squeezed: int | None
+    has_hard_swish: bool
+
+
+def block_shapes(width: float) -> list[BlockShape]:
+    """List the blocks of a network of this width, from the stem to the head."""
+    blocks = []
+    inputs = _scaled(_STEM * width)
+    for size, middle, outputs, has_squeeze, has_hard_swish, stride in _BLOCKS:
+        shape = BlockShape(
+            size=size,
+            stride=stride,
+            inputs=inputs,
+            middle=_scaled(middle * width),
+            outputs=_scaled(outputs * width),
+            squeezed=_scaled(_scaled(middle * width) // 4) if has_squeeze else None,
+            has_hard_swish=has_hard_swish,
+        )
+        blocks.append(shape)
+        inputs = shape.outputs
+    return blocks
+
+
+def _scaled(features: float) -> int:
+    rounded = max(8, int(features + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * features else rounded
+
+
+def column_mask(mel_frames: Int[Array, " batch"], frames: int, stride: int) -> FrameWeights:
+    """Mark real frames 1 and padding 0 in a map that keeps one of `stride` mel frames."""
+    real = -(-mel_frames // stride)
+    return (jnp.arange(-(-frames // stride))[None, :] < real[:, None]).astype(jnp.float32)
+
+
+class Bottleneck(nnx.Module):
+    """Widen, filter each feature, weigh the features, narrow; add the input where shapes allow."""
+
+    def __init__(self, shape: BlockShape):
+        self.expand = Pointwise(shape.inputs, shape.middle) if shape.middle > shape.inputs else None
+        self.depthwise = Depthwise(shape.size, shape.stride, shape.middle)
+        self.weigh = SqueezeExcite(shape.middle, shape.squeezed) if shape.squeezed else None
+        self.project = Pointwise(shape.middle, shape.outputs)
+        self.has_hard_swish = shape.has_hard_swish
+        self.has_shortcut = shape.stride == 1 and shape.inputs == shape.outputs
+
+    def __call__(
+        self, maps: SoundMap, before: FrameWeights | None, after: FrameWeights | None
+    ) -> SoundMap:
+        """Apply the block; `before` and `after` mark the real frames of what goes in and out."""
+        activation = jax.nn.hard_swish if self.has_hard_swish else jax.nn.relu
+        wide = maps if self.expand is None else activation(self.expand(maps))
+        wide = activation(self.depthwise(keep(wide, before)))
+        if self.weigh is not None:
+            wide = self.weigh(wide, after)
+        narrow = self.project(wide)
+        return maps + narrow if self.has_shortcut else narrow
+
+
+class EfficientAT(nnx.Module):
+    """The whole network, normalisation folded into its convolutions; width 0.4 is `mn04`."""
+
+    def __init__(self, width: float = 0.4):
+        shapes = block_shapes(width)
+        self.stem = Depthwise(3, 2, shapes[0].inputs)
+        self.blocks = nnx.List([Bottleneck(shape) for shape in shapes])
+        self.features = _HEAD_EXPANSION * shapes[-1].outputs
+        self.head = Pointwise(shapes[-1].outputs, self.features)
+        self.hidden = Pointwise(self.features, _scaled(_HIDDEN * width))
+        self.readout = Pointwise(_scaled(_HIDDEN * width), CLASSES)
+
+    def __call__(
+        self,
+        mel: Float[Array, "batch mel_bands mel_frames"],
+        mel_frames: Int[Array, " batch"] | None = None,
+    ) -> SoundOutputs:
+        """Look at log-mel pictures.
+
+        Args:
+            mel: what `log_mel` returns.
+            mel_frames: how many frames of each picture are real; what lies behind does not change
+                the outputs.
+        """
+
+        def mask(stride: int) -> FrameWeights | None:
+            return None if mel_frames is None else column_mask(mel_frames, mel.shape[2], stride)
+
+        maps = jax.nn.hard_swish(self.stem(keep(mel[..., None], mask(1))))
+        stride = self.stem.stride
+        for block in self.blocks:
+            before, stride = stride, stride * block.depthwise.stride
+            maps = block(maps, mask(before), mask(stride))
+        maps = jax.nn.hard_swish(self.head(maps))
+        embedding = mean_over_map(maps, mask(stride))
+        return SoundOutputs(embedding, self.tag(embedding), maps)
+
+    def tag(self, embedding: Float[Array, "*axes features"]) -> Float[Array, "*axes classes"]:
+        """Return the AudioSet logits of embeddings, be they of whole sounds or of frames."""
+        return self.readout(jax.nn.hard_swish(self.hidden(embedding)))
+
+
+def params_from_torch(state: dict[str, Shaped[np.ndarray, "..."]], width: float = 0.4) -> dict:
+    """Arrange a checkpoint's tensors as `EfficientAT` params, normalisation folded in.
+
+    Raises KeyError if the checkpoint lacks a tensor, ValueError if one has another shape.
+    """
+    shapes = block_shapes(width)
+
+    def tensor(name: str, *shape: int) -> np.ndarray:
+        if state[name].shape != shape:
+            raise ValueError(f"{name} has the shape {state[name].shape}, expected {shape}")
+        return state[name].astype(np.float32)
+
+    def folded(prefix: str, *shape: int) -> dict:
+        norm = f"{prefix}.1"
+        scale, shift, mean, variance = (
+            tensor(f"{norm}.{part}", shape[0])
+            for part in ("weight", "bias", "running_mean", "running_var")
+        )
+        scale = scale / np.sqrt(variance + np.float32(_EPSILON))
+        kernel = tensor(f"{prefix}.0.weight", *shape) * scale[:, None, None, None]
+        return {"kernel": kernel, "bias": shift - mean * scale}
+
+    def depthwise(prefix: str, size: int, features: int) -> dict:
+        params = folded(prefix, features, 1, size, size)
+        return params | {"kernel": params["kernel"][:, 0].transpose(1, 2, 0)}
+
+    def pointwise(prefix: str, inputs: int, outputs: int) -> dict:
+        params = folded(prefix, outputs, inputs, 1, 1)
+        return params | {"kernel": params["kernel"][:, :, 0, 0].T}
+
+    def linear(prefix: str, inputs: int, outputs: int) -> dict:
+        kernel = tensor(f"{prefix}.weight", outputs, inputs)
+        return {"kernel": kernel.T, "bias": tensor(f"{prefix}.bias", outputs)}
+
+    def block(index: int, shape: BlockShape) -> dict:
+        # The steps of a block are numbered in the order in which they are there.
+        prefix = f"features.{index}.block"
+        step = 0
+        params = {}
+        if shape.middle > shape.inputs:
+            params["expand"] = pointwise(f"{prefix}.{step}", shape.inputs, shape.middle)
+            step += 1
+        params["depthwise"] = depthwise(f"{prefix}.{step}", shape.size, shape.middle)
+        step += 1
+        if shape.squeezed:
+            squeeze = f"{prefix}.{step}.conc_se_layers.0"
+            params["weigh"] = {
+                "squeeze": linear(f"{squeeze}.fc1", shape.middle, shape.squeezed),
+                "excite": linear(f"{squeeze}.fc2", shape.squeezed, shape.middle),
+            }
+            step += 1
+        params["project"] = pointwise(f"{prefix}.{step}", shape.middle, shape.outputs)
+        return params
+
+    outputs = shapes[-1].outputs
+    features, hidden = _HEAD_EXPANSION * outputs, _scaled(_HIDDEN * width)
+    return {
+        "stem": depthwise("features.0", 3, shapes[0].inputs),
+        "blocks": {index: block(index + 1, shape) for index, shape in enumerate(shapes)},
+        "head": pointwise(f"features.{len(shapes) + 1}", outputs, features),
+        "hidden": linear("classifier.2", features, hidden),
+        "readout": linear("classifier.5", hidden, CLASSES),
+    }

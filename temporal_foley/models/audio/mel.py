@@ -1,0 +1,103 @@
+"""Sound (mono, 32 kHz) in, the log-mel picture of it that the audio network looks at out.
+
+The recipe is EfficientAT's (Schmid et al., "Efficient Large-Scale Audio Tagging via
+Transformer-to-CNN Knowledge Distillation", ICASSP 2023): pre-emphasis, power spectrum of centred
+frames (1024 points, symmetric Hann window of 800 samples, one frame every 320), 128 triangular
+bands of Kaldi's mel scale from 0 to 15 kHz, logarithm.
+"""
+
+import functools
+from typing import TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+SAMPLE_RATE_HZ = 32_000
+HOP_SAMPLES = 320
+MEL_BANDS = 128
+
+_PREEMPHASIS = 0.97
+_FFT_POINTS = 1024
+_WINDOW_SAMPLES = 800
+_TOP_HZ = 15_000.0
+_FLOOR = 1e-5
+
+MIN_SAMPLES = _FFT_POINTS // 2 + 2
+"""Shorter sounds cannot be reflected at their ends."""
+
+Waves = Float[Array, "batch samples"]
+Count = TypeVar("Count", int, Array)
+
+
+def mel_frames(samples: Count) -> Count:
+    """Return how many mel frames a sound of this length has."""
+    return 1 + (samples - 1) // HOP_SAMPLES
+
+
+def log_mel(
+    wave: Waves, lengths: Int[Array, " batch"] | None = None
+) -> Float[Array, "batch mel_bands mel_frames"]:
+    """Compute the log-mel pictures of a batch of sounds.
+
+    Args:
+        wave: mono at 32 kHz, full scale at 1.
+        lengths: samples of each sound that are real; what lies behind is not looked at. Mel frames
+            behind the end of a sound are finite but meaningless.
+    """
+    if wave.shape[1] < MIN_SAMPLES:
+        raise ValueError(f"wave must have at least {MIN_SAMPLES} samples, got {wave.shape[1]}")
+    power = power_spectrum(_reflected(wave[:, 1:] - _PREEMPHASIS * wave[:, :-1], lengths))
+    bands = jnp.asarray(kaldi_mel_bands())
+    energy = jnp.einsum("mk,btk->bmt", bands, power, precision=jax.lax.Precision.HIGHEST)
+    return (jnp.log(energy + _FLOOR) + 4.5) / 5.0
+
+
+def _reflected(wave: Waves, lengths: Int[Array, " batch"] | None) -> Waves:
+    """Mirror a sound at both ends by half a frame; `lengths` are those before pre-emphasis."""
+    half = _FFT_POINTS // 2
+    if lengths is None:
+        return jnp.pad(wave, ((0, 0), (half, half)), mode="reflect")
+    index = jnp.abs(jnp.arange(-half, wave.shape[1] + half))[None, :]
+    last = (lengths - 2)[:, None]
+    mirrored = jnp.where(index > last, 2 * last - index, index)
+    return jnp.take_along_axis(wave, jnp.clip(mirrored, 0, wave.shape[1] - 1), axis=1)
+
+
+def power_spectrum(padded: Waves) -> Float[Array, "batch mel_frames bins"]:
+    """Compute the power spectrum of every frame of a sound that is padded by half a frame."""
+    # The window is shorter than the transform. Where it lies in it turns only phases, so the
+    # window's own samples are cut out and the transform appends the zeros. Frames overlap by
+    # multiples of half a hop, so they are put together from blocks of that length, without a
+    # gather.
+    block = HOP_SAMPLES // 2
+    margin = (_FFT_POINTS - _WINDOW_SAMPLES) // 2
+    frames = 1 + (padded.shape[1] - _FFT_POINTS) // HOP_SAMPLES
+    parts = _WINDOW_SAMPLES // block
+    used = padded[:, margin : margin + (2 * frames + parts - 2) * block]
+    blocks = used.reshape(padded.shape[0], -1, block)
+    framed = jnp.concatenate(
+        [blocks[:, part : part + 2 * frames - 1 : 2] for part in range(parts)], axis=-1
+    )
+    spectrum = jnp.fft.rfft(framed * np.hanning(_WINDOW_SAMPLES).astype(np.float32), _FFT_POINTS)
+    return spectrum.real**2 + spectrum.imag**2
+
+
+@functools.cache
+def kaldi_mel_bands() -> Float[np.ndarray, "mel_bands bins"]:
+    """Return the weights of Kaldi's triangular mel bands over the bins of the spectrum.
+
+    Source: `MelBanks` of Kaldi's feat/mel-computations.cc: triangles are straight on the mel
+    scale, and the topmost bin (half the sample rate) belongs to no band.
+    """
+    bins = _mel(np.arange(_FFT_POINTS // 2) * (SAMPLE_RATE_HZ / _FFT_POINTS))
+    corners = np.linspace(_mel(0.0), _mel(_TOP_HZ), MEL_BANDS + 2)[:, None]
+    rising = (bins - corners[:-2]) / (corners[1:-1] - corners[:-2])
+    falling = (corners[2:] - bins) / (corners[2:] - corners[1:-1])
+    bands = np.maximum(0.0, np.minimum(rising, falling))
+    return np.pad(bands, ((0, 0), (0, 1))).astype(np.float32)
+
+
+def _mel(hz: float | Float[np.ndarray, " bins"]) -> Float[np.ndarray, " bins"]:
+    return 1127.0 * np.log1p(np.asarray(hz) / 700.0)
