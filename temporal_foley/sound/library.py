@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from temporal_foley.errors import LibraryError
+from temporal_foley.errors import LibraryError, MediaError
 from temporal_foley.sound.landmarks import find_anchor
 from temporal_foley.sound.manifest import MANIFEST_NAME, TakeRecord, read_manifest
 from temporal_foley.sound.take import Take
@@ -185,11 +185,10 @@ def _read_file(asset: Asset, records: Mapping[str, TakeRecord], manifest: Path) 
         raise LibraryError(
             f"{where}: {asset.name!r} is not the file that was chosen; make the cue list again"
         )
-    samples = read_sound_file(record.path)[: LONGEST_TAKE_S * SAMPLE_RATE_HZ]
-    if samples.ndim != 2 or samples.shape[1] not in (1, 2) or len(samples) == 0:
-        raise LibraryError(f"{where}: {asset.name!r} must be mono or stereo sound, not empty")
-    if not np.isfinite(samples).all():
-        raise LibraryError(f"{where}: {asset.name!r} holds samples that are not finite numbers")
+    try:
+        samples = read_sound_file(record.path)[: LONGEST_TAKE_S * SAMPLE_RATE_HZ]
+    except MediaError as error:
+        raise LibraryError(f"{where}: {error}") from None
     return _marked_take(np.ascontiguousarray(samples, np.float32), record, where)
 
 

@@ -31,7 +31,7 @@ ORIGINAL_STEM = "original"
 MOST_GAIN_DB = 40.0
 """A sum that would need more gain stays quieter than asked for: it is all but silent."""
 
-MOST_LIMITING_DB = 15.0
+MOST_LIMITING_DB = 24.0
 """The limiter takes off no more than this: sparse, peaky sound stays quieter than asked for."""
 
 _BLOCK = 20 * HOP

@@ -1,0 +1,223 @@
+"""Casting: hits on their onsets, loops cut exactly, no take twice in a row, chance held apart."""
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+
+from temporal_foley.effects import Effect, Vocabulary
+from temporal_foley.errors import LibraryError, VocabularyError
+from temporal_foley.sound.casting import cast_events
+from temporal_foley.sound.library import Library, LibraryTake
+from temporal_foley.sound.take import Take
+from temporal_foley.timegrid import to_sample
+from temporal_foley.timeline import Asset, Cue, Event, Loop
+
+RATE = 48_000
+DURATION = 20 * RATE
+
+VOCABULARY = Vocabulary(
+    name="test",
+    effects=(
+        Effect(name="door", kind="one_shot", bus="hard_effects"),
+        Effect(name="bark", kind="one_shot", bus="hard_effects", interval_s=(1.0, 3.0)),
+        Effect(name="steps", kind="repeated", bus="foley", interval_s=(0.45, 0.6), level_db=-2.0),
+        Effect(name="motor", kind="loop", bus="hard_effects"),
+        Effect(name="river", kind="ambience", bus="backgrounds"),
+    ),
+)
+
+
+def sound(samples: int, **fields) -> Take:
+    return Take(samples=np.full((samples, 1), 0.1, np.float32), **fields)
+
+
+TAKES = {
+    "door": [sound(3 * RATE, anchor=4800)],
+    "bark": [sound(RATE, anchor=100 + n) for n in range(2)],
+    "steps": [sound(RATE // 2, anchor=200 + n) for n in range(5)],
+    "motor": [sound(3 * RATE, loop=Loop(start=RATE, end=3 * RATE, crossfade=2400))],
+    "river": [sound(4 * RATE), sound(4 * RATE)],
+}
+
+
+def library_of(takes=TAKES, *, asset_kind: str = "recipe", **fields) -> Library:
+    entries = [
+        LibraryTake(
+            effect=name,
+            asset=Asset(kind=asset_kind, name=name, seed=number),
+            licence="CC0-1.0",
+            credit="someone",
+            **fields,
+        )
+        for name, made in takes.items()
+        for number in range(len(made))
+    ]
+    return Library(
+        name="test", sha256="", takes=entries, load=lambda asset: takes[asset.name][asset.seed]
+    )
+
+
+def event(effect: str, onset: float, offset: float, **fields) -> Event:
+    return Event(effect=effect, onset=onset, offset=offset, confidence=0.8, **fields)
+
+
+def cast(*events: Event, library: Library | None = None, seed: int = 1) -> dict[str, tuple]:
+    tracks = cast_events(
+        events, VOCABULARY, library or library_of(), seed=seed, duration_samples=DURATION
+    )
+    return {track.effect: track.cues for track in tracks}
+
+
+def only(*events: Event, **fields) -> Cue:
+    ((cue,),) = cast(*events, **fields).values()
+    return cue
+
+
+def test_a_one_shot_meets_its_onset_and_rings_out() -> None:
+    cue = only(event("door", 5.0, 5.3))
+    assert cue.picture_sample == 5 * RATE
+    assert cue.loop is None
+    assert cue.length == 3 * RATE
+    assert cue.gain_db == 0.0
+
+
+def test_what_lies_before_the_picture_is_cut() -> None:
+    cue = only(event("door", 0.025, 0.5))
+    assert (cue.onset_sample, cue.source_start) == (0, 4800 - 1200)
+    assert cue.picture_sample == 1200
+    assert 0 < cue.fade_in <= 48
+
+
+def test_a_one_shot_ends_with_the_picture_in_a_fade() -> None:
+    cue = only(event("door", 19.5, 19.9))
+    assert cue.offset_sample == DURATION
+    assert cue.fade_out == RATE // 20
+    assert cast(event("door", 20.0, 21.0)) == {}
+
+
+def test_one_shots_are_never_looped() -> None:
+    looped = {"door": [sound(2 * RATE, loop=Loop(start=RATE, end=2 * RATE, crossfade=0))]}
+    cue = only(event("door", 1.0, 15.0), library=library_of(looped))
+    assert cue.loop is None
+    assert cue.length == 2 * RATE
+
+
+def test_a_one_shot_with_an_interval_happens_again() -> None:
+    cues = cast(event("bark", 2.0, 15.0))["bark"]
+    gaps = np.diff([cue.picture_sample for cue in cues]) / RATE
+    assert cues[0].picture_sample == 2 * RATE
+    assert cues[-1].picture_sample < 15 * RATE
+    assert ((gaps >= 0.999) & (gaps <= 3.001)).all()
+    assert np.ptp(gaps) > 0.3
+
+
+def test_repeated_hits_keep_a_human_pace() -> None:
+    cues = cast(event("steps", 1.0, 19.0))["steps"]
+    gaps = np.diff([cue.picture_sample for cue in cues]) / RATE
+    assert cues[0].picture_sample == RATE
+    assert ((gaps >= 0.449) & (gaps <= 0.601)).all()
+    assert 0.005 < gaps.std() < 0.05
+    levels = [cue.gain_db for cue in cues]
+    assert max(map(abs, levels)) <= 1.5
+    assert np.ptp(levels) > 0.5
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_two_equal_takes_in_a_row(seed: int) -> None:
+    walk = [event("steps", onset, onset + 3.0) for onset in (0.0, 4.0, 8.0, 12.0)]
+    barks = [event("bark", onset, onset + 0.3) for onset in range(1, 19)]
+    for cues in cast(*walk, *barks, seed=seed).values():
+        seeds = [cue.asset.seed for cue in cues]
+        assert all(a != b for a, b in itertools.pairwise(seeds))
+        assert len(set(seeds)) == len(TAKES[cues[0].effect])
+
+
+def test_a_loop_lasts_exactly_as_long_as_its_event() -> None:
+    cue = only(event("motor", 2.1234567, 14.7654321))
+    assert (cue.onset_sample, cue.offset_sample) == (to_sample(2.1234567), to_sample(14.7654321))
+    assert cue.loop == TAKES["motor"][0].loop
+    assert cue.source_end == cue.loop.end
+    assert (cue.fade_in, cue.fade_out) == (2400, 7200)
+
+
+def test_a_loop_longer_than_its_event_is_just_cut() -> None:
+    cue = only(event("motor", 2.0, 2.2))
+    assert cue.loop is None
+    assert cue.length == RATE // 5
+    assert cue.fade_in + cue.fade_out <= cue.length // 2
+
+
+def test_a_loop_ends_with_the_picture() -> None:
+    assert only(event("motor", 10.0, 30.0)).offset_sample == DURATION
+
+
+def test_a_sustained_recipe_without_a_loop_is_laid_once() -> None:
+    cue = only(event("river", 1.0, 19.0))
+    assert cue.loop is None
+    assert cue.length == 4 * RATE
+    assert cue.fade_out == to_sample(0.4)
+
+
+def test_a_sustained_recording_is_looped_over_its_body() -> None:
+    samples = np.random.default_rng(0).normal(0, 0.1, (4 * RATE, 1)).astype(np.float32)
+    samples[:RATE] = 0.0
+    library = library_of({"river": [Take(samples=samples)]}, asset_kind="file")
+    cue = only(event("river", 1.0, 19.0), library=library)
+    assert cue.source_start == pytest.approx(RATE, abs=RATE // 20)
+    assert cue.loop is not None
+    assert cue.loop.start - cue.loop.crossfade >= RATE - RATE // 20
+    assert cue.picture_sample == cue.onset_sample == RATE
+
+
+def test_a_short_sustained_recording_is_not_looped() -> None:
+    library = library_of({"river": [sound(RATE // 4)]}, asset_kind="file")
+    cue = only(event("river", 1.0, 19.0), library=library)
+    assert cue.loop is None
+    assert cue.length <= RATE // 4
+
+
+def test_the_kind_of_a_take_overrides_that_of_its_effect() -> None:
+    library = library_of({"river": [sound(RATE, anchor=480)]}, kind="one_shot")
+    cue = only(event("river", 1.0, 1.2), library=library)
+    assert (cue.picture_sample, cue.length) == (RATE, RATE)
+
+
+def test_leaving_an_effect_out_changes_no_other() -> None:
+    walk = [event("steps", 1.0, 6.0), event("steps", 8.0, 12.0), event("motor", 0.0, 9.0)]
+    everything = cast(*walk, event("bark", 3.0, 14.0), event("river", 0.0, 20.0))
+    without = cast(*walk)
+    assert {name: everything[name] for name in without} == without
+
+
+def test_same_seed_same_cues_and_another_seed_others() -> None:
+    events = [event("bark", 0.0, 19.0), event("steps", 1.0, 12.0)]
+    assert cast(*events) == cast(*reversed(events))
+    assert cast(*events) != cast(*events, seed=2)
+
+
+def test_tracks_follow_the_vocabulary_and_cues_are_numbered() -> None:
+    events = [event("river", 0.0, 3.0), event("steps", 1.0, 3.0), event("door", 2.0, 2.5)]
+    tracks = cast_events(events, VOCABULARY, library_of(), seed=0, duration_samples=DURATION)
+    assert [track.effect for track in tracks] == ["door", "steps", "river"]
+    assert [track.gain_db for track in tracks] == [0.0, -2.0, 0.0]
+    assert [cue.id for cue in tracks[1].cues][:2] == ["steps-0001", "steps-0002"]
+    assert all(cue.credit == "someone" for track in tracks for cue in track.cues)
+
+
+def test_every_cue_says_why_it_is_there() -> None:
+    cues = cast(event("steps", 1.0, 3.0, peak=1.75))["steps"]
+    assert "probability 0.80, highest at 1.75 s" in cues[1].reason
+    assert "of 5; hit 2 of" in cues[1].reason
+
+
+def test_an_effect_without_takes_names_the_library() -> None:
+    library = library_of({"door": TAKES["door"]})
+    with pytest.raises(LibraryError, match=r"library test.*bark"):
+        cast(event("bark", 1.0, 2.0), library=library)
+
+
+def test_an_unknown_effect_lists_the_known_ones() -> None:
+    with pytest.raises(VocabularyError, match=r"door, bark, steps"):
+        cast(dataclasses.replace(event("door", 1.0, 2.0), effect="dor"))

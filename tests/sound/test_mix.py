@@ -1,0 +1,385 @@
+"""Laying up: stems as long as the picture, their sum as the mix, loudness and peaks on target."""
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from temporal_foley.errors import CueListError, MediaError
+from temporal_foley.sound.blocks import fit, rechunk
+from temporal_foley.sound.ducking import duck_gains, effect_spans
+from temporal_foley.sound.library import Library
+from temporal_foley.sound.loudness import measure
+from temporal_foley.sound.mix import MixReport, lay_up
+from temporal_foley.sound.take import Take
+from temporal_foley.sound.wav import WavWriter, quantise
+from temporal_foley.sound.waveform import WaveformPen
+from temporal_foley.timeline import (
+    Asset,
+    Cue,
+    Loop,
+    MixSettings,
+    Provenance,
+    Source,
+    Timeline,
+    Track,
+)
+
+RATE = 48_000
+LOOP = Loop(start=4800, end=2 * RATE, crossfade=2400)
+
+
+def make_take(asset: Asset) -> Take:
+    rng = np.random.default_rng(asset.seed)
+    if asset.name == "noise":
+        return Take(samples=rng.normal(0, 0.1, (2 * RATE, 2)).astype(np.float32), loop=LOOP)
+    if asset.name == "whisper":
+        return Take(samples=rng.normal(0, 0.002, (2 * RATE, 1)).astype(np.float32), loop=LOOP)
+    decay = np.exp(-np.arange(RATE // 4) / 1200)
+    knock = rng.normal(0, 1.0, (RATE // 4, 1)) * decay[:, None]
+    return Take(samples=(0.5 * knock / np.abs(knock).max()).astype(np.float32))
+
+
+LIBRARY = Library(name="test", sha256="", takes=[], load=make_take)
+TEST = Provenance(name="test", sha256="")
+
+
+def cue_of(number: int, name: str, onset: float, offset: float, effect: str, **fields) -> Cue:
+    first, last = round(onset * RATE), round(offset * RATE)
+    is_loop = last - first > 2 * RATE
+    return Cue(
+        id=f"{effect}-{number:04d}",
+        effect=effect,
+        onset_sample=first,
+        offset_sample=last,
+        confidence=0.5,
+        asset=Asset(kind="recipe", name=name, seed=number),
+        licence="CC0-1.0",
+        source_end=2 * RATE if is_loop else last - first,
+        loop=LOOP if is_loop else None,
+        fade_in=20,
+        fade_out=200,
+        **fields,
+    )
+
+
+def knocks(every_s: float, seconds: float, effect: str = "steps", **fields) -> Track:
+    onsets = np.arange(0.0, seconds - 0.25, every_s)
+    cues = [cue_of(n, "knock", t, t + 0.25, effect, **fields) for n, t in enumerate(onsets)]
+    return Track(effect=effect, kind="repeated", bus="hard_effects", cues=tuple(cues))
+
+
+def noise(onset: float, offset: float, effect: str = "river", name: str = "noise", **fields):
+    cue = cue_of(0, name, onset, offset, effect, **fields)
+    return Track(effect=effect, kind="loop", bus="hard_effects", cues=(cue,))
+
+
+def timeline_of(*tracks: Track, seconds: float = 6.0, **settings) -> Timeline:
+    source = Source(
+        name="clip.mp4",
+        sha256="",
+        duration_samples=round(seconds * RATE),
+        video_rate=Fraction(25),
+        width=320,
+        height=240,
+        has_audio=True,
+    )
+    return Timeline(
+        source=source,
+        frame_rate=Fraction(4),
+        spotter=TEST,
+        vocabulary=TEST,
+        library=TEST,
+        seed=0,
+        mix=MixSettings(**settings),
+        tracks=tracks,
+    )
+
+
+def speech(seconds: float = 6.0, level: float = 0.05):
+    """Return a sound that can be read again and again, in blocks of odd lengths."""
+
+    def blocks() -> Iterator[np.ndarray]:
+        rng = np.random.default_rng(9)
+        left = round(seconds * RATE)
+        while left:
+            length = min(left, 10_007)
+            yield rng.normal(0, level, (length, 2)).astype(np.float32)
+            left -= length
+
+    return blocks
+
+
+def read(path: Path) -> np.ndarray:
+    samples, rate = soundfile.read(path, dtype="int32", always_2d=True)
+    assert rate == RATE
+    return samples.astype(np.int64) >> 8
+
+
+def stems_of(report: MixReport) -> dict[str, np.ndarray]:
+    return {stem.name: read(stem.path) for stem in report.stems}
+
+
+def test_stems_are_24_bit_stereo_and_as_long_as_the_picture(tmp_path: Path) -> None:
+    timeline = timeline_of(knocks(0.5, 5.0), noise(1.0, 4.0), seconds=5.4321)
+    report = lay_up(timeline, LIBRARY, tmp_path, original=speech(3.0))
+    assert [stem.name for stem in report.stems] == ["steps", "river", "original"]
+    files = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*"))
+    expected = ["mix.wav", "stems/original.wav", "stems/river.wav", "stems/steps.wav"]
+    assert files == expected
+    for file in files:
+        info = soundfile.info(tmp_path / file)
+        assert (info.samplerate, info.channels, info.subtype) == (RATE, 2, "PCM_24")
+        assert info.frames == timeline.source.duration_samples
+
+
+def test_sound_stays_at_its_place(tmp_path: Path) -> None:
+    report = lay_up(timeline_of(noise(2.5, 5.0)), LIBRARY, tmp_path, original=None)
+    river = stems_of(report)["river"]
+    sounding = np.flatnonzero(np.abs(river).max(axis=1))
+    assert sounding[0] == pytest.approx(2.5 * RATE, abs=10)
+    assert sounding[-1] == pytest.approx(5.0 * RATE, abs=40)
+
+
+@pytest.mark.parametrize("original", ["keep", "duck", "mute"])
+def test_an_unlimited_mix_is_the_sum_of_its_stems_to_the_bit(tmp_path: Path, original) -> None:
+    timeline = timeline_of(knocks(0.5, 6.0), noise(1.0, 4.0), original=original)
+    report = lay_up(timeline, LIBRARY, tmp_path, original=speech())
+    assert (report.limiter_db, report.stems_trim_db) == (0.0, 0.0)
+    stems = stems_of(report)
+    assert ("original" in stems) == (original != "mute")
+    np.testing.assert_array_equal(sum(stems.values()), read(tmp_path / "mix.wav"))
+
+
+MATERIAL = {
+    "quiet": (noise(0.0, 6.0, name="whisper"),),
+    "loud": tuple(noise(0.0, 6.0, effect=f"river{n}", gain_db=12.0) for n in range(4)),
+    "peaky": (knocks(0.4, 6.0), knocks(0.3, 6.0, "doors")),
+    "a part": (noise(2.0, 4.5),),
+}
+
+
+@pytest.mark.parametrize("name", sorted(MATERIAL))
+@pytest.mark.parametrize("target", [-27.0, -23.0, -14.0])
+def test_loudness_and_true_peak_are_met(tmp_path: Path, name: str, target: float) -> None:
+    timeline = timeline_of(*MATERIAL[name], loudness_lufs=target)
+    report = lay_up(timeline, LIBRARY, tmp_path, original=None)
+    mix = (read(tmp_path / "mix.wav") / 2**23).astype(np.float32)
+    loudness, peak = measure([mix])
+    assert loudness == report.loudness_lufs == pytest.approx(target, abs=0.2)
+    assert peak == report.true_peak_dbtp
+    assert peak is not None
+    assert peak <= timeline.mix.true_peak_dbtp + 0.1
+
+
+def test_a_limited_mix_has_stems_that_sum_to_what_was_limited(tmp_path: Path) -> None:
+    timeline = timeline_of(knocks(0.4, 6.0), noise(2.0, 4.5), loudness_lufs=-9.0)
+    report = lay_up(timeline, LIBRARY, tmp_path, original=None)
+    assert report.limiter_db > 2.0
+    untrimmed = 10 ** (-report.stems_trim_db / 20)
+    before = sum(stems_of(report).values()) * untrimmed / 2**23
+    mix = read(tmp_path / "mix.wav") / 2**23
+    # The limiter only takes away: never louder, never of another sign.
+    rounding = 2 * untrimmed / 2**23
+    assert (np.abs(mix) <= np.abs(before) + rounding).all()
+    assert (mix * before >= -rounding).all()
+    assert np.abs(before).max() > 1.1 * np.abs(mix).max()
+
+
+def test_stems_that_would_clip_are_all_trimmed_alike(tmp_path: Path) -> None:
+    timeline = timeline_of(knocks(1.0, 6.0), noise(0.0, 6.0, gain_db=-20), loudness_lufs=-8.0)
+    report = lay_up(timeline, LIBRARY, tmp_path, original=None)
+    assert report.stems_trim_db < -1.0
+    peaks = {stem.name: stem.peak_dbfs for stem in report.stems}
+    assert peaks["steps"] == pytest.approx(0.0, abs=1e-4)
+    assert np.abs(stems_of(report)["steps"]).max() < 2**23 - 1
+
+
+def test_one_click_is_not_limited_out_of_shape(tmp_path: Path) -> None:
+    click = knocks(9.0, 6.0)
+    report = lay_up(timeline_of(click, loudness_lufs=-0.5), LIBRARY, tmp_path, original=None)
+    assert report.limiter_db == pytest.approx(24.0, abs=0.1)
+    assert report.loudness_lufs is not None
+    assert report.loudness_lufs < -3.0
+    assert report.true_peak_dbtp is not None
+    assert report.true_peak_dbtp <= -0.9
+
+
+@pytest.mark.parametrize("original", [None, speech(level=0.0)])
+def test_silence_stays_silence(tmp_path: Path, original) -> None:
+    report = lay_up(timeline_of(), LIBRARY, tmp_path, original=original)
+    assert (report.loudness_lufs, report.true_peak_dbtp, report.gain_db) == (None, None, 0.0)
+    assert not read(tmp_path / "mix.wav").any()
+    assert not report.mix.envelope.any()
+
+
+@pytest.mark.parametrize("samples", [0, 1, 100, 9600])
+def test_very_short_pictures_are_laid_up(tmp_path: Path, samples: int) -> None:
+    timeline = timeline_of(seconds=samples / RATE)
+    report = lay_up(timeline, LIBRARY, tmp_path, original=speech(1.0))
+    assert soundfile.info(tmp_path / "mix.wav").frames == samples
+    assert len(report.mix.envelope) == min(samples, 2000)
+    if samples == 9600:
+        assert report.loudness_lufs == pytest.approx(-23.0, abs=0.2)
+
+
+def test_two_runs_give_the_same_samples(tmp_path: Path) -> None:
+    timeline = timeline_of(knocks(0.4, 6.0), noise(1.0, 5.0), original="duck", loudness_lufs=-14)
+    for name in ("one", "two"):
+        lay_up(timeline, LIBRARY, tmp_path / name, original=speech())
+    for path in (tmp_path / "one").rglob("*.wav"):
+        other = tmp_path / "two" / path.relative_to(tmp_path / "one")
+        assert path.read_bytes() == other.read_bytes()
+
+
+def test_leaving_an_effect_out_leaves_the_other_stems_but_for_the_gain(tmp_path: Path) -> None:
+    steps, river = knocks(0.5, 6.0), noise(1.0, 4.0)
+    both = lay_up(timeline_of(steps, river), LIBRARY, tmp_path / "both", original=None)
+    alone = lay_up(timeline_of(river), LIBRARY, tmp_path / "alone", original=None)
+    gain = 10 ** ((alone.gain_db - both.gain_db) / 20)
+    difference = stems_of(both)["river"] * gain - stems_of(alone)["river"]
+    assert np.abs(difference).max() <= 1.5
+
+
+def test_the_original_ducks_under_effects_only(tmp_path: Path) -> None:
+    settings = {"original": "duck", "duck_db": -12.0}
+    timeline = timeline_of(noise(4.0, 8.0), seconds=12.0, **settings)
+    report = lay_up(timeline, LIBRARY, tmp_path, original=speech(12.0))
+    original = stems_of(report)["original"] / 2**23
+    level = 10 * np.log10(np.square(original.reshape(12, RATE, 2)).mean(axis=(1, 2)))
+    np.testing.assert_allclose(level[4:8] - level[0], -12.0, atol=0.3)
+    np.testing.assert_allclose(level[[1, 2, 9, 10, 11]] - level[0], 0.0, atol=0.3)
+
+
+def test_ducking_moves_smoothly_and_does_not_pump() -> None:
+    cues = [cue_of(n, "knock", t, t + 0.25, "steps") for n, t in enumerate((1.0, 1.6, 5.0))]
+    spans = effect_spans(cues)
+    assert (spans / RATE).tolist() == [[1.0, 1.85], [5.0, 5.25]]
+    gains = duck_gains(spans, 0, 7 * RATE, -12.0)
+    assert gains.min() == pytest.approx(10 ** (-12 / 20))
+    assert np.abs(np.diff(gains)).max() < 3e-4
+    assert gains[RATE] == gains.min()
+    assert (gains[[0, 3 * RATE, 6 * RATE]] == 1.0).all()
+    parts = [duck_gains(spans, start, start + 7000, -12.0) for start in range(0, 7 * RATE, 7000)]
+    np.testing.assert_array_equal(np.concatenate(parts), gains)
+
+
+def test_numbers_that_are_none_do_not_break_the_mix(tmp_path: Path) -> None:
+    def broken() -> Iterator[np.ndarray]:
+        block = np.full((6 * RATE, 2), 0.1, np.float32) * np.random.default_rng(0).choice(
+            np.array([-1, 1], np.float32), (6 * RATE, 1)
+        )
+        block[100], block[200] = np.nan, np.inf
+        yield block
+
+    report = lay_up(timeline_of(), LIBRARY, tmp_path, original=broken)
+    assert report.loudness_lufs == pytest.approx(-23.0, abs=0.2)
+
+
+def test_reports_tell_levels_and_waveforms(tmp_path: Path) -> None:
+    timeline = timeline_of(knocks(0.5, 6.0), noise(2.0, 5.0))
+    report = lay_up(timeline, LIBRARY, tmp_path, original=None)
+    for stem in (*report.stems, report.mix):
+        samples = (read(stem.path) / 2**23).astype(np.float32)
+        assert stem.peak_dbfs == pytest.approx(20 * math.log10(np.abs(samples).max()))
+        assert stem.loudness_lufs == pytest.approx(measure([samples])[0], abs=0.02)
+        columns = np.array_split(samples, 2000)
+        expected = [(column.min(), column.max()) for column in columns]
+        np.testing.assert_allclose(stem.envelope, expected)
+
+
+def test_progress_only_goes_forward(tmp_path: Path) -> None:
+    seen: list[float] = []
+    timeline = timeline_of(knocks(0.4, 6.0), loudness_lufs=-10.0)
+    lay_up(timeline, LIBRARY, tmp_path, original=None, progress=seen.append)
+    assert seen == sorted(seen)
+    assert seen[-1] == 1.0
+
+
+def test_a_folder_that_cannot_be_written_gets_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MediaError, match=r"file: cannot be written .*; choose another folder"):
+        lay_up(timeline_of(), LIBRARY, tmp_path / "file", original=None)
+
+
+def test_an_error_halfway_leaves_no_file(tmp_path: Path) -> None:
+    passes = []
+
+    def vanishing() -> Iterator[np.ndarray]:
+        passes.append(1)
+        yield np.full((RATE, 2), 0.1, np.float32)
+        if len(passes) > 1:
+            raise MediaError("clip.mp4: vanished")
+        yield np.full((5 * RATE, 2), 0.1, np.float32)
+
+    with pytest.raises(MediaError, match="vanished"):
+        lay_up(timeline_of(), LIBRARY, tmp_path, original=vanishing)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("effect", ["../../escape", "original", "a/b", ""])
+def test_names_that_are_no_stems_are_refused(tmp_path: Path, effect: str) -> None:
+    track = Track(effect=effect, kind="loop", bus="foley")
+    with pytest.raises(CueListError, match="is not a name for a stem"):
+        lay_up(timeline_of(track), LIBRARY, tmp_path, original=None)
+
+
+def test_24_bit_samples_survive_the_file(tmp_path: Path) -> None:
+    samples = np.array([[-(2**23), 2**23 - 1], [0, 1], [-1, 255], [256, -65_536]], np.int32)
+    with WavWriter(tmp_path / "x.wav", 9) as writer:
+        writer.write(samples)
+        writer.skip(4)
+        writer.write(samples[:1])
+    expected = np.concatenate([samples, np.zeros((4, 2), np.int32), samples[:1]])
+    np.testing.assert_array_equal(read(tmp_path / "x.wav"), expected)
+    assert quantise(np.array([[1.5, -1.5]])).tolist() == [[2**23 - 1, -(2**23)]]
+
+
+def test_a_stem_above_4_gib_is_rf64_and_empty_on_disk(tmp_path: Path) -> None:
+    path = tmp_path / "long.wav"
+    samples = 5 * 3600 * RATE
+    with WavWriter(path, samples) as writer:
+        writer.skip(samples - 2)
+        writer.write(np.array([[1, 2], [3, 4]], np.int32))
+    if path.stat().st_blocks * 512 > 1 << 20:
+        pytest.skip("the file system keeps no holes")
+    with soundfile.SoundFile(path) as file:
+        assert (file.format, file.frames) == ("RF64", samples)
+        file.seek(samples - 3)
+        assert (file.read(dtype="int32") >> 8).tolist() == [[0, 0], [1, 2], [3, 4]]
+
+
+def test_a_wav_file_of_another_length_than_said_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="got more"), WavWriter(tmp_path / "x.wav", 3) as writer:
+        writer.skip(4)
+    with pytest.raises(ValueError, match="got 2"), WavWriter(tmp_path / "x.wav", 3) as writer:
+        writer.skip(2)
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".wav"] == []
+
+
+@pytest.mark.parametrize("length", [1, 7, 10, 1000])
+def test_streams_are_cut_anew_and_fitted(length: int) -> None:
+    sound = np.arange(200, dtype=np.float32).reshape(100, 2)
+    parts = np.split(sound, [0, 3, 3, 50])
+    pieces = list(rechunk(parts, length))
+    assert all(len(piece) == length for piece in pieces[:-1])
+    np.testing.assert_array_equal(np.concatenate(pieces), sound)
+    for total in (5, 100, 130):
+        fitted = np.concatenate(list(fit(iter(parts), total, length)))
+        np.testing.assert_array_equal(fitted[:100], sound[:total])
+        assert len(fitted) == total
+        assert not fitted[100:].any()
+
+
+def test_a_waveform_does_not_depend_on_blocks() -> None:
+    sound = np.random.default_rng(0).normal(size=(10_001, 2)).astype(np.float32)
+    whole, parts = WaveformPen(10_001, columns=37), WaveformPen(10_001, columns=37)
+    whole.draw(0, sound)
+    for start in range(0, 10_001, 333):
+        parts.draw(start, sound[start : start + 333])
+    np.testing.assert_array_equal(parts.envelope, whole.envelope)
+    assert whole.envelope[:, 0].min() == sound.min()
