@@ -256,7 +256,7 @@ def test_a_cue_list_of_another_length_is_refused(foley, clip, tmp_path):
     text = json.loads((folder / "cues.json").read_text())
     text["source"]["duration_samples"] = 2**50
     (folder / "cues.json").write_text(json.dumps(text))
-    with pytest.raises(CueListError, match="must be 288000, the length of clip.mp4"):
+    with pytest.raises(CueListError, match=r"must be 288000, the length of clip\.mp4"):
         render_cues(folder / "cues.json", tmp_path / "out")
 
 
