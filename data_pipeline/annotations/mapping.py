@@ -30,6 +30,8 @@ class ClassNames:
     audioset: Mapping[str, Mapping[str, tuple[str, ...]]]
     """Names in AudioSet, by set and by the publisher's class."""
     like: Mapping[str, str]
+    before: Mapping[str, tuple[str, ...]]
+    """What to leave away before a name, by set."""
     not_below: frozenset[tuple[str, str]]
     """Pairs of a parent and a child, as keys."""
 
@@ -111,7 +113,7 @@ def map_classes(
         if key in own:
             effects[origin, name] = own[key]
             continue
-        known_as = class_names_of(origin).get(key)
+        known_as = _known_as(origin, name, parents)
         keys = [key] if known_as is None else [name_key(other) for other in known_as]
         found = {effect for k in keys for effect in _climb(k, named, parents)}
         effects[origin, name] = tuple(n for n in vocabulary.names if n in found)
@@ -121,10 +123,18 @@ def map_classes(
     return ClassMap(effects=effects, unmapped=frozenset(unmapped))
 
 
-def class_names_of(origin: str) -> Mapping[str, tuple[str, ...]]:
-    """Return what AudioSet calls the classes of a set, by the keys of their names."""
+def _known_as(origin: str, name: str, parents: Mapping[str, object]) -> tuple[str, ...] | None:
+    """Return what AudioSet calls a class of a set, or None if nobody wrote it down."""
     names = load_class_names()
-    return names.audioset.get(names.like.get(origin, origin), {})
+    origin = names.like.get(origin, origin)
+    known = names.audioset.get(origin, {}).get(name_key(name))
+    if known is not None:
+        return known
+    for before in names.before.get(origin, ()):
+        thing = name.removeprefix(before)
+        if thing != name and name_key(thing) in parents:
+            return (thing,)
+    return None
 
 
 @functools.cache
@@ -138,6 +148,7 @@ def load_class_names() -> ClassNames:
             for origin, classes in document["classes"].items()
         },
         like=document["like"],
+        before={origin: tuple(words) for origin, words in document["before"].items()},
         not_below=frozenset(
             (name_key(parent), name_key(child))
             for parent, children in document["not_below"].items()
