@@ -23,13 +23,14 @@ BUILT_IN_CREDIT = "temporal-foley"
 LONGEST_TAKE_S = 60
 """Longer recordings are used up to here: a loop of a minute is not heard to repeat."""
 
-# Recipes that make half a minute of texture: three takes differ enough, and each takes a while.
+# Recipes that make many seconds: three takes differ enough, and each costs time and memory.
 _LONG_RECIPES = (
     *("train_passing", "river", "stars_shining", "writing", "wave", "ambulance"),
-    *("cars", "cheer", "fire", "helicopter", "blender"),
+    *("cars", "cheer", "fire", "helicopter", "blender", "lightning"),
 )
 _LONG_TAKES, _SHORT_TAKES = 3, 8
-_CACHE_BYTES = 128 << 20
+# Holds all built-in takes at once, so that a long film with every effect makes each only once.
+_CACHE_BYTES = 176 << 20
 _MARKED_JOIN_S = 0.02
 
 
