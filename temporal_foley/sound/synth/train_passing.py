@@ -58,11 +58,13 @@ def make(rng: np.random.Generator) -> Take:
     near = 0.7 + 0.3 * near / np.max(near)
     load = np.repeat(np.exp(0.15 * rng.standard_normal(cars)), 4)
 
-    train = coloured_pair(rng, samples, ROLLING, 0.5) * near[:, None] * 0.5
+    train = coloured_pair(rng, samples, ROLLING, 0.5) * near[:, None] * 0.3
     train += coloured_pair(rng, samples, RUMBLE, 0.3) * 0.12
     train += coloured_pair(rng, samples, HISS, 0.8) * (near**2)[:, None] * 0.04
-    train += coloured_pair(rng, samples, IMPACT, 0.5) * _pounding(samples, at, load)[:, None]
-    train += _joints(rng, samples, at, load) * rng.uniform(0.5, 0.7)
+    train += (
+        coloured_pair(rng, samples, IMPACT, 0.5) * (0.6 * _pounding(samples, at, load))[:, None]
+    )
+    train += _joints(rng, samples, at, load) * rng.uniform(0.06, 0.12)
     train += _squeal(rng, samples, near)
     return looped(train, lead_s=2.0)
 
@@ -94,7 +96,7 @@ def _joints(rng: np.random.Generator, samples: int, at: np.ndarray, load: np.nda
 def _pounding(samples: int, at: np.ndarray, load: np.ndarray) -> Mono:
     """Return how loud the track roars under each axle: up in 20 ms, down in 50."""
     time_s = np.arange(-0.03, 0.2, 1 / SAMPLE_RATE_HZ)
-    pulse = np.exp(-(np.maximum(-time_s / 0.012, 0) ** 2)) * np.exp(-np.maximum(time_s, 0) / 0.04)
+    pulse = np.exp(-(np.maximum(-time_s / 0.012, 0) ** 2)) * np.exp(-np.maximum(time_s, 0) / 0.045)
     roar = np.zeros(samples)
     for sample, strength in zip(at, load, strict=True):
         lay_round(roar, sample - round(0.03 * SAMPLE_RATE_HZ), pulse * strength)

@@ -33,7 +33,7 @@ def make(rng: np.random.Generator) -> Take:
         lay_round(taps, round(at_s * SAMPLE_RATE_HZ), _tap(rng))
         for _ in range(int(rng.integers(3, 10))):
             for _ in range(int(rng.integers(1, 4))):
-                stroke_s = rng.uniform(0.09, 0.22) / hurry
+                stroke_s = rng.uniform(0.07, 0.16) / hurry
                 stroke = _stroke(rng, stroke_s) * rng.uniform(0.4, 1.0)
                 lay_round(speed, round(at_s * SAMPLE_RATE_HZ), stroke)
                 at_s += 0.92 * stroke_s
@@ -42,10 +42,10 @@ def make(rng: np.random.Generator) -> Take:
                 lay_round(taps, round(at_s * SAMPLE_RATE_HZ), 0.6 * _tap(rng))
         at_s += rng.uniform(0.12, 0.4) / hurry
     speed = np.minimum(speed, 1.3)
-    grain = np.exp(0.5 * coloured(rng, samples, ((20, 0), (150, 0), (600, -12), (2000, -40))))
-    scratch = coloured(rng, samples, FAST_TIP) * speed**2 * rng.uniform(0.6, 1.0)
-    scratch += coloured(rng, samples, SLOW_TIP) * speed**1.5 * rng.uniform(0.1, 0.3)
-    page = scratch * grain + 0.25 * taps + 0.05 * coloured(rng, samples, ROOM)
+    grain = np.exp(0.3 * coloured(rng, samples, ((20, 0), (150, 0), (600, -12), (2000, -40))))
+    scratch = coloured(rng, samples, FAST_TIP) * speed**2.6 * rng.uniform(0.6, 1.0)
+    scratch += coloured(rng, samples, SLOW_TIP) * speed**1.5 * rng.uniform(0.03, 0.15)
+    page = scratch * grain + rng.uniform(0.08, 0.3) * taps + 0.008 * coloured(rng, samples, ROOM)
     return looped(page, lead_s=0.15)
 
 
