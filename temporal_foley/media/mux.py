@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import logging
 import math
 import os
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import av
 import av.container
+import av.error
 import numpy as np
 import soundfile
 from av.audio.frame import AudioFrame
@@ -21,6 +23,8 @@ from temporal_foley.media.open import DAMAGE, cause, open_media, regular_file, s
 from temporal_foley.media.probe import VideoInfo
 from temporal_foley.media.streams import read_packets, video_stream
 from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample
+
+log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -117,6 +121,8 @@ def _write(info: VideoInfo, sound: Path, part: Path, form: _Form) -> None:
         target.set_chapters(source.chapters())
         sounds = _sound_packets(wav, track, form, info)
         pending = next(sounds, None)
+        target.start_encoding()
+        copied, refused = 0, 0
         for packet in read_packets(source, video):
             now = _time(packet)
             while pending is not None and _time(pending) <= now:
@@ -126,7 +132,15 @@ def _write(info: VideoInfo, sound: Path, part: Path, form: _Form) -> None:
                 # A table of durations has no place for an unknown one.
                 packet.duration = round(1 / info.video_rate / packet.time_base)
             packet.stream = picture
-            target.mux(packet)
+            try:
+                target.mux(packet)
+                copied += 1
+            except av.error.ArgumentError:  # Times that run backwards, in a damaged file.
+                refused += 1
+        if copied == 0:
+            raise MediaError(f"{shown(info.path)}: no picture can be copied; export it again")
+        if refused:
+            log.warning("%s: %d damaged pictures were left out", shown(info.path), refused)
         while pending is not None:
             target.mux(pending)
             pending = next(sounds, None)

@@ -9,7 +9,8 @@ import soundfile
 from temporal_foley.errors import MediaError
 from temporal_foley.media.audio import read_audio
 from temporal_foley.media.mux import mux_sound, output_suffix
-from temporal_foley.media.video import probe_video
+from temporal_foley.media.video import probe_video, sample_frames
+from temporal_foley.timegrid import TimeGrid
 
 CONTAINERS = [
     (".mp4", "libx264"),
@@ -132,6 +133,19 @@ def test_other_containers_become_mp4_or_mkv(tmp_path, clips, suffix, codec, expe
     assert new.frame_count == info.frame_count
     assert abs(new.duration - info.duration) <= Fraction(1, 1000)
     assert click_errors(np.concatenate(list(read_audio(new))), CLICKS_S) == [0, 0, 0]
+
+
+def test_times_that_run_backwards_do_not_stop_it(tmp_path, clips):
+    source = clips.make_clip(tmp_path / "a.ts", seconds=1, audio=clips.tone(1))
+    source.write_bytes(source.read_bytes() * 2)
+    info = probe_video(source)
+    grid = TimeGrid.covering(info.duration, 10)
+    assert len(list(sample_frames(info, grid))) == grid.frames
+    sound = write_sound(tmp_path / "s.wav", clips.impulses(float(info.duration), [0.25]))
+    mux_sound(info, sound, tmp_path / "o.mp4")
+    new = probe_video(tmp_path / "o.mp4")
+    assert new.frame_count >= 25
+    assert click_errors(np.concatenate(list(read_audio(new))), [0.25]) == [0]
 
 
 def test_failure_leaves_nothing_behind(tmp_path, clips):
