@@ -67,11 +67,11 @@ def make(rng: np.random.Generator) -> Take:
         Formant(hz=scale * 8200.0, bandwidth_hz=900.0),
     ]
     throat = Throat(
-        jitter=0.006,
-        shimmer=0.08,
-        tilt_db_per_octave=rng.uniform(-6.0, -4.0),
-        subharmonic=rng.choice((0.0, 0.1)),
-        breath=rng.uniform(0.05, 0.15),
+        jitter=0.012,
+        shimmer=0.15,
+        tilt_db_per_octave=rng.uniform(-5.0, -3.0),
+        subharmonic=rng.uniform(0.0, 0.2),
+        breath=rng.uniform(0.12, 0.28),
         breath_corner_hz=1500.0,
     )
     meow = voice(pitch, strength, formants, throat, rng)

@@ -17,6 +17,7 @@ from temporal_foley.sound.synth.signals import (
     fade,
     finish_take,
     gain,
+    highpass,
     log_uniform,
     normalise_peak,
     room,
@@ -34,16 +35,18 @@ def make(rng: np.random.Generator) -> Take:
     sound = np.zeros(count(0.45))
     lead = count(_LEAD_S)
     add_at(sound, _heel(rng, board), lead)
-    add_at(sound, _grit(rng, sole_s + 0.08), lead, gain(rng.uniform(-11, -6)))
+    add_at(sound, _grit(rng, sole_s + rng.uniform(0.12, 0.22)), lead, gain(rng.uniform(-9, -3)))
     add_at(sound, _sole(rng, board), lead + count(sole_s), gain(rng.uniform(-8, -3)))
+    # Almost dry: steps come often, and the mix knows better what room they are in.
     wet = room(
         sound,
         rng,
         size_m=rng.uniform(2.5, 5.0),
         t60_s=rng.uniform(0.2, 0.4),
-        wet_db=rng.uniform(-14, -9),
+        wet_db=rng.uniform(-28, -20),
         damping_hz=5000.0,
     )
+    wet = highpass(wet, 50.0)
     return finish_take(fade(normalise_peak(wet, -6.0), 0.001, 0.12), anchor=lead)
 
 
@@ -59,7 +62,7 @@ def _heel(rng: np.random.Generator, board: float) -> Signal:
         tip = strike(
             rng, low_hz=log_uniform(rng, 500.0, 900.0), high_hz=7000.0, t60_s=0.018, slope=1.0
         )
-        add_at(blow, tip, count(at), level)
+        add_at(blow, tip, count(at), 0.7 * level)
         at += rng.uniform(0.003, 0.014)
     return normalise_peak(blow, 0.0)
 
@@ -85,4 +88,4 @@ def _grit(rng: np.random.Generator, length_s: float) -> Signal:
     samples = len(grit)
     scuff = bandpass(coloured_noise(samples, rng), 800.0, 6000.0, 1)
     scuff *= attack_decay(samples, 0.7 * length_s, 0.15)
-    return normalise_peak(grit, 0.0) + 0.06 * scuff
+    return normalise_peak(grit, 0.0) + 0.03 * scuff

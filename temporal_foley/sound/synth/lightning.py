@@ -15,7 +15,6 @@ from temporal_foley.sound.synth.signals import (
     Signal,
     add_at,
     bandpass,
-    coloured_noise,
     count,
     fade,
     finish_take,
@@ -25,7 +24,6 @@ from temporal_foley.sound.synth.signals import (
     lowpass,
     normalise_peak,
     normalise_rms,
-    soft_clip,
     times,
 )
 from temporal_foley.sound.take import Take
@@ -51,7 +49,9 @@ def make(rng: np.random.Generator) -> Take:
         side = rough + gain(1.0) * _echo(rough, rng, length_s)
         sides.append(_through_air(side, (near_hz, 700.0, 420.0), length_s))
     stereo = highpass(np.stack(sides, axis=-1), 45.0, 1)
-    stereo = soft_clip(stereo / np.max(np.abs(stereo)) * 1.3)
+    # Near claps overload air and ear alike: the highest peaks are rounded.
+    loud = stereo * (1.3 / np.max(np.abs(stereo)))
+    stereo = loud / np.sqrt(1.0 + loud**2)
     return finish_take(
         fade(normalise_peak(stereo, -4.0), 0.005, 0.3 * length_s), anchor=count(_LEAD_S)
     )
@@ -96,20 +96,27 @@ def _arrive(samples: int, arrivals_s: Signal, strengths: Signal, distances_m: Si
 def _tear(dry: Signal, rng: np.random.Generator) -> Signal:
     """The many small branches: noise that follows the claps, unit RMS."""
     level = np.sqrt(np.maximum(lowpass(dry**2, 14.0, 1), 0.0))
-    noise = level * bandpass(coloured_noise(len(dry), rng, 0.3), 60.0, 3000.0, 1)
+    noise = level * bandpass(rng.standard_normal(len(dry)), 60.0, 2500.0, 1)
     return normalise_rms(noise, 0.0)
 
 
 def _echo(dry: Signal, rng: np.random.Generator, length_s: float) -> Signal:
-    """Hills, houses and layers of air send the claps back in lumps, for seconds; unit RMS."""
-    samples = count(0.7 * length_s)
-    returns = np.zeros(samples)
+    """Hills, houses and layers of air send the claps back in lumps, for seconds; unit RMS.
+
+    Echoes are dark, so they are made at an eighth of the rate.
+    """
+    rate_hz = SAMPLE_RATE_HZ // 8
+    returns = np.zeros(round(0.7 * length_s * rate_hz))
     for _ in range(60):
         at_s = 0.7 * length_s * rng.beta(1.0, 1.6)
-        grain = coloured_noise(count(rng.uniform(0.02, 0.15)), rng, 1.0)
+        grain = rng.standard_normal(round(rng.uniform(0.02, 0.15) * rate_hz))
         level = rng.exponential(1.0) * np.exp(-at_s / (0.3 * length_s))
-        add_at(returns, grain * np.hanning(len(grain)), count(at_s), level)
-    return normalise_rms(signal.oaconvolve(dry, returns)[: len(dry)], 0.0)
+        add_at(returns, grain * np.hanning(len(grain)), round(at_s * rate_hz), level)
+    # Brown: what is reflected and refracted over land comes back low.
+    returns = signal.lfilter([1.0], [1.0, -0.8], returns)
+    slow = signal.resample_poly(dry, 1, 8)
+    heard = signal.fftconvolve(slow, returns)[: len(slow)]
+    return normalise_rms(signal.resample_poly(heard, 8, 1)[: len(dry)], 0.0)
 
 
 def _through_air(sound: Signal, edges_hz: tuple[float, ...], length_s: float) -> Signal:

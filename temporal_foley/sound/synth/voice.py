@@ -88,7 +88,7 @@ def glottal_source(pitch_hz: Signal, throat: Throat, rng: np.random.Generator) -
         partial = partial * turn
         inside = np.clip((0.95 * NYQUIST_HZ - k * pitch) / 1000.0, 0.0, 1.0)
         level = k ** (throat.tilt_db_per_octave / 6.02)
-        source += level * inside * partial.imag
+        source += level * inside * np.imag(partial)
     if throat.subharmonic:
         # Every second period weaker and late: half the pitch and its odd multiples appear.
         half = np.sin(0.5 * phase + rng.uniform(0, 2 * np.pi))
