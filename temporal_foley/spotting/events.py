@@ -5,12 +5,14 @@ The steps, in this order:
 1. smooth the probabilities over time,
 2. per effect, keep the runs of frames at or above `threshold_off` that somewhere reach
    `threshold_on` (hysteresis: weak frames count beside strong ones, and not alone),
-3. cut the runs to the length of the picture,
-4. join runs whose gap is at most `merge_gap_s`,
-5. drop what is shorter than `min_duration_s`,
-6. cut what is longer than `max_duration_s` to its most probable part of that length.
+3. trim both ends of a run to a frame that reaches `threshold_off` before smoothing too, so that
+   smoothing moves no onset away from a hard cut,
+4. cut the runs to the length of the picture,
+5. join runs whose gap is at most `merge_gap_s`,
+6. drop what is shorter than `min_duration_s`,
+7. cut what is longer than `max_duration_s` to its most probable part of that length.
 
-With `smoothing="mode"` steps 1 and 2 are those of report 000 (dubbing from single pictures): each
+With `smoothing="mode"` steps 1 to 3 are those of report 000 (dubbing from single pictures): each
 frame gets one label, its most probable effect or none, and a mode filter smooths the labels.
 """
 
@@ -42,8 +44,8 @@ Run = tuple[int, int]
 class DecodingConfig:
     """How probabilities become events; thresholds and durations are the vocabulary's."""
 
-    smoothing: Literal["none", "mode", "median", "gaussian"] = "median"
-    window_s: float = 1.25
+    smoothing: Literal["none", "mode", "median", "gaussian"] = "gaussian"
+    window_s: float = 1.5
     """Width of the smoothing: of the window, or of the bell at half its height."""
 
     def __post_init__(self) -> None:
@@ -85,7 +87,7 @@ def decode_events(
         smooth = probabilities
     else:
         smooth = _smooth(probabilities, grid, config)
-        active = _hysteresis(smooth, vocabulary)
+        active = _hysteresis(smooth, probabilities, vocabulary)
     events = [
         _event(run, smooth[:, column], grid, effect, end)
         for column, effect in enumerate(vocabulary.effects)
@@ -127,16 +129,18 @@ def _smooth(probabilities: Probabilities, grid: TimeGrid, config: DecodingConfig
 
 
 def _hysteresis(
-    probabilities: Probabilities, vocabulary: Vocabulary
+    smooth: Probabilities, raw: Probabilities, vocabulary: Vocabulary
 ) -> Bool[np.ndarray, "frames effects"]:
     # Compared in the probabilities' own precision: a float32 of 0.7 reaches a threshold of 0.7.
-    dtype = probabilities.dtype
-    starts = probabilities >= _thresholds(vocabulary, "threshold_on").astype(dtype)
-    holds = probabilities >= _thresholds(vocabulary, "threshold_off").astype(dtype)
+    on = _thresholds(vocabulary, "threshold_on").astype(smooth.dtype)
+    off = _thresholds(vocabulary, "threshold_off").astype(smooth.dtype)
+    holds, starts, firm = smooth >= off, smooth >= on, raw >= off
     active = np.zeros_like(holds)
     for column in range(holds.shape[1]):
         for first, last in _runs(holds[:, column]):
-            active[first:last, column] = starts[first:last, column].any()
+            reached = np.flatnonzero(firm[first:last, column])
+            if starts[first:last, column].any() and len(reached):
+                active[first + reached[0] : first + reached[-1] + 1, column] = True
     return active
 
 
@@ -156,7 +160,7 @@ def _shape(
     effect: Effect,
     end: Fraction,
 ) -> list[Run]:
-    """Merge, drop and cut the runs of one effect (steps 3 to 6)."""
+    """Merge, drop and cut the runs of one effect (steps 4 to 7)."""
 
     def length(first: int, last: int) -> Fraction:
         return min(grid.time(last), end) - grid.time(first)

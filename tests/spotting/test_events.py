@@ -87,6 +87,18 @@ def test_weak_frames_count_beside_strong_ones_and_not_alone():
     assert spans([0.4, 0.4, 0.0, 0.4, 0.6, 0.4, 0.3]) == [(0.75, 1.5)]
 
 
+@pytest.mark.parametrize("smoothing", SMOOTHINGS)
+def test_smoothing_moves_no_edge_away_from_a_hard_cut(smoothing):
+    config = DecodingConfig(smoothing=smoothing, window_s=1.75)
+    assert spans([0.0] * 8 + [0.9] * 12 + [0.0] * 8, config=config) == [(2.0, 5.0)]
+
+
+@pytest.mark.parametrize("smoothing", ["mode", "median", "gaussian"])
+def test_a_flash_of_one_frame_is_smoothed_away(smoothing):
+    config = DecodingConfig(smoothing=smoothing)
+    assert spans([0.1] * 8 + [1.0] + [0.1] * 8, config=config) == []
+
+
 def test_a_probability_at_the_threshold_is_enough():
     assert spans([0.0, 0.7, 0.0], threshold_on=0.7, threshold_off=0.7) == [(0.25, 0.5)]
 
