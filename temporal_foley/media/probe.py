@@ -75,7 +75,7 @@ def probe_video(path: Path) -> VideoInfo:
     """Read size, times and sound of a video in one pass over its packets.
 
     Only the first picture is decoded, for its orientation and to see that it can be. Memory grows
-    by about 25 bytes a picture: a two-hour film needs 5 MB.
+    by a few numbers a picture and by what FFmpeg keeps of the file's index.
 
     Raises:
         MediaError: The file cannot be opened, has no video stream, or no picture of it decodes.
