@@ -3,7 +3,7 @@
 Method: a driven horn as a rich waveform whose frequency sweeps (wail: up in a second or two and
 slowly down; yelp: three to four times a second; two tones: a fourth apart), through the
 resonances of a horn loudspeaker and the echoes of a street (SAE J1849 for the sweep ranges and
-rates; DIN 14610 for the two tones; A. Farnell, Designing Sound, MIT Press 2010, ch. 26 "Alarms").
+rates; DIN 14610 for the two tones; A. Farnell, Designing Sound, MIT Press 2010).
 """
 
 import numpy as np

@@ -2,7 +2,7 @@
 
 Method: a universal motor as harmonics of its turning rate with brush whine and mains hum, the
 blade passage, fan noise, and the load: chunks that hit the jar and liquid that drags the speed
-(A. Farnell, Designing Sound, MIT Press 2010, ch. 45 "Fans" and ch. 42 "Motors"). The lead-in is
+(A. Farnell, Designing Sound, MIT Press 2010). The lead-in is
 the motor running up.
 """
 
@@ -31,7 +31,7 @@ SLOSH = ((60, -8), (200, 0), (600, -4), (1500, -14), (5000, -30))
 def make(rng: np.random.Generator) -> Take:
     """Make one blender at one speed, with soft or hard food in it."""
     samples = body_length(rng, 9.0, 12.0)
-    turns_hz = rng.uniform(180.0, 320.0)
+    turns_hz = rng.uniform(160.0, 270.0)
     hard = rng.uniform(0.0, 1.0)
     drag = slow_curve(rng, samples, 4.0)
     spin_hz = turns_hz * (1 + 0.004 * drag + 0.0015 * slow_curve(rng, samples, 20.0))
@@ -44,7 +44,7 @@ def make(rng: np.random.Generator) -> Take:
 
     partials = np.arange(1, 49)
     blades = int(rng.choice([4, 6]))
-    weights = partials**-0.55 * np.exp(0.5 * rng.standard_normal(48))
+    weights = partials**-0.7 * np.exp(0.5 * rng.standard_normal(48))
     weights[blades - 1 :: blades] *= 1.6
     motor = harmonics(cycles, weights)
     motor /= np.sqrt(np.mean(motor**2))
@@ -55,8 +55,8 @@ def make(rng: np.random.Generator) -> Take:
     load = _led(np.exp(0.25 * drag + 0.15 * slow_curve(rng, samples, 15.0)), lead)
     churn = _led(np.exp(0.6 * slow_curve(rng, samples, 7.0)), lead)
     rough = 1 + 0.25 * np.sin(2 * np.pi * cycles) * _led(slow_curve(rng, samples, 30.0), lead)
-    sound = motor * load + 0.05 * brushes + 0.08 * hum
-    sound += 1.5 * fan * rough * load + 0.4 * slosh * churn
+    sound = motor * load + 0.1 * brushes + 0.04 * hum
+    sound += 1.5 * fan * rough * load + 0.3 * slosh * churn
     sound += _led(_chunks(rng, samples, hard), lead)
     return looped(sound[lead:], lead=sound[:lead])
 

@@ -33,7 +33,7 @@ def bubble_cloud(
 
 
 def _bubble(rng: np.random.Generator, radius_m: float) -> Mono:
-    """Ring one bubble: frequency 3/r, damping 0.13/r + 0.0072 r^-1.5 (van den Doel, sec. 3)."""
+    """Ring one bubble: frequency 3/r, damping 0.13/r + 0.0072 r^-1.5 (van den Doel)."""
     hz = 3.0 / radius_m
     damping = 0.13 / radius_m + 0.0072 * radius_m**-1.5
     # Those that rise to the surface go up in pitch; each is heard at a depth of its own.

@@ -2,7 +2,7 @@
 
 Method: each car is an engine (harmonics of its firing rate) and tyre noise (a broad peak near
 1 kHz), moved past the listener on a straight line with Doppler shift, distance loss, air
-absorption and pan (A. Farnell, Designing Sound, MIT Press 2010, ch. 44 "Cars"; U. Sandberg and
+absorption and pan (A. Farnell, Designing Sound, MIT Press 2010; U. Sandberg and
 J. Ejsmont, Tyre/Road Noise Reference Book, Informex 2002, on the peak at 1 kHz).
 """
 

@@ -1,7 +1,7 @@
 """Fire: a random generator in, a loop of crackle, hiss and low roar out.
 
 Method: Poisson crackle in clusters, hiss and lapping roar (A. Farnell, Designing Sound, MIT Press
-2010, ch. 34 "Fire"). A crackle is a burst of gas through a crack in the wood: a click of a
+2010). A crackle is a burst of gas through a crack in the wood: a click of a
 millisecond or two through a random resonance, with sizes that follow a heavy tail.
 """
 

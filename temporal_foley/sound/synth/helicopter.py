@@ -1,8 +1,8 @@
 """A helicopter overhead: a random generator in, a loop of rotor, tail rotor and turbine out.
 
 Method: blade-passage pulses with their harmonics, noise chopped at the same rate, a tail rotor
-and a turbine's whine (A. Farnell, Designing Sound, MIT Press 2010, ch. 47 "Helicopter"; blade
-slap as an impulse a blade, W. Johnson, Helicopter Theory, Dover 1994, ch. 17).
+and a turbine's whine (A. Farnell, Designing Sound, MIT Press 2010; blade
+slap as an impulse a blade, W. Johnson, Helicopter Theory, Dover 1994).
 """
 
 import numpy as np

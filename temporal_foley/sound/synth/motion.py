@@ -130,11 +130,6 @@ def low_pass(sound: np.ndarray, hz: float, order: int = 2) -> np.ndarray:
     return filter_round(_butterworth("lowpass", hz, order), sound)
 
 
-def high_pass(sound: np.ndarray, hz: float, order: int = 2) -> np.ndarray:
-    """Round Butterworth high-pass."""
-    return filter_round(_butterworth("highpass", hz, order), sound)
-
-
 def band_pass(sound: np.ndarray, lower_hz: float, upper_hz: float, order: int = 2) -> np.ndarray:
     """Round Butterworth band-pass."""
     return filter_round(_butterworth("bandpass", (lower_hz, upper_hz), order), sound)

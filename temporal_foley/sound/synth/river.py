@@ -2,7 +2,7 @@
 
 Method: a cloud of Minnaert bubbles (K. van den Doel, Physically based models for liquid sounds,
 ACM Transactions on Applied Perception 2(4), 2005) over turbulence noise with slow motion
-(A. Farnell, Designing Sound, MIT Press 2010, ch. 36 "Running water").
+(A. Farnell, Designing Sound, MIT Press 2010).
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """Stars shining: a random generator in, a loop of sparkling chimes over a soft pad out.
 
 Method: modal bars of free vibration (partials 1 : 2.76 : 5.40 : 8.93; N. Fletcher and T. Rossing,
-The Physics of Musical Instruments, Springer 1998, sec. 2.15) struck in loose flurries, over slowly
+The Physics of Musical Instruments, Springer 1998) struck in loose flurries, over slowly
 beating sines, in a long bright room (tail of decaying noise, J. Moorer, Computer Music Journal
 3(2), 1979). There is no such sound in nature; it is the one that films have taught us.
 """

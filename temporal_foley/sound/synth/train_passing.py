@@ -2,7 +2,7 @@
 
 Method: rolling noise that swells with each bogie, and rail joints struck by every axle in the
 order of the bogies, each blow exciting modes of rail and wheel (D. Thompson, Railway Noise and
-Vibration, Elsevier 2009, ch. 2 and 6 on rolling and impact noise; modal blows after van den Doel
+Vibration, Elsevier 2009, on rolling and impact noise; modal blows after van den Doel
 and Pai, Presence 7(4), 1998). The lead-in is the train coming near.
 """
 
@@ -62,7 +62,7 @@ def make(rng: np.random.Generator) -> Take:
     train += coloured_pair(rng, samples, RUMBLE, 0.3) * 0.12
     train += coloured_pair(rng, samples, HISS, 0.8) * (near**2)[:, None] * 0.04
     train += (
-        coloured_pair(rng, samples, IMPACT, 0.5) * (0.6 * _pounding(samples, at, load))[:, None]
+        coloured_pair(rng, samples, IMPACT, 0.5) * (0.8 * _pounding(samples, at, load))[:, None]
     )
     train += _joints(rng, samples, at, load) * rng.uniform(0.06, 0.12)
     train += _squeal(rng, samples, near)

@@ -2,7 +2,7 @@
 
 Method: filtered noise in four bands, each with its own swell: the rumble runs ahead, the break
 carries the middle, and the hiss of foam lags and drains (A. Farnell, Designing Sound, MIT Press
-2010, ch. 38 on wind and noise shaping; timing after recordings of surf, periods of 6 to 10 s).
+2010); bubbles in the break (G. Deane, JASA 102(5), 1997). Timing after recordings of surf.
 """
 
 import numpy as np
@@ -23,7 +23,7 @@ from temporal_foley.timegrid import SAMPLE_RATE_HZ
 
 SEA = ((60, -10), (150, -2), (400, 0), (1000, -5), (3000, -16), (8000, -27), (16000, -38))
 RUMBLE = ((25, -8), (70, 0), (200, -6), (600, -24), (2000, -45))
-BREAK = ((80, -8), (200, 0), (500, 0), (1000, -6), (3000, -16), (9000, -30))
+BREAK = ((80, -8), (200, 0), (500, 0), (1000, -6), (3000, -20), (9000, -36))
 WASH = ((300, -24), (900, -6), (2500, 0), (6000, -6), (14000, -16))
 FOAM = ((1500, -30), (4000, -6), (8000, 0), (15000, -6))
 
@@ -54,17 +54,17 @@ def make(rng: np.random.Generator) -> Take:
     flutter = np.exp(0.25 * slow_curve(rng, samples, 9.0))
     surf = coloured_pair(rng, samples, SEA) * 0.12
     surf += coloured_pair(rng, samples, RUMBLE, 0.4) * (0.2 * swell(-0.5, 1.2, 1.2))[:, None]
-    surf += coloured_pair(rng, samples, BREAK) * (0.7 * swell(0.0, 0.6, 1.0) * flutter)[:, None]
+    surf += coloured_pair(rng, samples, BREAK) * (0.8 * swell(0.0, 0.6, 1.0) * flutter)[:, None]
     surf += (
         coloured_pair(rng, samples, WASH) * (0.2 * near * swell(0.5, 0.7, 1.5) * flutter)[:, None]
     )
     plunge = swell(0.2, 0.5, 1.1)
-    surf += 0.5 * bubble_cloud(
+    surf += 0.2 * bubble_cloud(
         rng, plunge / np.max(plunge), each_second=500.0, radii_m=(0.002, 0.012)
     )
     fizz = _fizz(rng, samples)
     surf += (
-        coloured_pair(rng, samples, FOAM, 0.9) * (0.3 * near * swell(1.1, 0.8, 2.0) * fizz)[:, None]
+        coloured_pair(rng, samples, FOAM, 0.9) * (0.2 * near * swell(1.1, 0.8, 2.0) * fizz)[:, None]
     )
     return looped(surf, lead_s=1.0)
 
