@@ -35,7 +35,9 @@ def make_inference(graphdef: nnx.GraphDef, params: PyTree[Array]) -> Callable[[I
     params = jax.device_put(params)
     is_cpu = jax.default_backend() == "cpu"
     # Each group has its own thread, so the operations inside must not ask for more of them.
-    options = {"xla_cpu_multi_thread_eigen": False} if is_cpu else None
+    options: dict[str, str | bool] | None = (
+        {"xla_cpu_multi_thread_eigen": False} if is_cpu else None
+    )
     pool = ThreadPoolExecutor(max_workers=_cores(), thread_name_prefix="backbone")
     compiled: dict[tuple[int, ...], Callable] = {}
     lock = threading.Lock()

@@ -48,7 +48,8 @@ def prepare_image(
         height, width = image.shape[:2]
         bound = _MAX_ASPECT * min(height, width)
         image = _centre(image, min(height, bound), min(width, bound))
-        return _resize(image, *native_size(*image.shape[:2], size_px))
+        rows, columns = native_size(image.shape[0], image.shape[1], size_px)
+        return _resize(image, rows, columns)
     raise ValueError(f"aspect must be one of {', '.join(ASPECTS)}, got {aspect!r}")
 
 

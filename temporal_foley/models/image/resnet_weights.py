@@ -91,7 +91,7 @@ def _read_layer(
 
 def _legacy_layers(file: Any) -> dict[str, dict[str, Any]]:
     """Index the form of Keras 1 and 2: a group a layer, weights by name."""
-    root = file["model_weights"] if "model_weights" in file else file
+    root = file.get("model_weights", file)
     if "layer_names" not in root.attrs:
         raise ValueError("it has no layers")
     layers = {}
