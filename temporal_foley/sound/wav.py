@@ -48,9 +48,12 @@ class WavWriter:
     def write(self, samples: Int[np.ndarray, "samples channels"]) -> None:
         """Append 24-bit samples."""
         self._count(len(samples))
-        little = np.ascontiguousarray(samples, "<i4").view(np.uint8)
-        packed = little.reshape(len(samples), self.channels, 4)[..., :_BYTES_A_SAMPLE]
-        self._file.write(packed.tobytes())
+        whole = np.ascontiguousarray(samples, "<i4").view(np.uint8).reshape(-1, 4)
+        packed = np.empty((len(whole), _BYTES_A_SAMPLE), np.uint8)
+        # Byte by byte: numpy copies rows of three bytes several times more slowly.
+        for byte in range(_BYTES_A_SAMPLE):
+            packed[:, byte] = whole[:, byte]
+        self._file.write(packed.data)
 
     def skip(self, samples: int) -> None:
         """Append silence: a hole in the file, which reads as zeros and takes no room."""
