@@ -106,7 +106,7 @@ def _read_strong(path: Path, class_names: Mapping[str, str]) -> Reading:
     def read(row: Row) -> AnnotatedClip:
         field = row.fields(names)
         video, _, start_ms = field["segment_id"].rpartition("_")
-        if not start_ms.isdigit():
+        if not re.fullmatch(r"[0-9]{1,12}", start_ms):
             raise RowError("names no clip: should be VIDEO_MILLISECONDS")
         event = make_event(
             _name(field["label"], class_names),

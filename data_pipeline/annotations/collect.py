@@ -36,7 +36,8 @@ def collect(rows: Iterable[Row], read: Callable[[Row], AnnotatedClip]) -> Readin
             clip = read(row)
             if clip in seen:
                 raise RowError(SAME_ROW)
-        except RowError as error:
+        except ValueError as error:
+            # A RowError, or what the records themselves refuse.
             rejected.append(remark(row, str(error)))
         else:
             seen.add(clip)

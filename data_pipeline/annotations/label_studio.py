@@ -25,7 +25,7 @@ from data_pipeline.annotations.records import (
     clip_event,
     make_event,
 )
-from data_pipeline.annotations.rows import Row, files_of, read_content
+from data_pipeline.annotations.rows import Row, files_of, read_content, seconds
 
 ORIGIN = "label_studio"
 LICENCE = "yours"
@@ -122,6 +122,8 @@ def _events(
     if not region:
         return
     if "choices" in region:
+        if not isinstance(region["choices"], list):
+            raise RowError("has choices that are no list")
         yield from (clip_event(str(name)) for name in region["choices"])
         return
     timeline = region.get("timelinelabels")
@@ -143,7 +145,7 @@ def _times(
     if "ranges" not in region:
         return [(_number(region.get("start")), _number(region.get("end")))]
     rate = _rate(region, task) or frame_rate_hz
-    if not rate:
+    if not rate or rate < 0:
         raise RowError("is in frames of a video whose frame rate is not told; give --frame-rate")
     ranges = region["ranges"]
     if not isinstance(ranges, list) or not all(isinstance(item, dict) for item in ranges):
@@ -168,10 +170,9 @@ def _rate(region: dict[str, Any], task: dict[str, Any]) -> float | None:
 
 
 def _number(value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise RowError("has a time that is not a number") from None
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise RowError("has a time that is not a number")
+    return seconds(str(value))
 
 
 def _media(task: dict[str, Any]) -> str:

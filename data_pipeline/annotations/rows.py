@@ -147,7 +147,7 @@ def clock_seconds(text: str) -> float:
     Raises:
         RowError: It is written in another way.
     """
-    match = re.fullmatch(r"(\d+):([0-5]\d):([0-5]\d(?:\.\d+)?)", text)
+    match = re.fullmatch(r"(\d{1,4}):([0-5]\d):([0-5]\d(?:\.\d+)?)", text)
     if match is None:
         raise RowError("has a time that is not hours:minutes:seconds")
     hours, minutes, rest = match.groups()
