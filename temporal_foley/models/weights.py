@@ -1,7 +1,7 @@
 """Weights files in, named arrays out: PyTorch checkpoints read as data, never as code.
 
 A checkpoint is a pickle that names its tensors, followed by (or zipped beside) their raw values.
-The pickle is read by an unpickler that knows four names, all of them replaced by functions of this
+The pickle is read by an unpickler that knows ten names, all of them replaced by functions of this
 file, after a scan that admits only the opcodes such a pickle needs. So nothing in a file can run.
 Format: https://github.com/pytorch/pytorch/blob/main/torch/serialization.py.
 """

@@ -82,6 +82,7 @@ def test_features_are_the_mean_of_the_feature_map(lite0, pictures):
     np.testing.assert_allclose(outputs.features, mean, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_gradients_reach_the_first_and_the_last_layer(lite0):
     images = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3), np.uint8)
 
