@@ -11,8 +11,8 @@ CACHE_VARIABLE = "TEMPORAL_FOLEY_CACHE"
 def cache_folder() -> Path:
     """Return the folder for compiled networks: a variable's, else the user's cache folder.
 
-    The variable is `TEMPORAL_FOLEY_CACHE`; the user's cache folder is that of the XDG base directory
-    specification.
+    The variable is `TEMPORAL_FOLEY_CACHE`; the user's cache folder is that of the XDG base
+    directory specification.
     """
     chosen = os.environ.get(CACHE_VARIABLE)
     if chosen:

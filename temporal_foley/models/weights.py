@@ -34,7 +34,7 @@ _STORAGES = {
     "BoolStorage": np.dtype("?"),
 }
 
-# What PyTorch's pickles are made of; nothing here imports but GLOBAL, or calls but REDUCE and BUILD.
+# What PyTorch's pickles are made of; only GLOBAL imports, only REDUCE and BUILD call.
 _OPCODES = frozenset(
     """
     PROTO FRAME STOP MARK GLOBAL REDUCE BUILD BINPERSID NONE NEWTRUE NEWFALSE BININT BININT1 BININT2

@@ -62,7 +62,7 @@ class Backbone:
         """Look at prepared pictures of one shape, any number of them but none."""
         if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8 or not len(images):
             raise ValueError(
-                "images must be uint8 of shape (batch, rows, columns, 3) with at least one picture, "
+                "images must be uint8 of shape (batch, rows, columns, 3) with one picture or more, "
                 f"got {images.dtype} {images.shape}"
             )
         return BackboneOutputs(*self._run(images))
