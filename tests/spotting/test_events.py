@@ -63,7 +63,8 @@ def test_mode_decoding_gives_one_effect_at_a_time():
     table[:6, dog], table[6:, dog] = 0.9, 0.6
     table[:6, cars], table[6:, cars] = 0.8, 0.7
     table[2, dog] = 0.1
-    events = decode_events(table, grid, vocabulary, config=DecodingConfig(smoothing="mode"))
+    config = DecodingConfig(smoothing="mode", window_s=1.25)
+    events = decode_events(table, grid, vocabulary, config=config)
     assert [(e.effect, e.onset, e.offset) for e in events] == [
         ("dog_barking", 0.0, 1.5),
         ("cars", 1.5, 3.0),
