@@ -66,7 +66,7 @@ def join(readings: Sequence[Reading]) -> Reading:
             split = split_of.get((clip.origin, clip.source))
             if clip.split is not None and clip.split != split:
                 remarks.append(
-                    _moved(Remark(file="", line=0, text=clip.clip, reason=""), clip, split)
+                    _moved(Remark(file=clip.origin, line=0, text=clip.clip, reason=""), clip, split)
                 )
             clips.append(dataclasses.replace(clip, split=split))
     return Reading(

@@ -13,6 +13,7 @@ from data_pipeline.annotations.collect import collect, join
 from data_pipeline.annotations.records import (
     AnnotatedClip,
     AnnotationError,
+    LabelledEvent,
     Reading,
     RowError,
     make_event,
@@ -44,9 +45,7 @@ def _read_file(path: Path) -> Reading:
     if not isinstance(videos, dict):
         raise AnnotationError(f'{path}: should be an object with a "database" of videos')
     events = [
-        (video, record, event)
-        for video, record in videos.items()
-        for event in (record.get("annotations", []) if isinstance(record, dict) else [None])
+        (video, record, event) for video, record in videos.items() for event in _events_of(record)
     ]
     rows = [
         Row(file=str(path), line=0, text=f"{video}: {event}", cells=(str(n),))
@@ -59,21 +58,32 @@ def _read_file(path: Path) -> Reading:
     return collect(rows, read)
 
 
+def _events_of(record: Any) -> list[Any]:
+    """Return the events of a video; one that is None for a video in which nobody found any."""
+    events = record.get("annotations") if isinstance(record, dict) else None
+    return (events or [None]) if isinstance(events, list) else ["no list"]
+
+
 def _clip(video: str, record: Any, event: Any) -> AnnotatedClip:
-    if not isinstance(record, dict) or not isinstance(event, dict):
+    if not isinstance(record, dict) or not isinstance(event, dict | None):
         raise RowError("is no record of a video with annotations")
-    segment = event.get("segment")
-    if not isinstance(segment, list) or len(segment) != 2:
-        raise RowError("has no segment of start and end")
     end_s = seconds(str(record.get("duration")))
-    onset_s, offset_s = (seconds(str(time)) for time in segment)
-    label = make_event(str(event.get("label", "")), onset_s, offset_s, length_s=end_s)
+    if end_s <= 0:
+        raise RowError("has a video without length")
     return AnnotatedClip(
         source=youtube_id(video),
         clip=f"{video}.mp4",
         end_s=end_s,
         split=_SPLITS.get(str(record.get("subset", "")).casefold()),
-        events=(label,),
+        events=() if event is None else (_event(event, end_s),),
         origin=ORIGIN,
         licence=LICENCE,
     )
+
+
+def _event(event: dict[str, Any], length_s: float) -> LabelledEvent:
+    segment = event.get("segment")
+    if not isinstance(segment, list) or len(segment) != 2:
+        raise RowError("has no segment of start and end")
+    onset_s, offset_s = (seconds(str(time)) for time in segment)
+    return make_event(str(event.get("label", "")), onset_s, offset_s, length_s=length_s)

@@ -177,12 +177,18 @@ def test_epic_sounds_tells_what_it_left_out(tmp_path):
 def test_unav100_reads_segments_of_whole_videos(tmp_path):
     (tmp_path / "unav100_annotations.json").write_text(
         '{"database": {"abcdefghijk": {"subset": "train", "duration": 30.5, "annotations": ['
-        '{"segment": [1.5, 4], "label": "dog barking"}, {"segment": [29, 31], "label": "rain"}]}}}'
+        '{"segment": [1.5, 4], "label": "dog barking"}, {"segment": [29, 31], "label": "rain"}]},'
+        '"ABCDEFGHIJ-": {"subset": "test", "duration": 9, "annotations": []},'
+        '"lmnopqrstuv": {"subset": "test", "duration": 9, "annotations": 1}}}'
     )
     reading = read_unav100(tmp_path)
     assert reading.clips[0].end_s == 30.5
     assert reading.clips[0].events[0].offset_s == 4.0
-    assert reading.reasons == {"ends after the clip": 1}
+    assert reading.clips[1].events == ()
+    assert reading.reasons == {
+        "ends after the clip": 1,
+        "is no record of a video with annotations": 1,
+    }
     (tmp_path / "unav100_annotations.json").write_text("[]")
     with pytest.raises(AnnotationError, match="database"):
         read_unav100(tmp_path)
