@@ -1,6 +1,7 @@
 """Sounds in, what an AudioSet network hears in them out: for whole sounds and frame by frame."""
 
 from collections.abc import Iterable
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -62,9 +63,6 @@ class AudioTeacher:
         self.graphdef = graphdef
         self.params = params
         self.sha256 = sha256
-        self._listen = jax.jit(lambda *given: _listen(graphdef, *given))
-        self._columns = jax.jit(lambda *given: _listen(graphdef, *given).feature_map.mean(axis=1))
-        self._tag = jax.jit(lambda params, frames: nnx.merge(graphdef, params).tag(frames))
 
     def __call__(
         self,
@@ -82,9 +80,13 @@ class AudioTeacher:
             waves = np.pad(waves, ((0, 0), (0, short)))
         if lengths is None:
             lengths = np.full(len(waves), waves.shape[1])
-        lengths = np.maximum(lengths, MIN_SAMPLES)
-        outputs = self._listen(self.params, waves.astype(np.float32), lengths)
-        return TeacherOutputs(*(np.asarray(part) for part in outputs))
+        batch = len(waves)
+        # Whole groups only, for a rest would be compiled as a second network.
+        added = -batch % _AT_ONCE if batch > _AT_ONCE else 0
+        waves = np.pad(waves.astype(np.float32), ((0, added), (0, 0)))
+        lengths = np.pad(np.maximum(lengths, MIN_SAMPLES), (0, added), mode="edge")
+        outputs = _listen(self.graphdef, self.params, waves, lengths)
+        return TeacherOutputs(*(np.asarray(part)[:batch] for part in outputs))
 
     def column_embeddings(self, sound: Wave | Iterable[Wave], samples: int) -> Columns:
         """Listen to the first `samples` samples of a sound of any length.
@@ -121,7 +123,7 @@ class AudioTeacher:
         self, embedding: Float[np.ndarray, "frames features"]
     ) -> Float[np.ndarray, "frames classes"]:
         """Return the AudioSet logits of embeddings of sounds or frames."""
-        return np.asarray(self._tag(self.params, embedding))
+        return np.asarray(_tag(self.graphdef, self.params, embedding))
 
     def _hear(self, windows: Iterable[Window]) -> Iterable[tuple[int, Columns]]:
         waiting = iter(windows)
@@ -134,11 +136,12 @@ class AudioTeacher:
                 for row, window in zip(waves, batch, strict=True):
                     row[: len(window.wave)] = window.wave
                 lengths = np.array([window.samples for window in batch])
-                heard = np.asarray(self._columns(self.params, waves, lengths))
+                heard = np.asarray(_columns(self.graphdef, self.params, waves, lengths))
                 for window, columns in zip(batch, heard, strict=True):
                     yield window.first_column, columns[: count_columns(window.samples)]
 
 
+@partial(jax.jit, static_argnames="graphdef")
 def _listen(
     graphdef: nnx.GraphDef,
     params: PyTree[Array],
@@ -147,12 +150,31 @@ def _listen(
 ) -> SoundOutputs:
     network = nnx.merge(graphdef, params)
 
-    def one(given: tuple[Array, Array]) -> SoundOutputs:
-        wave, length = given[0][None], given[1][None]
-        outputs = network(log_mel(wave, length), mel_frames(length))
-        return SoundOutputs(*(part[0] for part in outputs))
+    def listen(waves: Float[Array, "batch samples"], lengths: Int[Array, " batch"]) -> SoundOutputs:
+        return network(log_mel(waves, lengths), mel_frames(lengths))
 
-    return jax.lax.map(one, (waves, jnp.asarray(lengths)), batch_size=_AT_ONCE)
+    if waves.shape[0] <= _AT_ONCE:
+        return listen(waves, lengths)
+    groups = (waves.reshape(-1, _AT_ONCE, waves.shape[1]), lengths.reshape(-1, _AT_ONCE))
+    outputs = jax.lax.map(lambda group: listen(*group), groups)
+    return jax.tree.map(lambda part: part.reshape(-1, *part.shape[2:]), outputs)
+
+
+@partial(jax.jit, static_argnames="graphdef")
+def _columns(
+    graphdef: nnx.GraphDef,
+    params: PyTree[Array],
+    waves: Float[Array, "batch samples"],
+    lengths: Int[Array, " batch"],
+) -> Float[Array, "batch columns features"]:
+    return _listen(graphdef, params, waves, lengths).feature_map.mean(axis=1)
+
+
+@partial(jax.jit, static_argnames="graphdef")
+def _tag(
+    graphdef: nnx.GraphDef, params: PyTree[Array], embedding: Float[Array, "frames features"]
+) -> Float[Array, "frames classes"]:
+    return nnx.merge(graphdef, params).tag(embedding)
 
 
 def load_teacher(weights: Path | None = None) -> AudioTeacher:

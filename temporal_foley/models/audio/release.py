@@ -64,6 +64,9 @@ def download_weights(
     part = folder / f"{FILE}.{os.getpid()}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WeightsError(f"{folder}: cannot be made ({error.strerror})") from error
+    try:
         _fetch(url, part, size_bytes)
         check_sha256(part, sha256_of(part), sha256)
         os.replace(part, path)
