@@ -4,8 +4,8 @@
 
 The folder holds one folder for each class, with sounds whose names begin with their fold. A
 logistic regression is fitted on four folds and tested on the fifth, with the embeddings of whole
-clips and of half-second pieces (each piece is listened to alone; pieces of digital silence, with
-which ESC-10 pads short clips, are left out).
+clips, of the loudest half second of each clip, and of all half seconds that are not digital silence
+(ESC-10 pads short clips with it). Each half second is listened to alone.
 """
 
 import argparse
@@ -70,17 +70,25 @@ def main() -> None:
     classes = np.array([names.index(path.parent.name) for path in paths])
     folds = np.array([int(path.name[0]) for path in paths])
     pieces = waves.reshape(-1, PIECE_SAMPLES)
-    heard = np.abs(pieces).max(axis=1) > SILENCE
     per_clip = CLIP_SAMPLES // PIECE_SAMPLES
+    heard = np.abs(pieces).max(axis=1) > SILENCE
+    energy = np.square(pieces).sum(axis=1).reshape(-1, per_clip)
+    loudest = np.arange(len(waves)) * per_clip + energy.argmax(axis=1)
+    piece_features = embed(teacher, pieces)
     results = {
         "clips": probe(embed(teacher, waves), classes, folds),
+        "loudest_half_seconds": probe(piece_features[loudest], classes, folds),
         "half_seconds": probe(
-            embed(teacher, pieces[heard]),
+            piece_features[heard],
             np.repeat(classes, per_clip)[heard],
             np.repeat(folds, per_clip)[heard],
         ),
     }
-    counts = {"clips": len(waves), "half_seconds": int(heard.sum())}
+    counts = {
+        "clips": len(waves),
+        "loudest_half_seconds": len(waves),
+        "half_seconds": int(heard.sum()),
+    }
     for name, accuracies in results.items():
         shown = " ".join(f"{100 * accuracy:.1f}" for accuracy in accuracies)
         print(f"{name}: {counts[name]} items, accuracy by fold {shown} %")
