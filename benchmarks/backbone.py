@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     backbone = load_backbone()
-    params, size_px = backbone.params, backbone.input_size_px
+    params, size_px = backbone.network.params, backbone.input_size_px
     peers = {
         "onnx_runtime": lambda: onnx_runtime(params, size_px),
         "openvino": lambda: openvino(params, size_px),

@@ -6,9 +6,15 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from temporal_foley.cli import EXIT_BAD_INPUT, Demo, Detect, Generate, Info, Render, Tag, one_line
+from temporal_foley.arguments import Command, Demo, Detect, Generate, Info, Render, Tag
 from temporal_foley.effects import Vocabulary, load_vocabulary
-from temporal_foley.errors import FoleyError, OutputExistsError, UsageError, VocabularyError
+from temporal_foley.errors import (
+    FoleyError,
+    OutputExistsError,
+    UsageError,
+    VocabularyError,
+    one_line,
+)
 from temporal_foley.foley import DetectionSettings, Foley, Outcome
 from temporal_foley.progress import show_progress
 from temporal_foley.session.output import output_folder
@@ -37,9 +43,10 @@ VIDEO_SUFFIXES = [
     ".wmv",
 ]
 SHOWN_EVENTS = 6
+EXIT_BAD_INPUT = FoleyError.exit_code
 
 
-def run(command: Generate | Tag | Render | Demo | Info) -> int:
+def run(command: Command) -> int:
     """Do what a command says; returns the exit code.
 
     Raises:
@@ -55,9 +62,7 @@ def run(command: Generate | Tag | Render | Demo | Info) -> int:
         case Demo():
             return _demo(command)
         case Info():
-            from temporal_foley.info import print_info
-
-            return print_info(command.vocabulary, command.backbone, command.library)
+            return _info(command)
 
 
 def _generate(words: Generate) -> int:
@@ -82,7 +87,7 @@ def _generate(words: Generate) -> int:
 def _tag(words: Tag) -> int:
     settings = _settings(words)
     videos = _videos(words.videos, "tag")
-    foley = Foley.load(vocabulary=words.vocabulary, backbone=words.backbone)
+    foley = _load(words)
 
     def one(video: Path, progress: Progress) -> Outcome:
         return foley.write_tags(
@@ -127,6 +132,23 @@ def _demo(words: Demo) -> int:
         "the cat again) with camera moves, not a real video; its second shot has nothing to hear"
     )
     return _generate(Generate(videos=(clip,), overwrite=words.overwrite))
+
+
+def _info(words: Info) -> int:
+    from temporal_foley.info import info_lines
+
+    for line in info_lines(_load(words)):
+        print(line)
+    return 0
+
+
+def _load(words: Generate | Tag | Info) -> Foley:
+    return Foley.load(
+        vocabulary=words.vocabulary,
+        backbone=words.backbone,
+        weights=words.weights,
+        library=None if isinstance(words, Tag) else words.library,
+    )
 
 
 def _settings(words: Detect) -> DetectionSettings:

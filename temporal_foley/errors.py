@@ -1,5 +1,7 @@
 """The errors a user can cause: each is one line that names the thing and the remedy."""
 
+import re
+
 
 class FoleyError(Exception):
     """Base of every error that the command line prints as one line, without a traceback."""
@@ -35,3 +37,8 @@ class UsageError(FoleyError):
     """A request that makes no sense; names the option and what it may be."""
 
     exit_code = 2
+
+
+def one_line(text: object) -> str:
+    """Return a text without line breaks and control characters, whatever is in a name."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", str(text)).strip()

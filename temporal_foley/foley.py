@@ -23,6 +23,8 @@ from temporal_foley.media.digest import file_sha256
 from temporal_foley.media.mux import mux_sound, output_suffix
 from temporal_foley.media.read_ahead import read_ahead
 from temporal_foley.media.video import SampledFrame, VideoInfo, probe_video, sample_frames
+from temporal_foley.models.image.backbone import DEFAULT_BACKBONE
+from temporal_foley.models.imagenet_spotter import load_imagenet_spotter
 from temporal_foley.models.spotter import Spotter
 from temporal_foley.session.cuesheet import write_cue_sheet
 from temporal_foley.session.output import check_output, output_folder, staged, write_run
@@ -43,7 +45,6 @@ from temporal_foley.timeline import (
     write_timeline,
 )
 
-DEFAULT_BACKBONE = "efficientnet_lite0"
 DEFAULT_FRAME_RATE = Fraction(4)
 READ_AHEAD_FRAMES = 48
 """Pictures that may wait for the model; 20 MB at the default size."""
@@ -99,13 +100,21 @@ class Foley:
         *,
         vocabulary: str = DEFAULT_VOCABULARY,
         backbone: str = DEFAULT_BACKBONE,
+        weights: str | Path | None = None,
         library: str | Path | None = None,
     ) -> "Foley":
-        """Load a vocabulary (by name or path), the spotter for it, and a sound library."""
-        from temporal_foley.models.imagenet_spotter import load_imagenet_spotter
+        """Load a vocabulary (by name or path), the spotter for it, and a sound library.
 
+        `weights` is a weights file of the backbone, where none comes with it. The network itself
+        is read when it is first needed.
+        """
+        spotter = load_imagenet_spotter(
+            load_vocabulary(vocabulary),
+            backbone=backbone,
+            weights=None if weights is None else Path(weights),
+        )
         return cls(
-            spotter=load_imagenet_spotter(load_vocabulary(vocabulary), backbone=backbone),
+            spotter=spotter,
             library=load_library(None if library is None else Path(library)),
         )
 
@@ -225,6 +234,7 @@ def tag_video(
 
     Decoding runs ahead in a thread of its own while the model looks.
     """
+    spotter.load_ahead()
     vocabulary = spotter.vocabulary
     chosen = vocabulary.select(settings.only, settings.exclude)
     grid = TimeGrid.covering(info.duration, settings.frame_rate)

@@ -1,46 +1,40 @@
 """What `info` prints: versions, devices, the model, what it can and cannot see, licences."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from temporal_foley.effects import Vocabulary, load_vocabulary
-from temporal_foley.models.image.releases import find_release
-from temporal_foley.models.imagenet_classes import class_weights, describe_rules
-from temporal_foley.sound.library import Library, load_library
+from temporal_foley.foley import Foley
+from temporal_foley.models.spotter import Spotter
+from temporal_foley.sound.library import Library
 from temporal_foley.versions import devices, versions
 
 
-def info_lines(vocabulary: str, backbone: str, library: Path | None) -> Iterator[str]:
-    """Yield the lines of `info`. No model is loaded for it."""
-    words, sounds = load_vocabulary(vocabulary), load_library(library)
+def info_lines(foley: Foley) -> Iterator[str]:
+    """Yield the lines of `info`; no network is loaded for it."""
     yield "Versions"
     yield from (f"  {name} {version}" for name, version in versions().items())
     yield "Devices"
     yield from (f"  {device}" for device in devices())
-    yield from _model_lines(words, backbone)
-    yield from _library_lines(words, sounds)
+    yield from _model_lines(foley.spotter)
+    yield from _library_lines(foley.vocabulary.names, foley.library)
 
 
-def _model_lines(vocabulary: Vocabulary, backbone: str) -> Iterator[str]:
-    weights = class_weights(vocabulary)
-    seen = [effect for i, effect in enumerate(vocabulary.effects) if weights[:, i].any()]
-    blind = [effect for i, effect in enumerate(vocabulary.effects) if not weights[:, i].any()]
-    yield "Model"
-    yield f"  ImageNet map over {find_release(backbone)}"
-    yield "  Single pictures, not yet a trained temporal model; it does not listen."
-    yield f"Vocabulary {vocabulary.name}: {len(vocabulary)} effects"
-    yield f"  can be seen ({len(seen)}), through these ImageNet classes:"
-    yield from (f"    {effect.name}: {describe_rules(effect)}" for effect in seen)
-    yield f"  cannot be seen ({len(blind)}): no ImageNet class shows them"
-    yield from (f"    {effect.name}" for effect in blind)
+def _model_lines(spotter: Spotter) -> Iterator[str]:
+    seen, blind = spotter.seen_effects(), spotter.blind_effects()
+    yield f"Model {spotter.name}, SHA-256 {spotter.sha256[:16]}"
+    yield "  a map from ImageNet classes to effects: it judges single pictures and does not listen"
+    yield f"Vocabulary {spotter.vocabulary.name}: {len(spotter.vocabulary)} effects"
+    yield f"  can be seen ({len(seen)}), and what stands behind each:"
+    yield from (f"    {name}: {reason}" for name, reason in seen.items())
+    yield f"  cannot be seen ({len(blind)}), so that they are never laid up:"
+    yield from (f"    {name}: {reason}" for name, reason in blind.items())
 
 
-def _library_lines(vocabulary: Vocabulary, library: Library) -> Iterator[str]:
+def _library_lines(effects: tuple[str, ...], library: Library) -> Iterator[str]:
     yield f"Sound library {library.name}, SHA-256 {library.sha256[:16]}"
-    for name in vocabulary.names:
+    for name in effects:
         takes = library.takes(name)
-        kinds = sorted({take.asset.kind for take in takes})
-        yield f"  {name}: {len(takes)} takes ({', '.join(kinds) or 'silent'})"
+        kinds = ", ".join(sorted({take.asset.kind for take in takes}))
+        yield f"  {name}: {len(takes)} takes ({kinds})" if takes else f"  {name}: no take"
     yield "Licences of sounds"
     for licence, credits in library.licences().items():
         yield f"  {licence}: {', '.join(credits) or 'no credit asked for'}"

@@ -6,8 +6,9 @@ import sys
 import numpy as np
 import pytest
 
-from temporal_foley import cli, commands
+from temporal_foley import commands
 from temporal_foley.cli import main
+from temporal_foley.errors import one_line
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_bad_files_are_told_in_one_line_and_leave_nothing(command, tmp_path, cap
     captured = capsys.readouterr()
     lines = captured.err.splitlines()
     assert len(lines) == 2
-    assert "bad name.mp4" in lines[0]
+    assert "name.mp4: not a media file" in lines[0]
     assert "missing.mp4" in lines[1]
     assert [p.name for p in tmp_path.iterdir()] == ["bad\nname.mp4"]
 
@@ -120,7 +121,7 @@ def test_two_videos_for_one_folder_are_refused_before_one_overwrites_the_other(
 
 
 def test_names_with_control_characters_stay_on_one_line():
-    assert cli.one_line("a\nb\x1b[31m\u2028c") == "a b [31m c"
+    assert one_line("a\nb\x1b[31m\u2028c") == "a b [31m c"
 
 
 @pytest.mark.slow

@@ -36,6 +36,9 @@ class ColourSpotter:
     def prepare(self, image):
         return image[::8, ::8]
 
+    def load_ahead(self):
+        pass
+
     def probabilities(self, frames, *, sound=None):
         for frame in frames:
             row = np.zeros((1, len(self.vocabulary)), np.float32)

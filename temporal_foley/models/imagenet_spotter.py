@@ -12,6 +12,7 @@ effect in a frame of an ordinary video, are the odds that the effect is seen.
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -19,7 +20,7 @@ from jaxtyping import Float, UInt8
 
 from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import VocabularyError
-from temporal_foley.models.image.backbone import DEFAULT_ASPECT, load_backbone
+from temporal_foley.models.image.backbone import DEFAULT_ASPECT, DEFAULT_BACKBONE, load_backbone
 from temporal_foley.models.image.preparation import Aspect
 from temporal_foley.models.imagenet_classes import CLASSES, class_weights, describe_rules
 from temporal_foley.models.spotter import FrameProbabilities, Image, SmallImage, SoundBlock
@@ -47,6 +48,8 @@ class ImageClassifier(Protocol):
     aspect: Aspect
 
     def prepare(self, image: Image) -> SmallImage: ...
+
+    def load_ahead(self) -> None: ...
 
     def __call__(self, images: UInt8[np.ndarray, "batch rows columns 3"]) -> _Outputs: ...
 
@@ -85,6 +88,10 @@ class ImageNetSpotter:
         """Scale one RGB picture to what the backbone looks at."""
         return self._backbone.prepare(image)
 
+    def load_ahead(self) -> None:
+        """Begin to load the network in a thread, so that decoding need not wait for it."""
+        self._backbone.load_ahead()
+
     def probabilities(
         self, frames: Iterable[SmallImage], *, sound: Iterable[SoundBlock] | None = None
     ) -> Iterator[FrameProbabilities]:
@@ -115,15 +122,18 @@ class ImageNetSpotter:
 def load_imagenet_spotter(
     vocabulary: Vocabulary,
     *,
-    backbone: str = "efficientnet_lite0",
+    backbone: str = DEFAULT_BACKBONE,
     aspect: Aspect = DEFAULT_ASPECT,
+    weights: Path | None = None,
 ) -> ImageNetSpotter:
     """Load the spotter for any vocabulary that has imagenet rules.
 
     Raises:
+        UsageError: There is no backbone of that name.
+        WeightsError: The backbone's weights are not there.
         VocabularyError: No effect has a rule, or a rule names a synset that ImageNet lacks.
     """
-    return ImageNetSpotter(vocabulary, load_backbone(backbone, aspect=aspect))
+    return ImageNetSpotter(vocabulary, load_backbone(backbone, aspect=aspect, weights=weights))
 
 
 def effect_probabilities(

@@ -40,6 +40,10 @@ class Spotter(Protocol):
         """Turn a decoded RGB picture into what `probabilities` takes; runs on the host, cheap."""
         ...
 
+    def load_ahead(self) -> None:
+        """Begin to load what looking needs, in the background; calling it again does nothing."""
+        ...
+
     def probabilities(
         self, frames: Iterable[SmallImage], *, sound: Iterable[SoundBlock] | None = None
     ) -> Iterator[FrameProbabilities]:

@@ -16,8 +16,8 @@ from backbone_inputs import KEPT, lite_pictures, resnet_draws, resnet_picture
 from torch.nn import functional
 
 from temporal_foley.models.image.efficientnet_lite import block_shapes
-from temporal_foley.models.image.lite_weights import RELEASES, weights_path
-from temporal_foley.models.image.resnet_v2 import DEPTHS, keras_layers
+from temporal_foley.models.image.releases import RELEASES, RESNET_DEPTHS, weights_path
+from temporal_foley.models.image.resnet_v2 import keras_layers
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
         features, logits = run_lite(name)
         golden[f"{name}.features"] = features[:, :KEPT]
         golden[f"{name}.logits"] = logits[:, :KEPT]
-    for name in DEPTHS:
+    for name in RESNET_DEPTHS:
         features, logits = run_resnet(name)
         golden[f"{name}.features"] = features[:, :KEPT]
         golden[f"{name}.logits"] = logits[:, :KEPT]
@@ -75,7 +75,7 @@ def run_resnet(name: str) -> tuple[np.ndarray, np.ndarray]:
     picture = resnet_picture()
     build = getattr(keras.applications, name.replace("resnet", "ResNet").replace("v2", "V2"))
     network = build(weights=None, include_top=False, input_shape=picture.shape[1:])
-    draws = resnet_draws(keras_layers(DEPTHS[name]))
+    draws = resnet_draws(keras_layers(RESNET_DEPTHS[name]))
     for layer in network.layers:
         if layer.weights:
             layer.set_weights(list(draws[layer.name].values()))

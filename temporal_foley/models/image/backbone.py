@@ -1,21 +1,34 @@
-"""Pictures in, what an ImageNet network sees in them out; one interface for every network."""
+"""Pictures in, what an ImageNet network sees in them out; one interface for every network.
 
+A backbone is cheap to make: its network is loaded, and jax with it, when it is first needed or
+`load_ahead` is called, so that pictures can be prepared meanwhile.
+"""
+
+import functools
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from flax import nnx
-from jaxtyping import Array, Float, PyTree, UInt8
+from jaxtyping import Float, UInt8
 
 from temporal_foley.errors import UsageError
-from temporal_foley.models.image.inference import make_inference
-from temporal_foley.models.image.lite_weights import RELEASES, load_lite
 from temporal_foley.models.image.preparation import ASPECTS, Aspect, Image, prepare_image
-from temporal_foley.models.image.resnet_v2 import DEPTHS
-from temporal_foley.models.image.resnet_weights import load_resnet_v2
+from temporal_foley.models.image.releases import (
+    BACKBONES,
+    RELEASES,
+    find_weights,
+    input_size_px,
+    weights_sha256,
+)
 
-BACKBONES = (*RELEASES, *DEPTHS)
+if TYPE_CHECKING:
+    from temporal_foley.models.image.inference import Inference
+    from temporal_foley.models.image.loaded import LoadedNetwork
 
+__all__ = ["BACKBONES", "Backbone", "BackboneOutputs", "load_backbone"]
+
+DEFAULT_BACKBONE = "efficientnet_lite0"
 DEFAULT_ASPECT: Aspect = "stretch"
 
 
@@ -30,33 +43,33 @@ class BackboneOutputs(NamedTuple):
 class Backbone:
     """A network with its weights, ready to look at pictures.
 
-    `graphdef` and `params` are the differentiable way in, for fine-tuning:
-    `nnx.merge(graphdef, params)(images)` is (features, logits, feature map).
+    `network` is the differentiable way in, for fine-tuning:
+    `nnx.merge(network.graphdef, network.params)(images)` is (features, logits, feature map).
     """
 
-    def __init__(
-        self,
-        *,
-        name: str,
-        sha256: str,
-        features: int,
-        input_size_px: int,
-        aspect: Aspect,
-        graphdef: nnx.GraphDef,
-        params: PyTree[Array],
-    ):
+    def __init__(self, name: str, aspect: Aspect, weights: Path):
         self.name = name
-        self.sha256 = sha256
-        self.features = features
-        self.input_size_px = input_size_px
+        self.sha256 = weights_sha256(name, weights)
+        self.input_size_px = input_size_px(name)
         self.aspect: Aspect = aspect
-        self.graphdef = graphdef
-        self.params = params
-        self._run = make_inference(graphdef, params)
+        self._weights = weights
+        self._ahead: Future[None] | None = None
 
     def prepare(self, image: Image) -> UInt8[np.ndarray, "rows columns 3"]:
         """Scale one RGB picture of any size to what `__call__` takes."""
         return prepare_image(image, self.input_size_px, self.aspect)
+
+    @functools.cached_property
+    def network(self) -> "LoadedNetwork":
+        """The network as data: graphdef, params, and what they are."""
+        return _load_network(self.name, self._weights)
+
+    def load_ahead(self) -> None:
+        """Begin to load and compile the network in a thread; `__call__` waits for it."""
+        if self._ahead is None:
+            pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="load-backbone")
+            self._ahead = pool.submit(self._load)
+            pool.shutdown(wait=False)
 
     def __call__(self, images: UInt8[np.ndarray, "batch rows columns 3"]) -> BackboneOutputs:
         """Look at prepared pictures of one shape, any number of them but none."""
@@ -65,11 +78,26 @@ class Backbone:
                 "images must be uint8 of shape (batch, rows, columns, 3) with one picture or more, "
                 f"got {images.dtype} {images.shape}"
             )
-        return BackboneOutputs(*self._run(images))
+        if self._ahead is not None:
+            self._ahead.result()
+        return BackboneOutputs(*self._inference.run(images))
+
+    @functools.cached_property
+    def _inference(self) -> "Inference":
+        from temporal_foley.models.image.inference import Inference
+
+        return Inference(self.network.graphdef, self.network.params)
+
+    def _load(self) -> None:
+        size = self.input_size_px
+        if self.aspect == "native":  # The shape of the pictures is not known yet.
+            _ = self._inference
+        else:
+            self._inference.compile_for((size, size, 3))
 
 
 def load_backbone(
-    name: str = "efficientnet_lite0",
+    name: str = DEFAULT_BACKBONE,
     *,
     aspect: Aspect = DEFAULT_ASPECT,
     weights: Path | None = None,
@@ -82,17 +110,20 @@ def load_backbone(
         weights: a weights file of the network; by default the one of the installed package, where
             there is one. The ResNets need a Keras weights file of the user's.
     """
-    if name not in BACKBONES:
-        raise UsageError(f"unknown backbone {name!r}; known are {', '.join(BACKBONES)}")
     if aspect not in ASPECTS:
         raise UsageError(f"unknown aspect {aspect!r}; known are {', '.join(ASPECTS)}")
-    loaded = load_lite(name, weights) if name in RELEASES else load_resnet_v2(name, weights)
-    return Backbone(
-        name=name,
-        sha256=loaded.sha256,
-        features=loaded.features,
-        input_size_px=loaded.size_px,
-        aspect=aspect,
-        graphdef=loaded.graphdef,
-        params=loaded.params,
-    )
+    return Backbone(name, aspect, find_weights(name, weights))
+
+
+def _load_network(name: str, weights: Path) -> "LoadedNetwork":
+    # Here, and not above, so that making a backbone does not wait for jax.
+    from temporal_foley.models.compilation import enable_compilation_cache
+
+    enable_compilation_cache()
+    if name in RELEASES:
+        from temporal_foley.models.image.lite_weights import load_lite
+
+        return load_lite(name, weights)
+    from temporal_foley.models.image.resnet_weights import load_resnet_v2
+
+    return load_resnet_v2(name, weights)

@@ -27,52 +27,53 @@ Outputs = tuple[
 ]
 
 
-def make_inference(graphdef: nnx.GraphDef, params: PyTree[Array]) -> Callable[[Images], Outputs]:
-    """Return a function that runs a network; it compiles once for each shape of picture.
+class Inference:
+    """Runs a network on the pictures of a shape; each shape is compiled once.
 
     The network offers its two halves as `early` (images to maps) and `late` (maps to outputs).
     """
-    params = jax.device_put(params)
-    is_cpu = jax.default_backend() == "cpu"
-    # Each group has its own thread, so the operations inside must not ask for more of them.
-    options: dict[str, str | bool] | None = (
-        {"xla_cpu_multi_thread_eigen": False} if is_cpu else None
-    )
-    pool = ThreadPoolExecutor(max_workers=_cores(), thread_name_prefix="backbone")
-    compiled: dict[tuple[int, ...], Callable] = {}
-    lock = threading.Lock()
 
-    def run_group(params: PyTree[Array], images: Array) -> tuple[Array, Array, Array]:
-        network = nnx.merge(graphdef, params)
-        maps = jax.lax.map(lambda image: network.early(image[None])[0], images)
-        return network.late(maps)
+    def __init__(self, graphdef: nnx.GraphDef, params: PyTree[Array]):
+        self._graphdef = graphdef
+        self._params = jax.device_put(params)
+        self._pool = ThreadPoolExecutor(max_workers=_cores(), thread_name_prefix="backbone")
+        self._compiled: dict[tuple[int, ...], Callable] = {}
+        self._lock = threading.Lock()
 
-    def compile_for(shape: tuple[int, ...]) -> Callable:
-        with lock:
-            if shape not in compiled:
-                images = jax.ShapeDtypeStruct(shape, np.uint8)
-                lowered = jax.jit(run_group).lower(params, images)
-                compiled[shape] = lowered.compile(compiler_options=options)
-            return compiled[shape]
-
-    def run(images: Images) -> Outputs:
-        step = compile_for((GROUP, *images.shape[1:]))
+    def run(self, images: Images) -> Outputs:
+        """Return features, logits and feature maps of any number of pictures."""
+        step = self.compile_for(images.shape[1:])
 
         def look(first: int) -> Outputs:
             group = images[first : first + GROUP]
             missing = GROUP - len(group)
             if missing:
                 group = np.concatenate([group, np.zeros((missing, *group.shape[1:]), np.uint8)])
-            features, logits, maps = (np.asarray(part) for part in step(params, group))
+            features, logits, maps = (np.asarray(part) for part in step(self._params, group))
             return features, logits, maps
 
-        groups = list(pool.map(look, range(0, len(images), GROUP)))
+        groups = list(self._pool.map(look, range(0, len(images), GROUP)))
         features, logits, maps = (
             np.concatenate(part)[: len(images)] for part in zip(*groups, strict=True)
         )
         return features, logits, maps
 
-    return run
+    def compile_for(self, shape: tuple[int, ...]) -> Callable:
+        """Return the compiled network for pictures of a shape."""
+        with self._lock:
+            if shape not in self._compiled:
+                images = jax.ShapeDtypeStruct((GROUP, *shape), np.uint8)
+                is_cpu = jax.default_backend() == "cpu"
+                # Each group has its own thread, so its operations must not ask for more of them.
+                options = {"xla_cpu_multi_thread_eigen": False} if is_cpu else None
+                lowered = jax.jit(self._run_group).lower(self._params, images)
+                self._compiled[shape] = lowered.compile(compiler_options=options)
+            return self._compiled[shape]
+
+    def _run_group(self, params: PyTree[Array], images: Array) -> tuple[Array, Array, Array]:
+        network = nnx.merge(self._graphdef, params)
+        maps = jax.lax.map(lambda image: network.early(image[None])[0], images)
+        return network.late(maps)
 
 
 def _cores() -> int:

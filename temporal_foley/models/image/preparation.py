@@ -79,4 +79,8 @@ def _resize(image: Image, rows: int, columns: int) -> UInt8[np.ndarray, "rows co
     # Averaging over areas is the one OpenCV filter that does not alias when it shrinks.
     shrinks = rows * columns < image.shape[0] * image.shape[1]
     filter_ = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    # Halving is many times as fast as shrinking by an odd ratio, and averages areas as well.
+    while image.shape[0] >= 2 * rows and image.shape[1] >= 2 * columns:
+        half = (image.shape[1] // 2, image.shape[0] // 2)
+        image = cv2.resize(np.ascontiguousarray(image), half, interpolation=cv2.INTER_AREA)
     return cv2.resize(np.ascontiguousarray(image), (columns, rows), interpolation=filter_)

@@ -15,12 +15,6 @@ from temporal_foley.models.image.layers import FeatureMap, Pointwise
 FEATURES = 2048
 CLASSES = 1000
 
-# Blocks in each of the four stages.
-DEPTHS = {
-    "resnet50v2": (3, 4, 6, 3),
-    "resnet101v2": (3, 4, 23, 3),
-    "resnet152v2": (3, 8, 36, 3),
-}
 _WIDTHS = (64, 128, 256, 512)
 _EPSILON = 1.001e-5
 

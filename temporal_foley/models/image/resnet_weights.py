@@ -13,8 +13,8 @@ from jaxtyping import Float
 
 from temporal_foley.errors import WeightsError
 from temporal_foley.models.image.loaded import LoadedNetwork, load_network
+from temporal_foley.models.image.releases import RESNET_DEPTHS, RESNET_SIZE_PX
 from temporal_foley.models.image.resnet_v2 import (
-    DEPTHS,
     FEATURES,
     ResNetV2,
     keras_layers,
@@ -22,26 +22,19 @@ from temporal_foley.models.image.resnet_v2 import (
 )
 from temporal_foley.models.weights import sha256_of
 
-SIZE_PX = 224
-
 _TOP = "predictions"
 
 
-def load_resnet_v2(name: str, weights: Path | None) -> LoadedNetwork:
+def load_resnet_v2(name: str, weights: Path) -> LoadedNetwork:
     """Load a ResNetV2 from the user's weights file; without its top the logits are all zero."""
-    if weights is None:
-        raise WeightsError(
-            f"{name}: its weights are not on any package index; give the Keras weights file "
-            f"({name}_weights_tf_dim_ordering_tf_kernels.h5)"
-        )
-    depths = DEPTHS[name]
+    depths = RESNET_DEPTHS[name]
     layers = read_keras_weights(weights, name)
     return load_network(
         lambda: ResNetV2(depths),
         params_from_keras(layers, depths),
         sha256=sha256_of(weights),
         features=FEATURES,
-        size_px=SIZE_PX,
+        size_px=RESNET_SIZE_PX,
     )
 
 
@@ -53,7 +46,7 @@ def read_keras_weights(path: Path, name: str) -> dict[str, dict[str, Float[np.nd
         raise WeightsError(
             f"{path}: reading it needs h5py; run `pip install temporal-foley[backbones]`"
         ) from error
-    wanted = keras_layers(DEPTHS[name])
+    wanted = keras_layers(RESNET_DEPTHS[name])
     try:
         with h5py.File(path, "r") as file:
             groups = _named_layers(file) if "layers" in file else _legacy_layers(file)

@@ -9,7 +9,7 @@ from flax import nnx
 
 from temporal_foley.errors import UsageError, WeightsError
 from temporal_foley.models.image.backbone import BACKBONES, load_backbone
-from temporal_foley.models.image.lite_weights import RELEASES
+from temporal_foley.models.image.releases import RELEASES
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 REFERENCE = Path(__file__).parents[3] / "../shared/weights/reference/efficientnet_lite.npz"
@@ -89,10 +89,10 @@ def test_gradients_reach_the_first_and_the_last_layer(lite0):
     @jax.jit
     @jax.grad
     def slope(params):
-        _, logits, _ = nnx.merge(lite0.graphdef, params)(images)
+        _, logits, _ = nnx.merge(lite0.network.graphdef, params)(images)
         return jnp.sum(logits[:, 0])
 
-    slopes = slope(lite0.params)
+    slopes = slope(lite0.network.params)
     assert float(jnp.abs(slopes["stem"]["kernel"]).max()) > 0
     assert float(jnp.abs(slopes["readout"]["bias"]).max()) == 1
 

@@ -6,7 +6,8 @@ import pytest
 
 from temporal_foley.errors import WeightsError
 from temporal_foley.models.image.backbone import load_backbone
-from temporal_foley.models.image.resnet_v2 import DEPTHS, keras_layers
+from temporal_foley.models.image.releases import RESNET_DEPTHS
+from temporal_foley.models.image.resnet_v2 import keras_layers
 
 h5py = pytest.importorskip("h5py")
 
@@ -50,7 +51,7 @@ def write_keras3(path, draws):
 )
 def test_networks_equal_keras(tmp_path, name, write):
     path = tmp_path / "random.h5"
-    write(path, inputs.resnet_draws(keras_layers(DEPTHS[name])))
+    write(path, inputs.resnet_draws(keras_layers(RESNET_DEPTHS[name])))
     outputs = load_backbone(name, weights=path)(inputs.resnet_picture())
     golden = np.load(GOLDEN / "backbones.npz")
     for part in ("features", "logits"):
@@ -62,15 +63,15 @@ def test_networks_equal_keras(tmp_path, name, write):
 
 @pytest.fixture(scope="module")
 def draws():
-    return inputs.resnet_draws(keras_layers(DEPTHS["resnet50v2"]))
+    return inputs.resnet_draws(keras_layers(RESNET_DEPTHS["resnet50v2"]))
 
 
 def test_a_file_without_top_loads(tmp_path, draws):
     path = tmp_path / "notop.h5"
     write_legacy(path, {name: parts for name, parts in draws.items() if name != "predictions"})
     backbone = load_backbone("resnet50v2", weights=path)
-    assert not backbone.params["readout"]["kernel"].any()
-    assert backbone.params["stem"]["kernel"].any()
+    assert not backbone.network.params["readout"]["kernel"].any()
+    assert backbone.network.params["stem"]["kernel"].any()
 
 
 @pytest.mark.parametrize("write", [write_legacy, write_keras3])

@@ -1,0 +1,122 @@
+"""The words of the command line, as frozen dataclasses that `tyro` reads."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+Videos = Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="VIDEO...")]
+Names = Annotated[str, tyro.conf.arg(metavar="A,B")]
+Folder = Annotated[Path | None, tyro.conf.arg(metavar="DIR")]
+Overwrite = Annotated[bool, tyro.conf.FlagCreatePairsOff]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Detect:
+    """What is looked for, and how closely."""
+
+    effects: Names = ""
+    """Only these effects, separated by commas."""
+    exclude: Names = ""
+    """All effects but these, separated by commas."""
+    vocabulary: Annotated[str, tyro.conf.arg(metavar="NAME|FILE")] = "foley20"
+    """A vocabulary that ships with the package, or a TOML file of your own."""
+    backbone: Annotated[str, tyro.conf.arg(metavar="NAME")] = "efficientnet_lite0"
+    """The image backbone that looks at the pictures."""
+    weights: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """The backbone's weights, where none come with it: the Keras file of a ResNet."""
+    frame_rate: Annotated[str, tyro.conf.arg(metavar="HZ")] = "4"
+    """How many pictures a second are looked at."""
+    smoothing: Literal["none", "mode", "median", "gaussian"] = "gaussian"
+    """How probabilities are smoothed over time before they become events."""
+    smoothing_window: Annotated[float, tyro.conf.arg(metavar="SECONDS")] = 1.5
+    """How many seconds the smoothing looks at."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Generate(Detect):
+    """Lay up effect tracks for videos: layers, a mix, and the video with its new sound.
+
+    Each video gets a folder VIDEO.foley with cues.json, stems, mix.wav, the video, and
+    overview.png: one look that tells what was found.
+    """
+
+    videos: Videos
+    """Video files, or folders of them."""
+    out: Folder = None
+    """Where the VIDEO.foley folders go; beside each video, if not given."""
+    library: Folder = None
+    """A sound library of your own (a folder with a library.toml); what it lacks is built in."""
+    original: Literal["keep", "duck", "mute"] = "keep"
+    """What happens to the sound that the video has."""
+    loudness: Annotated[str, tyro.conf.arg(metavar="PRESET|LUFS")] = "r128"
+    """Loudness of the mix: r128 (-23 LUFS), atsc (-24), netflix (-27), podcast (-16), streaming
+    (-14), or a number."""
+    seed: int = 0
+    """Another seed, other takes."""
+    overwrite: Overwrite = False
+    """Replace an output that is there already."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tag(Detect):
+    """Tell what should be heard and when: scores.tsv and events.tsv, no sound."""
+
+    videos: Videos
+    """Video files, or folders of them."""
+    out: Folder = None
+    """Where the VIDEO.foley folders go; beside each video, if not given."""
+    overwrite: Overwrite = False
+    """Replace an output that is there already."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Render:
+    """Make stems, mix and video from a cue list, without any model."""
+
+    cues: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CUES.json")]
+    """The cue list, as `generate` wrote it or as you edited it."""
+    out: Folder = None
+    """Where stems, mix and video go; the folder of the cue list, if not given."""
+    video: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """The video, if it no longer lies where it was."""
+    library: Folder = None
+    """The sound library that the cues were cast from, if it was not the built-in one."""
+    overwrite: Overwrite = False
+    """Replace stems, mix and video that are there already."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Demo:
+    """Have a first look without a video: makes a short clip and runs `generate` on it."""
+
+    out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("foley-demo")
+    """Where the clip and its layers go."""
+    overwrite: Overwrite = False
+    """Replace an earlier demo."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Info:
+    """Show versions, devices, the model, the effects it can and cannot see, and the licences."""
+
+    vocabulary: Annotated[str, tyro.conf.arg(metavar="NAME|FILE")] = "foley20"
+    """A vocabulary that ships with the package, or a TOML file of your own."""
+    backbone: Annotated[str, tyro.conf.arg(metavar="NAME")] = "efficientnet_lite0"
+    """The image backbone that looks at the pictures."""
+    weights: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """The backbone's weights, where none come with it."""
+    library: Folder = None
+    """A sound library of your own."""
+
+
+COMMANDS = {
+    "generate": Generate,
+    "tag": Tag,
+    "render": Render,
+    "demo": Demo,
+    "info": Info,
+}
+
+Command = Generate | Tag | Render | Demo | Info
