@@ -176,6 +176,7 @@ def test_gradients_reach_every_weight(untrained):
     mel = log_mel(wave)
     frames = jnp.array([mel_frames(8_000)])
 
+    @jax.jit
     @jax.grad
     def gradient(params):
         return jnp.sum(nnx.merge(untrained.graphdef, params)(mel, frames).logits ** 2)
