@@ -1,0 +1,104 @@
+"""What the builders share: a plan of what to make in, the parts of a tensorflow-datasets build out.
+
+A plan names the items of each split; nothing is made before `download_and_prepare`. The class order
+is frozen in the metadata of what is written.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow_datasets as tfds
+
+from data_pipeline.builders.staging import Rejected, Work, make_examples
+from data_pipeline.schema import features, to_example
+from data_pipeline.splits import TEST, TRAIN, VALIDATION
+from temporal_foley.effects import Vocabulary
+
+SPLIT_ORDER = (TRAIN, VALIDATION, TEST)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a build will make: the items of each split, and what was left out before."""
+
+    config_name: str
+    description: str
+    vocabulary: Vocabulary
+    works: Mapping[str, Work]
+    rejected: tuple[Rejected, ...] = ()
+    scenes: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(eq=False, kw_only=True, repr=False)
+class PlanConfig(tfds.core.BuilderConfig):
+    """A builder's configuration: a plan, and where and how to carry it out."""
+
+    plan: Plan | None = None
+    staging: Path | None = None
+    workers: int = 1
+    progress: Callable[[str, float], None] | None = None
+    rejected: list[Rejected] = dataclasses.field(default_factory=list)
+    """Filled while the build runs."""
+
+    @classmethod
+    def of(cls, plan: Plan, staging: Path, **how: Any) -> "PlanConfig":
+        """Make the configuration of a plan."""
+        return cls(
+            name=plan.config_name,
+            description=plan.description,
+            plan=plan,
+            staging=staging,
+            rejected=list(plan.rejected),
+            **how,
+        )
+
+
+def dataset_info(builder: tfds.core.DatasetBuilder, description: str) -> tfds.core.DatasetInfo:
+    """Describe a dataset of the one schema, with the vocabulary's order frozen in it."""
+    metadata = None
+    if builder.builder_config is not None:
+        plan = _plan(builder)
+        metadata = tfds.core.MetadataDict(
+            effects=list(plan.vocabulary.names),
+            scenes=list(plan.scenes),
+            vocabulary=plan.vocabulary.name,
+            vocabulary_sha256=plan.vocabulary.sha256,
+            settings={split: work.settings for split, work in plan.works.items()},
+        )
+    return tfds.core.DatasetInfo(
+        builder=builder, description=description, features=features(), metadata=metadata
+    )
+
+
+def split_generators(builder: tfds.core.DatasetBuilder) -> dict[str, Iterable[tuple[str, Any]]]:
+    """Return one stream of examples a split, for those that have any."""
+    works = _plan(builder).works
+    return {
+        split: _keyed(builder, split, works[split])
+        for split in SPLIT_ORDER
+        if split in works and works[split].items
+    }
+
+
+def _keyed(
+    builder: tfds.core.DatasetBuilder, split: str, work: Work
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    config = builder.builder_config
+    assert isinstance(config, PlanConfig)
+    assert config.staging is not None
+    report = functools.partial(config.progress, split) if config.progress else None
+    for made in make_examples(work, config.staging, workers=config.workers, progress=report):
+        if isinstance(made, Rejected):
+            config.rejected.append(made)
+        else:
+            yield made.id, to_example(made)
+
+
+def _plan(builder: tfds.core.DatasetBuilder) -> Plan:
+    config = builder.builder_config
+    if not isinstance(config, PlanConfig) or config.plan is None:
+        raise ValueError(f"{builder.name} must be given a plan: builder_config=PlanConfig.of(...)")
+    return config.plan

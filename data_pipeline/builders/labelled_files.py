@@ -1,0 +1,229 @@
+"""Pictures and sounds with a class each: class folders or a table in, files with their effects out.
+
+A table is a CSV file with the columns `file` and `class` (several are joined by `|`), and, where
+they are there, `source` and `licence`; files are relative to the table. Class folders are those of
+`annotations.class_folders`.
+"""
+
+import csv
+import dataclasses
+import hashlib
+import re
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from data_pipeline.annotations.class_folders import (
+    LICENCE,
+    ORIGIN,
+    PICTURES,
+    SOUNDS,
+    read_class_folders,
+)
+from data_pipeline.annotations.mapping import map_classes
+from data_pipeline.annotations.records import AnnotationError
+from data_pipeline.builders.pictures import decode_picture
+from data_pipeline.builders.staging import Rejected
+from data_pipeline.splits import Member
+from temporal_foley.effects import Vocabulary
+from temporal_foley.errors import FoleyError
+
+Grouping = Literal["source", "series"]
+
+_ESC_RECORDING = re.compile(r"(\d-\d+)-[A-Z]")
+_THUMBNAIL_PX = 12
+_NEAR = 20.0
+"""Mean difference of thumbnails, in grey levels, below which two pictures are of one series."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LabelledFile:
+    """A picture or sound of a class, and what the class says of the effects of a vocabulary."""
+
+    id: str
+    path: Path
+    medium: Literal["picture", "sound"]
+    source: str
+    classes: tuple[str, ...]
+    effects: tuple[str, ...]
+    is_known: bool
+    """Whether all its classes are known to be effects, or known to be none."""
+    split: str | None = None
+    licence: str = LICENCE
+    sha256: str = ""
+
+    @property
+    def member(self) -> Member:
+        """What the splits must know of it."""
+        return Member(source=self.source, classes=self.effects or self.classes, split=self.split)
+
+
+def read_labelled_files(
+    path: Path,
+    vocabulary: Vocabulary,
+    *,
+    nothing: Collection[str] = (),
+    grouping: Grouping = "source",
+) -> tuple[list[LabelledFile], list[Rejected]]:
+    """Read class folders or a table; each file is read once for its digest.
+
+    Args:
+        path: A folder with a folder a class, or a CSV table.
+        vocabulary: Whose effects the classes are named after.
+        nothing: Further classes of which it is known that they are no effect of the vocabulary.
+        grouping: `source`: as the folders or the table say, and for sounds all takes of one
+            recording by their names. `series`: pictures that are nearly the same.
+
+    Raises:
+        AnnotationError: There is no such folder or table, or nothing in it can be used.
+    """
+    listed, rejected = _from_table(path) if path.is_file() else _from_folders(path)
+    class_map = map_classes({(ORIGIN, name) for f in listed for name in f.classes}, vocabulary)
+    files: list[LabelledFile] = []
+    digests: dict[str, str] = {}
+    for file in sorted(listed, key=lambda file: file.id):
+        try:
+            digest = hashlib.sha256(file.path.read_bytes()).hexdigest()
+        except OSError as error:
+            rejected.append(Rejected(item=file.id, reason=f"cannot be read ({error.strerror})"))
+            continue
+        if digest in digests:
+            reason = "is the same file as another"
+            rejected.append(Rejected(item=file.id, reason=f"{reason}: {digests[digest]}"))
+            continue
+        digests[digest] = file.id
+        effects = {e for name in file.classes for e in class_map.effects[ORIGIN, name]}
+        unknown = [
+            name
+            for name in file.classes
+            if (ORIGIN, name) in class_map.unmapped and name not in nothing
+        ]
+        files.append(
+            dataclasses.replace(
+                file,
+                sha256=digest,
+                effects=tuple(name for name in vocabulary.names if name in effects),
+                is_known=not unknown,
+            )
+        )
+    if not files:
+        raise AnnotationError(f"{path}: holds no picture or sound of a class")
+    return (group_series(files) if grouping == "series" else files), rejected
+
+
+def group_series(files: Sequence[LabelledFile]) -> list[LabelledFile]:
+    """Make each series of nearly identical pictures of one source a source of its own.
+
+    Pictures are compared as small thumbnails of unit contrast; a series is whatever hangs together
+    by likeness, such as the frames of one camera. Sounds stay as they are.
+    """
+    grouped: list[LabelledFile] = []
+    for source in sorted({file.source for file in files}):
+        same = [file for file in files if file.source == source]
+        pictures = [file for file in same if file.medium == "picture"]
+        grouped += [file for file in same if file.medium != "picture"]
+        thumbnails = np.stack([_thumbnail(file.path) for file in pictures]) if pictures else []
+        series = list(range(len(pictures)))
+        for i in range(len(pictures)):
+            distance = np.abs(thumbnails[i + 1 :] - thumbnails[i]).mean(axis=1)
+            for j in np.nonzero(distance < _NEAR)[0] + i + 1:
+                low, high = sorted((series[i], series[j]))
+                series = [low if number == high else number for number in series]
+        for file, number in zip(pictures, series, strict=True):
+            name = pictures[number].sha256[:8]
+            grouped.append(dataclasses.replace(file, source=f"{source}#{name}"))
+    return sorted(grouped, key=lambda file: file.id)
+
+
+def recording_of(name: str) -> str:
+    """Return what takes of one recording share in their names: `door_2.ogg` and `door_3.ogg`."""
+    folder, _, file = name.rpartition("/")
+    stem = file.rsplit(".", 1)[0]
+    if match := _ESC_RECORDING.match(stem):
+        return f"esc/{match[1]}"
+    words = re.sub(r"[^a-z]+", "_", stem.casefold()).strip("_")
+    words = re.sub(r"_[a-z]$", "", words)
+    # Nothing but numbers, or a letter: the folder is the recording.
+    return f"{folder}/{words}" if len(words) > 2 else folder or stem
+
+
+def _from_folders(path: Path) -> tuple[list[LabelledFile], list[Rejected]]:
+    reading = read_class_folders(path)
+    files, rejected = [], [Rejected(item=r.text, reason=r.reason) for r in reading.rejected]
+    for clip in reading.clips:
+        medium = _medium(clip.clip)
+        if medium is None:
+            rejected.append(Rejected(item=clip.clip, reason="is a video: build it with clips"))
+            continue
+        files.append(
+            LabelledFile(
+                id=clip.clip,
+                path=path / clip.clip,
+                medium=medium,
+                source=clip.source,
+                classes=tuple(dict.fromkeys(event.name for event in clip.events)),
+                effects=(),
+                is_known=False,
+                split=clip.split,
+                licence=clip.licence,
+            )
+        )
+    return files, rejected
+
+
+def _from_table(path: Path) -> tuple[list[LabelledFile], list[Rejected]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as table:
+            rows = list(csv.DictReader(table))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise AnnotationError(f"{path}: not a table that can be read ({error})") from None
+    if not rows or not {"file", "class"} <= set(rows[0]):
+        raise AnnotationError(f"{path}: must be a CSV file with the columns file and class")
+    files: list[LabelledFile] = []
+    rejected: list[Rejected] = []
+    for row in rows:
+        name = row["file"] or ""
+        classes = tuple(filter(None, (row["class"] or "").split("|")))
+        medium = _medium(name)
+        if not classes or medium is None or Path(name).is_absolute() or ".." in Path(name).parts:
+            why = "names no class" if not classes else "is no picture or sound below the table"
+            rejected.append(Rejected(item=name, reason=why))
+            continue
+        told = row.get("source") or ""
+        files.append(
+            LabelledFile(
+                id=name,
+                path=path.parent / name,
+                medium=medium,
+                source=recording_of(name) if medium == "sound" else told or name,
+                classes=classes,
+                effects=(),
+                is_known=False,
+                split=row.get("split") or None,
+                licence=row.get("licence") or LICENCE,
+            )
+        )
+    return files, rejected
+
+
+def _medium(name: str) -> Literal["picture", "sound"] | None:
+    suffix = Path(name).suffix.casefold()
+    if suffix in PICTURES:
+        return "picture"
+    return "sound" if suffix in SOUNDS else None
+
+
+def _thumbnail(path: Path) -> np.ndarray:
+    try:
+        image = decode_picture(path.read_bytes())
+    except (FoleyError, OSError):
+        # It will be rejected when its turn comes; here it is like no other.
+        digest = hashlib.sha256(str(path).encode()).digest()
+        noise = np.frombuffer(digest, np.uint8).astype(np.float32)
+        return np.resize(noise, _THUMBNAIL_PX * _THUMBNAIL_PX * 3)
+    size = (_THUMBNAIL_PX, _THUMBNAIL_PX)
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    return ((small - small.mean()) / max(float(small.std()), 8.0) * 48.0 + 128.0).reshape(-1)

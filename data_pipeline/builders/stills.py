@@ -1,0 +1,149 @@
+"""Dataset `stills`: single pictures and single sounds by class in, one example each out."""
+
+import dataclasses
+import functools
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from data_pipeline.builders.absence import known_absent
+from data_pipeline.builders.dataset import Plan, PlanConfig, dataset_info, split_generators
+from data_pipeline.builders.labelled_files import Grouping, LabelledFile, read_labelled_files
+from data_pipeline.builders.pictures import SHORT_SIDE_PX, encode_picture, read_picture, shrink
+from data_pipeline.builders.sounds import read_mono, to_int16
+from data_pipeline.builders.staging import Rejected, Work
+from data_pipeline.schema import SOUND_RATE_HZ, EffectEvent, Example
+from data_pipeline.splits import PARTS, Member, assign_splits
+from temporal_foley.effects import Vocabulary
+
+LONGEST_SOUND_S = 30.0
+STILL_S = 1.0
+"""How long the event of a still is said to last: it has no time of its own."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StillsConfig:
+    """Where the labelled files are, and how they are shared out."""
+
+    paths: tuple[Path, ...] = ()
+    parts: str = "80_10_10"
+    grouping: Grouping = "source"
+    nothing: tuple[str, ...] = ()
+    """Classes of which it is known that they are no effect; `other` always is."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.parts not in PARTS:
+            raise ValueError(f"stills.parts must be one of {', '.join(PARTS)}, got {self.parts!r}")
+        if self.grouping not in ("source", "series"):
+            raise ValueError(f"stills.grouping must be source or series, got {self.grouping!r}")
+
+
+class Stills(tfds.core.GeneratorBasedBuilder):
+    """Pictures and sounds of a class each."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "First release of the schema."}
+    BUILDER_CONFIGS: ClassVar[list[PlanConfig]] = []
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return dataset_info(self, "Single pictures and sounds of a class each.")
+
+    def _split_generators(self, dl_manager: Any) -> dict[str, Iterable[tuple[str, Any]]]:
+        return split_generators(self)
+
+    def _generate_examples(self, **kwargs: Any) -> Iterable[tuple[str, Any]]:
+        raise NotImplementedError("the splits are streams already")
+
+
+def plan_stills(config: StillsConfig, vocabulary: Vocabulary) -> Plan:
+    """Read the lists of files and share them out; no picture is decoded yet."""
+    files, rejected = read_all(config, vocabulary)
+    split_of = split_files(files, config)
+    make = functools.partial(make_still, vocabulary=vocabulary)
+    settings = f"{vocabulary.sha256} {Stills.VERSION} {SHORT_SIDE_PX} {LONGEST_SOUND_S}"
+    return Plan(
+        config_name=f"{vocabulary.name}-by_{config.grouping}-{config.parts}",
+        description=f"{len(files)} files, split by {config.grouping} into {config.parts}",
+        vocabulary=vocabulary,
+        works={
+            split: Work(
+                name=f"stills-{split}",
+                items=[file for file in files if split_of[file.source] == split],
+                make=make,
+                settings=settings,
+            )
+            for split in PARTS[config.parts].parts
+        },
+        rejected=tuple(rejected),
+    )
+
+
+def read_all(
+    config: StillsConfig, vocabulary: Vocabulary
+) -> tuple[list[LabelledFile], list[Rejected]]:
+    """Read all lists of labelled files."""
+    files: list[LabelledFile] = []
+    rejected: list[Rejected] = []
+    for path in config.paths:
+        some, some_rejected = read_labelled_files(
+            path, vocabulary, nothing=config.nothing, grouping=config.grouping
+        )
+        files += some
+        rejected += some_rejected
+    return files, rejected
+
+
+def split_files(files: Sequence[LabelledFile], config: StillsConfig) -> dict[str, str]:
+    """Share out the sources; pictures and sounds of a class each by their own counts."""
+    members = [
+        Member(
+            source=file.source,
+            classes=tuple(f"{file.medium} {name}" for name in file.member.classes),
+            split=file.split,
+        )
+        for file in files
+    ]
+    return assign_splits(members, PARTS[config.parts], config.seed)
+
+
+def make_still(file: LabelledFile, *, vocabulary: Vocabulary) -> Example:
+    """Make the example of one picture or sound.
+
+    Raises:
+        MediaError: The file cannot be read.
+    """
+    times_s, pictures, sound = np.zeros(0, np.float64), (), np.zeros(0, np.int16)
+    length_s = STILL_S
+    if file.medium == "picture":
+        picture = shrink(read_picture(file.path))
+        times_s, pictures = np.zeros(1, np.float64), (encode_picture(picture),)
+    else:
+        heard = read_mono(file.path)[: round(LONGEST_SOUND_S * SOUND_RATE_HZ)]
+        sound = to_int16(heard)
+        length_s = len(sound) / SOUND_RATE_HZ
+    events = tuple(
+        EffectEvent(
+            effect=name,
+            onset_s=0.0,
+            offset_s=length_s,
+            modality=file.medium,
+            # Nobody said where in a recording it sounds.
+            strength="frame" if file.medium == "picture" else "clip",
+        )
+        for name in file.effects
+    )
+    return Example(
+        id=f"{file.medium}/{file.id}",
+        source=file.source,
+        origin=file.path.name,
+        licence=file.licence,
+        times_s=times_s,
+        pictures=pictures,
+        sound=sound,
+        events=events,
+        labelled=known_absent(file.effects, vocabulary) if file.is_known else (),
+    )
