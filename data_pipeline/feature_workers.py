@@ -1,0 +1,98 @@
+"""The Beam side of feature extraction: numbers of shards in, finished shards on disk.
+
+Each worker loads the networks once. A shard that is there already is left alone, so a run that was
+killed goes on where it stood, and a bundle that a runner gives out twice does no harm.
+"""
+
+import dataclasses
+import logging
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+
+from data_pipeline.feature_extractor import Networks, extract
+from data_pipeline.feature_source import Source
+from data_pipeline.feature_store import read_note, shard_name, write_shard
+from temporal_foley.models.audio import load_teacher
+from temporal_foley.models.compilation import enable_compilation_cache
+from temporal_foley.models.image.backbone import load_backbone
+from temporal_foley.models.image.preparation import Aspect
+
+log = logging.getLogger(__name__)
+
+AUDIO_FEATURES = 384
+"""Of the teacher's embedding."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExtractionConfig:
+    """What is made of a source, and how it is cut into shards."""
+
+    frame_rate: Fraction = Fraction(4)
+    backbone: str = "efficientnet_lite0"
+    aspect: Aspect = "stretch"
+    teacher_weights: Path | None = None
+    """A copy of the audio network's file; by default the downloaded one."""
+    items_per_shard: int = 64
+
+    def __post_init__(self) -> None:
+        if not Fraction(1, 10) <= self.frame_rate <= 60:
+            raise ValueError(f"frame_rate must be in [0.1, 60] Hz, got {self.frame_rate}")
+        if self.items_per_shard < 1:
+            raise ValueError(f"items_per_shard must be at least 1, got {self.items_per_shard}")
+
+
+def load_networks(config: ExtractionConfig) -> Networks:
+    """Load the networks of a configuration."""
+    enable_compilation_cache()
+    backbone = load_backbone(config.backbone, aspect=config.aspect)
+    teacher = load_teacher(config.teacher_weights)
+    return Networks(
+        prepare=backbone.prepare,
+        look=lambda images: backbone(images).features,
+        listen=teacher.frame_embeddings,
+        visual_features=backbone.network.features,
+        audio_features=AUDIO_FEATURES,
+        sha256={"backbone": backbone.sha256, "teacher": teacher.sha256},
+    )
+
+
+def shard_count(source: Source, config: ExtractionConfig) -> int:
+    """Return how many shards the features of a source fill."""
+    return -(-len(source) // config.items_per_shard)
+
+
+def make_shard(
+    source: Source, config: ExtractionConfig, networks: Networks, folder: Path, number: int
+) -> None:
+    """Make a shard, unless it is there."""
+    name = shard_name(number, shard_count(source, config))
+    if read_note(folder, name) is not None:
+        return
+    first = number * config.items_per_shard
+    indices = range(first, min(first + config.items_per_shard, len(source)))
+    write_shard(folder, name, extract(source, indices, config.frame_rate, networks))
+    log.info("wrote %s", name)
+
+
+class MakeShards(beam.DoFn):
+    """Make the shards whose numbers come in."""
+
+    def __init__(self, source: Source, config: ExtractionConfig, folder: Path):
+        self.source = source
+        self.config = config
+        self.folder = folder
+        self.networks: Networks | None = None
+
+    def setup(self) -> None:
+        """Load the networks, once a worker."""
+        self.networks = load_networks(self.config)
+
+    def process(self, number: int, *arguments: Any, **more: Any) -> Iterator[int]:
+        """Make one shard."""
+        assert self.networks is not None
+        make_shard(self.source, self.config, self.networks, self.folder, number)
+        yield number
