@@ -1,0 +1,245 @@
+"""A published list of clips in, those that may be had out: cut by yt-dlp, which the user installs.
+
+    OUT/clips/SOURCE_START_END.mp4     the stretch that the list names
+    OUT/clips.tsv                      the rows of the list, for the clips that are there
+    OUT/clips.jsonl                    what was tried, and what came of it: from here it goes on
+
+By default only videos under a Creative Commons licence are taken, as the site itself tells.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from data_pipeline.acquire.openverse import AcquireError
+from data_pipeline.acquire.web import FetchError, LaterError, Web
+from data_pipeline.annotations.records import AnnotatedClip
+from data_pipeline.annotations.table import write_table
+from data_pipeline.journal import Journal
+
+SITE = "https://www.youtube.com/watch?v="
+FOLDER = "clips"
+TABLE = "clips.tsv"
+JOURNAL = "clips.jsonl"
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{11}")
+_LICENCE = "license~='(?i)creative commons'"
+_TOLD = "after_move:%(.{license,title,uploader,uploader_url,webpage_url})j"
+# What yt-dlp says of a video that will not come back, in its own words.
+_GONE = re.compile(
+    r"unavailable|private video|removed|terminated|not available|sign in|age.restricted|"
+    r"members.only|copyright|does not exist",
+    re.IGNORECASE,
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ClipsConfig:
+    """Which clips are taken, and in what quality."""
+
+    count: int | None = None
+    """At most so many; all of the list, if not given."""
+    any_licence: bool = False
+    """Take videos of any licence; whoever sets this knows that they may."""
+    max_height: int = 360
+    max_bytes: int = 200_000_000
+    timeout_s: float = 300.0
+    """For one clip; then it is given up."""
+    pause_s: float = 5.0
+    """From one clip to the next."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Tools:
+    yt_dlp: str
+    ffmpeg: str
+
+
+def acquire_clips(
+    out: Path,
+    clips: Iterable[AnnotatedClip],
+    web: Web,
+    config: ClipsConfig = ClipsConfig(),
+    *,
+    site: str = SITE,
+    sleep: Callable[[float], None] = time.sleep,
+    report: Callable[[str], None] = lambda line: None,
+) -> Counter[str]:
+    """Fetch the clips of a list, from where an earlier run stopped; return what became of them.
+
+    Raises:
+        AcquireError: yt-dlp or ffmpeg is not installed.
+    """
+    tools = _find_tools()
+    wanted: dict[str, list[AnnotatedClip]] = {}
+    for clip in clips:
+        wanted.setdefault(_key(clip), []).append(clip)
+    fates: Counter[str] = Counter()
+    with Journal(out / JOURNAL) as journal:
+        kept = sum("file" in (journal.get(key) or {}) for key in wanted)
+        tried = 0
+        try:
+            for key, same in wanted.items():
+                if config.count is not None and kept >= config.count:
+                    break
+                if key in journal:
+                    fates["known from before"] += 1
+                    continue
+                if tried:
+                    sleep(config.pause_s)
+                tried += 1
+                fate = _acquire(out / FOLDER, key, same[0], web, config, tools, site, journal)
+                kept += fate == "kept"
+                fates[fate] += 1
+                report(f"{key}: {fate}")
+        finally:
+            _write_rows(out, wanted, journal)
+    return fates
+
+
+def _find_tools() -> _Tools:
+    yt_dlp, ffmpeg = shutil.which("yt-dlp"), shutil.which("ffmpeg")
+    if yt_dlp is None:
+        raise AcquireError("yt-dlp: not installed; pip install yt-dlp, or see its own page")
+    if ffmpeg is None:
+        raise AcquireError("ffmpeg: not installed; yt-dlp needs it to cut a clip out of a video")
+    return _Tools(yt_dlp=yt_dlp, ffmpeg=ffmpeg)
+
+
+def _key(clip: AnnotatedClip) -> str:
+    end = "end" if clip.end_s is None else f"{clip.end_s:.3f}"
+    return f"{clip.source}_{clip.start_s:.3f}_{end}"
+
+
+def _acquire(
+    folder: Path,
+    key: str,
+    clip: AnnotatedClip,
+    web: Web,
+    config: ClipsConfig,
+    tools: _Tools,
+    site: str,
+    journal: Journal,
+) -> str:
+    """Fetch one clip and note what came of it; return that in words."""
+    try:
+        if not _NAME.fullmatch(clip.source):
+            raise FetchError("names no video")
+        url = f"{site}{clip.source}"
+        folder.mkdir(parents=True, exist_ok=True)
+        if not web.is_allowed(url):
+            raise FetchError("robots.txt does not allow it")
+        told = _run(_words(tools, folder / key, url, clip, config), config.timeout_s)
+        if told is None or not (folder / f"{key}.mp4").is_file():
+            raise FetchError("has no open licence, or is too long")
+    except LaterError as error:
+        return f"put off: {error}"
+    except FetchError as error:
+        journal.add(key, rejected=str(error))
+        return str(error)
+    journal.add(key, file=f"{key}.mp4", **told)
+    return "kept"
+
+
+def _words(
+    tools: _Tools, stem: Path, url: str, clip: AnnotatedClip, config: ClipsConfig
+) -> list[str]:
+    height = f"[height<={config.max_height}]"
+    end = "inf" if clip.end_s is None else f"{clip.end_s:.3f}"
+    return [
+        tools.yt_dlp,
+        "--ignore-config",
+        "--no-playlist",
+        "--no-progress",
+        "--no-cache-dir",
+        "--format",
+        f"b{height}[ext=mp4]/bv*{height}+ba/b{height}",
+        "--merge-output-format",
+        "mp4",
+        "--remux-video",
+        "mp4",
+        "--download-sections",
+        f"*{clip.start_s:.3f}-{end}",
+        # Else a clip begins at the keyframe before, and no label is in its place.
+        "--force-keyframes-at-cuts",
+        "--ffmpeg-location",
+        tools.ffmpeg,
+        "--max-filesize",
+        str(config.max_bytes),
+        "--socket-timeout",
+        "30",
+        "--retries",
+        "2",
+        "--print",
+        _TOLD,
+        "--output",
+        # Percent signs are yt-dlp's own; a folder's name may hold some.
+        f"{str(stem).replace('%', '%%')}.%(ext)s",
+        *(() if config.any_licence else ("--match-filters", _LICENCE)),
+        "--",
+        url,
+    ]
+
+
+def _run(words: list[str], timeout_s: float) -> dict[str, str] | None:
+    """Run yt-dlp; return what it tells of the video, None if it took none.
+
+    Raises:
+        FetchError: The video is gone for good.
+        LaterError: It failed for another reason.
+    """
+    # A group of its own, so that the ffmpeg below it ends with it.
+    with subprocess.Popen(
+        words,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        process_group=0,
+    ) as process:
+        try:
+            said, complaint = process.communicate(timeout=timeout_s)
+        except BaseException as error:
+            _end_group(process)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise LaterError("takes too long") from None
+            raise
+    if process.returncode != 0:
+        if _GONE.search(complaint):
+            raise FetchError("the video is gone or not for all")
+        raise LaterError("yt-dlp fails")
+    for line in reversed(said.splitlines()):
+        try:
+            told = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(told, dict):
+            return {key: str(value) for key, value in told.items() if value is not None}
+    return None
+
+
+def _end_group(process: subprocess.Popen[str]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _write_rows(out: Path, wanted: dict[str, list[AnnotatedClip]], journal: Journal) -> None:
+    """Write the rows of the list whose clips are there, under the names that they have here."""
+    rows = []
+    for key, same in wanted.items():
+        entry = journal.get(key) or {}
+        if "file" in entry and (out / FOLDER / entry["file"]).is_file():
+            licence = entry.get("license") or "as its page says"
+            rows += [dataclasses.replace(c, clip=entry["file"], licence=licence) for c in same]
+    if rows:
+        write_table(out / TABLE, rows, overwrite=True)
