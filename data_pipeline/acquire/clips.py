@@ -153,7 +153,8 @@ def _acquire(
 def _words(
     tools: _Tools, stem: Path, url: str, clip: AnnotatedClip, config: ClipsConfig
 ) -> list[str]:
-    height = f"[height<={config.max_height}]"
+    # `?`: a site that does not tell the height has one video only.
+    height = f"[height<=?{config.max_height}]"
     end = "inf" if clip.end_s is None else f"{clip.end_s:.3f}"
     return [
         tools.yt_dlp,

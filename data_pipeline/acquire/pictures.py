@@ -18,6 +18,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -157,7 +158,7 @@ def _take(
     web: Web,
     config: PicturesConfig,
     hashes: Iterable[int],
-) -> dict[str, str | int]:
+) -> dict[str, Any]:
     """Fetch, judge and write one picture; return what is to be remembered of it.
 
     Raises:
@@ -246,11 +247,10 @@ def write_table(folder: Path, journal: Journal) -> None:
     part = table.with_name(f"{TABLE}.part")
     try:
         with part.open("w", encoding="utf-8", newline="") as file:
-            rows = csv.DictWriter(
-                file, _TABLE_COLUMNS, extrasaction="ignore", lineterminator="\n", restval=""
-            )
-            rows.writeheader()
-            rows.writerows(sorted(there, key=lambda entry: entry["file"]))
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerow(_TABLE_COLUMNS)
+            for entry in sorted(there, key=lambda entry: entry["file"]):
+                rows.writerow(entry[column] for column in _TABLE_COLUMNS)
         part.replace(table)
     except OSError as error:
         part.unlink(missing_ok=True)
