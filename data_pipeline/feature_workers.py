@@ -6,6 +6,9 @@ killed goes on where it stood, and a bundle that a runner gives out twice does n
 
 import dataclasses
 import logging
+import os
+import threading
+import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -25,6 +28,7 @@ log = logging.getLogger(__name__)
 
 AUDIO_FEATURES = 384
 """Of the teacher's embedding."""
+_POLL_S = 1.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,14 +85,20 @@ def make_shard(
 class MakeShards(beam.DoFn):
     """Make the shards whose numbers come in."""
 
-    def __init__(self, source: Source, config: ExtractionConfig, folder: Path):
+    def __init__(
+        self, source: Source, config: ExtractionConfig, folder: Path, driver: int | None = None
+    ):
         self.source = source
         self.config = config
         self.folder = folder
+        self.driver = driver
+        """The process that started the run, if it is on the same machine."""
         self.networks: Networks | None = None
 
     def setup(self) -> None:
         """Load the networks, once a worker."""
+        if self.driver is not None and os.name == "posix":
+            threading.Thread(target=_end_with, args=(self.driver,), daemon=True).start()
         self.networks = load_networks(self.config)
 
     def process(self, number: int, *arguments: Any, **more: Any) -> Iterator[int]:
@@ -96,3 +106,13 @@ class MakeShards(beam.DoFn):
         assert self.networks is not None
         make_shard(self.source, self.config, self.networks, self.folder, number)
         yield number
+
+
+def _end_with(process: int) -> None:
+    """End this worker when the process that started the run is gone, even by SIGKILL."""
+    while True:
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            os._exit(1)
+        time.sleep(_POLL_S)

@@ -77,6 +77,7 @@ def extract_features(
     shards = [shard_name(i, settings["shards"]) for i in range(settings["shards"])]
     waiting = [i for i, name in enumerate(shards) if read_note(folder, name) is None]
     if waiting:
+        driver = None if beam_flags else os.getpid()
         flags = list(beam_flags) or [*LOCAL, f"--direct_num_workers={workers}"]
         with _importable(), _watching(folder, shards, progress):
             pipeline = beam.Pipeline(options=PipelineOptions(flags))
@@ -84,7 +85,7 @@ def extract_features(
                 pipeline
                 | "Shards" >> beam.Create(waiting)
                 | "Spread" >> beam.Reshuffle()
-                | "Make" >> beam.ParDo(MakeShards(source, config, folder.resolve()))
+                | "Make" >> beam.ParDo(MakeShards(source, config, folder.resolve(), driver))
             )
             pipeline.run().wait_until_finish()
     return _close(folder, settings, shards)
