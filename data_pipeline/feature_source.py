@@ -19,8 +19,9 @@ from jaxtyping import Float32
 
 from data_pipeline.annotations.records import AnnotatedClip, LabelledEvent
 from data_pipeline.builders.pictures import Picture, decode_picture
+from data_pipeline.built import open_splits
 from data_pipeline.schema import EffectEvent, Example, Modality, from_example
-from temporal_foley.errors import MediaError
+from temporal_foley.errors import MediaError, UsageError
 from temporal_foley.media.audio import read_audio, read_sound_file
 from temporal_foley.media.digest import file_sha256
 from temporal_foley.media.video import probe_video, sample_frames
@@ -104,7 +105,10 @@ class DatasetSource:
 
 @functools.cache
 def _open_dataset(folder: str, split: str) -> Sequence[Mapping[str, Any]]:
-    return tfds.builder_from_directory(folder).as_data_source(split)  # pyright: ignore
+    splits = open_splits(Path(folder))
+    if split not in splits:
+        raise UsageError(f"{folder}: has no split {split!r}; there are: {', '.join(splits)}")
+    return splits[split]
 
 
 @dataclasses.dataclass(frozen=True)
