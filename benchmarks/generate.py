@@ -138,7 +138,7 @@ def pictures(count: int) -> Iterator["np.ndarray"]:
     import numpy as np
 
     rng = np.random.default_rng(0)
-    grain = rng.normal(0, 2.5, (4, HEIGHT + 64, WIDTH + 64, 1)).astype(np.float32)
+    grain = rng.normal(0, 4.0, (4, HEIGHT + 64, WIDTH + 64, 1)).astype(np.float32)
     shipped = resources.files("skimage") / "data"
     stills = [cv2.cvtColor(cv2.imread(str(shipped / name)), cv2.COLOR_BGR2RGB) for name in PICTURES]
     for number in range(count):

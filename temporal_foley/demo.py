@@ -49,7 +49,10 @@ def _shipped_picture(name: str) -> UInt8[np.ndarray, "height width 3"]:
         encoded = np.frombuffer(file.read_bytes(), np.uint8)
     except OSError:
         raise FoleyError(f"{name}: scikit-image does not ship it; reinstall scikit-image") from None
-    return cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    picture = cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB)
+    if picture is None:
+        raise FoleyError(f"{name}: cannot be read as a picture; reinstall scikit-image")
+    return picture
 
 
 def _crop(

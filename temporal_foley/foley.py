@@ -10,7 +10,10 @@ the first picture of the video; the words are those of `docs/architecture.md`.
 
 import contextlib
 import dataclasses
+import importlib
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +21,7 @@ from typing import Any, Literal
 import numpy as np
 
 from temporal_foley.effects import DEFAULT_VOCABULARY, Vocabulary, load_vocabulary
-from temporal_foley.media.audio import read_audio
+from temporal_foley.media.audio import Sound, read_audio
 from temporal_foley.media.digest import file_sha256
 from temporal_foley.media.mux import mux_sound, output_suffix
 from temporal_foley.media.read_ahead import read_ahead
@@ -46,8 +49,9 @@ from temporal_foley.timeline import (
 )
 
 DEFAULT_FRAME_RATE = Fraction(4)
-READ_AHEAD_FRAMES = 48
-"""Pictures that may wait for the model; 20 MB at the default size."""
+READ_AHEAD_FRAMES = 256
+"""Pictures that may wait for the model, 40 MB at the default size: while the network is loaded,
+decoding goes on."""
 THUMBNAILS = 12
 
 
@@ -187,6 +191,7 @@ class Foley:
         if check_output(folder, "generate", made_with, overwrite=overwrite) == "finished":
             return Outcome(folder=folder, status="finished")
         with staged(folder) as staging:
+            threading.Thread(target=_import_ahead, name="import-ahead", daemon=True).start()
             with record.stage("look") as done:
                 tags = tag_video(info, self.spotter, settings, done)
             with record.stage("cast"):
@@ -195,9 +200,7 @@ class Foley:
                 )
             _write_tables(tags, staging)
             write_timeline(timeline, staging / "cues.json")
-            report = render_timeline(timeline, self.library, info, staging, record)
-            with record.stage("draw"):
-                draw_overview(staging / "overview.png", timeline, heard_of(report), tags.seen)
+            report = render_timeline(timeline, self.library, info, staging, record, tags.seen)
             write_run(staging, run_document(record, info, made_with, report))
         return Outcome(
             folder=folder,
@@ -299,17 +302,41 @@ def cast_timeline(
 
 
 def render_timeline(
-    timeline: Timeline, library: Library, info: VideoInfo, folder: Path, record: RunRecord
+    timeline: Timeline,
+    library: Library,
+    info: VideoInfo,
+    folder: Path,
+    record: RunRecord,
+    seen: Seen,
 ) -> MixReport:
-    """Turn a timeline into `cues.csv`, `stems/`, `mix.wav` and the video with its new sound."""
+    """Turn a timeline into cue sheet, stems, mix, the video with its new sound, and overview."""
     write_cue_sheet(timeline, folder / "cues.csv")
-    original = (lambda: read_audio(info)) if info.has_audio else None
+
+    def original() -> Iterator[Sound]:
+        return read_audio(info) or iter(())
+
     with record.stage("lay up") as done:
-        report = lay_up(timeline, library, folder, original=original, progress=done)
-    with record.stage("mux"):
+        heard = original if info.has_audio else None
+        report = lay_up(timeline, library, folder, original=heard, progress=done)
+
+    def mux() -> None:
         name = Path(info.path.name).with_suffix(output_suffix(info)).name
-        mux_sound(info, folder / "mix.wav", folder / name)
+        with record.stage("mux"):
+            mux_sound(info, folder / "mix.wav", folder / name)
+
+    # Encoding is FFmpeg's work and drawing is Python's: side by side they take one core each.
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="mux") as pool:
+        muxed = pool.submit(mux)
+        with record.stage("draw"):
+            draw_overview(folder / "overview.png", timeline, _heard(report), seen)
+        muxed.result()
     return report
+
+
+def _import_ahead() -> None:
+    """Import what casting and drawing will need while the cores wait for pictures."""
+    for name in ("scipy.signal", "scipy.ndimage", "matplotlib.backends.backend_agg"):
+        importlib.import_module(name)
 
 
 def _pictures(
@@ -344,7 +371,7 @@ def picture_samples(info: VideoInfo) -> int:
     return max(1, to_sample(info.duration))
 
 
-def heard_of(report: MixReport) -> Heard:
+def _heard(report: MixReport) -> Heard:
     """Pick out of a mix report what the overview shows."""
     return Heard(
         envelopes={stem.name: stem.envelope for stem in (*report.stems, report.mix)},

@@ -12,7 +12,6 @@ from temporal_foley.errors import CueListError, OutputExistsError, VocabularyErr
 from temporal_foley.foley import (
     THUMBNAILS,
     Outcome,
-    heard_of,
     picture_samples,
     render_timeline,
     run_document,
@@ -21,7 +20,7 @@ from temporal_foley.media.digest import file_sha256
 from temporal_foley.media.mux import output_suffix
 from temporal_foley.media.video import VideoInfo, probe_video, sample_frames
 from temporal_foley.session.output import RUN_FILE, read_run, staged, write_run
-from temporal_foley.session.overview import Seen, draw_overview
+from temporal_foley.session.overview import Seen
 from temporal_foley.session.run_record import Progress, RunRecord
 from temporal_foley.sound.library import load_library
 from temporal_foley.spotting.tables import read_scores
@@ -83,10 +82,8 @@ def render_cues(
         for name in TABLES:
             if (cues.parent / name).is_file():
                 shutil.copyfile(cues.parent / name, staging / name)
-        report = render_timeline(timeline, sounds, info, staging, record)
-        with record.stage("draw"):
-            seen = _what_was_seen(timeline, cues.parent, info)
-            draw_overview(staging / "overview.png", timeline, heard_of(report), seen)
+        seen = _what_was_seen(timeline, cues.parent, info)
+        report = render_timeline(timeline, sounds, info, staging, record, seen)
         made_with = {
             "video": timeline.source.sha256,
             "cues": file_sha256(cues),

@@ -184,6 +184,9 @@ def _add_sound(target: av.container.OutputContainer, channels: int, form: _Form)
     track.codec_context.layout = "stereo" if channels == 2 else "mono"
     track.codec_context.time_base = Fraction(1, SAMPLE_RATE_HZ)
     track.time_base = Fraction(1, SAMPLE_RATE_HZ)
+    if form.codec == "aac":
+        # Three times as fast as the default search, and closer to the sound at these rates.
+        track.codec_context.options = {"aac_coder": "fast"}
     if form.bit_rate:
         track.codec_context.bit_rate = form.bit_rate * channels // 2
     return track

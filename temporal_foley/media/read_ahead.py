@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 _POLL_S = 0.1
 
 
-def read_ahead(items: Iterable[Item], depth: int) -> Iterator[Item]:
+def read_ahead(items: Iterable[Item], depth: int) -> Generator[Item, None, None]:
     """Yield the items of an iterator that a thread keeps up to `depth` items ahead.
 
     What the iterator raises is raised here, after the items before it. Closing the result, or
@@ -24,7 +24,7 @@ def read_ahead(items: Iterable[Item], depth: int) -> Iterator[Item]:
 
 def _consume(
     source: Iterator[Item], ready: queue.Queue, stopped: threading.Event
-) -> Iterator[Item]:
+) -> Generator[Item, None, None]:
     thread = threading.Thread(
         target=_produce, args=(source, ready, stopped), name="read-ahead", daemon=True
     )

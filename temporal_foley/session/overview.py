@@ -63,9 +63,7 @@ def draw_overview(path: Path, timeline: Timeline, heard: Heard, seen: Seen) -> N
     heights = [STRIP_IN, *[LANE_IN] * (len(lanes) + len(sounds) + 1)]
     figure = Figure(figsize=(WIDTH_IN, sum(heights) + 1.25), dpi=DPI, facecolor=PAPER)
     FigureCanvasAgg(figure)
-    axes = figure.subplots(
-        len(heights), 1, gridspec_kw={"height_ratios": heights, "hspace": 0.12}
-    )
+    axes = figure.subplots(len(heights), 1, gridspec_kw={"height_ratios": heights, "hspace": 0.12})
     top = 1 - 0.62 / figure.get_figheight()
     figure.subplots_adjust(left=LEFT, right=RIGHT, top=top, bottom=0.5 / figure.get_figheight())
 

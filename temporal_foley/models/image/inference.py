@@ -65,7 +65,9 @@ class Inference:
                 images = jax.ShapeDtypeStruct((GROUP, *shape), np.uint8)
                 is_cpu = jax.default_backend() == "cpu"
                 # Each group has its own thread, so its operations must not ask for more of them.
-                options = {"xla_cpu_multi_thread_eigen": False} if is_cpu else None
+                options: dict[str, str | bool] | None = (
+                    {"xla_cpu_multi_thread_eigen": False} if is_cpu else None
+                )
                 lowered = jax.jit(self._run_group).lower(self._params, images)
                 self._compiled[shape] = lowered.compile(compiler_options=options)
             return self._compiled[shape]
