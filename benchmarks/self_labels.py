@@ -1,6 +1,6 @@
 """Real clips with known sound in, how far labels made from their own sound are right out.
 
-    python benchmarks/self_labels.py CLIPS_DIR --weights FILE [--share 0.25] [--near-s 1.25 --wide-s 3.75]
+    python benchmarks/self_labels.py CLIPS_DIR --weights FILE [--share A] [--near-s S] [--wide-s S]
 
 CLIPS_DIR holds `clips.tsv` (columns part, file, class, audio) and a folder for each part. Only
 clips whose `audio` begins with `real` are truth for sound. An effect counts as found if it is

@@ -64,9 +64,13 @@ def _query(word: str) -> tuple[str, str]:
 
 
 def _clips(words: argparse.Namespace) -> Counter[str]:
-    reading = read_dcase(words.table)
-    config = ClipsConfig(count=words.count, any_licence=words.any_licence, pause_s=words.pause_s)
-    return acquire_clips(words.out, reading.clips, Web(), config, report=_report)
+    try:
+        config = ClipsConfig(
+            count=words.count, any_licence=words.any_licence, pause_s=words.pause_s
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    return acquire_clips(words.out, read_dcase(words.table).clips, Web(), config, report=_report)
 
 
 def _report(line: str) -> None:

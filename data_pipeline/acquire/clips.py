@@ -57,6 +57,12 @@ class ClipsConfig:
     pause_s: float = 5.0
     """From one clip to the next."""
 
+    def __post_init__(self) -> None:
+        if self.count is not None and self.count < 1:
+            raise ValueError(f"clips.count must be at least 1, got {self.count}")
+        if self.pause_s < 0:
+            raise ValueError(f"clips.pause_s must be at least 0, got {self.pause_s}")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Tools:

@@ -385,7 +385,9 @@ def test_the_command_fetches_and_tells_wrong_words_in_a_line(site, tmp_path, cap
     assert main([*words, "--licences", "mine"]) == 2
     assert main(["pictures", "../up", *words[2:]]) == 3
     assert main([*words[:-1], "http://127.0.0.1:9/", "--pause-s", "0"]) == 3
-    assert capsys.readouterr().err.count("error: ") == 3
+    assert main(["clips", str(tmp_path / "no.tsv"), "--out", str(tmp_path), "--count", "0"]) == 2
+    assert main(["clips", str(tmp_path / "no.tsv"), "--out", str(tmp_path)]) == 3
+    assert capsys.readouterr().err.count("error: ") == 5
 
 
 def test_hashes_survive_compression_and_scale_and_tell_pictures_apart() -> None:
