@@ -258,14 +258,18 @@ def _tell(given: Path, outcome: Outcome, seconds: float) -> None:
 def _summary(outcome: Outcome) -> str:
     """Say what was found in one line: the first events, and how many cues came of all."""
     if outcome.events is None:
-        return f"{outcome.cues} cues"
+        return _cues(outcome.cues)
     if not outcome.events:
         return "nothing to hear was found"
     shown = [_event_text(event) for event in outcome.events[:SHOWN_EVENTS]]
     if len(outcome.events) > SHOWN_EVENTS:
         shown.append(f"{len(outcome.events) - SHOWN_EVENTS} more")
     found = ", ".join(shown)
-    return found if outcome.cues is None else f"{found}: {outcome.cues} cues"
+    return found if outcome.cues is None else f"{found}: {_cues(outcome.cues)}"
+
+
+def _cues(count: int | None) -> str:
+    return "1 cue" if count == 1 else f"{count} cues"
 
 
 def _event_text(event: Event) -> str:
