@@ -4,6 +4,8 @@ What is finished of a build is kept: whoever is killed gives the same command ag
 """
 
 import argparse
+import contextlib
+import io
 import json
 import logging
 import os
@@ -80,11 +82,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PATH",
         help="clips, scenes: the publisher's files",
     )
-    build.add_argument("--reader", default="dcase", help="clips: who reads them")
+    build.add_argument("--reader", default="dcase", help="clips, scenes: who reads them")
+    build.add_argument("--ontology", type=Path, metavar="FILE", help="clips: AudioSet's")
     build.add_argument(
         "--media", type=Path, metavar="DIR", help="clips, scenes: where the media are"
     )
-    build.add_argument("--frame-rate", type=float, default=4.0, metavar="HZ")
+    build.add_argument("--frame-rate", type=float, metavar="HZ", help="4 if not given")
     build.add_argument(
         "--config", type=Path, metavar="FILE.toml", help="composed: what to make, see docs/data.md"
     )
@@ -138,10 +141,11 @@ def _build(words: argparse.Namespace) -> None:
         config = dataset.PlanConfig.of(plan, kept, workers=words.workers, progress=progress)
         builder = builder_class(data_dir=words.out, config=config, file_format="array_record")
         if not folder.exists():
-            (place / "rejected.part").unlink(missing_ok=True)
-            builder.download_and_prepare(
-                download_config=tfds.download.DownloadConfig(try_download_gcs=False)
-            )
+            # What it prints speaks of downloads, of which there are none.
+            with contextlib.redirect_stdout(io.StringIO()):
+                builder.download_and_prepare(
+                    download_config=tfds.download.DownloadConfig(try_download_gcs=False)
+                )
             _write_rejected(folder, config.rejected)
         _report(folder, vocabulary, words, plan.description, began, progress)
     staging.forget(kept)

@@ -12,10 +12,11 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from data_pipeline.builders.staging import Rejected, Work, make_examples
+from data_pipeline.builders.staging import Rejected, Work, has_examples, make_examples
 from data_pipeline.schema import features, to_example
 from data_pipeline.splits import TEST, TRAIN, VALIDATION
 from temporal_foley.effects import Vocabulary
+from temporal_foley.errors import FoleyError
 
 SPLIT_ORDER = (TRAIN, VALIDATION, TEST)
 
@@ -74,13 +75,26 @@ def dataset_info(builder: tfds.core.DatasetBuilder, description: str) -> tfds.co
 
 
 def split_generators(builder: tfds.core.DatasetBuilder) -> dict[str, Iterable[tuple[str, Any]]]:
-    """Return one stream of examples a split, for those that have any."""
-    works = _plan(builder).works
-    return {
-        split: _keyed(builder, split, works[split])
-        for split in SPLIT_ORDER
-        if split in works and works[split].items
-    }
+    """Return one stream of examples a split, for those that have any.
+
+    Raises:
+        FoleyError: No item of any split can be used.
+    """
+    works, config = _plan(builder).works, builder.builder_config
+    assert isinstance(config, PlanConfig)
+    assert config.staging is not None
+    # A split without examples cannot be written: look for the first of each. What is made on the
+    # way is kept.
+    streams: dict[str, Iterable[tuple[str, Any]]] = {}
+    for split in SPLIT_ORDER:
+        if split in works and has_examples(works[split], config.staging):
+            streams[split] = _keyed(builder, split, works[split])
+        elif split in works:
+            made = make_examples(works[split], config.staging)
+            config.rejected.extend(one for one in made if isinstance(one, Rejected))
+    if not streams:
+        raise FoleyError(f"{builder.name}: no item can be used; see what was rejected and why")
+    return streams
 
 
 def _keyed(

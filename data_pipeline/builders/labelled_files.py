@@ -50,7 +50,7 @@ class LabelledFile:
     classes: tuple[str, ...]
     effects: tuple[str, ...]
     is_known: bool
-    """Whether all its classes are known to be effects, or known to be none."""
+    """Whether it is known which effects it holds: it has some, or its classes are none."""
     split: str | None = None
     licence: str = LICENCE
     sha256: str = ""
@@ -106,7 +106,8 @@ def read_labelled_files(
                 file,
                 sha256=digest,
                 effects=tuple(name for name in vocabulary.names if name in effects),
-                is_known=not unknown,
+                # A class beside an effect is a finer or a coarser word for the same thing.
+                is_known=bool(effects) or not unknown,
             )
         )
     if not files:

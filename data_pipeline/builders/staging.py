@@ -74,6 +74,12 @@ def make_examples(
             progress((number + 1) / len(chunks))
 
 
+def has_examples(work: Work, folder: Path) -> bool:
+    """Tell whether any item can be used; chunks are made until one is found."""
+    made = make_examples(work, folder)
+    return any(isinstance(one, Example) for one in made)
+
+
 def forget(folder: Path) -> None:
     """Remove all chunks."""
     shutil.rmtree(folder, ignore_errors=True)
