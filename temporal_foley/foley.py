@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from temporal_foley import __version__
 from temporal_foley.effects import DEFAULT_VOCABULARY, Vocabulary, load_vocabulary
 from temporal_foley.media.audio import Sound, read_audio
 from temporal_foley.media.digest import file_sha256
@@ -213,6 +214,7 @@ class Foley:
     def _made_with(self, source_sha256: str, settings: DetectionSettings) -> dict[str, str]:
         """Name all that decides what a video's tags are; `run.json` keeps it."""
         return {
+            "version": __version__,
             "video": source_sha256,
             "spotter": self.spotter.sha256,
             "vocabulary": self.vocabulary.sha256,

@@ -138,6 +138,10 @@ def _strike(event: Event, casting: _Casting, rng: np.random.Generator) -> Iterat
         end = min(casting.duration, begin + len(take.samples) - source_start)
         if end <= begin or meets >= casting.duration:
             continue
+        # What happens again must be heard, for the most part, while its source is still there.
+        middle = meets + (len(take.samples) - take.anchor) // 2
+        if number > 1 and casting.kind == "one_shot" and middle > to_sample(event.offset):
+            continue
         source_end = source_start + end - begin
         is_cut = source_end < len(take.samples)
         lead_in = 0 if source_start == 0 else min(to_sample(_CUT_IN_S), (end - begin) // 4)

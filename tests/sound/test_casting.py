@@ -221,3 +221,11 @@ def test_an_effect_without_takes_names_the_library() -> None:
 def test_an_unknown_effect_lists_the_known_ones() -> None:
     with pytest.raises(VocabularyError, match=r"door, bark, steps"):
         cast(dataclasses.replace(event("door", 1.0, 2.0), effect="dor"))
+
+
+def test_a_one_shot_that_happens_again_is_over_while_its_source_is_still_there() -> None:
+    for seed in range(20):
+        cues = cast(event("bark", 1.0, 6.2), seed=seed)["bark"]
+        assert all(cue.picture_sample + RATE // 2 <= to_sample(6.2) for cue in cues[1:])
+    # The first is heard in any case, however short the event.
+    assert len(cast(event("bark", 1.0, 1.2))["bark"]) == 1
