@@ -157,7 +157,10 @@ def _mixed(frame: AudioFrame, channels: int) -> Sound:
     if not frame.format.is_planar:
         samples = samples.reshape(-1, len(names)).T
     mixed = samples.T @ downmix_matrix(names, channels)
-    return np.ascontiguousarray(np.nan_to_num(mixed, nan=0.0, posinf=0.0, neginf=0.0))
+    # The sum tells whether a sample of a damaged frame is no number, many times as fast as asking.
+    if not np.isfinite(mixed.sum()):
+        mixed = np.nan_to_num(mixed, nan=0.0, posinf=0.0, neginf=0.0)
+    return np.ascontiguousarray(mixed)
 
 
 def _silence(rate: int, length: int, channels: int) -> Iterator[tuple[int, Sound]]:
