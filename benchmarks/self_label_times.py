@@ -89,12 +89,13 @@ def main() -> None:
             f"({right / max(on.sum(), 1):.3f}), of {wanted.sum()} ({right / wanted.sum():.3f})"
         )
     likely = judged(config.near_s, config.wide_s)
-    print("effect | clips | frames | labelled | right | ROC-AUC of frames (near and wide)")
+    print("effect | clips | of recordings | frames | labelled | right | ROC-AUC, near and wide")
     for column, name in enumerate(vocabulary.names):
         there, on = wanted[:, column], likely[:, column] >= config.threshold_on
         if there.any():
+            clips = sum(active[:, column].any() for active in truth)
             print(
-                f"{name} | {sum(t[:, column].any() for t in truth)} | {there.sum()} | {on.sum()} | "
+                f"{name} | {clips} | {len(takes[name])} | {there.sum()} | {on.sum()} | "
                 f"{(on & there).sum()} | {roc_auc_score(there, likely[:, column]):.3f}"
             )
 
