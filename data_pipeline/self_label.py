@@ -171,7 +171,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if words.out.exists() and not words.overwrite:
             raise OutputExistsError(f"{words.out}: is there already; give --overwrite")
         find_videos(words.folder)
-        # Only now: both are slow to load, and --help and wrong words should not wait.
+        # Only now: wrong words should not wait for the networks.
         from temporal_foley.models.audio import load_teacher
         from temporal_foley.models.imagenet_spotter import load_imagenet_spotter
 
