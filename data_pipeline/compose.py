@@ -96,9 +96,11 @@ def compose_clip(
     """
     rng = np.random.default_rng([number.seed, _SPLIT_NUMBERS[number.split], number.index])
     kind = rng.random()
-    has_picture = kind >= config.no_picture_part and any(pools.stills.values())
-    has_sound = kind < 1.0 - config.no_sound_part and any(pools.sounds.values())
-    script = draw_script(rng, config, pools) if any(pools.stills.values()) else None
+    can_show, can_sound = any(pools.stills.values()), any(pools.sounds.values())
+    # A split with one kind of file alone has clips of that kind alone.
+    has_picture = can_show and (kind >= config.no_picture_part or not can_sound)
+    has_sound = can_sound and (kind < 1.0 - config.no_sound_part or not can_show)
+    script = draw_script(rng, config, pools) if can_show else None
     frames = script.frames if script else round(config.duration_s[0] * config.frame_rate_hz)
     duration_s = frames / config.frame_rate_hz
     seen = seen_events(script, config.shots.visible_part) if script else []
@@ -113,7 +115,7 @@ def compose_clip(
         laid = lay_sound(rng, seen, samples, config, pools, vocabulary)
         sound, heard = to_int16(laid.samples), laid.events
         files += laid.files
-    sources = sorted({f"{file.medium}:{file.source}" for file in files}) or ["made"]
+    sources = sorted({f"{file.medium}:{file.source}" for file in files}) or [f"made:{number.id}"]
     return Example(
         id=number.id,
         source="|".join(sources),

@@ -160,6 +160,13 @@ def test_what_is_seen_may_be_silent_and_what_is_heard_unseen(pools):
     assert {event.modality for event in blind.events} <= {"sound"}
 
 
+def test_with_one_kind_of_file_every_clip_has_that_kind(pools):
+    no_sounds = dataclasses.replace(pools, sounds={})
+    assert _compose(no_sounds, no_picture_part=1.0).pictures
+    no_stills = dataclasses.replace(pools, stills={})
+    assert len(_compose(no_stills, no_sound_part=1.0).sound)
+
+
 def test_a_clip_depends_on_its_number_alone(pools):
     first = _compose(pools, 3)
     _compose(pools, 4)
