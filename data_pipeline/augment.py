@@ -9,7 +9,7 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key, Shaped, UInt8
+from jaxtyping import Array, Float, Key, Shaped, UInt8
 
 Clips = UInt8[Array, "batch frames rows columns 3"]
 Waves = Float[Array, "batch samples"]
@@ -126,24 +126,26 @@ def augment_sounds(
     key: Key[Array, ""], waves: Waves, sample_rate_hz: int, ranges: SoundRanges = SoundRanges()
 ) -> Waves:
     """Shift sounds in time, change their level and add noise."""
-    shift_key, gain_key, level_key, noise_key = jax.random.split(key, 4)
-    batch = waves.shape[0]
+    shift_key, gain_key, level_key, noise_key, place_key = jax.random.split(key, 5)
+    batch, samples = waves.shape
     bound = round(ranges.shift_s * sample_rate_hz)
-    shift = jax.random.randint(shift_key, (batch,), -bound, bound + 1)
-    waves = jax.vmap(_shift)(waves, shift)
-    gain_db = jax.random.uniform(gain_key, (batch, 1), minval=-1.0, maxval=1.0) * ranges.gain_db
+    shifts = jax.random.randint(shift_key, (batch,), -bound, bound + 1)
+    gains_db = jax.random.uniform(gain_key, (batch,), minval=-1.0, maxval=1.0) * ranges.gain_db
     low, high = ranges.noise_below_db
-    below_db = jax.random.uniform(level_key, (batch, 1), minval=low, maxval=high)
-    level = jnp.sqrt(jnp.mean(waves**2, axis=1, keepdims=True)) * 10 ** (-below_db / 20)
-    noise = jax.random.normal(noise_key, waves.shape, waves.dtype)
-    return (waves + level * noise) * 10 ** (gain_db / 20)
+    below_db = jax.random.uniform(level_key, (batch,), minval=low, maxval=high)
+    # To draw is what costs: all sounds get the same noise, each from a place of its own.
+    noise = jnp.tile(jax.random.normal(noise_key, (samples,), waves.dtype), 2)
+    places = jax.random.randint(place_key, (batch,), 0, samples)
 
+    def augment(inputs: tuple[Array, ...]) -> Float[Array, " samples"]:
+        wave, shift, gain_db, below_db, place = inputs
+        # Later by `shift`; what enters is silence.
+        wave = jax.lax.dynamic_slice(jnp.pad(wave, bound), (bound - shift,), (samples,))
+        level = jnp.sqrt(jnp.mean(wave**2)) * 10 ** (-below_db / 20)
+        own_noise = jax.lax.dynamic_slice(noise, (place,), (samples,))
+        return (wave + level * own_noise) * 10 ** (gain_db / 20)
 
-def _shift(wave: Float[Array, " samples"], shift: Int[Array, ""]) -> Float[Array, " samples"]:
-    places = jnp.arange(wave.shape[0])
-    came_from = places - shift
-    is_there = (came_from >= 0) & (came_from < wave.shape[0])
-    return jnp.where(is_there, jnp.roll(wave, shift), 0.0)
+    return jax.lax.map(augment, (waves, shifts, gains_db, below_db, places))
 
 
 def mask_mels(

@@ -47,7 +47,11 @@ from temporal_foley.models.image.preparation import ASPECTS
 
 ROOT = Path(__file__).resolve().parents[1]
 # Beam's own DirectRunner first tries to download another runner, written in Go.
-LOCAL = ("--runner=FnApiRunner", "--direct_running_mode=multi_processing")
+LOCAL = (
+    "--runner=FnApiRunner",
+    "--direct_running_mode=multi_processing",
+    "--default_sdk_harness_log_level=ERROR",
+)
 _POLL_S = 1.0
 
 
@@ -178,7 +182,7 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     words, beam_flags = _parser().parse_known_args(argv)
-    logging.getLogger("apache_beam").setLevel(logging.WARNING)
+    logging.getLogger("apache_beam").setLevel(logging.ERROR)
     try:
         config = _config(words)
         source = _source(words)
