@@ -14,7 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import tensorflow_datasets as tfds
 
+from data_pipeline import schema
 from data_pipeline.annotations.records import AnnotatedClip, LabelledEvent
 from data_pipeline.builders.pictures import encode_picture
 from data_pipeline.feature_extractor import BATCH, Networks, Rejected, extract
@@ -25,7 +27,7 @@ from data_pipeline.feature_record import (
     record_labels,
     record_to_bytes,
 )
-from data_pipeline.feature_source import MediaSource, example_material
+from data_pipeline.feature_source import DatasetSource, MediaSource, example_material
 from data_pipeline.feature_store import (
     FeatureStore,
     begin,
@@ -312,6 +314,35 @@ def test_an_unfinished_store_cannot_be_read(tmp_path):
 
 def media(folder, *clips):
     return MediaSource(str(folder), clips, ("fire",))
+
+
+class Small(tfds.core.GeneratorBasedBuilder):
+    """Write two examples as the builders of the package do."""
+
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self):
+        return self.dataset_info_from_configs(features=schema.features())
+
+    def _split_generators(self, dl_manager):
+        examples = [clip(sound_s=1.0), still("a")]
+        return {"train": ((example.id, schema.to_example(example)) for example in examples)}
+
+    def _generate_examples(self):
+        raise NotImplementedError
+
+
+def test_a_built_dataset_is_a_source(tmp_path):
+    builder = Small(data_dir=tmp_path, file_format="array_record")
+    builder.download_and_prepare()
+    source = DatasetSource(str(builder.data_path), "train")
+    records = {record.id: record for record in extract(source, range(2), RATE, networks())}
+    (expected,) = extracted(clip(sound_s=1.0))
+    assert record_to_bytes(records["clip"]) == record_to_bytes(expected)
+    assert records["a"].is_still
+    assert source.digest == DatasetSource(str(builder.data_path), "train").digest
+    with pytest.raises(UsageError, match="there are: train"):
+        len(DatasetSource(str(builder.data_path), "test"))
 
 
 def labelled(name, source=None, start_s=0.0, end_s=None, events=()):
