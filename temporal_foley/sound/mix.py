@@ -2,7 +2,7 @@
 
 The work is done in passes over the picture's length, a block at a time, so that a long film needs
 no more memory than a short clip: one to measure the sum of the stems, more to find the gain where
-the limiter has to work, one to write.
+it is not plain (the limiter works, or quiet parts become loud enough to count), one to write.
 """
 
 import contextlib
@@ -178,7 +178,8 @@ def _gain_for(
     """Return the gain at which the limited sum is as loud as asked for."""
     most = min(MOST_GAIN_DB, settings.true_peak_dbtp - true_peak + MOST_LIMITING_DB)
     gain = min(most, settings.loudness_lufs - loudness)
-    if true_peak + gain <= settings.true_peak_dbtp:
+    # Louder, more of the quiet parts pass the meter's gate at -70 LUFS: then look again.
+    if gain <= 0.0 and true_peak + gain <= settings.true_peak_dbtp:
         return gain
     before: tuple[float, float] | None = None
     for _ in range(_MOST_PASSES):

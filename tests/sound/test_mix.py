@@ -383,3 +383,15 @@ def test_a_waveform_does_not_depend_on_blocks() -> None:
         parts.draw(start, sound[start : start + 333])
     np.testing.assert_array_equal(parts.envelope, whole.envelope)
     assert whole.envelope[:, 0].min() == sound.min()
+
+
+def test_a_floor_that_passes_the_gate_only_when_louder_does_not_spoil_the_loudness(tmp_path):
+    # Before the gain the floor lies under the meter's gate of -70 LUFS and does not count;
+    # after it, it does, and the whole measures quieter than the hits alone did.
+    floor = np.random.default_rng(0).standard_normal((10 * RATE, 2)).astype(np.float32)
+    loudness, _ = measure(iter([floor * np.float32(0.01)]))
+    floor *= np.float32(0.01 * 10 ** ((-72.0 - loudness) / 20))
+    floor[RATE : 2 * RATE] *= np.float32(10 ** (17 / 20))
+    timeline = timeline_of(seconds=10.0, loudness_lufs=-30.0)
+    report = lay_up(timeline, LIBRARY, tmp_path, original=lambda: iter([floor]))
+    assert report.loudness_lufs == pytest.approx(-30.0, abs=0.1)
