@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow_datasets as tfds
 
 from data_pipeline.builders.pictures import decode_picture
 from data_pipeline.contact_sheet import COLUMNS, draw_clips, draw_stills, write_sheet
-from data_pipeline.schema import Example, from_example
+from data_pipeline.schema import Example, from_example, to_example
 from data_pipeline.splits import audit_splits
 from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import FoleyError
@@ -173,11 +174,29 @@ def check_manifest(folder: Path) -> int:
 
 
 def records_digest(folder: Path) -> str:
-    """Return one SHA-256 over all shards of all splits: what two builds of the same must share."""
+    """Return one SHA-256 over all examples in their order: what two builds of the same must share.
+
+    Not over the files: the order of the fields in a record changes from process to process.
+    """
     digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.array_record*")):
-        digest.update(f"{path.name} {_sha256(path)}\n".encode())
+    for split, records in open_splits(folder).items():
+        digest.update(f"{split} {len(records)}\n".encode())
+        for example in _examples(folder, records):
+            _add_example(digest, example)
     return digest.hexdigest()
+
+
+def _add_example(digest: "hashlib._Hash", example: Example) -> None:
+    fields = to_example(example)
+    for name in sorted(fields):
+        value = fields[name]
+        if name == "pictures":
+            for picture in value:
+                digest.update(hashlib.sha256(picture).digest())
+        elif isinstance(value, np.ndarray):
+            digest.update(f"{name} {value.dtype} {len(value)} ".encode() + value.tobytes())
+        else:
+            digest.update(f"{name} {value!r}\n".encode())
 
 
 def _examples(folder: Path, records: Sequence[Mapping[str, Any]]) -> Iterator[Example]:

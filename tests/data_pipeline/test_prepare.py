@@ -159,7 +159,7 @@ def test_a_wrong_word_is_one_line(tmp_path, monkeypatch, capsys, words, reason):
 def test_a_killed_build_goes_on_and_gives_the_same(tmp_path):
     media = _media(tmp_path / "media", 8)
     config = tmp_path / "small.toml"
-    config.write_text("clips = 240\nshort_side_px = 128\nduration_s = [4, 5]\n")
+    config.write_text("clips = 96\nshort_side_px = 64\nduration_s = [4, 5]\n")
     words = ["composed", "--files", media, "--config", config, "--out"]
     command = [sys.executable, "-m", "data_pipeline.prepare", "build", *map(str, words)]
     whole, broken = tmp_path / "whole", tmp_path / "broken"
