@@ -118,6 +118,41 @@ def run_alone(command: list[str]) -> Run:
 
 
 def make_clip(path: Path, seconds: float) -> None:
+    """Write the clip; what is longer than a minute repeats the first one, packet by packet."""
+    if seconds <= 60:
+        encode_clip(path, seconds)
+        return
+    minute = path.with_name("minute.mp4")
+    if not minute.exists():
+        encode_clip(minute, 60)
+    repeat_clip(minute, path, round(seconds / 60))
+
+
+def repeat_clip(minute: Path, path: Path, times: int) -> None:
+    import av
+
+    with av.open(str(path), "w") as target:
+        copies, shift, end, first = {}, {}, {}, {}
+        for number in range(times):
+            # Each stream goes on where it ended: the sound is a little longer, and begins earlier.
+            shift = {index: end[index] - first[index] for index in end}
+            with av.open(str(minute)) as source:
+                for stream in source.streams:
+                    if number == 0:
+                        copies[stream.index] = target.add_stream_from_template(stream)
+                for packet in source.demux():
+                    if not packet.size:
+                        continue
+                    index = packet.stream_index
+                    first.setdefault(index, packet.pts)
+                    packet.pts += shift.get(index, 0)
+                    packet.dts += shift.get(index, 0)
+                    end[index] = max(end.get(index, 0), packet.pts + packet.duration)
+                    packet.stream = copies[index]
+                    target.mux(packet)
+
+
+def encode_clip(path: Path, seconds: float) -> None:
     """Write the clip: a shot every few seconds, a slow move over each, grain on all; and a tone."""
     import av
 
