@@ -3,7 +3,7 @@
     python -m data_pipeline.features dataset FOLDER --split train --out FEATURES
     python -m data_pipeline.features media FOLDER --events TABLE.tsv --out FEATURES
 
-Words that are not known here go to Beam: without any, the work runs on this machine with a process
+Words behind a `--` of its own go to Beam: without any, the work runs on this machine with a process
 a core. Shards do not depend on how many workers made them.
 """
 
@@ -91,8 +91,18 @@ def extract_features(
                 | "Spread" >> beam.Reshuffle()
                 | "Make" >> beam.ParDo(MakeShards(source, config, folder.resolve(), driver))
             )
-            pipeline.run().wait_until_finish()
+            _run(pipeline, folder)
     return _close(folder, settings, shards)
+
+
+def _run(pipeline: beam.Pipeline, folder: Path) -> None:
+    try:
+        pipeline.run().wait_until_finish()
+    except RuntimeError as error:
+        # What Beam tells is long, and its last line is what the worker said.
+        told = [line.strip() for line in str(error).splitlines() if line.strip()]
+        last = told[-1] if told else "a worker ended"
+        raise FoleyError(f"{folder}: the run failed ({last}); run it again to go on") from error
 
 
 def extract_in_process(source: Source, folder: Path, config: ExtractionConfig) -> FeatureStore:
@@ -181,7 +191,9 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    words, beam_flags = _parser().parse_known_args(argv)
+    argv = list(sys.argv[1:] if argv is None else argv)
+    own = argv.index("--") if "--" in argv else len(argv)
+    words, beam_flags = _parser().parse_args(argv[:own]), argv[own + 1 :]
     logging.getLogger("apache_beam").setLevel(logging.ERROR)
     try:
         config = _config(words)
@@ -208,7 +220,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m data_pipeline.features",
-        description="Cache what the networks see and hear. Other words go to Apache Beam.",
+        description="Cache what the networks see and hear.",
+        epilog="Words behind `--` go to Apache Beam: a runner and its flags.",
     )
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
     dataset = commands.add_parser("dataset", help="from a dataset that was built")

@@ -2,8 +2,10 @@
 
 import dataclasses
 import hashlib
+import json
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -40,7 +42,7 @@ from data_pipeline.feature_workers import ExtractionConfig, make_shard
 from data_pipeline.features import extract_features, extract_in_process, main
 from data_pipeline.schema import EffectEvent, Example
 from temporal_foley.effects import load_vocabulary
-from temporal_foley.errors import MediaError, OutputExistsError, UsageError
+from temporal_foley.errors import FoleyError, MediaError, OutputExistsError, UsageError
 
 ROOT = Path(__file__).parents[2]
 TEACHER = ROOT / "../shared/weights/efficientat_mn04/mn04_as_mAP_432.pt"
@@ -403,6 +405,14 @@ def test_nothing_to_do_is_said_in_one_line(tmp_path, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_a_misspelt_word_is_told_and_not_handed_to_beam(tmp_path, capsys):
+    words = ["dataset", str(tmp_path), "--out", str(tmp_path / "out"), "--overwite"]
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert "--overwite" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("wrong", [{"frame_rate": Fraction(0)}, {"items_per_shard": 0}])
 def test_wrong_settings_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
@@ -439,6 +449,22 @@ def test_two_beam_workers_make_the_same_bytes_as_a_plain_loop(small_set, tmp_pat
     assert [item.item for item in rejected_items(tmp_path / "beam")] == ["broken.mp4"]
     assert made[0].visual.shape == (4, 1280)
     assert made[1].audio.shape == (4, 384)
+
+
+@pytest.mark.slow
+def test_a_failing_worker_is_told_in_one_line_and_what_was_made_stays(small_set, tmp_path):
+    source, config, plain = small_set
+    out = tmp_path / "beam"
+    begin(out, json.loads((plain / "settings.json").read_text()))
+    # A folder where a shard belongs: that shard cannot be put in place.
+    blocked = out / sorted(plain.glob("*.array_record"))[-1].name
+    (blocked / "in the way").mkdir(parents=True)
+    with pytest.raises(FoleyError, match="run it again") as failed:
+        extract_features(source, out, config, workers=1)
+    assert "\n" not in str(failed.value)
+    shutil.rmtree(blocked)
+    extract_in_process(source, out, config)
+    assert content(out) == content(plain)
 
 
 @pytest.mark.slow
