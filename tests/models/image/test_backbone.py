@@ -77,7 +77,7 @@ def test_what_is_seen_does_not_depend_on_the_batch(lite0, pictures):
 
 def test_features_are_the_mean_of_the_feature_map(lite0, pictures):
     outputs = lite0(pictures)
-    assert outputs.feature_map.shape == (2, 7, 7, lite0.features)
+    assert outputs.feature_map.shape == (2, 7, 7, lite0.network.features)
     mean = outputs.feature_map.mean(axis=(1, 2))
     np.testing.assert_allclose(outputs.features, mean, atol=1e-5)
 
@@ -109,7 +109,7 @@ def test_another_file_is_refused(tmp_path):
     path = tmp_path / "weights.pth"
     path.write_bytes(b"x" * 100)
     with pytest.raises(WeightsError, match=r"weights\.pth.*SHA-256"):
-        load_backbone(weights=path)
+        _ = load_backbone(weights=path).network
 
 
 @pytest.mark.parametrize(
