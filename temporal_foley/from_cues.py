@@ -9,13 +9,7 @@ import numpy as np
 
 from temporal_foley.effects import Vocabulary, load_vocabulary
 from temporal_foley.errors import CueListError, OutputExistsError, VocabularyError
-from temporal_foley.foley import (
-    THUMBNAILS,
-    Outcome,
-    picture_samples,
-    render_timeline,
-    run_document,
-)
+from temporal_foley.foley import Outcome, run_document
 from temporal_foley.media.digest import file_sha256
 from temporal_foley.media.mux import output_suffix
 from temporal_foley.media.video import VideoInfo, probe_video, sample_frames
@@ -24,6 +18,7 @@ from temporal_foley.session.overview import Seen
 from temporal_foley.session.run_record import Progress, RunRecord
 from temporal_foley.sound.library import load_library
 from temporal_foley.spotting.tables import read_scores
+from temporal_foley.stages import THUMBNAILS, picture_samples, render_timeline
 from temporal_foley.timegrid import TimeGrid
 from temporal_foley.timeline import Timeline, read_timeline
 
