@@ -69,7 +69,7 @@ def _belongs(path: Path) -> bool:
 
 def _read_file(path: Path) -> Reading:
     rows = read_rows(path, split_at(path))
-    names, rows = take_header(rows, (*COLUMNS, "event_labels"), _DEFAULT)
+    names, rows = take_header(rows, (*COLUMNS, "event_labels", "confidence"), _DEFAULT)
 
     def read(row: Row) -> AnnotatedClip:
         # Many programs leave out the cells after the file name where there is no event.

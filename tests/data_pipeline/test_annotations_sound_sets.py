@@ -270,3 +270,17 @@ def test_label_studio_refuses_other_json(tmp_path, content):
     (tmp_path / "x.json").write_text(content)
     with pytest.raises(AnnotationError, match=r"x\.json"):
         read_label_studio(tmp_path / "x.json")
+
+
+def test_dcase_reads_a_table_of_self_labels(tmp_path):
+    table = tmp_path / "labels.tsv"
+    table.write_text(
+        "filename\tonset\toffset\tevent_label\tmodality\tconfidence\n"
+        "walk.mp4\t1.25\t3.5\tdog_barking\taudio\t0.81\n"
+    )
+    reading = read_dcase(table)
+    assert not reading.rejected
+    (clip,) = reading.clips
+    (event,) = clip.events
+    assert (event.name, event.onset_s, event.offset_s) == ("dog_barking", 1.25, 3.5)
+    assert event.modality == "audio"
