@@ -7,6 +7,7 @@ integer samples at 48 kHz counted from the first picture; the picture's own rate
 import dataclasses
 import json
 import math
+import re
 import types
 import typing
 from fractions import Fraction
@@ -16,7 +17,12 @@ from typing import Any, Literal
 from temporal_foley.errors import CueListError
 from temporal_foley.timegrid import SAMPLE_RATE_HZ, as_fraction
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Version 1 is read too: what it lacks has a default."""
+
+MOST_ALTERNATES = 3
+DEFAULT_START_TIMECODE = "01:00:00:00"
+_TIMECODE = re.compile(r"[0-2]\d:[0-5]\d:[0-5]\d[:;][0-5]\d")
 
 Curve = tuple[tuple[int, float], ...]
 """Breakpoints (samples from the cue's onset, value), straight between them; one point: static."""
@@ -72,6 +78,44 @@ class Asset:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Alternate:
+    """Another take that a cue could have: all that changes when it is swapped in.
+
+    The moment of the picture stays where it is, and the take's `anchor` meets it.
+    """
+
+    asset: Asset
+    licence: str
+    credit: str = ""
+    samples: int
+    """Length of the take."""
+    loop: Loop | None = None
+    anchor: int = 0
+    gain_db: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.anchor < self.samples:
+            raise ValueError(f"anchor must lie in {self.samples} samples, got {self.anchor}")
+        if self.loop is not None and self.loop.end > self.samples:
+            raise ValueError(f"loop must lie in {self.samples} samples, got {self.loop.end}")
+        if not -120.0 <= self.gain_db <= 40.0:
+            raise ValueError(f"gain_db must be in [-120, 40], got {self.gain_db}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What a cue was made for, as numbers; None for what was not looked at."""
+
+    probability: float | None = None
+    peak_s: float | None = None
+    """Time at which the effect is most probable."""
+    motion: float | None = None
+    """How strongly the picture moves at the onset, from 0 to 1."""
+    region: tuple[float, float, float, float] | None = None
+    """Where in the picture: left, top, right, bottom as parts of its width and height."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Cue:
     """An event with its sound.
 
@@ -98,6 +142,12 @@ class Cue:
     fade_in: int = 0
     fade_out: int = 0
     reason: str = ""
+    evidence: Evidence = Evidence()
+    status: Literal["proposed", "accepted", "rejected"] = "proposed"
+    """A rejected cue stays in the list, so that it is not proposed again, and is not heard."""
+    locked: bool = False
+    """A locked cue is left as it is when the video is looked at again."""
+    alternates: tuple[Alternate, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.onset_sample < self.offset_sample:
@@ -123,6 +173,10 @@ class Cue:
             raise ValueError("pan must have at least one point, with values in [-1, 1]")
         if any(a[0] >= b[0] for a, b in zip(self.pan, self.pan[1:], strict=False)):
             raise ValueError("pan must have its points in ascending order of time")
+        if len(self.alternates) > MOST_ALTERNATES:
+            raise ValueError(
+                f"alternates must be at most {MOST_ALTERNATES}, got {len(self.alternates)}"
+            )
 
     @property
     def length(self) -> int:
@@ -215,10 +269,17 @@ class Timeline:
     vocabulary: Provenance
     library: Provenance
     seed: int
+    start_timecode: str = DEFAULT_START_TIMECODE
+    """The timecode of the first picture, at the picture's rate; `;` before the frames: drop."""
     mix: MixSettings = MixSettings()
     tracks: tuple[Track, ...] = ()
 
     def __post_init__(self) -> None:
+        if not _TIMECODE.fullmatch(self.start_timecode):
+            raise ValueError(
+                f"start_timecode must look like {DEFAULT_START_TIMECODE}, "
+                f"got {self.start_timecode!r}"
+            )
         ids = [cue.id for cue in self.cues]
         if len(set(ids)) != len(ids):
             raise ValueError("cue ids must be unique")
@@ -233,6 +294,16 @@ class Timeline:
         """The cues of all tracks, in order of onset."""
         cues = [cue for track in self.tracks for cue in track.cues]
         return sorted(cues, key=lambda cue: (cue.onset_sample, cue.effect, cue.id))
+
+
+def without_rejected(timeline: Timeline) -> Timeline:
+    """Return a timeline of what is to be heard: rejected cues and tracks left empty are gone."""
+    tracks: list[Track] = []
+    for track in timeline.tracks:
+        cues = tuple(cue for cue in track.cues if cue.status != "rejected")
+        if cues:
+            tracks.append(dataclasses.replace(track, cues=cues))
+    return dataclasses.replace(timeline, tracks=tuple(tracks))
 
 
 def write_timeline(timeline: Timeline, path: Path) -> None:
@@ -271,8 +342,8 @@ def timeline_from_json(text: str) -> Timeline:
     if not isinstance(document, dict) or document.pop("schema", None) != "temporal-foley/cues":
         raise CueListError("not a cue list of temporal-foley")
     version = document.pop("version", None)
-    if version != SCHEMA_VERSION:
-        raise CueListError(f"schema version must be {SCHEMA_VERSION}, got {version!r}")
+    if isinstance(version, bool) or version not in (1, SCHEMA_VERSION):
+        raise CueListError(f"schema version must be 1 or {SCHEMA_VERSION}, got {version!r}")
     return _read(Timeline, document, "cue list")
 
 

@@ -8,9 +8,11 @@ import pytest
 
 from temporal_foley.errors import CueListError
 from temporal_foley.timeline import (
+    Alternate,
     Asset,
     Cue,
     Event,
+    Evidence,
     Loop,
     MixSettings,
     Provenance,
@@ -20,6 +22,7 @@ from temporal_foley.timeline import (
     read_timeline,
     timeline_from_json,
     timeline_to_json,
+    without_rejected,
     write_timeline,
 )
 
@@ -78,6 +81,43 @@ def test_a_timeline_survives_the_way_to_a_file_and_back(tmp_path):
     assert read_timeline(tmp_path / "cues.json") == timeline
 
 
+def test_what_an_editor_decided_survives_too(tmp_path):
+    other = Alternate(
+        asset=Asset(kind="file", name="dog/b.wav", sha256="cd" * 32),
+        licence="CC0-1.0",
+        samples=9_000,
+        loop=Loop(start=2_000, end=9_000, crossfade=1_000),
+        anchor=20,
+        gain_db=-3.0,
+    )
+    edited = make_cue(
+        status="accepted",
+        locked=True,
+        alternates=(other,),
+        evidence=Evidence(probability=0.9, peak_s=1.2, region=(0.0, 0.25, 0.5, 1.0)),
+    )
+    timeline = dataclasses.replace(make_timeline(edited), start_timecode="10:00:00;00")
+    write_timeline(timeline, tmp_path / "cues.json")
+    assert read_timeline(tmp_path / "cues.json") == timeline
+
+
+def test_a_list_of_the_first_version_is_read():
+    document = json.loads(timeline_to_json(make_timeline()))
+    document["version"] = 1
+    del document["start_timecode"]
+    for name in ("evidence", "status", "locked", "alternates"):
+        del document["tracks"][0]["cues"][0][name]
+    assert timeline_from_json(json.dumps(document)) == make_timeline()
+
+
+def test_rejected_cues_stay_in_the_list_and_are_not_heard():
+    rejected = make_cue(id="dog_barking-0002", status="rejected")
+    timeline = make_timeline(make_cue(), rejected)
+    assert timeline_from_json(timeline_to_json(timeline)).cues[1].status == "rejected"
+    assert [cue.id for cue in without_rejected(timeline).cues] == ["dog_barking-0001"]
+    assert without_rejected(make_timeline(rejected)).tracks == ()
+
+
 def test_the_same_timeline_gives_the_same_bytes():
     assert timeline_to_json(make_timeline()) == timeline_to_json(make_timeline())
     again = timeline_from_json(timeline_to_json(make_timeline()))
@@ -105,7 +145,12 @@ def test_cues_of_all_tracks_come_in_order_of_onset():
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        (("version",), 99, "schema version must be 1"),
+        (("version",), 99, "schema version must be 1 or 2"),
+        (("version",), True, "schema version must be 1 or 2"),
+        (("start_timecode",), "1 o'clock", "start_timecode must look like 01:00:00:00"),
+        (("tracks", 0, "cues", 0, "status"), "maybe", "must be one of proposed, accepted"),
+        (("tracks", 0, "cues", 0, "locked"), 1, "locked must be bool"),
+        (("tracks", 0, "cues", 0, "evidence"), {"region": [0.0, 1.0]}, "must have 4 items"),
         (("schema",), "other", "not a cue list"),
         (("seed",), "7", r"cue list\.seed must be int"),
         (("seed",), True, r"cue list\.seed must be int"),
