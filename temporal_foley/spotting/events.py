@@ -27,6 +27,7 @@ from temporal_foley.effects import Effect, Vocabulary
 from temporal_foley.spotting.smoothing import (
     Probabilities,
     gaussian_smooth,
+    mean_smooth,
     median_smooth,
     mode_filter,
     odd_window,
@@ -34,7 +35,7 @@ from temporal_foley.spotting.smoothing import (
 from temporal_foley.timegrid import Seconds, TimeGrid, as_fraction
 from temporal_foley.timeline import Event
 
-SMOOTHINGS = ("none", "mode", "median", "gaussian")
+SMOOTHINGS = ("none", "mode", "median", "gaussian", "mean")
 
 Run = tuple[int, int]
 """A range of frames `[first, last)`."""
@@ -44,7 +45,7 @@ Run = tuple[int, int]
 class DecodingConfig:
     """How probabilities become events; thresholds and durations are the vocabulary's."""
 
-    smoothing: Literal["none", "mode", "median", "gaussian"] = "gaussian"
+    smoothing: Literal["none", "mode", "median", "gaussian", "mean"] = "gaussian"
     window_s: float = 1.5
     """Width of the smoothing: of the window, or of the bell at half its height."""
 
@@ -79,7 +80,6 @@ def decode_events(
     """
     probabilities = np.asarray(probabilities)
     _check(probabilities, grid, vocabulary)
-    end = grid.end if duration is None else min(grid.end, as_fraction(duration))
     if config.smoothing == "mode":
         labels = frame_labels(probabilities, vocabulary, other=other)
         labels = mode_filter(labels, odd_window(grid, config.window_s))
@@ -88,6 +88,19 @@ def decode_events(
     else:
         smooth = _smooth(probabilities, grid, config)
         active = _hysteresis(smooth, probabilities, vocabulary)
+    return events_of_activity(active, smooth, grid, vocabulary, duration=duration)
+
+
+def events_of_activity(
+    active: Bool[np.ndarray, "frames effects"],
+    smooth: Probabilities,
+    grid: TimeGrid,
+    vocabulary: Vocabulary,
+    *,
+    duration: Seconds | None = None,
+) -> list[Event]:
+    """Make events of frames in which effects are decided to be active (steps 4 to 7)."""
+    end = grid.end if duration is None else min(grid.end, as_fraction(duration))
     events = [
         _event(run, smooth[:, column], grid, effect, end)
         for column, effect in enumerate(vocabulary.effects)
@@ -123,6 +136,8 @@ def frame_labels(
 def _smooth(probabilities: Probabilities, grid: TimeGrid, config: DecodingConfig) -> Probabilities:
     if config.smoothing == "median":
         return median_smooth(probabilities, odd_window(grid, config.window_s))
+    if config.smoothing == "mean":
+        return mean_smooth(probabilities, odd_window(grid, config.window_s))
     if config.smoothing == "gaussian":
         return gaussian_smooth(probabilities, float(as_fraction(config.window_s) / grid.step))
     return probabilities

@@ -67,6 +67,21 @@ def median_smooth(probabilities: Probabilities, window: int) -> Probabilities:
     return smooth
 
 
+def mean_smooth(probabilities: Probabilities, window: int) -> Probabilities:
+    """Replace each probability by the mean of a window of an odd number of frames."""
+    _check_window(window)
+    frames = _frames(probabilities)
+    if frames == 0 or window == 1:
+        return probabilities.copy()
+    first, last = _window_bounds(frames, window)
+    total = np.concatenate(
+        [np.zeros((1, probabilities.shape[1])), np.cumsum(probabilities, axis=0, dtype=np.float64)]
+    )
+    mean = (total[last] - total[first]) / (last - first)[:, None]
+    # Rounding may leave a constant 1 a hair above 1.
+    return np.clip(mean, 0.0, 1.0).astype(probabilities.dtype)
+
+
 def gaussian_smooth(probabilities: Probabilities, window: float) -> Probabilities:
     """Average each probability with its neighbours under a bell of `window` frames.
 

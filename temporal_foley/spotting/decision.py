@@ -1,0 +1,255 @@
+"""The decision of a bundle: logits in, calibrated probabilities out; those in, events out.
+
+A `Decision` is plain data that stands in the bundle beside the weights: how each effect's logits
+become probabilities, where its thresholds are, and which decoder makes events of them. How it is
+fitted is in `evaluation/fit_decision.py`.
+
+Calibration is Platt's: a slope and a bias of the logits of each effect (Platt, "Probabilistic
+outputs for support vector machines", 1999; with one slope for all it is temperature scaling). A
+softmax is left as it is: its last logit is `other`, the class for nothing to hear of report 000.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float, Float32
+
+from temporal_foley.effects import Effect, Vocabulary
+from temporal_foley.errors import FoleyError
+from temporal_foley.spotting.events import DecodingConfig, decode_events, events_of_activity
+from temporal_foley.spotting.semi_markov import Stays, most_probable_activity
+from temporal_foley.spotting.smoothing import Probabilities
+from temporal_foley.timegrid import Seconds, TimeGrid
+from temporal_foley.timeline import Event
+
+SCHEMA = "temporal-foley/decision"
+VERSION = 1
+OUTPUTS = ("sigmoid", "softmax")
+DECODERS = ("mode", "median", "hysteresis", "semi_markov")
+SMOOTHINGS = ("none", "mean", "gaussian")
+MOST_EVIDENCE = 8.0
+"""No frame tells more than these log odds, however sure a network is of itself."""
+
+Output = Literal["sigmoid", "softmax"]
+Decoder = Literal["mode", "median", "hysteresis", "semi_markov"]
+
+
+class DecisionError(FoleyError):
+    """A decision that does not hold what it must; names the field."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EffectDecision:
+    """How the logits of one effect become probabilities, and these events."""
+
+    effect: str
+    slope: float = 1.0
+    bias: float = 0.0
+    threshold_on: float = 0.5
+    threshold_off: float = 0.35
+    lasts_s: float = 2.0
+    """Median of how long it lasts; for `semi_markov`, as the next two."""
+    spread: float = 1.0
+    """Standard deviation of the logarithm of how long it lasts."""
+    gap_s: float = 20.0
+    """Mean time from the end of one event to the next."""
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self)[1:]:
+            if not math.isfinite(getattr(self, field.name)):
+                raise ValueError(f"{field.name} must be finite, got {getattr(self, field.name)}")
+        for name in ("slope", "lasts_s", "spread", "gap_s"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+        if not 0.0 < self.threshold_off <= self.threshold_on < 1.0:
+            raise ValueError(
+                "thresholds must be 0 < threshold_off <= threshold_on < 1, "
+                f"got {self.threshold_off} and {self.threshold_on}"
+            )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Decision:
+    """How logits become events: an entry an effect, in the order of the logits, and a decoder.
+
+    `mode` is report 000's; `median` smooths and compares with `threshold_on`; `hysteresis` smooths
+    as told and uses both thresholds; `semi_markov` finds the most probable course.
+    """
+
+    effects: tuple[EffectDecision, ...]
+    output: Output = "sigmoid"
+    decoder: Decoder = "hysteresis"
+    smoothing: Literal["none", "mean", "gaussian"] = "mean"
+    """Of `hysteresis`."""
+    window_s: float = 1.25
+    """Of `mode`, `median` and `hysteresis`."""
+    looks_per_s: float = 1.0
+    """Of `semi_markov`: neighbouring frames look alike, so a second counts as so many frames."""
+    rule: str = ""
+    """How the thresholds were found, for the reader."""
+
+    def __post_init__(self) -> None:
+        for name, known in (("output", OUTPUTS), ("decoder", DECODERS), ("smoothing", SMOOTHINGS)):
+            if getattr(self, name) not in known:
+                raise ValueError(
+                    f"decision.{name} must be one of {', '.join(known)}, got {getattr(self, name)}"
+                )
+        if not 0.0 < self.window_s <= 60.0:
+            raise ValueError(f"decision.window_s must be in (0, 60], got {self.window_s}")
+        if not 0.0 < self.looks_per_s <= 1000.0:
+            raise ValueError(f"decision.looks_per_s must be in (0, 1000], got {self.looks_per_s}")
+        if len(set(self.names)) != len(self.names):
+            raise ValueError("decision.effects must name each effect once")
+        if self.output == "softmax" and any((e.slope, e.bias) != (1.0, 0.0) for e in self.effects):
+            raise ValueError("decision.effects must have slope 1 and bias 0 with a softmax")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The effects' names, in order."""
+        return tuple(effect.effect for effect in self.effects)
+
+    @property
+    def columns(self) -> int:
+        """How many logits a frame has."""
+        return len(self.effects) + (self.output == "softmax")
+
+
+def default_decision(
+    vocabulary: Vocabulary, *, output: Output = "sigmoid", decoder: Decoder = "hysteresis"
+) -> Decision:
+    """Take thresholds and lengths from the vocabulary and leave the logits as they are."""
+    effects = tuple(
+        EffectDecision(
+            effect=effect.name,
+            threshold_on=effect.threshold_on,
+            threshold_off=effect.threshold_off,
+            lasts_s=usual_length_s(effect),
+        )
+        for effect in vocabulary.effects
+    )
+    return Decision(effects=effects, output=output, decoder=decoder)
+
+
+def usual_length_s(effect: Effect) -> float:
+    """Guess how long an effect lasts from its kind."""
+    usual = {"one_shot": 1.0, "repeated": 3.0, "loop": 5.0, "ambience": 10.0}[effect.kind]
+    return min(max(usual, effect.min_duration_s), effect.max_duration_s or math.inf)
+
+
+def calibrate(
+    logits: Float[np.ndarray, "frames columns"], decision: Decision
+) -> Float32[np.ndarray, "frames effects"]:
+    """Turn logits into probabilities; the column `other` of a softmax is what they lack to 1."""
+    logits = np.asarray(logits)
+    if logits.ndim != 2 or logits.shape[1] != decision.columns:
+        raise ValueError(
+            f"logits must be (frames, {decision.columns}) for an output of {decision.output}, "
+            f"got {logits.shape}"
+        )
+    if not np.isfinite(logits).all():
+        raise ValueError("logits must be finite")
+    wide = logits.astype(np.float64)
+    if decision.output == "softmax":
+        odds = np.exp(wide - wide.max(axis=1, keepdims=True))
+        return (odds / odds.sum(axis=1, keepdims=True))[:, :-1].astype(np.float32)
+    slope = np.array([effect.slope for effect in decision.effects])
+    bias = np.array([effect.bias for effect in decision.effects])
+    # tanh neither overflows nor warns.
+    return (0.5 * (1.0 + np.tanh(0.5 * (wide * slope + bias)))).astype(np.float32)
+
+
+def decide(
+    probabilities: Probabilities,
+    grid: TimeGrid,
+    vocabulary: Vocabulary,
+    decision: Decision,
+    duration: Seconds | None = None,
+) -> list[Event]:
+    """Find the events in calibrated probabilities, in order of onset.
+
+    Shortest and longest events and gaps are the vocabulary's, whatever the decoder.
+
+    Args:
+        probabilities: What `calibrate` returned.
+        grid: When each row was looked at.
+        vocabulary: The effects, in the order of the decision.
+        decision: Thresholds and decoder.
+        duration: Length of the picture, where it ends before the grid's last frame does.
+    """
+    own = _with_thresholds(vocabulary, decision)
+    probabilities = np.asarray(probabilities)
+    if decision.decoder == "semi_markov":
+        evidence = _evidence(probabilities, grid, decision)
+        active = most_probable_activity(evidence, _stays(decision, grid))
+        return events_of_activity(active, probabilities, grid, own, duration=duration)
+    other = None
+    if decision.decoder == "mode" and decision.output == "softmax":
+        other = np.maximum(1.0 - probabilities.sum(axis=1, dtype=np.float64), 0.0)
+    smoothing = decision.smoothing if decision.decoder == "hysteresis" else decision.decoder
+    config = DecodingConfig(smoothing=smoothing, window_s=decision.window_s)
+    return decode_events(probabilities, grid, own, config=config, duration=duration, other=other)
+
+
+def decision_to_json(decision: Decision) -> dict[str, Any]:
+    """Return a decision as plain data."""
+    document = dataclasses.asdict(decision)
+    document["effects"] = list(document["effects"])
+    return {"schema": SCHEMA, "version": VERSION, **document}
+
+
+def decision_from_json(document: Mapping[str, Any], vocabulary: Vocabulary) -> Decision:
+    """Read what `decision_to_json` returned; its effects must be the vocabulary's, in its order.
+
+    Raises:
+        DecisionError: A field is missing, unknown or wrong; the text names it.
+    """
+    fields = dict(document)
+    if fields.pop("schema", None) != SCHEMA or fields.pop("version", None) != VERSION:
+        raise DecisionError(f"decision: must be {SCHEMA}, version {VERSION}; fit it again")
+    try:
+        effects = tuple(EffectDecision(**entry) for entry in fields.pop("effects", ()))
+        decision = Decision(effects=effects, **fields)
+    except (TypeError, ValueError) as error:
+        raise DecisionError(f"decision: {error}") from None
+    if decision.names != vocabulary.names:
+        wrong = sorted(set(decision.names) ^ set(vocabulary.names)) or ["their order"]
+        raise DecisionError(f"decision: its effects differ from the vocabulary's in {wrong[0]}")
+    return decision
+
+
+def _with_thresholds(vocabulary: Vocabulary, decision: Decision) -> Vocabulary:
+    if decision.names != vocabulary.names:
+        raise ValueError("decision must have the effects of the vocabulary, in its order")
+    has_one_threshold = decision.decoder == "median"
+    effects = tuple(
+        dataclasses.replace(
+            effect,
+            threshold_on=own.threshold_on,
+            threshold_off=own.threshold_on if has_one_threshold else own.threshold_off,
+        )
+        for effect, own in zip(vocabulary.effects, decision.effects, strict=True)
+    )
+    return dataclasses.replace(vocabulary, effects=effects)
+
+
+def _evidence(
+    probabilities: Probabilities, grid: TimeGrid, decision: Decision
+) -> Float[np.ndarray, "frames effects"]:
+    """Return how much each frame speaks for each effect, above its threshold."""
+    within = np.clip(probabilities.astype(np.float64), 1e-6, 1.0 - 1e-6)
+    on = np.array([effect.threshold_on for effect in decision.effects])
+    above = np.log(within) - np.log1p(-within) - (np.log(on) - np.log1p(-on))
+    weight = min(1.0, float(grid.step) * decision.looks_per_s)
+    return weight * np.clip(above, -MOST_EVIDENCE, MOST_EVIDENCE)
+
+
+def _stays(decision: Decision, grid: TimeGrid) -> Stays:
+    rate = float(grid.frame_rate)
+    return Stays(
+        median=np.array([effect.lasts_s * rate for effect in decision.effects]),
+        spread=np.array([effect.spread for effect in decision.effects]),
+        gap=np.array([effect.gap_s * rate for effect in decision.effects]),
+    )
