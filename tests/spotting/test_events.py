@@ -175,6 +175,6 @@ def test_probabilities_that_are_none_are_refused():
 
 def test_settings_that_make_no_sense_are_refused():
     with pytest.raises(ValueError, match="smoothing must be one of none, mode, median, gaussian"):
-        DecodingConfig(smoothing="mean")  # type: ignore[arg-type]
+        DecodingConfig(smoothing="max")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="window_s"):
         DecodingConfig(window_s=0.0)
