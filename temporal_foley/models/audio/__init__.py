@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,24 +14,26 @@ from jaxtyping import Array, Float, Int, PyTree
 from temporal_foley.errors import WeightsError
 from temporal_foley.models.audio import release
 from temporal_foley.models.audio.columns import (
+    AT_ONCE,
     Columns,
     Wave,
-    Window,
     blend_windows,
-    count_columns,
     cut_windows,
+    hear_windows,
     mean_in_frames,
     samples_until,
 )
-from temporal_foley.models.audio.efficientat import EfficientAT, SoundOutputs, params_from_torch
+from temporal_foley.models.audio.efficientat import (
+    FEATURES,
+    EfficientAT,
+    SoundOutputs,
+    params_from_torch,
+)
 from temporal_foley.models.audio.mel import MIN_SAMPLES, SAMPLE_RATE_HZ, log_mel, mel_frames
 from temporal_foley.models.weights import read_torch_checkpoint
 from temporal_foley.timegrid import TimeGrid
 
 __all__ = ["SAMPLE_RATE_HZ", "AudioTeacher", "FrameTags", "TeacherOutputs", "load_teacher"]
-
-# So many sounds at once keep two cores busy and their maps in the cache.
-_AT_ONCE = 4
 
 
 class TeacherOutputs(NamedTuple):
@@ -59,6 +60,9 @@ class AudioTeacher:
     `graphdef` and `params` are there to merge it into a larger differentiable model.
     """
 
+    name = "teacher"
+    features = FEATURES
+
     def __init__(self, *, graphdef: nnx.GraphDef, params: PyTree[Array], sha256: str):
         self.graphdef = graphdef
         self.params = params
@@ -82,7 +86,7 @@ class AudioTeacher:
             lengths = np.full(len(waves), waves.shape[1])
         batch = len(waves)
         # Whole groups only, for a rest would be compiled as a second network.
-        added = -batch % _AT_ONCE if batch > _AT_ONCE else 0
+        added = -batch % AT_ONCE if batch > AT_ONCE else 0
         waves = np.pad(waves.astype(np.float32), ((0, added), (0, 0)))
         lengths = np.pad(np.maximum(lengths, MIN_SAMPLES), (0, added), mode="edge")
         outputs = _listen(self.graphdef, self.params, waves, lengths)
@@ -99,7 +103,8 @@ class AudioTeacher:
         Returns:
             The embedding of each column of the feature map, one each 0.32 s from time 0 on.
         """
-        return blend_windows(self._hear(cut_windows(sound, samples)))
+        run = partial(_columns, self.graphdef, self.params)
+        return blend_windows(hear_windows(cut_windows(sound, samples), run))
 
     def frame_embeddings(
         self, sound: Wave | Iterable[Wave], grid: TimeGrid
@@ -125,21 +130,6 @@ class AudioTeacher:
         """Return the AudioSet logits of embeddings of sounds or frames."""
         return np.asarray(_tag(self.graphdef, self.params, embedding))
 
-    def _hear(self, windows: Iterable[Window]) -> Iterable[tuple[int, Columns]]:
-        waiting = iter(windows)
-        while group := list(islice(waiting, _AT_ONCE)):
-            # What does not fill a batch goes through one by one: few shapes to compile.
-            batches = [group] if len(group) == _AT_ONCE else [[window] for window in group]
-            for batch in batches:
-                longest = max(len(window.wave) for window in batch)
-                waves = np.zeros((len(batch), longest), np.float32)
-                for row, window in zip(waves, batch, strict=True):
-                    row[: len(window.wave)] = window.wave
-                lengths = np.array([window.samples for window in batch])
-                heard = np.asarray(_columns(self.graphdef, self.params, waves, lengths))
-                for window, columns in zip(batch, heard, strict=True):
-                    yield window.first_column, columns[: count_columns(window.samples)]
-
 
 @partial(jax.jit, static_argnames="graphdef")
 def _listen(
@@ -153,9 +143,9 @@ def _listen(
     def listen(waves: Float[Array, "batch samples"], lengths: Int[Array, " batch"]) -> SoundOutputs:
         return network(log_mel(waves, lengths), mel_frames(lengths))
 
-    if waves.shape[0] <= _AT_ONCE:
+    if waves.shape[0] <= AT_ONCE:
         return listen(waves, lengths)
-    groups = (waves.reshape(-1, _AT_ONCE, waves.shape[1]), lengths.reshape(-1, _AT_ONCE))
+    groups = (waves.reshape(-1, AT_ONCE, waves.shape[1]), lengths.reshape(-1, AT_ONCE))
     outputs = jax.lax.map(lambda group: listen(*group), groups)
     return jax.tree.map(lambda part: part.reshape(-1, *part.shape[2:]), outputs)
 

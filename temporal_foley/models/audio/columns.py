@@ -5,12 +5,13 @@ A column is one step in time of the network's feature map: column `i` is centred
 windows fall on each other and can be blended.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float, Int
 
 from temporal_foley.models.audio.efficientat import FRAMES_PER_COLUMN
 from temporal_foley.models.audio.mel import (
@@ -31,6 +32,9 @@ _LONGEST = _WINDOW_COLUMNS[-1]
 _STEP = _LONGEST * 3 // 4
 _FRAMES_AT_ONCE = 4096
 
+AT_ONCE = 4
+"""So many sounds at once keep two cores busy and their maps in the cache."""
+
 Wave = Float[np.ndarray, " samples"]
 Columns = Float[np.ndarray, "columns features"]
 
@@ -43,9 +47,9 @@ class Window(NamedTuple):
     samples: int
 
 
-def count_columns(samples: int) -> int:
-    """Return how many columns a sound of this length has."""
-    return -(-mel_frames(samples) // FRAMES_PER_COLUMN)
+def count_columns(samples: int, columns_each: int = 1) -> int:
+    """Return how many columns a sound of this length has, `columns_each` to one of the teacher."""
+    return -(-mel_frames(samples) // (FRAMES_PER_COLUMN // columns_each))
 
 
 def cut_windows(sound: Wave | Iterable[Wave], samples: int) -> Iterator[Window]:
@@ -89,6 +93,34 @@ def _fill(held: Wave, blocks: Iterator[Wave], samples: int) -> Wave:
     return np.concatenate(parts)
 
 
+def hear_windows(
+    windows: Iterable[Window],
+    run: Callable[[Float[np.ndarray, "batch samples"], Int[np.ndarray, " batch"]], Array],
+    *,
+    columns_each: int = 1,
+) -> Iterator[tuple[int, Columns]]:
+    """Give windows to a network, some at a time, and yield the place and columns of each.
+
+    Args:
+        windows: as they are cut.
+        run: waves and how many samples of each are real in, (batch, columns, features) out.
+        columns_each: how many columns of this network there are to one of the window's.
+    """
+    waiting = iter(windows)
+    while group := list(islice(waiting, AT_ONCE)):
+        # What does not fill a batch goes through one by one: few shapes to compile.
+        batches = [group] if len(group) == AT_ONCE else [[window] for window in group]
+        for batch in batches:
+            longest = max(len(window.wave) for window in batch)
+            waves = np.zeros((len(batch), longest), np.float32)
+            for row, window in zip(waves, batch, strict=True):
+                row[: len(window.wave)] = window.wave
+            heard = np.asarray(run(waves, np.array([window.samples for window in batch])))
+            for window, columns in zip(batch, heard, strict=True):
+                count = count_columns(window.samples, columns_each)
+                yield columns_each * window.first_column, columns[:count]
+
+
 def blend_windows(parts: Iterable[tuple[int, Columns]]) -> Columns:
     """Put the columns of overlapping windows together.
 
@@ -119,16 +151,23 @@ def blend_windows(parts: Iterable[tuple[int, Columns]]) -> Columns:
     return np.concatenate(done)
 
 
-def mean_in_frames(columns: Columns, grid: TimeGrid) -> Float[np.ndarray, "frames features"]:
+def mean_in_frames(
+    columns: Columns, grid: TimeGrid, *, columns_each: int = 1
+) -> Float[np.ndarray, "frames features"]:
     """Average columns over the frames of a grid.
 
     Between the centres of columns the value is interpolated; each frame takes the mean of that
     line over its own interval. So a fine grid follows the line and a coarse one misses nothing.
+
+    Args:
+        columns: from time 0 on.
+        grid: the frames.
+        columns_each: how many columns there are to `COLUMN_SAMPLES`.
     """
     values = np.asarray(columns, np.float64)
     steps = (values[:-1] + values[1:]) / 2
     until = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(steps, axis=0)])
-    column_s = Fraction(COLUMN_SAMPLES, SAMPLE_RATE_HZ)
+    column_s = Fraction(COLUMN_SAMPLES, SAMPLE_RATE_HZ * columns_each)
     edges = np.array([float(grid.time(i) / column_s) for i in range(grid.frames + 1)])
     rows = [np.zeros((0, values.shape[1]))]
     for start in range(0, grid.frames, _FRAMES_AT_ONCE):

@@ -24,6 +24,8 @@ from temporal_foley.models.audio.layers import (
 from temporal_foley.models.image.layers import Pointwise
 
 CLASSES = 527
+FEATURES = 384
+"""Of the embedding of `mn04`, and of its student's."""
 FRAMES_PER_COLUMN = 32
 """Mel frames from one column of the feature map to the next."""
 
@@ -65,10 +67,11 @@ class SoundOutputs(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BlockShape:
-    """Shape of one inverted bottleneck."""
+    """Shape of one inverted bottleneck; `frame_stride` if it is another than that of the bands."""
 
     size: int
     stride: int
+    frame_stride: int | None = None
     inputs: int
     middle: int
     outputs: int
@@ -111,7 +114,7 @@ class Bottleneck(nnx.Module):
 
     def __init__(self, shape: BlockShape):
         self.expand = Pointwise(shape.inputs, shape.middle) if shape.middle > shape.inputs else None
-        self.depthwise = Depthwise(shape.size, shape.stride, shape.middle)
+        self.depthwise = Depthwise(shape.size, shape.stride, shape.middle, shape.frame_stride)
         self.weigh = SqueezeExcite(shape.middle, shape.squeezed) if shape.squeezed else None
         self.project = Pointwise(shape.middle, shape.outputs)
         self.has_hard_swish = shape.has_hard_swish
@@ -161,7 +164,7 @@ class EfficientAT(nnx.Module):
         maps = jax.nn.hard_swish(self.stem(keep(mel[..., None], mask(1))))
         stride = self.stem.stride
         for block in self.blocks:
-            before, stride = stride, stride * block.depthwise.stride
+            before, stride = stride, stride * block.depthwise.frame_stride
             maps = block(maps, mask(before), mask(stride))
         maps = jax.nn.hard_swish(self.head(maps))
         embedding = mean_over_map(maps, mask(stride))

@@ -29,17 +29,21 @@ def mean_over_map(maps: SoundMap, mask: FrameWeights | None) -> Float[Array, "ba
 
 
 class Depthwise(nnx.Module):
-    """One square convolution for each feature, with bias; one feature in may become many."""
+    """One square convolution for each feature, with bias; one feature in may become many.
 
-    def __init__(self, size: int, stride: int, features: int):
+    `stride` is that over the bands, and over the frames too unless `frame_stride` is given.
+    """
+
+    def __init__(self, size: int, stride: int, features: int, frame_stride: int | None = None):
         self.stride = stride
+        self.frame_stride = frame_stride or stride
         self.kernel = nnx.Param(jnp.zeros((size, size, features)))
         self.bias = nnx.Param(jnp.zeros(features))
 
     def __call__(self, maps: SoundMap) -> SoundMap:
         kernel = self.kernel[...]
-        size, stride = kernel.shape[0], self.stride
-        bands, frames = (-(-n // stride) for n in maps.shape[1:3])
+        size, stride, frame_stride = kernel.shape[0], self.stride, self.frame_stride
+        bands, frames = -(-maps.shape[1] // stride), -(-maps.shape[2] // frame_stride)
         around = (size // 2, size // 2)
         padded = jnp.pad(maps, ((0, 0), around, around, (0, 0)))
         total = self.bias[...]
@@ -48,7 +52,7 @@ class Depthwise(nnx.Module):
                 taps = padded[
                     :,
                     y : y + (bands - 1) * stride + 1 : stride,
-                    x : x + (frames - 1) * stride + 1 : stride,
+                    x : x + (frames - 1) * frame_stride + 1 : frame_stride,
                 ]
                 total = total + taps * kernel[y, x]
         return total

@@ -31,13 +31,13 @@ Waves = Float[Array, "batch samples"]
 Count = TypeVar("Count", int, Array)
 
 
-def mel_frames(samples: Count) -> Count:
+def mel_frames(samples: Count, fold: int = 1) -> Count:
     """Return how many mel frames a sound of this length has."""
-    return 1 + (samples - 1) // HOP_SAMPLES
+    return 1 + (samples - 1) // (fold * HOP_SAMPLES)
 
 
 def log_mel(
-    wave: Waves, lengths: Int[Array, " batch"] | None = None
+    wave: Waves, lengths: Int[Array, " batch"] | None = None, *, fold: int = 1
 ) -> Float[Array, "batch mel_bands mel_frames"]:
     """Compute the log-mel pictures of a batch of sounds.
 
@@ -45,11 +45,14 @@ def log_mel(
         wave: mono at 32 kHz, full scale at 1.
         lengths: samples of each sound that are real; what lies behind is not looked at. Mel frames
             behind the end of a sound are finite but meaningless.
+        fold: for a coarser picture, of every so many frames only one, and so many neighbouring
+            bands added up to one.
     """
     if wave.shape[1] < MIN_SAMPLES:
         raise ValueError(f"wave must have at least {MIN_SAMPLES} samples, got {wave.shape[1]}")
-    power = power_spectrum(_reflected(wave[:, 1:] - _PREEMPHASIS * wave[:, :-1], lengths))
-    bands = jnp.asarray(kaldi_mel_bands())
+    padded = _reflected(wave[:, 1:] - _PREEMPHASIS * wave[:, :-1], lengths)
+    power = power_spectrum(padded, fold * HOP_SAMPLES)
+    bands = jnp.asarray(kaldi_mel_bands().reshape(MEL_BANDS // fold, fold, -1).sum(axis=1))
     energy = jnp.einsum("mk,btk->bmt", bands, power, precision=jax.lax.Precision.HIGHEST)
     return (jnp.log(energy + _FLOOR) + 4.5) / 5.0
 
@@ -65,7 +68,9 @@ def _reflected(wave: Waves, lengths: Int[Array, " batch"] | None) -> Waves:
     return jnp.take_along_axis(wave, jnp.clip(mirrored, 0, wave.shape[1] - 1), axis=1)
 
 
-def power_spectrum(padded: Waves) -> Float[Array, "batch mel_frames bins"]:
+def power_spectrum(
+    padded: Waves, hop_samples: int = HOP_SAMPLES
+) -> Float[Array, "batch mel_frames bins"]:
     """Compute the power spectrum of every frame of a sound that is padded by half a frame."""
     # The window is shorter than the transform. Where it lies in it turns only phases, so the
     # window's own samples are cut out and the transform appends the zeros. Frames overlap by
@@ -73,12 +78,13 @@ def power_spectrum(padded: Waves) -> Float[Array, "batch mel_frames bins"]:
     # gather.
     block = HOP_SAMPLES // 2
     margin = (_FFT_POINTS - _WINDOW_SAMPLES) // 2
-    frames = 1 + (padded.shape[1] - _FFT_POINTS) // HOP_SAMPLES
+    step = hop_samples // block
+    frames = 1 + (padded.shape[1] - _FFT_POINTS) // hop_samples
     parts = _WINDOW_SAMPLES // block
-    used = padded[:, margin : margin + (2 * frames + parts - 2) * block]
+    used = padded[:, margin : margin + ((frames - 1) * step + parts) * block]
     blocks = used.reshape(padded.shape[0], -1, block)
     framed = jnp.concatenate(
-        [blocks[:, part : part + 2 * frames - 1 : 2] for part in range(parts)], axis=-1
+        [blocks[:, part : part + (frames - 1) * step + 1 : step] for part in range(parts)], axis=-1
     )
     spectrum = jnp.fft.rfft(framed * np.hanning(_WINDOW_SAMPLES).astype(np.float32), _FFT_POINTS)
     return spectrum.real**2 + spectrum.imag**2
