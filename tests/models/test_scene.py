@@ -1,0 +1,219 @@
+"""Scene heads: equal to the report's in PyTorch, blind to padding, plain about wrong words."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+
+from temporal_foley.models.scene import HEADS, SceneConfig, make_scene_head, masked_mean
+from temporal_foley.models.scene_torch import scene_head_from_torch
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+TOLERANCE = 1e-5
+
+_spec = importlib.util.spec_from_file_location("scene_inputs", GOLDEN / "scene_inputs.py")
+assert _spec is not None
+assert _spec.loader is not None
+inputs = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(inputs)
+
+
+GOLDEN_SIZES = {
+    "visual": inputs.WIDTH,
+    "audio": inputs.WIDTH,
+    "frames": inputs.FRAMES,
+    "scenes": inputs.SCENES,
+}
+
+
+@pytest.fixture(scope="module")
+def golden():
+    return np.load(GOLDEN / "scenes.npz")
+
+
+def make(head, *, visual=6, audio=4, frames=5, scenes=3, **words):
+    return make_scene_head(
+        SceneConfig(head=head, **words),
+        visual_features=visual,
+        audio_features=audio,
+        frames=frames,
+        scenes=scenes,
+        rngs=nnx.Rngs(0),
+    )
+
+
+def carried_over(golden, head, **words):
+    """Return the head, taken apart, with the weights that PyTorch had."""
+    if head == "late":
+        words["alpha"] = inputs.LATE_ALPHA
+    shapes = json.loads(str(golden[f"{head}.shapes"]))
+    state = inputs.draw_state({name: tuple(shape) for name, shape in shapes.items()})
+    params, statistics = scene_head_from_torch(state, head)
+    graphdef, *own = nnx.split(
+        nnx.eval_shape(lambda: make(head, **GOLDEN_SIZES, **words)), nnx.Param, nnx.BatchStat
+    )
+    for found, wanted in zip((params, statistics), own, strict=True):
+        wanted = nnx.to_pure_dict(wanted)
+        assert jax.tree.map(jnp.shape, found) == jax.tree.map(lambda leaf: leaf.shape, wanted)
+    return graphdef, params, statistics
+
+
+def golden_clips():
+    visual, audio, scenes = inputs.clips()
+    return visual, audio, np.full(len(visual), inputs.FRAMES), scenes
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_heads_answer_as_in_pytorch(golden, head):
+    visual, audio, lengths, _ = golden_clips()
+    parts = carried_over(golden, head)
+    logits = jax.jit(lambda *clips: nnx.merge(*parts)(*clips))(visual, audio, lengths)
+    np.testing.assert_allclose(logits, golden[f"{head}.logits"], atol=TOLERANCE, rtol=TOLERANCE)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_heads_train_as_in_pytorch(golden, head):
+    visual, audio, lengths, scenes = golden_clips()
+    graphdef, params, statistics = carried_over(golden, head, dropout=0.0)
+    tx = optax.chain(optax.add_decayed_weights(1e-4), optax.adam(1e-4))
+
+    def loss_fn(params, statistics):
+        model = nnx.merge(graphdef, params, statistics)
+        logits = model(visual, audio, lengths, rngs=nnx.Rngs(0))
+        loss = optax.softmax_cross_entropy_with_integer_labels(logits, scenes).mean()
+        return loss, (logits, nnx.to_pure_dict(nnx.state(model, nnx.BatchStat)))
+
+    @jax.jit
+    def step(params, statistics, opt_state):
+        (loss, (logits, statistics)), grads = jax.value_and_grad(loss_fn, has_aux=True)(
+            params, statistics
+        )
+        updates, opt_state = tx.update(grads, opt_state, params)
+        return optax.apply_updates(params, updates), statistics, opt_state, loss, logits
+
+    opt_state, losses = jax.jit(tx.init)(params), []
+    for number in range(inputs.STEPS):
+        params, statistics, opt_state, loss, logits = step(params, statistics, opt_state)
+        losses.append(float(loss))
+        if number == 0:
+            np.testing.assert_allclose(
+                logits, golden[f"{head}.training_logits"], atol=TOLERANCE, rtol=TOLERANCE
+            )
+            check_statistics(golden, head, statistics)
+    np.testing.assert_allclose(losses, golden[f"{head}.losses"], atol=TOLERANCE, rtol=TOLERANCE)
+
+
+def check_statistics(golden, head, statistics):
+    theirs = {"both": "all_embed", "visual_embed": "video_embed"}
+    for part, held in statistics.items():
+        for ours, name in (("mean", "running_mean"), ("variance", "running_var")):
+            expected = golden[f"{head}.statistics.{theirs.get(part, part)}.1.{name}"]
+            np.testing.assert_allclose(held["norm"][ours], expected, atol=TOLERANCE, rtol=TOLERANCE)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_heads_train_as_many_numbers_as_in_pytorch(golden, head):
+    model = nnx.eval_shape(lambda: make(head, **GOLDEN_SIZES))
+    counted = sum(leaf.size for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))
+    assert counted == int(golden[f"{head}.trained"])
+
+
+@pytest.mark.parametrize("head", [*HEADS])
+def test_padding_does_not_leak(head):
+    model = make(head)
+    generator = np.random.default_rng(0)
+    visual = generator.standard_normal((3, 5, 6), dtype=np.float32)
+    audio = generator.standard_normal((3, 5, 4), dtype=np.float32)
+    lengths = np.array([5, 3, 1])
+    before = model(visual, audio, lengths)
+    for clip, length in enumerate(lengths):
+        visual[clip, length:] = 1e3
+        audio[clip, length:] = -1e3
+    np.testing.assert_array_equal(before, model(visual, audio, lengths))
+
+
+def test_a_padded_clip_is_answered_like_the_short_one():
+    model = make("bilstm_pooled")
+    generator = np.random.default_rng(1)
+    visual = generator.standard_normal((1, 3, 6), dtype=np.float32)
+    audio = generator.standard_normal((1, 3, 4), dtype=np.float32)
+    room = ((0, 0), (0, 4), (0, 0))
+    padded = model(np.pad(visual, room), np.pad(audio, room), np.array([3]))
+    np.testing.assert_allclose(padded, model(visual, audio, np.array([3])), atol=1e-6)
+
+
+def test_the_mean_is_over_real_frames():
+    frames = jnp.array([[[1.0], [3.0], [100.0]]])
+    assert masked_mean(frames, jnp.array([[True, True, False]])).item() == 2.0
+
+
+@pytest.mark.parametrize("fuses", ["logits", "probabilities"])
+def test_late_fusion_at_its_ends_is_one_modality(fuses):
+    generator = np.random.default_rng(2)
+    visual = generator.standard_normal((4, 5, 6), dtype=np.float32)
+    audio = generator.standard_normal((4, 5, 4), dtype=np.float32)
+    lengths = np.full(4, 5)
+    for alpha, is_visual in ((0.0, False), (1.0, True)):
+        model = make("late", alpha=alpha, fuses=fuses)
+        answer = jax.nn.softmax(model(visual, audio, lengths))
+        other = model(visual * is_visual, audio * (not is_visual), lengths)
+        np.testing.assert_allclose(answer, jax.nn.softmax(other), atol=1e-6)
+
+
+def test_late_fusion_of_probabilities_weighs_probabilities():
+    generator = np.random.default_rng(3)
+    visual = generator.standard_normal((4, 5, 6), dtype=np.float32)
+    audio = generator.standard_normal((4, 5, 4), dtype=np.float32)
+    clips = (visual, audio, np.full(4, 5))
+    heard, seen, both = (
+        np.asarray(jax.nn.softmax(make("late", alpha=alpha, fuses="probabilities")(*clips)))
+        for alpha in (0.0, 1.0, 0.25)
+    )
+    np.testing.assert_allclose(both, 0.75 * heard + 0.25 * seen, atol=1e-6)
+
+
+def test_alpha_can_differ_by_scene_and_be_learnt():
+    per_scene = make("late", alpha=(0.1, 0.5, 0.9))
+    np.testing.assert_allclose(per_scene.alpha(), [0.1, 0.5, 0.9])
+    learnt = make("late", alpha=(0.1, 0.5, 0.9), learns_alpha=True)
+    np.testing.assert_allclose(learnt.alpha(), [0.1, 0.5, 0.9], atol=1e-6)
+    clips = (np.ones((2, 5, 6)), np.ones((2, 5, 4)), np.full(2, 5))
+    grads = nnx.grad(lambda model: model(*clips).sum())(learnt)
+    assert np.all(np.asarray(grads["alpha_logit"][...]) != 0)
+    numbers = [
+        sum(leaf.size for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))
+        for model in (make("late"), make("late", learns_alpha=True), learnt)
+    ]
+    assert numbers[1] - numbers[0] == 1
+    assert numbers[2] - numbers[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ({"head": "vidoe"}, "scene.head must be one of video, audio"),
+        ({"alpha": 1.5}, "scene.alpha must be within 0 and 1, got 1.5"),
+        ({"alpha": 1.0, "learns_alpha": True}, "scene.alpha must be within"),
+        ({"fuses": "votes"}, "scene.fuses must be logits or probabilities"),
+        ({"dropout": 1.0}, "scene.dropout must be in"),
+    ],
+)
+def test_wrong_words_are_told(words, told):
+    with pytest.raises(ValueError, match=told):
+        SceneConfig(**words)
+
+
+def test_wrong_sizes_are_told():
+    with pytest.raises(ValueError, match="must hold 3 weights, got 2"):
+        make("late", alpha=(0.5, 0.5))
+    clips = (np.ones((2, 4, 6)), np.ones((2, 4, 4)), np.full(2, 4))
+    with pytest.raises(ValueError, match="for 5 frames side by side was given 4"):
+        make("flatten")(*clips)
+    with pytest.raises(ValueError, match="at least 2 rows, got 1"):
+        make("concat")(*(part[:1] for part in clips), rngs=nnx.Rngs(0))
