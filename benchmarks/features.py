@@ -1,6 +1,6 @@
 """Features with Beam on all cores beside a plain loop in one process, and the same bytes from both.
 
-    python benchmarks/features.py --teacher-weights FILE [--quick] [--json FILE]
+    python benchmarks/features.py --listener-weights FILE [--quick] [--json FILE]
 
 Media are made by the benchmark: clips with sound, of 320 x 240 pixels. Both kinds of run are
 processes of their own, take turns and pay for their start; the time of a start is measured with a
@@ -31,11 +31,11 @@ from pathlib import Path
 from data_pipeline.annotations.records import AnnotatedClip
 from data_pipeline.feature_source import MediaSource
 from data_pipeline.feature_workers import ExtractionConfig
-from data_pipeline.features import extract_features, extract_in_process
+from data_pipeline.feature_run import extract_features, extract_in_process
 kind, folder, out, weights, clips = sys.argv[1:]
 names = [path.name for path in sorted(Path(folder).glob("*.mp4"))][: int(clips)]
 source = MediaSource(folder, tuple(AnnotatedClip(source=name, clip=name) for name in names))
-config = ExtractionConfig(teacher_weights=Path(weights), items_per_shard=4)
+config = ExtractionConfig(listener_weights=Path(weights), items_per_shard=4)
 if kind == "plain":
     store = extract_in_process(source, Path(out), config)
 else:
@@ -46,7 +46,7 @@ print(sum(store.frames), store.sha256)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--teacher-weights", type=Path, required=True)
+    parser.add_argument("--listener-weights", type=Path, required=True)
     parser.add_argument("--quick", action="store_true", help="1 round of 16 clips, not 3 of 32")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
@@ -59,7 +59,7 @@ def main() -> None:
         folder = Path(place)
         for number in range(clips):
             write_clip(folder / f"{number:03d}.mp4", number)
-        weights = arguments.teacher_weights.resolve()
+        weights = arguments.listener_weights.resolve()
         # Compiled once, so that no round pays for it.
         run("plain", folder, weights, clips)
         for _ in range(rounds):

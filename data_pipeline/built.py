@@ -59,6 +59,15 @@ def open_splits(folder: Path) -> dict[str, Sequence[Mapping[str, Any]]]:
     return dict(tfds.builder_from_directory(folder).as_data_source())  # type: ignore[arg-type]
 
 
+def built_datasets(data: Path) -> dict[str, list[Path]]:
+    """Return the folders of all finished builds by dataset: `DATA/DATASET/CONFIG/VERSION`."""
+    datasets: dict[str, list[Path]] = defaultdict(list)
+    for manifest in sorted(data.glob(f"*/*/*/{MANIFEST}")):
+        if (manifest.parent / "dataset_info.json").is_file():
+            datasets[manifest.parents[2].name].append(manifest.parent)
+    return dict(datasets)
+
+
 def frozen_metadata(folder: Path) -> dict[str, Any]:
     """Return what was frozen when the dataset was built: the order of effects and scenes."""
     try:

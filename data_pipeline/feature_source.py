@@ -7,6 +7,7 @@ other processes: they open their files where they are used.
 import dataclasses
 import functools
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -86,10 +87,12 @@ class DatasetSource:
 
     @property
     def digest(self) -> str:
-        """Hash of the dataset's name, version, configuration and shards."""
+        """Hash of the dataset's name, version, configuration, shards and what `prepare` noted."""
         info = tfds.builder_from_directory(self.folder).info
         split = info.splits[self.split]
-        told = (info.full_name, self.split, split.shard_lengths, split.num_bytes)
+        note = Path(self.folder) / "prepare.json"
+        records = json.loads(note.read_text("utf-8"))["records_sha256"] if note.is_file() else ""
+        told = (info.full_name, self.split, split.shard_lengths, split.num_bytes, records)
         return hashlib.sha256(repr(told).encode()).hexdigest()
 
     def name(self, index: int) -> str:

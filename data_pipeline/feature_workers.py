@@ -12,22 +12,23 @@ import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import apache_beam as beam
 
 from data_pipeline.feature_extractor import Networks, extract
 from data_pipeline.feature_source import Source
 from data_pipeline.feature_store import read_note, shard_name, write_shard
-from temporal_foley.models.audio import load_teacher
+from temporal_foley.models.audio.encoders import load_encoder
 from temporal_foley.models.compilation import enable_compilation_cache
 from temporal_foley.models.image.backbone import load_backbone
 from temporal_foley.models.image.preparation import Aspect
 
 log = logging.getLogger(__name__)
 
-AUDIO_FEATURES = 384
-"""Of the teacher's embedding."""
+Listener = Literal["teacher", "student"]
+
+LISTENERS: tuple[Listener, ...] = ("teacher", "student")
 _POLL_S = 1.0
 
 
@@ -38,13 +39,19 @@ class ExtractionConfig:
     frame_rate: Fraction = Fraction(4)
     backbone: str = "efficientnet_lite0"
     aspect: Aspect = "stretch"
-    teacher_weights: Path | None = None
-    """A copy of the audio network's file; by default the downloaded one."""
+    listener: Listener = "teacher"
+    """The audio network."""
+    listener_weights: Path | None = None
+    """A copy of its file; by default the downloaded one, or the one of the package."""
     items_per_shard: int = 64
 
     def __post_init__(self) -> None:
         if not Fraction(1, 10) <= self.frame_rate <= 60:
             raise ValueError(f"frame_rate must be in [0.1, 60] Hz, got {self.frame_rate}")
+        if self.listener not in LISTENERS:
+            raise ValueError(
+                f"listener must be one of {', '.join(LISTENERS)}, got {self.listener!r}"
+            )
         if self.items_per_shard < 1:
             raise ValueError(f"items_per_shard must be at least 1, got {self.items_per_shard}")
 
@@ -53,14 +60,14 @@ def load_networks(config: ExtractionConfig) -> Networks:
     """Load the networks of a configuration."""
     enable_compilation_cache()
     backbone = load_backbone(config.backbone, aspect=config.aspect)
-    teacher = load_teacher(config.teacher_weights)
+    listener = load_encoder(config.listener, config.listener_weights)
     return Networks(
         prepare=backbone.prepare,
         look=lambda images: backbone(images).features,
-        listen=teacher.frame_embeddings,
+        listen=listener.frame_embeddings,
         visual_features=backbone.network.features,
-        audio_features=AUDIO_FEATURES,
-        sha256={"backbone": backbone.sha256, "teacher": teacher.sha256},
+        audio_features=listener.features,
+        sha256={"backbone": backbone.sha256, "listener": listener.sha256},
     )
 
 

@@ -1,7 +1,5 @@
-"""Feature extraction: what is in a record, what is rejected, and the same bytes from any run."""
+"""Runs of feature extraction: the same bytes from any, and words that are told in one line."""
 
-import dataclasses
-import hashlib
 import json
 import os
 import pickle
@@ -13,388 +11,19 @@ import time
 from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
 import pytest
 import soundfile
-import tensorflow_datasets as tfds
 
-from data_pipeline import schema
-from data_pipeline.annotations.records import AnnotatedClip, LabelledEvent
-from data_pipeline.builders.pictures import encode_picture
-from data_pipeline.feature_extractor import BATCH, Networks, Rejected, extract
-from data_pipeline.feature_record import (
-    FeatureError,
-    FeatureRecord,
-    record_from_bytes,
-    record_labels,
-    record_to_bytes,
-)
-from data_pipeline.feature_source import DatasetSource, MediaSource, example_material
-from data_pipeline.feature_store import (
-    FeatureStore,
-    begin,
-    finish,
-    read_note,
-    rejected_items,
-    write_shard,
-)
-from data_pipeline.feature_workers import ExtractionConfig, make_shard
-from data_pipeline.features import extract_features, extract_in_process, main
-from data_pipeline.schema import EffectEvent, Example
-from temporal_foley.effects import load_vocabulary
-from temporal_foley.errors import FoleyError, MediaError, OutputExistsError, UsageError
+from data_pipeline.built import write_manifest
+from data_pipeline.feature_run import extract_features, extract_in_process
+from data_pipeline.feature_store import begin, rejected_items
+from data_pipeline.feature_workers import ExtractionConfig
+from data_pipeline.features import jobs_of, main, parse
+from temporal_foley.errors import FoleyError, OutputExistsError, UsageError
+from tests.data_pipeline.feature_kit import Memory, Small, content, labelled, media
 
 ROOT = Path(__file__).parents[2]
 TEACHER = ROOT / "../shared/weights/efficientat_mn04/mn04_as_mAP_432.pt"
-RATE = Fraction(4)
-
-
-def grey(level):
-    return np.full((32, 32, 3), level, np.uint8)
-
-
-def networks(looks=None):
-    """Look at pictures by their mean, and listen by the loudest sample of each frame."""
-
-    def look(images):
-        if looks is not None:
-            looks.append(len(images))
-        return np.repeat(images.mean(axis=(1, 2, 3))[:, None], 5, axis=1)
-
-    def listen(sound, grid):
-        wave = sound if isinstance(sound, np.ndarray) else np.concatenate([*sound, np.zeros(1)])
-        step = int(32_000 / grid.frame_rate)
-        wave = np.pad(wave, (0, grid.frames * step))[: grid.frames * step]
-        return np.repeat(np.abs(wave.reshape(grid.frames, step)).max(axis=1)[:, None], 3, axis=1)
-
-    return Networks(
-        prepare=lambda image: image,
-        look=look,
-        listen=listen,
-        visual_features=5,
-        audio_features=3,
-        sha256={"backbone": "b", "teacher": "t"},
-    )
-
-
-@dataclasses.dataclass(frozen=True)
-class Memory:
-    """A source of examples in memory; an exception in their place is raised."""
-
-    examples: tuple
-
-    digest = "memory"
-
-    def __len__(self):
-        return len(self.examples)
-
-    def name(self, index):
-        return f"item {index}"
-
-    def load(self, index, frame_rate):
-        if isinstance(self.examples[index], Exception):
-            raise self.examples[index]
-        return example_material(self.examples[index], frame_rate)
-
-
-def still(name, level=100):
-    return Example(
-        id=name,
-        source=name,
-        times_s=np.zeros(1),
-        pictures=(encode_picture(grey(level)),),
-        events=(EffectEvent(effect="fire", onset_s=0.0, offset_s=1.0, modality="picture"),),
-        labelled=("fire", "river"),
-    )
-
-
-def clip(name="clip", levels=(10, 50, 90), rate=2.0, sound_s=0.0):
-    return Example(
-        id=name,
-        source="video",
-        licence="CC0",
-        frame_rate=rate,
-        times_s=np.arange(len(levels)) / rate,
-        pictures=tuple(encode_picture(grey(level)) for level in levels),
-        sound=np.full(int(sound_s * 32_000), 16_384, np.int16),
-        events=(EffectEvent(effect="fire", onset_s=0.6, offset_s=1.0),),
-        labelled=("fire",),
-    )
-
-
-def extracted(*examples, looks=None):
-    return list(extract(Memory(examples), range(len(examples)), RATE, networks(looks)))
-
-
-def content(folder):
-    """Hash all that a run left behind, names included."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()
-
-
-def test_each_grid_frame_shows_the_last_picture_that_began_by_then():
-    (record,) = extracted(clip())
-    np.testing.assert_allclose(record.visual[:, 0], [10, 10, 50, 50, 90, 90], atol=2)
-    np.testing.assert_allclose(record.times_s, [0, 0, 0.5, 0.5, 1, 1])
-    assert record.has_picture
-    assert not record.has_sound
-    assert not record.audio.any()
-    assert (record.licence, record.source) == ("CC0", "video")
-
-
-def test_sound_is_on_the_same_grid_and_may_outlast_the_picture():
-    (record,) = extracted(clip(sound_s=2.25))
-    assert record.frames == 9
-    assert record.has_sound
-    np.testing.assert_allclose(record.audio[:, 0], 0.5)
-    np.testing.assert_allclose(record.visual[-3:, 0], 90, atol=2)
-
-
-def test_a_still_has_one_frame_that_knows_what_it_shows():
-    (record,) = extracted(still("a"))
-    assert record.is_still
-    assert record.frames == 1
-    vocabulary = load_vocabulary()
-    known = record_labels(record, vocabulary)
-    assert known.labels[0, vocabulary.index("fire")] == 1.0
-    assert known.known[0, vocabulary.index("river")]
-    assert not known.known[0, vocabulary.index("wave")]
-    heard = record_labels(record, vocabulary, modality="sound")
-    assert heard.labels.max() == 0.0
-
-
-def test_labels_are_those_of_the_grid():
-    (record,) = extracted(clip())
-    vocabulary = load_vocabulary()
-    fire = record_labels(record, vocabulary).labels[:, vocabulary.index("fire")]
-    np.testing.assert_array_equal(fire, [0, 0, 1, 1, 0, 0])
-
-
-def test_pictures_of_neighbouring_items_share_batches_and_repeated_ones_are_seen_once():
-    looks = []
-    records = extracted(*[still(f"s{i}", 7 * i) for i in range(20)], clip(), looks=looks)
-    assert looks == [BATCH, 20 + 3 - BATCH]
-    levels = [float(record.visual[0, 0]) for record in records[:20]]
-    np.testing.assert_allclose(levels, 7 * np.arange(20), atol=2)
-    assert [record.id for record in records] == [*[f"s{i}" for i in range(20)], "clip"]
-
-
-def test_bad_items_are_told_with_a_reason_and_do_not_stop_the_others():
-    broken = dataclasses.replace(clip("broken"), pictures=(*clip().pictures[:2], b"no picture"))
-    results = extracted(still("a"), MediaError("gone.mp4: no such file"), broken, still("b"))
-    assert [type(result) for result in results] == [
-        FeatureRecord,
-        Rejected,
-        Rejected,
-        FeatureRecord,
-    ]
-    assert results[1] == Rejected(item="item 1", reason="gone.mp4: no such file")
-    assert results[2].item == "broken"
-    assert "picture 2" in results[2].reason
-
-
-def test_an_example_of_nothing_is_rejected():
-    (result,) = extracted(Example(id="empty", source="empty"))
-    assert result == Rejected(item="empty", reason="holds neither picture nor sound")
-
-
-def test_a_record_survives_its_bytes_and_equal_records_have_equal_bytes():
-    (record,) = extracted(clip(sound_s=1.0))
-    encoded = record_to_bytes(record)
-    again = record_from_bytes(encoded)
-    assert record_to_bytes(again) == encoded
-    for field in dataclasses.fields(FeatureRecord):
-        one, other = getattr(record, field.name), getattr(again, field.name)
-        assert np.array_equal(one, other) if isinstance(one, np.ndarray) else one == other
-
-
-def test_an_absent_modality_takes_no_room():
-    (record,) = extracted(still("a"))
-    again = record_from_bytes(record_to_bytes(record))
-    assert b'"audio"' not in record_to_bytes(record)[:400]
-    assert again.audio.shape == (1, 3)
-
-
-@pytest.mark.parametrize("damage", [lambda b: b[:-7], lambda b: b"x" + b, lambda b: b""])
-def test_damaged_bytes_are_refused(damage):
-    (record,) = extracted(still("a"))
-    with pytest.raises(FeatureError, match="extract them again"):
-        record_from_bytes(damage(record_to_bytes(record)))
-
-
-def test_the_source_hash_is_that_of_pictures_and_sound():
-    one, same, other = extracted(clip("a"), clip("b"), clip("c", levels=(10, 50, 91)))
-    assert one.sha256 == same.sha256 != other.sha256
-
-
-def store(folder, examples, per_shard=2):
-    source = Memory(tuple(examples))
-    config = ExtractionConfig(items_per_shard=per_shard)
-    settings = {"of": "test"}
-    begin(folder, settings)
-    notes = []
-    for number in range(-(-len(source) // per_shard)):
-        make_shard(source, config, networks(), folder, number)
-        name = f"features-{number:05d}-of-{-(-len(source) // per_shard):05d}.array_record"
-        notes.append(read_note(folder, name))
-    finish(folder, settings, notes)
-    return FeatureStore(folder)
-
-
-def test_a_store_gives_records_back_in_order_and_names_what_was_rejected(tmp_path):
-    bad = MediaError("x.mp4: damaged")
-    records = store(tmp_path, [still("a"), bad, bad, bad, clip(), still("b")])
-    assert [records[i].id for i in range(len(records))] == ["a", "clip", "b"]
-    assert records.frames == (1, 6, 1)
-    first = next(rejected_items(tmp_path))
-    assert first == Rejected(item="item 1", reason="x.mp4: damaged")
-    records.verify()
-
-
-def test_a_changed_shard_is_told_and_made_again(tmp_path):
-    examples = [still("a"), still("b"), clip()]
-    records = store(tmp_path, examples)
-    before = content(tmp_path)
-    shard = tmp_path / records.shards[0].file
-    damaged = bytearray(shard.read_bytes())
-    damaged[len(damaged) // 2] ^= 1
-    shard.write_bytes(damaged)
-    with pytest.raises(FeatureError, match="has changed"):
-        records.verify()
-    store(tmp_path, examples)
-    assert content(tmp_path) == before
-
-
-def test_a_run_that_died_within_a_shard_ends_as_if_it_had_not(tmp_path):
-    examples = [still(f"s{i}", 9 * i) for i in range(5)]
-    store(tmp_path / "whole", examples)
-
-    def dies():
-        yield from extracted(still("s2", 18))
-        raise KeyboardInterrupt
-
-    broken = tmp_path / "broken"
-    begin(broken, {"of": "test"})
-    make_shard(Memory(tuple(examples)), ExtractionConfig(items_per_shard=2), networks(), broken, 0)
-    with pytest.raises(KeyboardInterrupt):
-        write_shard(broken, "features-00001-of-00003.array_record", dies())
-    (broken / "features-00001-of-00003.array_record.77.part").write_bytes(b"half")
-    assert read_note(broken, "features-00001-of-00003.array_record") is None
-    store(broken, examples)
-    assert content(broken) == content(tmp_path / "whole")
-
-
-def test_a_shard_that_is_there_is_not_made_again(tmp_path):
-    store(tmp_path, [still("a"), still("b")])
-    raising = Memory((MediaError("must not be read"), MediaError("must not be read")))
-    make_shard(raising, ExtractionConfig(items_per_shard=2), networks(), tmp_path, 0)
-    assert FeatureStore(tmp_path)[0].id == "a"
-
-
-def test_features_of_other_settings_are_replaced_only_on_request(tmp_path):
-    store(tmp_path, [still("a")])
-    with pytest.raises(OutputExistsError, match="--overwrite"):
-        begin(tmp_path, {"of": "another"})
-    begin(tmp_path, {"of": "another"}, overwrite=True)
-    assert [path.name for path in tmp_path.iterdir()] == ["settings.json"]
-
-
-def test_a_folder_of_other_things_is_never_touched(tmp_path):
-    (tmp_path / "features-of-mine.txt").write_text("mine")
-    with pytest.raises(OutputExistsError, match="other things"):
-        begin(tmp_path, {"of": "test"}, overwrite=True)
-    assert (tmp_path / "features-of-mine.txt").read_text() == "mine"
-
-
-def test_an_unfinished_store_cannot_be_read(tmp_path):
-    begin(tmp_path, {"of": "test"})
-    with pytest.raises(FeatureError, match="not finished"):
-        FeatureStore(tmp_path)
-
-
-def media(folder, *clips):
-    return MediaSource(str(folder), clips, ("fire",))
-
-
-class Small(tfds.core.GeneratorBasedBuilder):
-    """Write two examples as the builders of the package do."""
-
-    VERSION = tfds.core.Version("1.0.0")
-
-    def _info(self):
-        return self.dataset_info_from_configs(features=schema.features())
-
-    def _split_generators(self, dl_manager):
-        examples = [clip(sound_s=1.0), still("a")]
-        return {"train": ((example.id, schema.to_example(example)) for example in examples)}
-
-    def _generate_examples(self):
-        raise NotImplementedError
-
-
-def test_a_built_dataset_is_a_source(tmp_path):
-    builder = Small(data_dir=tmp_path, file_format="array_record")
-    builder.download_and_prepare()
-    source = DatasetSource(str(builder.data_path), "train")
-    records = {record.id: record for record in extract(source, range(2), RATE, networks())}
-    (expected,) = extracted(clip(sound_s=1.0))
-    assert record_to_bytes(records["clip"]) == record_to_bytes(expected)
-    assert records["a"].is_still
-    assert source.digest == DatasetSource(str(builder.data_path), "train").digest
-    with pytest.raises(UsageError, match="there are: train"):
-        len(DatasetSource(str(builder.data_path), "test"))
-
-
-def labelled(name, source=None, start_s=0.0, end_s=None, events=()):
-    return AnnotatedClip(
-        source=source or name, clip=name, start_s=start_s, end_s=end_s, events=events
-    )
-
-
-def test_a_clip_is_cut_out_of_its_video(tmp_path, make_clip, clips):
-    make_clip(
-        tmp_path / "film.mkv",
-        seconds=3.0,
-        rate=8,
-        audio=clips.impulses(3.0, [1.6], channels=1),
-    )
-    fire = LabelledEvent(name="fire", onset_s=0.25, offset_s=0.5, modality="visual")
-    source = media(tmp_path, labelled("film_1", "film", 1.0, 2.5, (fire,)))
-    material = source.load(0, RATE)
-    pictures = list(material.pictures(lambda image: image))
-    # Bar 0 says the number of the picture, 8 a second.
-    assert [clips.read_number(image) for _, image in pictures] == [8, 10, 12, 14, 16, 18]
-    np.testing.assert_allclose([time for time, _ in pictures], np.arange(6) / 4, atol=1e-3)
-    heard = np.concatenate(list(material.sound()))
-    assert np.abs(heard).argmax() / 32_000 == pytest.approx(0.6, abs=0.002)
-    assert material.facts.events == (
-        EffectEvent(effect="fire", onset_s=0.25, offset_s=0.5, modality="picture"),
-    )
-    assert material.sha256 == hashlib.sha256((tmp_path / "film.mkv").read_bytes()).hexdigest()
-
-
-def test_a_sound_file_becomes_a_record_without_picture(tmp_path):
-    soundfile.write(tmp_path / "bang.wav", np.full((16_000, 2), 0.25), 16_000)
-    source = media(tmp_path, labelled("bang.wav"))
-    (record,) = extract(source, [0], RATE, networks())
-    assert (record.frames, record.has_picture, record.has_sound) == (4, False, True)
-    assert not record.visual.any()
-    np.testing.assert_allclose(record.times_s, [0, 0.25, 0.5, 0.75])
-
-
-def test_missing_broken_and_outside_files_are_rejected_without_naming_the_machine(tmp_path):
-    folder = tmp_path / "media"
-    folder.mkdir()
-    (tmp_path / "outside.wav").write_bytes(b"")
-    (folder / "noise.mp4").write_bytes(b"\x00" * 100)
-    names = ("gone", "noise.mp4", "../outside.wav")
-    source = media(folder, *[labelled(name) for name in names])
-    results = list(extract(source, range(3), RATE, networks()))
-    assert [result.item for result in results] == list(names)
-    assert not any(str(tmp_path) in result.reason for result in results)
-    assert "outside" in results[2].reason
 
 
 def test_nothing_to_do_is_said_in_one_line(tmp_path, capsys):
@@ -413,7 +42,45 @@ def test_a_misspelt_word_is_told_and_not_handed_to_beam(tmp_path, capsys):
     assert "--overwite" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("wrong", [{"frame_rate": Fraction(0)}, {"items_per_shard": 0}])
+def built(data, *places):
+    """Make folders look like finished builds, one clip each."""
+    for place in places:
+        builder = Small(data_dir=data / ".made", file_format="array_record")
+        builder.download_and_prepare()
+        folder = data / place
+        shutil.copytree(builder.data_path, folder)
+        write_manifest(folder)
+
+
+def folders_of(data, out):
+    words = ["all", str(data), "--out", str(out)]
+    return [folder for _, folder in jobs_of(parse(words))]
+
+
+def test_all_names_a_folder_for_each_split_of_each_finished_dataset(tmp_path):
+    data, out = tmp_path / "data", tmp_path / "features"
+    built(data, "stills/a/1.0.0", "clips/b/1.0.0")
+    (data / "clips/unfinished/1.0.0").mkdir(parents=True)
+    assert folders_of(data, out) == [out / "clips/train", out / "stills/train"]
+
+
+def test_all_keeps_two_datasets_of_a_kind_apart_and_never_mixes_them_with_old_features(tmp_path):
+    data, out = tmp_path / "data", tmp_path / "features"
+    built(data, "clips/a/1.0.0", "clips/b/1.0.0")
+    assert folders_of(data, out) == [out / "clips/a/train", out / "clips/b/train"]
+    begin(out / "clips/train", {"of": "one"})
+    with pytest.raises(OutputExistsError, match="delete it"):
+        folders_of(data, out)
+
+
+def test_all_of_nothing_is_said(tmp_path):
+    with pytest.raises(UsageError, match="build one"):
+        folders_of(tmp_path, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"frame_rate": Fraction(0)}, {"items_per_shard": 0}, {"listener": "nobody"}]
+)
 def test_wrong_settings_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         ExtractionConfig(**wrong)
@@ -433,7 +100,7 @@ def small_set(tmp_path_factory, make_clip, clips):
     names = [*[f"v{i}.mp4" for i in range(5)], "broken.mp4", "s.wav"]
     rows = [f"{name}\t0.25\t0.75\tfire\n" for name in names]
     (folder / "events.tsv").write_text("filename\tonset\toffset\tevent_label\n" + "".join(rows))
-    config = ExtractionConfig(teacher_weights=TEACHER.resolve(), items_per_shard=2)
+    config = ExtractionConfig(listener_weights=TEACHER.resolve(), items_per_shard=2)
     source = media(folder, *[labelled(name) for name in names])
     plain = tmp_path_factory.mktemp("plain") / "features"
     extract_in_process(source, plain, config)
@@ -475,7 +142,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes_and_leaves_no_process(small_set,
     code = (
         "import sys, pickle\n"
         "from pathlib import Path\n"
-        "from data_pipeline.features import extract_features\n"
+        "from data_pipeline.feature_run import extract_features\n"
         "source, config, out = pickle.loads(bytes.fromhex(sys.argv[1]))\n"
         "extract_features(source, out, config, workers=2)\n"
     )
