@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Bool, Float, Float32, Int
 
 from temporal_foley.effects import Effect, Vocabulary
 from temporal_foley.errors import FoleyError
@@ -193,6 +193,28 @@ def decide(
     return decode_events(probabilities, grid, own, config=config, duration=duration, other=other)
 
 
+def most_likely(
+    probabilities: Probabilities,
+    decision: Decision,
+    among: Bool[np.ndarray, "frames effects"] | None = None,
+) -> Int[np.ndarray, " frames"]:
+    """Give each frame the effect that stands out most, or `len(effects)` for none of them.
+
+    Of sigmoids it is the one farthest above its threshold, in log odds; of a softmax the largest,
+    unless `other` is larger. With `among`, only the effects marked in a frame are asked for.
+    """
+    if decision.output == "softmax":
+        margins = probabilities.astype(np.float64)
+        least = np.maximum(1.0 - margins.sum(axis=1), 0.0)
+    else:
+        margins, least = _log_odds_above_threshold(probabilities, decision), 0.0
+    if among is not None:
+        margins = np.where(among, margins, -np.inf)
+    best = margins.argmax(axis=1)
+    stands_out = margins[np.arange(len(best)), best] > least
+    return np.where(stands_out, best, len(decision.effects))
+
+
 def decision_to_json(decision: Decision) -> dict[str, Any]:
     """Return a decision as plain data."""
     document = dataclasses.asdict(decision)
@@ -239,11 +261,17 @@ def _evidence(
     probabilities: Probabilities, grid: TimeGrid, decision: Decision
 ) -> Float[np.ndarray, "frames effects"]:
     """Return how much each frame speaks for each effect, above its threshold."""
-    within = np.clip(probabilities.astype(np.float64), 1e-6, 1.0 - 1e-6)
-    on = np.array([effect.threshold_on for effect in decision.effects])
-    above = np.log(within) - np.log1p(-within) - (np.log(on) - np.log1p(-on))
+    above = _log_odds_above_threshold(probabilities, decision)
     weight = min(1.0, float(grid.step) * decision.looks_per_s)
     return weight * np.clip(above, -MOST_EVIDENCE, MOST_EVIDENCE)
+
+
+def _log_odds_above_threshold(
+    probabilities: Probabilities, decision: Decision
+) -> Float[np.ndarray, "frames effects"]:
+    within = np.clip(probabilities.astype(np.float64), 1e-7, 1.0 - 1e-7)
+    on = np.array([effect.threshold_on for effect in decision.effects])
+    return np.log(within) - np.log1p(-within) - (np.log(on) - np.log1p(-on))
 
 
 def _stays(decision: Decision, grid: TimeGrid) -> Stays:
