@@ -1,8 +1,11 @@
 """The cue sheet: a timeline in, one row a cue out, as CSV for people and spreadsheets."""
 
 import csv
+import re
+from fractions import Fraction
 from pathlib import Path
 
+from temporal_foley.session.timecode import nearest_rate, parse_timecode, sample_timecode
 from temporal_foley.timeline import Asset, Timeline
 
 COLUMNS = (
@@ -11,6 +14,8 @@ COLUMNS = (
     "bus",
     "onset",
     "offset",
+    "timecode_in",
+    "timecode_out",
     "onset_sample",
     "offset_sample",
     "picture_sample",
@@ -25,12 +30,19 @@ COLUMNS = (
     "fade_in",
     "fade_out",
     "anchor",
+    "status",
+    "locked",
     "reason",
 )
 
 
-def write_cue_sheet(timeline: Timeline, path: Path) -> None:
-    """Write `cues.csv`, cues in order of onset; times in seconds, the rest as in `cues.json`."""
+def write_cue_sheet(timeline: Timeline, path: Path, rate: Fraction | None = None) -> None:
+    """Write `cues.csv`, cues in order of onset; times in seconds, the rest as in `cues.json`.
+
+    Timecode counts at `rate`, or at the one that is nearest to the picture's own.
+    """
+    rate = rate or nearest_rate(timeline.source.video_rate)
+    edit, first = parse_timecode(timeline.start_timecode, rate)
     buses = {track.effect: track.bus for track in timeline.tracks}
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -40,6 +52,8 @@ def write_cue_sheet(timeline: Timeline, path: Path) -> None:
             row["bus"] = buses[cue.effect]
             row["onset"] = f"{float(cue.onset):.6f}"
             row["offset"] = f"{float(cue.offset):.6f}"
+            row["timecode_in"] = sample_timecode(cue.onset_sample, first, edit)
+            row["timecode_out"] = sample_timecode(cue.offset_sample, first, edit)
             row["confidence"] = f"{cue.confidence:.4f}"
             row["gain_db"] = f"{cue.gain_db:.2f}"
             row["pan"] = " ".join(f"{value:.2f}" for _, value in cue.pan)
@@ -55,4 +69,5 @@ def asset_text(asset: Asset) -> str:
 def _cell(value: object) -> str:
     """Keep a spreadsheet from taking a text for a formula, and a row on one line."""
     text = " ".join(str(value).split())
-    return f"'{text}" if isinstance(value, str) and text[:1] in ("=", "+", "@", "-") else text
+    is_number = re.fullmatch(r"-?[\d.]+", text) is not None
+    return f"'{text}" if text[:1] in ("=", "+", "@", "-") and not is_number else text

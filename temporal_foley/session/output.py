@@ -27,6 +27,8 @@ class FinishedRun:
     made_with: Mapping[str, str]
     files: tuple[str, ...]
     source_path: str | None = None
+    mix_gain_db: float | None = None
+    """The gain that the sum of the stems got in the mix; None where nothing was mixed."""
 
 
 def output_folder(video: Path, out: Path | None, suffix: str = ".foley") -> Path:
@@ -49,11 +51,14 @@ def read_run(folder: Path) -> FinishedRun | None:
     if not isinstance(files, list) or not all(map(_is_inside, files)):
         return None
     path = source.get("path") if isinstance(source, dict) else None
+    levels = document.get("levels")
+    gain = levels.get("gain_db") if isinstance(levels, dict) else None
     return FinishedRun(
         command=command,
         made_with={str(key): str(value) for key, value in made_with.items()},
         files=tuple(files),
         source_path=path if isinstance(path, str) else None,
+        mix_gain_db=_decibels(gain),
     )
 
 
@@ -141,6 +146,10 @@ def _publish(staging: Path, folder: Path) -> None:
         target = folder / path.relative_to(staging)
         target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(path, target)
+
+
+def _decibels(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and -120.0 <= value <= 120.0 else None
 
 
 def _is_inside(name: Any) -> bool:

@@ -1,0 +1,220 @@
+"""Final Cut Pro 7 XML, for Premiere and Resolve: a session in, `xmeml` version 5 out.
+
+Cuts lie on frames. A clip begins at the frame that its sound begins in, and its in-point is moved
+back by as much, so that the sound stays where it is to the sample: `in` says it in whole frames of
+the file, `pproTicksIn` exactly, for editors that read it.
+"""
+
+import dataclasses
+import math
+from fractions import Fraction
+from urllib.parse import quote
+from xml.etree import ElementTree as xml
+
+from temporal_foley.session.layout import Clip, Media, Session, lanes
+from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_seconds
+
+TICKS_A_SECOND = 254_016_000_000
+"""Premiere's clock: a multiple of every common picture and sample rate."""
+MOST_GAIN = 3.98107
+"""The editors' audio level ends at +12 dB."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SnappedClip:
+    """A clip on whole frames, and where in its file the sound begins at the first of them."""
+
+    clip: Clip
+    start: int
+    end: int
+    source_in: Fraction
+    """In seconds, exact."""
+
+
+def snap(clip: Clip, session: Session) -> SnappedClip:
+    """Widen a clip to whole frames, in step with its file."""
+    grid = session.edit.grid
+    start = grid.frame_at(to_seconds(clip.place))
+    end = max(start + 1, math.ceil(to_seconds(clip.end) * session.edit.rate))
+    early = to_seconds(clip.place) - grid.time(start)
+    return SnappedClip(
+        clip=clip, start=start, end=end, source_in=to_seconds(clip.source_in) - early
+    )
+
+
+def fcp7_text(session: Session, picture: str | None, folder: str) -> str:
+    """Return the document; `picture` and `folder` are `file://` addresses."""
+    root = xml.Element("xmeml", version="5")
+    sequence = xml.SubElement(root, "sequence", id="sequence-1")
+    xml.SubElement(sequence, "name").text = session.name
+    xml.SubElement(sequence, "duration").text = str(session.frames)
+    _rate(sequence, session)
+    code = xml.SubElement(sequence, "timecode")
+    _rate(code, session)
+    xml.SubElement(code, "string").text = session.start_timecode
+    xml.SubElement(code, "frame").text = str(session.start_frame)
+    xml.SubElement(code, "displayformat").text = "DF" if session.edit.drop else "NDF"
+    media = xml.SubElement(sequence, "media")
+    _video(xml.SubElement(media, "video"), session, picture)
+    audio = xml.SubElement(media, "audio")
+    xml.SubElement(audio, "numOutputChannels").text = "2"
+    _characteristics(xml.SubElement(audio, "format"))
+    seen: set[str] = set()
+    numbers = {file.name: number for number, file in enumerate(session.media, 1)}
+    for track in session.tracks:
+        snapped = {clip.name: snap(clip, session) for clip in track.clips}
+
+        def place(clip: Clip, snapped: dict[str, SnappedClip] = snapped) -> tuple[int, int]:
+            return snapped[clip.name].start, snapped[clip.name].end
+
+        gain_db = track.gain_db + (session.mix_gain_db if track.effect else 0.0)
+        for row in lanes(track.clips, place):
+            made = xml.SubElement(audio, "track")
+            for clip in row:
+                key = f"file-{numbers[clip.media.name]}"
+                item = _clip_item(made, snapped[clip.name], session)
+                _file(item, key, clip.media, session, folder, is_known=key in seen)
+                seen.add(key)
+                source = xml.SubElement(item, "sourcetrack")
+                xml.SubElement(source, "mediatype").text = "audio"
+                xml.SubElement(source, "trackindex").text = "1"
+                _level(item, snapped[clip.name], session, gain_db)
+                if clip.note:
+                    comments = xml.SubElement(item, "comments")
+                    xml.SubElement(comments, "mastercomment1").text = clip.note
+    for marker in session.markers:
+        made = xml.SubElement(sequence, "marker")
+        xml.SubElement(made, "name").text = marker.name
+        frame = session.edit.grid.frame_at(to_seconds(marker.place))
+        xml.SubElement(made, "in").text = str(frame)
+        xml.SubElement(made, "out").text = "-1"
+    xml.indent(root)
+    head = '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE xmeml>\n'
+    return head + xml.tostring(root, "unicode") + "\n"
+
+
+def _clip_item(parent: xml.Element, snapped: SnappedClip, session: Session) -> xml.Element:
+    clip, rate = snapped.clip, session.edit.rate
+    item = xml.SubElement(parent, "clipitem", id=clip.name)
+    file_frames = math.ceil(to_seconds(clip.media.samples) * rate)
+    first = math.floor(snapped.source_in * rate + Fraction(1, 2))
+    last = first + snapped.end - snapped.start
+    exact_end = snapped.source_in + (snapped.end - snapped.start) / rate
+    for name, value in (
+        ("name", clip.name),
+        ("enabled", "TRUE"),
+        ("duration", max(file_frames, last)),
+        ("start", snapped.start),
+        ("end", snapped.end),
+        ("in", first),
+        ("out", last),
+        ("pproTicksIn", round(snapped.source_in * TICKS_A_SECOND)),
+        ("pproTicksOut", round(exact_end * TICKS_A_SECOND)),
+    ):
+        xml.SubElement(item, name).text = str(value)
+    _rate(item, session)
+    return item
+
+
+def _file(
+    parent: xml.Element, key: str, media: Media, session: Session, folder: str, *, is_known: bool
+) -> None:
+    """Describe a sound file at its first use; later ones only name it, as the format asks."""
+    made = xml.SubElement(parent, "file", id=key)
+    if is_known:
+        return
+    xml.SubElement(made, "name").text = media.name
+    xml.SubElement(made, "pathurl").text = f"{folder}/{quote(media.path)}"
+    _rate(made, session)
+    frames = math.ceil(to_seconds(media.samples) * session.edit.rate)
+    xml.SubElement(made, "duration").text = str(frames)
+    audio = xml.SubElement(xml.SubElement(made, "media"), "audio")
+    _characteristics(audio)
+    xml.SubElement(audio, "channelcount").text = str(media.channels)
+
+
+def _video(parent: xml.Element, session: Session, address: str | None) -> None:
+    picture = session.picture
+    track = xml.SubElement(parent, "track")
+    if picture is None or address is None:
+        return
+    item = xml.SubElement(track, "clipitem", id="picture")
+    start = session.edit.grid.frame_at(to_seconds(session.leader))
+    for name, value in (
+        ("name", picture.name),
+        ("duration", picture.frames),
+        ("start", start),
+        ("end", start + picture.frames),
+        ("in", 0),
+        ("out", picture.frames),
+    ):
+        xml.SubElement(item, name).text = str(value)
+    _rate(item, session)
+    file = xml.SubElement(item, "file", id="file-picture")
+    xml.SubElement(file, "name").text = picture.name
+    xml.SubElement(file, "pathurl").text = address
+    _rate(file, session)
+    xml.SubElement(file, "duration").text = str(picture.frames)
+    video = xml.SubElement(xml.SubElement(file, "media"), "video")
+    form = xml.SubElement(video, "samplecharacteristics")
+    xml.SubElement(form, "width").text = str(picture.width)
+    xml.SubElement(form, "height").text = str(picture.height)
+
+
+def _level(item: xml.Element, snapped: SnappedClip, session: Session, track_db: float) -> None:
+    """Write gain and fades as levels over the frames of the file."""
+    clip, rate = snapped.clip, session.edit.rate
+    gain = min(10.0 ** ((clip.gain_db + track_db) / 20.0), MOST_GAIN)
+    effect = _effect(item, "Audio Levels", "audiolevels", "audio")
+    level = xml.SubElement(effect, "parameter")
+    xml.SubElement(level, "parameterid").text = "level"
+    xml.SubElement(level, "name").text = "Level"
+    xml.SubElement(level, "valuemin").text = "0"
+    xml.SubElement(level, "valuemax").text = str(MOST_GAIN)
+    xml.SubElement(level, "value").text = f"{gain:.6f}"
+    first = math.floor(snapped.source_in * rate + Fraction(1, 2))
+    length = snapped.end - snapped.start
+    rise, fall = (round(to_seconds(fade) * rate) for fade in (clip.fade_in, clip.fade_out))
+    keys: dict[int, float] = {}
+    if rise:
+        keys |= {first: 0.0, first + rise: gain}
+    if fall:
+        keys |= {max(first + rise, first + length - fall): gain, first + length: 0.0}
+    for frame, value in keys.items():
+        key = xml.SubElement(level, "keyframe")
+        xml.SubElement(key, "when").text = str(frame)
+        xml.SubElement(key, "value").text = f"{value:.6f}"
+    pan = sum(value for _, value in clip.pan) / len(clip.pan)
+    if pan:
+        effect = _effect(item, "Audio Pan", "audiopan", "audio")
+        parameter = xml.SubElement(effect, "parameter")
+        xml.SubElement(parameter, "parameterid").text = "pan"
+        xml.SubElement(parameter, "name").text = "Pan"
+        xml.SubElement(parameter, "valuemin").text = "-1"
+        xml.SubElement(parameter, "valuemax").text = "1"
+        xml.SubElement(parameter, "value").text = f"{pan:.6f}"
+
+
+def _effect(item: xml.Element, name: str, key: str, kind: str) -> xml.Element:
+    effect = xml.SubElement(xml.SubElement(item, "filter"), "effect")
+    for tag, text in (
+        ("name", name),
+        ("effectid", key),
+        ("effectcategory", key),
+        ("effecttype", key),
+        ("mediatype", kind),
+    ):
+        xml.SubElement(effect, tag).text = text
+    return effect
+
+
+def _rate(parent: xml.Element, session: Session) -> None:
+    rate = xml.SubElement(parent, "rate")
+    xml.SubElement(rate, "timebase").text = str(session.edit.nominal)
+    xml.SubElement(rate, "ntsc").text = "TRUE" if session.edit.is_ntsc else "FALSE"
+
+
+def _characteristics(parent: xml.Element) -> None:
+    form = xml.SubElement(parent, "samplecharacteristics")
+    xml.SubElement(form, "depth").text = "24"
+    xml.SubElement(form, "samplerate").text = str(SAMPLE_RATE_HZ)

@@ -1,0 +1,79 @@
+"""Names for every editor: any text in, text that no format or file system trips over out."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from temporal_foley.timeline import Timeline
+
+LONGEST_NAME = 80
+_MOST_FILE_BYTES = 160
+"""Of a file's name without its suffix: file systems allow 255, archives add a folder."""
+_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\s]+")
+_FORBIDDEN = re.compile(r'[<>:"/\\|?*]')
+_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+_JOINERS = "\u200c\u200d"
+"""Invisible, but letters of some scripts and emoji need them."""
+
+
+def clean_name(text: str, instead: str = "untitled") -> str:
+    """Return a name on one line, composed (NFC), without control and direction characters.
+
+    At most 80 characters stay; `instead` is given for a text of which nothing stays.
+    """
+    composed = unicodedata.normalize("NFC", _BREAKS.sub(" ", text))
+    kept = "".join(letter for letter in composed if _may_stay(letter))
+    return kept.strip()[:LONGEST_NAME].strip() or instead
+
+
+def file_name(text: str, instead: str = "untitled") -> str:
+    """Return a clean name that every common file system takes, without its suffix."""
+    name = _FORBIDDEN.sub("-", clean_name(text, instead)).strip(". ")
+    if _DEVICES.fullmatch(name) or name.startswith("-"):
+        name = f"_{name}"
+    name = name.encode()[:_MOST_FILE_BYTES].decode("utf-8", "ignore").strip(". ")
+    return name or instead
+
+
+def unique_names(texts: Iterable[str]) -> list[str]:
+    """Return clean names in the given order, no two alike in small letters."""
+    taken: set[str] = set()
+    names: list[str] = []
+    counts: dict[str, int] = {}
+    for text in texts:
+        name = base = clean_name(text)
+        while name.casefold() in taken:
+            number = counts[base] = counts.get(base, 1) + 1
+            tail = f" ({number})"
+            name = base[: LONGEST_NAME - len(tail)] + tail
+        taken.add(name.casefold())
+        names.append(name)
+    return names
+
+
+def cue_names(timeline: Timeline) -> dict[str, str]:
+    """Return the name that each cue, by its id, has in every editor."""
+    ids = [cue.id for track in timeline.tracks for cue in track.cues]
+    return dict(zip(ids, unique_names(ids), strict=True))
+
+
+def title_of(effect: str) -> str:
+    """Return an effect's name for people."""
+    return clean_name(effect.replace("_", " "))
+
+
+def ucs_name(category: str, effect: str, what: str, source: str) -> str:
+    """Return a file name by the Universal Category System: CatID_FXName_CreatorID_SourceID.
+
+    Underscores part the fields, so none stays inside one; without a CatID that field is left out.
+    """
+    fields = [category, f"{title_of(effect)} {what}".strip(), "TFOLEY", source]
+    return file_name("_".join(clean_name(field.replace("_", " ")) for field in fields if field))
+
+
+def _may_stay(letter: str) -> bool:
+    code = ord(letter)
+    if code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF:  # Unicode's noncharacters
+        return False
+    category = unicodedata.category(letter)
+    return letter in _JOINERS or category not in ("Cc", "Cf", "Cs", "Zl", "Zp")

@@ -1,0 +1,33 @@
+"""Find the video that a cue list was made for: a timeline and its file in, a path out."""
+
+from pathlib import Path
+
+from temporal_foley.errors import CueListError
+from temporal_foley.media.digest import file_sha256
+from temporal_foley.session.output import read_run
+from temporal_foley.timeline import Timeline
+
+
+def find_source_video(timeline: Timeline, cues: Path, given: Path | None) -> Path | None:
+    """Return the video, known by its SHA-256: the given one, or one where it was; None: nowhere.
+
+    Raises:
+        CueListError: The given file is another video or not there, or the list's name is no name.
+    """
+    source = timeline.source
+    if Path(source.name).name != source.name:
+        raise CueListError(f"{cues}: source.name must be a file name, got {source.name!r}")
+    if given is not None:
+        if not given.is_file():
+            raise CueListError(f"{given}: no such video; check --video")
+        if file_sha256(given) != source.sha256:
+            raise CueListError(f"{given}: is not the video that {cues.name} was made for")
+        return given.absolute()
+    candidates = [cues.parent.parent / source.name, cues.parent / source.name]
+    run = read_run(cues.parent)
+    if run is not None and run.source_path is not None:
+        candidates.insert(0, Path(run.source_path))
+    for path in candidates:
+        if path.is_file() and file_sha256(path) == source.sha256:
+            return path.absolute()
+    return None
