@@ -1,0 +1,67 @@
+"""Logits and truth of validation clips in, the slope and bias of each effect out.
+
+Platt, "Probabilistic outputs for support vector machines" (1999): the slope and bias with which the
+logits tell the truth most probably. One pair is fitted to all effects together; each effect may
+depart from it as far as its own frames, which are few, speak against a prior around it.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from scipy import optimize
+
+from temporal_foley.evaluation.scored_clip import ScoredClip
+
+SLOPE_DEPARTURE = 0.3
+"""Standard deviation of the logarithm of an effect's slope around the common one."""
+BIAS_DEPARTURE = 1.5
+
+Logits = Sequence[Float[np.ndarray, "frames effects"]]
+
+
+class Line(NamedTuple):
+    """What is done to logits."""
+
+    slope: float
+    bias: float
+
+
+def fit_lines(clips: Sequence[ScoredClip], logits: Logits) -> list[Line]:
+    """Fit a line for each effect; one without positives or negatives gets the common one."""
+    truth = np.concatenate([clip.truth for clip in clips])
+    known = np.concatenate([clip.known for clip in clips])
+    values = np.concatenate([np.asarray(rows, np.float64) for rows in logits])
+    common = _fit(values[known], truth[known], None)
+    lines = []
+    for effect in range(truth.shape[1]):
+        rows = known[:, effect]
+        own = truth[rows, effect]
+        if not own.any() or own.all():
+            lines.append(common)
+        else:
+            lines.append(_fit(values[rows, effect], own, common))
+    return lines
+
+
+def _fit(values: np.ndarray, truth: np.ndarray, prior: Line | None) -> Line:
+    if not truth.any() or truth.all():
+        return prior or Line(1.0, 0.0)
+    sign = np.where(truth, -1.0, 1.0)
+    centre = np.array([0.0, 0.0] if prior is None else [np.log(prior.slope), prior.bias])
+    spread = np.array([SLOPE_DEPARTURE, BIAS_DEPARTURE])
+    # The common line is held near no departure at all too, but loosely.
+    spread = spread * (10.0 if prior is None else 1.0)
+
+    def loss(line: np.ndarray) -> tuple[float, np.ndarray]:
+        slope = np.exp(line[0])
+        wrong = sign * (slope * values + line[1])
+        pull = sign * 0.5 * (1.0 + np.tanh(0.5 * wrong))
+        away = (line - centre) / spread
+        gradient = np.array([np.sum(pull * values) * slope, np.sum(pull)]) + away / spread
+        return float(np.logaddexp(0.0, wrong).sum() + 0.5 * np.sum(away**2)), gradient
+
+    bounds = [(np.log(0.05), np.log(20.0)), (-20.0, 20.0)]
+    found = optimize.minimize(loss, centre, jac=True, method="L-BFGS-B", bounds=bounds)
+    return Line(float(np.exp(found.x[0])), float(found.x[1]))
