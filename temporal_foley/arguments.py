@@ -9,6 +9,8 @@ import tyro
 Videos = Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="VIDEO...")]
 Names = Annotated[str, tyro.conf.arg(metavar="A,B")]
 Folder = Annotated[Path | None, tyro.conf.arg(metavar="DIR")]
+Formats = Annotated[str, tyro.conf.arg(metavar="A,B")]
+Switch = Annotated[bool, tyro.conf.FlagCreatePairsOff]
 Overwrite = Annotated[bool, tyro.conf.FlagCreatePairsOff]
 
 
@@ -55,6 +57,8 @@ class Generate(Detect):
     (-14), or a number."""
     seed: int = 0
     """Another seed, other takes."""
+    export: Formats = ""
+    """Sessions and lists for editors, too, into the folder `export`; formats as of `export`."""
     overwrite: Overwrite = False
     """Replace an output that is there already."""
 
@@ -88,6 +92,61 @@ class Render:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Export:
+    """Write sessions and lists for editors from a cue list.
+
+    Every cue becomes a clip over the file of its take, to be moved and trimmed. `stems` are
+    broadcast WAV files, `csv`, `html` and `pdf` are spotting lists, `vtt` are captions.
+    """
+
+    cues: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CUES.json")]
+    """The cue list, as `generate` wrote it or as you edited it."""
+    to: Formats
+    """What to write, separated by commas: stems, otio, otioz, reaper, aaf, dawproject, fcp7,
+    audacity, csv, vtt, html, pdf; or all."""
+    out: Folder = None
+    """Where it goes; the folder `export` beside the cue list, if not given."""
+    video: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """The video, if it no longer lies where it was."""
+    library: Folder = None
+    """The sound library that the cues were cast from, if it was not the built-in one."""
+    rate: Annotated[str, tyro.conf.arg(metavar="HZ")] = ""
+    """Picture rate of the edit, such as 23.976; the usual one nearest to the video's, if not
+    given."""
+    timecode: Annotated[str, tyro.conf.arg(metavar="HH:MM:SS:FF")] = ""
+    """Timecode of the first picture, with a semicolon before the frames for drop-frame; what the
+    cue list says (01:00:00:00), if not given."""
+    handles: Annotated[float, tyro.conf.arg(metavar="SECONDS")] = 1.0
+    """How much of a take its file holds before and after what is heard, where there is more."""
+    two_pop: Switch = False
+    """Begin ten seconds before the picture, with a tone of one frame two seconds before it."""
+    slate: Annotated[str, tyro.conf.arg(metavar="TEXT")] = ""
+    """Put a marker with this text at the start."""
+    embed: Switch = False
+    """Put the sound into the AAF instead of linking it."""
+    overwrite: Overwrite = False
+    """Replace sessions and lists that are there already."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Import:
+    """Bring what was edited in a session back into the cue list.
+
+    Reads a REAPER project (.rpp) or an OpenTimelineIO file (.otio, .otioz) that `export` wrote
+    and you changed: cues that were moved, trimmed, faded, panned, deleted or added.
+    """
+
+    edited: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SESSION")]
+    """The session, as your editor saved it."""
+    cues: Annotated[Path, tyro.conf.arg(metavar="CUES.json")]
+    """The cue list that it was exported from."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Where the new cue list goes; CUES.edited.json beside the old one, if not given."""
+    overwrite: Overwrite = False
+    """Replace the cue list that is there already."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Demo:
     """Have a first look without a video: makes a short clip and runs `generate` on it."""
 
@@ -115,8 +174,10 @@ COMMANDS = {
     "generate": Generate,
     "tag": Tag,
     "render": Render,
+    "export": Export,
+    "import": Import,
     "demo": Demo,
     "info": Info,
 }
 
-Command = Generate | Tag | Render | Demo | Info
+Command = Generate | Tag | Render | Export | Import | Demo | Info

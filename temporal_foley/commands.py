@@ -6,7 +6,17 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from temporal_foley.arguments import Command, Demo, Detect, Generate, Info, Render, Tag
+from temporal_foley.arguments import (
+    Command,
+    Demo,
+    Detect,
+    Export,
+    Generate,
+    Import,
+    Info,
+    Render,
+    Tag,
+)
 from temporal_foley.effects import Vocabulary, load_vocabulary
 from temporal_foley.errors import (
     FoleyError,
@@ -59,6 +69,10 @@ def run(command: Command) -> int:
             return _tag(command)
         case Render():
             return _render(command)
+        case Export():
+            return _export(command)
+        case Import():
+            return _import(command)
         case Demo():
             return _demo(command)
         case Info():
@@ -66,12 +80,15 @@ def run(command: Command) -> int:
 
 
 def _generate(words: Generate) -> int:
+    from temporal_foley.exporting import export_cues, missing_formats, parse_formats
+
     settings, mix = _settings(words), _mix(words)
+    formats = parse_formats(words.export)
     videos = _videos(words.videos, "generate")
     foley = Foley.load(vocabulary=words.vocabulary, backbone=words.backbone, library=words.library)
 
     def one(video: Path, progress: Progress) -> Outcome:
-        return foley.generate(
+        outcome = foley.generate(
             video,
             words.out,
             settings,
@@ -80,6 +97,19 @@ def _generate(words: Generate) -> int:
             overwrite=words.overwrite,
             progress=progress,
         )
+        cues = outcome.folder / "cues.json"
+        # What an editor may have worked on since is not replaced unasked.
+        wanted = formats if words.overwrite else missing_formats(cues, formats)
+        if wanted:
+            export_cues(
+                cues,
+                wanted,
+                video=video,
+                library=words.library,
+                overwrite=words.overwrite,
+                progress=progress,
+            )
+        return outcome
 
     return _each(videos, words.out, one)
 
@@ -111,6 +141,50 @@ def _render(words: Render) -> int:
             progress=progress,
         )
     _tell(words.cues, outcome, time.perf_counter() - began)
+    return 0
+
+
+def _export(words: Export) -> int:
+    from temporal_foley.exporting import ExportSettings, export_cues, parse_formats
+    from temporal_foley.session.timecode import parse_rate
+
+    began = time.perf_counter()
+    settings = ExportSettings(
+        rate=parse_rate(words.rate) if words.rate else None,
+        timecode=words.timecode or None,
+        handles_s=words.handles,
+        has_pop=words.two_pop,
+        slate=words.slate,
+        embed=words.embed,
+    )
+    with show_progress(words.cues.name) as progress:
+        outcome = export_cues(
+            words.cues,
+            parse_formats(words.to),
+            words.out,
+            settings,
+            video=words.video,
+            library=words.library,
+            overwrite=words.overwrite,
+            progress=progress,
+        )
+    name = one_line(words.cues.name)
+    for warning in outcome.warnings:
+        print(f"temporal-foley: {name}: {one_line(warning)}", file=sys.stderr)
+    files = one_line(", ".join(outcome.files))
+    seconds = time.perf_counter() - began
+    print(f"{name}: {files} -> {one_line(outcome.folder)} ({seconds:.1f} s)")
+    return 0
+
+
+def _import(words: Import) -> int:
+    from temporal_foley.session.import_edits import import_edits
+
+    outcome = import_edits(words.edited, words.cues, words.out, overwrite=words.overwrite)
+    name = one_line(words.edited.name)
+    for warning in outcome.warnings:
+        print(f"temporal-foley: {name}: {one_line(warning)}", file=sys.stderr)
+    print(f"{name}: {outcome.summary} -> {one_line(outcome.path)}")
     return 0
 
 

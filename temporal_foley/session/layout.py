@@ -77,6 +77,8 @@ class Clip:
     meets: int
     """Samples from its start to the moment of the picture."""
     gain_db: float
+    file_db: float
+    """The part of its gain that is not the cue's, but makes up for what its file is."""
     pan: Curve
     fade_in: int
     fade_out: int
@@ -261,7 +263,7 @@ def _key(cue: Cue) -> _Key:
 
 
 def _clip(cue: Cue, name: str, media: Media, leader: int) -> Clip:
-    mono_db = MONO_DB if media.channels == 1 else 0.0
+    file_db = media.gain_db + (MONO_DB if media.channels == 1 else 0.0)
     return Clip(
         name=name,
         cue=cue.id,
@@ -271,7 +273,8 @@ def _clip(cue: Cue, name: str, media: Media, leader: int) -> Clip:
         length=cue.length,
         source_in=cue.source_start - media.start,
         meets=min(max(0, cue.anchor - cue.source_start), cue.length),
-        gain_db=cue.gain_db + media.gain_db + mono_db,
+        gain_db=cue.gain_db + file_db,
+        file_db=file_db,
         pan=cue.pan,
         fade_in=cue.fade_in,
         fade_out=cue.fade_out,
@@ -356,6 +359,7 @@ def _pop(edit: EditRate) -> SessionTrack:
         source_in=0,
         meets=0,
         gain_db=0.0,
+        file_db=0.0,
         pan=((0, 0.0),),
         fade_in=0,
         fade_out=0,

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from temporal_foley.session.edited import METADATA, origin_of
 from temporal_foley.session.layout import Clip, Session, SessionTrack, exact_place, lanes
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 
-METADATA = "temporal_foley"
 _ARCHIVE_TIME = (1980, 1, 1, 0, 0, 0)
 
 
@@ -118,7 +118,7 @@ def _clip(otio: Any, clip: Clip) -> Any:
         source_range=_range(otio, clip.source_in, clip.length, SAMPLE_RATE_HZ),
     )
     made.metadata[METADATA] = {
-        "cue": clip.cue,
+        **origin_of(clip),
         "effect": clip.effect,
         "gain_db": round(clip.gain_db, 6),
         "pan": [[place, value] for place, value in clip.pan],

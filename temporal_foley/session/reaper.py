@@ -7,6 +7,7 @@ opens a block and `>` closes it. Places are seconds, written so that each finds 
 import uuid
 from collections.abc import Iterator
 
+from temporal_foley.session.edited import origin_note
 from temporal_foley.session.layout import Clip, Session, SessionTrack
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 
@@ -104,11 +105,12 @@ def _item(clip: Clip) -> Iterator[str]:
     yield "      CHANMODE 0"
     yield f"      GUID {_guid(f'take {clip.cue}')}"
     if len(clip.pan) > 1:
+        # In envelopes, unlike in VOLPAN, left is above zero.
         points = [(_seconds(place), repr(-value)) for place, value in clip.pan]
         yield from _envelope("PANENV", points, indent="      ")
-    if clip.note:
+    if clip.cue:
         yield "      <NOTES"
-        yield f"        |{clip.note}"
+        yield from (f"        |{line}" for line in (clip.note, origin_note(clip)) if line)
         yield "      >"
     yield "      <SOURCE WAVE"
     yield f"        FILE {_quoted(clip.media.path)}"

@@ -27,7 +27,7 @@ class EditRate:
         if not 1 <= self.rate <= 240:
             raise ValueError(f"rate must be in [1, 240] Hz, got {self.rate}")
         if self.drop and self.rate not in (Fraction(30000, 1001), Fraction(60000, 1001)):
-            raise ValueError(f"drop-frame timecode exists at 29.97 and 59.94 Hz only")
+            raise ValueError("drop-frame timecode exists at 29.97 and 59.94 Hz only")
 
     @property
     def nominal(self) -> int:

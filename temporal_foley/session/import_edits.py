@@ -1,0 +1,273 @@
+"""Edits back: an edited session and the cue list it came from in, the edited cue list out.
+
+A clip is known by the cue noted with it. What was moved, trimmed, faded, panned or brought to
+another level becomes the cue's own; what is gone or muted is rejected; copies and the other halves
+of cuts become cues. All of these are locked, as they are what a person wants.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from temporal_foley.errors import FoleyError, OutputExistsError, UsageError
+from temporal_foley.session.edited import MOST_BYTES, EditedClip, EditedSession, Origin
+from temporal_foley.session.names import clean_name, title_of
+from temporal_foley.session.read_otio import read_bundle, read_otio
+from temporal_foley.session.read_reaper import read_reaper
+from temporal_foley.timeline import Cue, Curve, Timeline, Track, read_timeline, write_timeline
+
+READERS: dict[str, Callable[[str], EditedSession]] = {".rpp": read_reaper, ".otio": read_otio}
+LEVEL_TOLERANCE_DB = 0.005
+PAN_TOLERANCE = 1e-4
+"""Below these, a change is how an editor writes numbers."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Changes:
+    """How many cues were changed in which way; a cue that moved and was trimmed counts as both."""
+
+    moved: int = 0
+    trimmed: int = 0
+    adjusted: int = 0
+    """Another level, pan, fade or effect."""
+    rejected: int = 0
+    added: int = 0
+    kept: int = 0
+
+    def __str__(self) -> str:
+        said = ("moved", "trimmed", "adjusted", "rejected", "added")
+        counts = [f"{getattr(self, name)} {name}" for name in said if getattr(self, name)]
+        return ", ".join([*counts, f"{self.kept} as they were"])
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ImportOutcome:
+    """Where the edited cue list is, and what changed in it."""
+
+    path: Path
+    changes: Changes
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """What changed, in words."""
+        return str(self.changes)
+
+
+def import_edits(
+    edited: Path, cues: Path, out: Path | None = None, *, overwrite: bool = False
+) -> ImportOutcome:
+    """Bring the edits of a session into its cue list; by default as `CUES.edited.json` beside it.
+
+    Raises:
+        FoleyError: The session or the cue list cannot be read.
+        OutputExistsError: A cue list stands there, and `overwrite` is not given.
+    """
+    out = cues.with_name(f"{cues.stem}.edited.json") if out is None else out
+    timeline = read_timeline(cues)
+    if out.exists() and not overwrite:
+        raise OutputExistsError(f"{out}: exists; use --overwrite or --out FILE")
+    session = read_session(edited)
+    result, changes, warnings = apply_edits(timeline, session.clips)
+    part = out.with_name(out.name + ".part")
+    try:
+        write_timeline(result, part)
+        part.replace(out)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise FoleyError(f"{out}: cannot be written ({error.strerror})") from None
+    return ImportOutcome(path=out, changes=changes, warnings=(*session.warnings, *warnings))
+
+
+def read_session(path: Path) -> EditedSession:
+    """Read the clips of an `.rpp`, `.otio` or `.otioz`.
+
+    Raises:
+        FoleyError: It is none of these, too large, or damaged.
+    """
+    suffix = path.suffix.lower()
+    if suffix != ".otioz" and suffix not in READERS:
+        raise UsageError(f"{path}: must be an .rpp, .otio or .otioz; save the session as one")
+    try:
+        if not path.is_file():
+            raise FoleyError("no such file; check the name")
+        if suffix == ".otioz":
+            return read_otio(read_bundle(path))
+        if path.stat().st_size > MOST_BYTES:
+            raise FoleyError(f"is larger than {MOST_BYTES >> 20} MiB, too large for a session")
+        return READERS[suffix](path.read_bytes().decode("utf-8", "replace"))
+    except OSError as error:
+        raise FoleyError(f"{path}: cannot be read ({error.strerror})") from None
+    except FoleyError as error:
+        raise type(error)(f"{path}: {error}") from None
+
+
+def apply_edits(
+    timeline: Timeline, clips: Sequence[EditedClip]
+) -> tuple[Timeline, Changes, tuple[str, ...]]:
+    """Return the timeline with the edits in it, what changed, and what could not be used."""
+    known = {cue.id: cue for cue in timeline.cues}
+    effects = _effects(timeline)
+    placed, warnings = _known_clips(clips, known)
+    duration = timeline.source.duration_samples
+    taken = set(known)
+    result: list[Cue] = []
+    counts: dict[str, int] = dict.fromkeys(
+        ("moved", "trimmed", "adjusted", "rejected", "added", "kept"), 0
+    )
+    vanished = 0
+    for cue in timeline.cues:
+        own = placed.get(cue.id, [])
+        if cue.status == "rejected" and not own:
+            result.append(cue)
+            counts["kept"] += 1
+            continue
+        heard = [(clip, origin) for clip, origin in own if not clip.is_muted]
+        if not heard:
+            result.append(dataclasses.replace(cue, status="rejected", locked=True))
+            counts["rejected"] += 1
+            continue
+        # Of a cue that was cut or copied, the piece nearest to its old place stays that cue.
+        heard.sort(key=lambda pair: (abs(pair[0].place - cue.onset_sample), pair[0].place))
+        for number, (clip, origin) in enumerate(heard):
+            edited = _edit(cue, clip, origin, effects.get(clip.track, cue.effect), duration)
+            if edited is None:
+                vanished += 1
+                if number == 0:
+                    result.append(dataclasses.replace(cue, status="rejected", locked=True))
+                    counts["rejected"] += 1
+            elif number == 0:
+                result.append(edited)
+                for name in _differences(cue, edited):
+                    counts[name] += 1
+            else:
+                name = _free_id(edited.effect, taken)
+                taken.add(name)
+                reason = f"copy of {cue.id}"
+                result.append(dataclasses.replace(_decided(edited), id=name, reason=reason))
+                counts["added"] += 1
+    if vanished:
+        warnings.append(f"{vanished} clips lie outside the picture or hold no sound of a take")
+    return _with_cues(timeline, result), Changes(**counts), tuple(warnings)
+
+
+def _effects(timeline: Timeline) -> dict[str, str]:
+    """Return the effect that each track's name, in a session, stands for."""
+    named = {title_of(track.effect): track.effect for track in timeline.tracks}
+    return named | {track.effect: track.effect for track in timeline.tracks}
+
+
+_Placed = dict[str, list[tuple[EditedClip, Origin]]]
+
+
+def _known_clips(clips: Sequence[EditedClip], known: dict[str, Cue]) -> tuple[_Placed, list[str]]:
+    """Sort clips by their cue; one without a note is known by other clips of its file."""
+    by_file = {clip.file: clip.origin for clip in clips if clip.origin is not None and clip.file}
+    placed: _Placed = {}
+    foreign: list[str] = []
+    for clip in clips:
+        origin = clip.origin or by_file.get(clip.file)
+        if origin is not None and origin.cue in known:
+            placed.setdefault(origin.cue, []).append((clip, origin))
+        elif not clip.file.startswith("media/2-POP_") and clip.name != "2-pop":
+            foreign.append(clean_name(clip.name or clip.file))
+    warnings: list[str] = []
+    if foreign:
+        shown = ", ".join(foreign[:3]) + (", ..." if len(foreign) > 3 else "")
+        warnings.append(
+            f"{len(foreign)} clips are of no cue in the list and were left out ({shown}); "
+            "put their sound into a library to use it"
+        )
+    return placed, warnings
+
+
+def _edit(cue: Cue, clip: EditedClip, origin: Origin, effect: str, duration: int) -> Cue | None:
+    """Return a cue as its clip was left, or itself if nothing changed; None if nothing is heard."""
+    place, length, source = clip.place, clip.length, origin.start + clip.source_in
+    # Before the take and before the picture there is nothing: the cue begins later.
+    late = max(0, -source, -place)
+    place, length, source = place + late, length - late, source + late
+    length = min(length, duration - place)
+    if cue.loop is None:
+        length = min(length, origin.end - source)
+    if length < 1:
+        return None
+    if cue.loop is not None and source >= cue.loop.end:
+        source = cue.loop.start + (source - cue.loop.end) % (cue.loop.end - cue.loop.start)
+    gain_db = cue.gain_db
+    if clip.gain_db is not None and abs(clip.gain_db - origin.file_db - gain_db) > (
+        LEVEL_TOLERANCE_DB
+    ):
+        gain_db = round(min(max(clip.gain_db - origin.file_db, -120.0), 40.0), 2)
+    pan = cue.pan if clip.pan is None or _is_same_pan(clip.pan, cue.pan) else clip.pan
+    if late and len(pan) > 1:
+        pan = tuple((at - late, value) for at, value in pan)
+    fade_in = cue.fade_in if clip.fade_in is None else max(0, clip.fade_in)
+    fade_out = cue.fade_out if clip.fade_out is None else max(0, clip.fade_out)
+    fade_in = min(fade_in, length)
+    edited = dataclasses.replace(
+        cue,
+        effect=effect,
+        onset_sample=place,
+        offset_sample=place + length,
+        source_start=source,
+        source_end=source + length if cue.loop is None else max(cue.loop.end, source + 1),
+        gain_db=gain_db,
+        pan=pan,
+        fade_in=fade_in,
+        fade_out=min(fade_out, length - fade_in),
+    )
+    if cue.loop is not None and source == cue.source_start:
+        edited = dataclasses.replace(edited, source_end=cue.source_end)
+    if edited == dataclasses.replace(cue, status=edited.status, locked=edited.locked):
+        return cue if cue.status != "rejected" else _decided(cue)
+    return _decided(edited)
+
+
+def _decided(cue: Cue) -> Cue:
+    return dataclasses.replace(cue, status="accepted", locked=True)
+
+
+def _is_same_pan(a: Curve, b: Curve) -> bool:
+    if len(a) == len(b) == 1:
+        return abs(a[0][1] - b[0][1]) <= PAN_TOLERANCE
+    return len(a) == len(b) and all(
+        abs(at - other) <= 1 and abs(value - level) <= PAN_TOLERANCE
+        for (at, value), (other, level) in zip(a, b, strict=True)
+    )
+
+
+def _differences(before: Cue, after: Cue) -> list[str]:
+    """Name what changed, in the words of `Changes`."""
+    found: list[str] = []
+    # A hit trimmed at its front still meets the picture where it did.
+    place = "picture_sample" if after.loop is None else "onset_sample"
+    if getattr(after, place) != getattr(before, place):
+        found.append("moved")
+    if after.length != before.length:
+        found.append("trimmed")
+    names = ("effect", "gain_db", "pan", "fade_in", "fade_out")
+    if any(getattr(after, name) != getattr(before, name) for name in names):
+        found.append("adjusted")
+    if not found and after is not before:
+        found.append("adjusted")
+    return found or ["kept"]
+
+
+def _free_id(effect: str, taken: set[str]) -> str:
+    number = 1
+    while f"{effect}-{number:04d}" in taken:
+        number += 1
+    return f"{effect}-{number:04d}"
+
+
+def _with_cues(timeline: Timeline, cues: Sequence[Cue]) -> Timeline:
+    """Put cues on the tracks of their effects, in order of onset."""
+    tracks: list[Track] = []
+    for track in timeline.tracks:
+        own = sorted(
+            (cue for cue in cues if cue.effect == track.effect),
+            key=lambda cue: (cue.onset_sample, cue.id),
+        )
+        tracks.append(dataclasses.replace(track, cues=tuple(own)))
+    return dataclasses.replace(timeline, tracks=tuple(tracks))

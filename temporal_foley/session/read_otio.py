@@ -1,0 +1,152 @@
+"""OpenTimelineIO back: an edited `.otio` or `.otioz` in, its clips out. No media is opened."""
+
+import itertools
+import json
+import zipfile
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from temporal_foley.errors import FoleyError
+from temporal_foley.session.edited import (
+    FIRST_PICTURE,
+    METADATA,
+    MOST_BYTES,
+    MOST_SAMPLES,
+    EditedClip,
+    EditedSession,
+    read_origin,
+)
+from temporal_foley.timegrid import as_fraction, to_sample
+from temporal_foley.timeline import Curve
+
+_CONTENT = "content.otio"
+
+
+def read_bundle(path: Path) -> str:
+    """Return the timeline in an `.otioz`; nothing else is unpacked, and nothing to the disk.
+
+    Raises:
+        FoleyError: It is no such bundle, or too large.
+    """
+    try:
+        with zipfile.ZipFile(path) as bundle, bundle.open(_CONTENT) as file:
+            content = file.read(MOST_BYTES + 1)
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise FoleyError(f"is no .otioz bundle ({error}); save it again") from None
+    if len(content) > MOST_BYTES:
+        raise FoleyError(f"holds a timeline of more than {MOST_BYTES >> 20} MiB")
+    return content.decode("utf-8", "replace")
+
+
+def read_otio(text: str) -> EditedSession:
+    """Read a timeline.
+
+    Raises:
+        FoleyError: It is no OpenTimelineIO timeline, or a time in it is none.
+    """
+    import opentimelineio as otio
+
+    try:
+        # Refuses what is nested so deeply that OTIO's own reader would run out of stack.
+        json.loads(text)
+        timeline = otio.adapters.read_from_string(text, "otio_json")
+    except (ValueError, RecursionError, otio.exceptions.OTIOError) as error:
+        first = str(error).splitlines()[:1] or [type(error).__name__]
+        raise FoleyError(f"is no OpenTimelineIO file ({first[0]:.80}); save it again") from None
+    if not isinstance(timeline, otio.schema.Timeline):
+        raise FoleyError("holds no timeline; save the timeline itself")
+    leader = _first_picture(timeline)
+    clips: list[EditedClip] = []
+    strange = 0
+    for track in timeline.audio_tracks():
+        found, left = _track_clips(otio, track, leader)
+        clips.extend(found)
+        strange += left
+    warnings = ()
+    if strange:
+        warnings = (f"{strange} nested or stretched pieces were left out",)
+    return EditedSession(clips=tuple(clips), warnings=warnings)
+
+
+def _first_picture(timeline: Any) -> int:
+    for marker in timeline.tracks.markers:
+        if marker.name == FIRST_PICTURE:
+            return _samples(marker.marked_range.start_time)
+    own = timeline.metadata.get(METADATA)
+    leader = own.get("leader_samples", 0) if hasattr(own, "get") else 0
+    return leader if type(leader) is int and 0 <= leader < MOST_SAMPLES else 0
+
+
+def _track_clips(otio: Any, track: Any, leader: int) -> tuple[list[EditedClip], int]:
+    """Return the clips of a track with their places, and how many pieces are none."""
+    clips: list[EditedClip] = []
+    strange = 0
+    place = Fraction(0)
+    for item in track:
+        if isinstance(item, otio.schema.Transition):
+            continue
+        try:
+            used = item.trimmed_range()
+        except otio.exceptions.OTIOError:
+            raise FoleyError(f"{item.name!r:.60} has no length; save it again") from None
+        begin, place = place, place + _seconds(used.duration)
+        if isinstance(item, otio.schema.Clip):
+            if item.effects:
+                strange += any(isinstance(e, otio.schema.TimeEffect) for e in item.effects)
+            clips.append(_clip(item, track, used, begin, place, leader))
+        elif not isinstance(item, otio.schema.Gap):
+            strange += 1
+    return clips, strange
+
+
+def _clip(
+    item: Any, track: Any, used: Any, begin: Fraction, end: Fraction, leader: int
+) -> EditedClip:
+    own = item.metadata.get(METADATA)
+    own = own if hasattr(own, "get") else {}
+    about = track.metadata.get(METADATA)
+    effect = about.get("effect") if hasattr(about, "get") else None
+    first = to_sample(begin)
+    gain = own.get("gain_db")
+    return EditedClip(
+        name=item.name,
+        track=effect if isinstance(effect, str) else track.name,
+        file=getattr(item.media_reference, "target_url", "") or "",
+        origin=read_origin(own),
+        place=first - leader,
+        length=to_sample(end) - first,
+        source_in=_samples(used.start_time),
+        is_muted=not item.enabled,
+        gain_db=float(gain) if isinstance(gain, int | float) and abs(gain) <= 240.0 else None,
+        pan=_pan(own.get("pan")),
+        fade_in=_count(own.get("fade_in_samples")),
+        fade_out=_count(own.get("fade_out_samples")),
+    )
+
+
+def _pan(value: Any) -> Curve | None:
+    try:
+        points = tuple((int(place), min(max(float(at), -1.0), 1.0)) for place, at in value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    is_rising = all(a[0] < b[0] for a, b in itertools.pairwise(points))
+    return points if points and is_rising else None
+
+
+def _count(value: Any) -> int | None:
+    return value if type(value) is int and 0 <= value < MOST_SAMPLES else None
+
+
+def _seconds(time: Any) -> Fraction:
+    try:
+        seconds = as_fraction(time.value) / as_fraction(time.rate)
+    except (ValueError, ZeroDivisionError):
+        seconds = Fraction(MOST_SAMPLES)
+    if not abs(seconds) < 10**6:
+        raise FoleyError(f"{time} is no time; save it again")
+    return seconds
+
+
+def _samples(time: Any) -> int:
+    return to_sample(_seconds(time))
