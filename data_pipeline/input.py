@@ -74,10 +74,11 @@ def open_batches(
     vocabulary: Vocabulary,
     config: InputConfig,
     *,
+    first: int = 0,
     process: int = 0,
     processes: int = 1,
 ) -> grain.DatasetIterator[Batch]:
-    """Return an iterator over the batches of all epochs.
+    """Return an iterator over the batches of all epochs, from number `first` on.
 
     With several processes each gets its own rows of every batch: all make the same number of steps,
     of the same shapes.
@@ -95,7 +96,7 @@ def open_batches(
 
     ahead = grain.ReadOptions(num_threads=config.threads, prefetch_buffer_size=config.batches_ahead)
     plan = make_plan(records, config)
-    return iter(grain.MapDataset.source(plan).map(load).to_iter_dataset(ahead))
+    return iter(grain.MapDataset.source(plan)[first:].map(load).to_iter_dataset(ahead))
 
 
 def load_batch(

@@ -138,7 +138,19 @@ def load_vocabulary(name_or_path: str = DEFAULT_VOCABULARY) -> Vocabulary:
     Raises:
         VocabularyError: The file cannot be read or a record is wrong; the text names the line.
     """
-    shipped = _shipped_vocabularies()
+    text = vocabulary_text(name_or_path)
+    if name_or_path in _shipped_texts():
+        return _shipped_vocabulary(name_or_path)
+    return parse_vocabulary(text, Path(name_or_path).stem, where=name_or_path)
+
+
+def vocabulary_text(name_or_path: str) -> str:
+    """Return the TOML text of a vocabulary that ships with the package, or of a user's own.
+
+    Raises:
+        VocabularyError: There is none of that name, or the file cannot be read.
+    """
+    shipped = _shipped_texts()
     if name_or_path in shipped:
         return shipped[name_or_path]
     path = Path(name_or_path)
@@ -148,17 +160,21 @@ def load_vocabulary(name_or_path: str = DEFAULT_VOCABULARY) -> Vocabulary:
             f"{', '.join(shipped)}"
         )
     try:
-        text = path.read_text("utf-8")
+        return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise VocabularyError(f"{path}: cannot be read as UTF-8 text ({error})") from None
-    return parse_vocabulary(text, path.stem, where=str(path))
 
 
 @functools.cache
-def _shipped_vocabularies() -> dict[str, Vocabulary]:
+def _shipped_texts() -> dict[str, str]:
     folder = resources.files("temporal_foley") / "vocabularies"
     files = {f.name.removesuffix(".toml"): f for f in folder.iterdir() if f.name.endswith(".toml")}
-    return {name: parse_vocabulary(files[name].read_text("utf-8"), name) for name in sorted(files)}
+    return {name: files[name].read_text("utf-8") for name in sorted(files)}
+
+
+@functools.cache
+def _shipped_vocabulary(name: str) -> Vocabulary:
+    return parse_vocabulary(_shipped_texts()[name], name)
 
 
 def parse_vocabulary(text: str, name: str, where: str | None = None) -> Vocabulary:

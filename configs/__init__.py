@@ -1,0 +1,1 @@
+"""One file, one experiment: each has a function `config` that returns its settings."""

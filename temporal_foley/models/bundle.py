@@ -1,0 +1,290 @@
+"""A bundle: a tagger with all that is needed to use it, in a folder; written, read and checked.
+
+    bundle.json          what the network is, what it looks and listens with, how it decides
+    vocabulary.toml      its effects
+    weights.safetensors  its weights, half precision
+    card.md              what it was trained on, how good it is, what it cannot do
+    manifest.json        SHA-256 and size of each of the others
+
+Nothing in a bundle is run when it is read. A file that does not have the hash that the manifest
+says is refused, and so is one that the manifest does not name.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import numpy as np
+import safetensors
+import safetensors.numpy
+from flax import nnx
+from jaxtyping import Array, Float, Float32, PyTree
+
+from temporal_foley.effects import Vocabulary, parse_vocabulary
+from temporal_foley.errors import FoleyError, OutputExistsError
+from temporal_foley.models.fusion import FusionConfig
+from temporal_foley.models.judging import judge_clip
+from temporal_foley.models.recurrent import RecurrentConfig
+from temporal_foley.models.tagger import Tagger, TaggerConfig
+
+SCHEMA = "temporal-foley/bundle"
+VERSION = 1
+MANIFEST = "manifest.json"
+FILES = ("bundle.json", "vocabulary.toml", "weights.safetensors", "card.md")
+MAX_FILE_BYTES = 1 << 30
+
+Listener = Literal["student", "teacher"]
+
+
+class BundleError(FoleyError):
+    """A bundle that cannot be read or has changed; names the file and the remedy."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Senses:
+    """What made the embeddings that a tagger was trained on, and must make them when it is used."""
+
+    frame_rate: Fraction
+    backbone: str
+    aspect: str
+    backbone_sha256: str
+    listener: Listener
+    listener_sha256: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Bundle:
+    """A tagger, ready to judge embeddings."""
+
+    name: str
+    vocabulary: Vocabulary
+    vocabulary_text: str
+    senses: Senses
+    tagger: TaggerConfig
+    weights: PyTree[Array]
+    decision: Mapping[str, Any] | None = None
+    """A `spotting.decision.Decision` as plain data; None before one was fitted."""
+    facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """What the training run notes: data and their hashes, steps, figures; what stands behind each
+    effect."""
+    card: str = ""
+    sha256: str = ""
+    """Of the manifest; empty before it was saved."""
+
+    @property
+    def frame_rate(self) -> Fraction:
+        """Frames a second of its grid."""
+        return self.senses.frame_rate
+
+    def logits(
+        self,
+        visual: Float[np.ndarray, "frames visual_features"],
+        audio: Float[np.ndarray, "frames audio_features"],
+        *,
+        has_picture: bool,
+        has_sound: bool,
+    ) -> Float32[np.ndarray, "frames outputs"]:
+        """Judge the frames of a clip of any length; not calibrated."""
+        return judge_clip(
+            tagger_structure(self.tagger),
+            self.weights,
+            visual,
+            audio,
+            has_picture=has_picture,
+            has_sound=has_sound,
+        )
+
+
+def tagger_structure(config: TaggerConfig) -> nnx.GraphDef:
+    """Return the structure of a tagger, without numbers; equal configurations give equal ones."""
+    return nnx.split(_abstract(config))[0]
+
+
+def _abstract(config: TaggerConfig) -> Tagger:
+    return nnx.eval_shape(lambda: Tagger(config, rngs=nnx.Rngs(params=jax.random.key(0))))
+
+
+def save_bundle(folder: Path, bundle: Bundle, *, overwrite: bool = False) -> str:
+    """Write a bundle; return its hash. The folder is there whole or not at all.
+
+    Raises:
+        OutputExistsError: Something is there, and `overwrite` is not given, or it is no bundle.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        if not overwrite:
+            raise OutputExistsError(f"{folder}: is there already; give another or --overwrite")
+        if not (folder / MANIFEST).is_file():
+            raise OutputExistsError(f"{folder}: is not a bundle and is left alone")
+    document = {
+        "schema": SCHEMA,
+        "version": VERSION,
+        "name": bundle.name,
+        "vocabulary": bundle.vocabulary.name,
+        "senses": _plain(dataclasses.asdict(bundle.senses)),
+        "tagger": dataclasses.asdict(bundle.tagger),
+        "decision": bundle.decision,
+        "facts": bundle.facts,
+    }
+    flat = {
+        name: np.ascontiguousarray(value, np.float16)
+        for name, value in sorted(_flatten(bundle.weights).items())
+    }
+    contents = {
+        "bundle.json": _json(document),
+        "vocabulary.toml": bundle.vocabulary_text.encode("utf-8"),
+        "weights.safetensors": safetensors.numpy.save(flat),
+        "card.md": bundle.card.encode("utf-8"),
+    }
+    files = {
+        name: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+        for name, content in contents.items()
+    }
+    contents[MANIFEST] = _manifest(files)
+    staging = folder.with_name(f"{folder.name}.{os.getpid()}.part")
+    shutil.rmtree(staging, ignore_errors=True)
+    try:
+        staging.mkdir(parents=True)
+        for name, content in contents.items():
+            with (staging / name).open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        if folder.exists():
+            old = folder.with_name(f"{folder.name}.{os.getpid()}.old")
+            folder.rename(old)
+            staging.rename(folder)
+            shutil.rmtree(old)
+        else:
+            staging.rename(folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return hashlib.sha256(contents[MANIFEST]).hexdigest()
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Read a bundle, and check every byte of it.
+
+    Raises:
+        BundleError: A file is missing, has changed, or does not hold what it must.
+    """
+    folder = Path(folder)
+    manifest_bytes = _read(folder / MANIFEST)
+    contents = _checked(folder, manifest_bytes)
+    try:
+        document = json.loads(contents["bundle.json"])
+        if document["schema"] != SCHEMA or document["version"] != VERSION:
+            raise ValueError(f"schema {document['schema']} {document['version']} is not known")
+        senses = Senses(
+            **{**document["senses"], "frame_rate": Fraction(document["senses"]["frame_rate"])}
+        )
+        config = _tagger_config(document["tagger"])
+        flat = safetensors.numpy.load(contents["weights.safetensors"])
+        weights = _unflatten(flat, config)
+        text = contents["vocabulary.toml"].decode("utf-8")
+        vocabulary = parse_vocabulary(text, document["vocabulary"], f"{folder}/vocabulary.toml")
+        if len(vocabulary) != config.effects:
+            raise ValueError(f"{len(vocabulary)} effects and {config.effects} outputs")
+        return Bundle(
+            name=str(document["name"]),
+            vocabulary=vocabulary,
+            vocabulary_text=text,
+            senses=senses,
+            tagger=config,
+            weights=weights,
+            decision=document["decision"],
+            facts=document["facts"],
+            card=contents["card.md"].decode("utf-8"),
+            sha256=hashlib.sha256(manifest_bytes).hexdigest(),
+        )
+    except (ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
+        raise BundleError(f"{folder}: not a bundle of this program ({error})") from error
+
+
+def _checked(folder: Path, manifest_bytes: bytes) -> dict[str, bytes]:
+    try:
+        listed = json.loads(manifest_bytes)["files"]
+        wanted = {name: (str(e["sha256"]), int(e["bytes"])) for name, e in listed.items()}
+        if _manifest(listed) != manifest_bytes:
+            raise ValueError("it is not as it was written")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BundleError(
+            f"{folder / MANIFEST}: damaged ({error}); install or copy the bundle again"
+        ) from None
+    if set(wanted) != set(FILES):
+        raise BundleError(
+            f"{folder / MANIFEST}: names other files than a bundle has; copy it again"
+        )
+    contents = {}
+    for name, (sha256, size) in wanted.items():
+        content = _read(folder / name)
+        if len(content) != size or hashlib.sha256(content).hexdigest() != sha256:
+            raise BundleError(f"{folder / name}: has changed; install or copy the bundle again")
+        contents[name] = content
+    return contents
+
+
+def _manifest(files: Mapping[str, Any]) -> bytes:
+    """Write a manifest, with a hash over itself: a bit that changes in it is noticed too."""
+    body = {"schema": SCHEMA, "version": VERSION, "files": files}
+    return _json({**body, "sha256": hashlib.sha256(_json(body)).hexdigest()})
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise BundleError(f"{path}: too large for a part of a bundle")
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be read ({error.strerror}); is this a bundle?") from None
+
+
+def _tagger_config(plain: Mapping[str, Any]) -> TaggerConfig:
+    return TaggerConfig(
+        **{
+            **plain,
+            "fusion": FusionConfig(**plain["fusion"]),
+            "recurrent": RecurrentConfig(**plain["recurrent"]),
+        }
+    )
+
+
+def _flatten(weights: PyTree[Array]) -> dict[str, np.ndarray]:
+    leaves = jax.tree_util.tree_flatten_with_path(weights)[0]
+    return {_dotted(path): np.asarray(leaf, np.float32) for path, leaf in leaves}
+
+
+def _unflatten(flat: Mapping[str, np.ndarray], config: TaggerConfig) -> PyTree[Array]:
+    wanted = nnx.to_pure_dict(nnx.split(_abstract(config))[1])
+    leaves, structure = jax.tree_util.tree_flatten_with_path(wanted)
+    names = [_dotted(path) for path, _ in leaves]
+    if set(names) != set(flat):
+        odd = sorted(set(names) ^ set(flat))[0]
+        raise ValueError(f"the weights and the network differ in {odd}")
+    values = []
+    for name, (_, leaf) in zip(names, leaves, strict=True):
+        value = flat[name].astype(np.float32)
+        if value.shape != leaf.shape:
+            raise ValueError(f"{name} is of shape {value.shape}, not {leaf.shape}")
+        if not np.isfinite(value).all():
+            raise ValueError(f"{name} holds what is not a number")
+        values.append(value)
+    return jax.tree_util.tree_unflatten(structure, values)
+
+
+def _dotted(path: tuple) -> str:
+    return ".".join(str(getattr(part, "key", getattr(part, "idx", part))) for part in path)
+
+
+def _json(document: Mapping[str, Any]) -> bytes:
+    return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode("utf-8")
+
+
+def _plain(fields: dict[str, Any]) -> dict[str, Any]:
+    return {k: str(v) if isinstance(v, Fraction) else v for k, v in fields.items()}

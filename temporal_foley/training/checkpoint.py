@@ -1,0 +1,179 @@
+"""Checkpoints: states onto disk while training goes on, and the newest whole one back.
+
+Orbax writes them, each into a folder that appears under its name only when it is whole. It does not
+notice a bit that has changed since; so beside each checkpoint lies a manifest with the SHA-256 of
+its files, and one that does not fit is passed over with a word. Two keepers: the last few, from
+which a run goes on, and the best few, of which one is released.
+"""
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+
+from temporal_foley.errors import FoleyError
+from temporal_foley.training.step import TrainState
+
+MANIFEST = "sha256.json"
+
+
+class CheckpointError(FoleyError):
+    """A checkpoint that cannot be used; names the folder and the remedy."""
+
+
+class Checkpoints:
+    """The checkpoints of one run, below its folder."""
+
+    def __init__(self, folder: Path, *, keep_last: int = 2, keep_best: int = 1):
+        self.folder = folder.resolve()
+        self.last = self._manager(self.folder / "last", keep_last)
+        self.best = self._manager(self.folder / "best", keep_best, by="score")
+        self._sealing: list[threading.Thread] = []
+
+    @staticmethod
+    def _manager(folder: Path, keep: int, by: str | None = None) -> ocp.CheckpointManager:
+        folder.mkdir(parents=True, exist_ok=True)
+        options: dict[str, Any] = {"max_to_keep": keep, "enable_async_checkpointing": True}
+        if by is not None:
+            options |= {"best_fn": lambda metrics: metrics[by], "best_mode": "max"}
+        return ocp.CheckpointManager(folder, options=ocp.CheckpointManagerOptions(**options))
+
+    def save_last(self, state: TrainState, notes: Mapping[str, Any]) -> None:
+        """Begin to write the state a run can go on from."""
+        self._save(self.last, state, notes)
+
+    def save_best(self, state: TrainState, notes: Mapping[str, Any], score: float) -> None:
+        """Begin to write a state with the score by which the best are kept."""
+        self._save(self.best, state, notes, metrics={"score": float(score)})
+
+    def _save(
+        self,
+        manager: ocp.CheckpointManager,
+        state: TrainState,
+        notes: Mapping[str, Any],
+        metrics: dict[str, float] | None = None,
+    ) -> None:
+        step = int(state.step)
+        if step in manager.all_steps():
+            return
+        manager.save(
+            step,
+            args=ocp.args.Composite(
+                state=ocp.args.StandardSave(_tree(state)), notes=ocp.args.JsonSave(dict(notes))
+            ),
+            metrics=metrics,
+            force=True,
+        )
+        # Hashing waits for the writer; training does not wait for either.
+        thread = threading.Thread(target=_seal_when_written, args=(manager, step), daemon=True)
+        thread.start()
+        self._sealing.append(thread)
+
+    def restore_last(self, like: TrainState) -> tuple[TrainState, dict[str, Any]] | None:
+        """Return the newest whole state and its notes, or None before the first.
+
+        Args:
+            like: a state of the same run: shapes, types and where its arrays lie.
+        """
+        return self._restore(self.last, sorted(self.last.all_steps(), reverse=True), like)
+
+    def restore_best(self, like: TrainState) -> tuple[TrainState, dict[str, Any]] | None:
+        """Return the best whole state and its notes, or None before the first."""
+        steps = sorted(self.best.all_steps(), reverse=True)
+        best = self.best.best_step()
+        order = [best, *(step for step in steps if step != best)] if best is not None else steps
+        return self._restore(self.best, order, like)
+
+    def _restore(
+        self, manager: ocp.CheckpointManager, steps: list[int], like: TrainState
+    ) -> tuple[TrainState, dict[str, Any]] | None:
+        for step in steps:
+            folder = Path(manager.directory) / str(step)
+            wrong = verify(folder)
+            if wrong is not None:
+                print(f"warning: {folder}: {wrong}; an older checkpoint is taken", flush=True)
+                continue
+            found = manager.restore(
+                step,
+                args=ocp.args.Composite(
+                    state=ocp.args.StandardRestore(_tree(_abstract(like))),
+                    notes=ocp.args.JsonRestore(),
+                ),
+            )
+            return TrainState(**found["state"]), dict(found["notes"])
+        if steps:
+            raise CheckpointError(
+                f"{manager.directory}: no checkpoint is whole; train anew in another folder"
+            )
+        return None
+
+    def close(self) -> None:
+        """Wait until everything is written and sealed."""
+        for manager in (self.last, self.best):
+            manager.wait_until_finished()
+        for thread in self._sealing:
+            thread.join()
+        for manager in (self.last, self.best):
+            manager.close()
+
+
+def seal(folder: Path) -> None:
+    """Write the manifest of a checkpoint."""
+    document = json.dumps(_hashes(folder), indent=1) + "\n"
+    unfinished = folder / f"{MANIFEST}.part"
+    with unfinished.open("w", encoding="utf-8") as file:
+        file.write(document)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(folder / MANIFEST)
+
+
+def verify(folder: Path) -> str | None:
+    """Return what is wrong with a checkpoint, or None if all its files are as they were written."""
+    try:
+        wanted = json.loads((folder / MANIFEST).read_text("utf-8"))
+    except (OSError, ValueError):
+        return "was not finished"
+    found = _hashes(folder)
+    for name in sorted(set(wanted) | set(found)):
+        if wanted.get(name) != found.get(name):
+            return f"{name} has changed or is missing"
+    return None
+
+
+def _seal_when_written(manager: ocp.CheckpointManager, step: int) -> None:
+    manager.wait_until_finished()
+    folder = Path(manager.directory) / str(step)
+    # With a small number to keep it may be gone again by now. One process writes the manifest.
+    if folder.is_dir() and jax.process_index() == 0:
+        try:
+            seal(folder)
+        except FileNotFoundError:
+            return
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.name.startswith(MANIFEST)
+    }
+
+
+def _tree(state: TrainState) -> dict[str, Any]:
+    return state._asdict()
+
+
+def _abstract(state: TrainState) -> TrainState:
+    def describe(leaf: Any) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(
+            leaf.shape, leaf.dtype, sharding=getattr(leaf, "sharding", None)
+        )
+
+    return jax.tree.map(describe, state)

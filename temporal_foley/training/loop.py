@@ -1,0 +1,224 @@
+"""The training loop: a state, a step and batches in, the trained state out. Reads top to bottom.
+
+Restore, step, log, save, evaluate. What is special to a task comes in as functions. SIGTERM and
+SIGINT save and end the run; a loss that is no number ends it too, and names the step.
+"""
+
+import dataclasses
+import json
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import jax
+from jax.sharding import Mesh
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from temporal_foley.errors import FoleyError
+from temporal_foley.training.checkpoint import CheckpointError, Checkpoints
+from temporal_foley.training.log import TrainLog
+from temporal_foley.training.mesh import place_batch, place_state
+from temporal_foley.training.step import Batch, Step, TrainState
+
+Evaluate = Callable[[TrainState], Mapping[str, float]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LoopConfig:
+    """How often what is done."""
+
+    log_every: int = 20
+    save_every: int = 500
+    """A killed run loses so many steps at most."""
+    evaluate_every: int = 200
+    keep_last: int = 2
+    keep_best: int = 1
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            if getattr(self, field.name) < 1:
+                raise ValueError(f"loop.{field.name} must be at least 1")
+
+
+class NotFiniteError(FoleyError):
+    """A loss that is no number; names the step."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+    """What became of a run."""
+
+    state: TrainState
+    finished: bool
+    """False if a signal ended it; the same command goes on."""
+    best: TrainState | None
+    scores: Mapping[str, float]
+    """Of the last evaluation."""
+    steps_per_s: float
+
+
+def train(
+    folder: Path,
+    *,
+    state: TrainState,
+    step_fn: Step,
+    batches: Callable[[int], Iterator[Batch]],
+    steps: int,
+    evaluate: Evaluate,
+    score: str,
+    config: LoopConfig,
+    mesh: Mesh,
+    identity: Mapping[str, Any],
+    show: bool = True,
+) -> Run:
+    """Train until `steps` are made, going on from what the folder holds.
+
+    Args:
+        folder: of the run.
+        state: before the first step.
+        step_fn: from `make_train_step`.
+        batches: given a step's number, the batches from there on; the same ones each time.
+        steps: of the whole run.
+        evaluate: a state to named numbers, on validation data.
+        score: the one of them by which the best state is chosen; higher is better.
+        config: how often what.
+        mesh: the devices.
+        identity: what the run is made of; a folder that holds another run is left alone.
+        show: whether a progress line is drawn.
+
+    Raises:
+        NotFiniteError: The loss is no number.
+        CheckpointError: The folder holds a run of another configuration.
+    """
+    identity = json.loads(json.dumps(identity))
+    checkpoints = Checkpoints(folder, keep_last=config.keep_last, keep_best=config.keep_best)
+    state = place_state(state, mesh)
+    scores: dict[str, float] = {}
+    best = -math.inf
+    found = checkpoints.restore_last(state)
+    if found is not None:
+        state, notes = found
+        if notes["identity"] != identity:
+            changed = sorted(
+                key
+                for key in {*notes["identity"], *identity}
+                if notes["identity"].get(key) != identity.get(key)
+            )
+            raise CheckpointError(
+                f"{folder}: holds a run with another {', '.join(changed)}; choose another folder"
+            )
+        best, scores = float(notes["best"]), dict(notes["scores"])
+    first = int(state.step)
+    # All processes measure the same; one writes it down.
+    log = TrainLog(folder, first_step=first) if jax.process_index() == 0 else None
+    waiting: list[tuple[int, dict[str, jax.Array]]] = []
+    timed_steps, timed_s = 0, 0.0
+
+    def notes() -> dict[str, Any]:
+        return {"identity": identity, "best": best, "scores": scores}
+
+    with _stop_signals() as stopped, _progress(show) as bar:
+        task = bar.add_task("train", total=steps, completed=first, told="")
+        source = batches(first)
+        began = time.perf_counter()
+        for number in range(first + 1, steps + 1):
+            batch = place_batch(next(source), mesh)
+            state, measured = step_fn(state, batch)
+            waiting.append((number, measured))
+            is_last = number == steps
+            if number % config.log_every == 0 or is_last or stopped.is_set():
+                # Waits for the device, so not after each step.
+                values = _check(waiting)
+                elapsed = time.perf_counter() - began
+                rate = len(waiting) / max(elapsed, 1e-9)
+                timed_steps, timed_s = timed_steps + len(waiting), timed_s + elapsed
+                if log is not None:
+                    log.scalars(number, {**values, "steps_per_s": rate})
+                waiting, began = [], time.perf_counter()
+                told = f"loss {values['loss']:.4f}  {rate:.1f} steps/s"
+                bar.update(task, completed=number, told=told + _told(scores, score))
+            if stopped.is_set():
+                checkpoints.save_last(state, notes())
+                break
+            if number % config.evaluate_every == 0 or is_last:
+                scores = {name: float(value) for name, value in evaluate(state).items()}
+                if log is not None:
+                    log.scalars(number, {f"validation/{k}": v for k, v in scores.items()})
+                if scores[score] > best:
+                    best = scores[score]
+                    checkpoints.save_best(state, notes(), best)
+                began = time.perf_counter()
+            if number % config.save_every == 0 or is_last:
+                checkpoints.save_last(state, notes())
+    if log is not None:
+        log.close()
+    checkpoints.close()
+    finished = int(state.step) >= steps
+    chosen = None
+    if finished:
+        reader = Checkpoints(folder, keep_last=config.keep_last, keep_best=config.keep_best)
+        restored = reader.restore_best(state)
+        reader.close()
+        chosen = restored[0] if restored is not None else None
+    return Run(
+        state=state,
+        finished=finished,
+        best=chosen,
+        scores=scores,
+        steps_per_s=timed_steps / timed_s if timed_s else 0.0,
+    )
+
+
+def _check(waiting: list[tuple[int, dict[str, jax.Array]]]) -> dict[str, float]:
+    """Fetch what was measured; return the last numbers, with the mean loss."""
+    fetched = jax.device_get([measured for _, measured in waiting])
+    for (number, _), measured in zip(waiting, fetched, strict=True):
+        for name, value in measured.items():
+            if not math.isfinite(value):
+                raise NotFiniteError(
+                    f"step {number}: {name} is {float(value)}; lower the learning rate, or look "
+                    "for features that are no numbers with `data_pipeline.prepare check`"
+                )
+    values = {name: float(value) for name, value in fetched[-1].items()}
+    values["loss"] = sum(float(m["loss"]) for m in fetched) / len(fetched)
+    return values
+
+
+def _told(scores: Mapping[str, float], score: str) -> str:
+    return f"  {score} {scores[score]:.4f}" if score in scores else ""
+
+
+def _progress(show: bool) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.completed}/{task.total}"),
+        TextColumn("{task.fields[told]}"),
+        TimeRemainingColumn(),
+        disable=not show,
+    )
+
+
+class _stop_signals:
+    """While open, SIGTERM and SIGINT set a flag instead of ending the process."""
+
+    def __enter__(self) -> threading.Event:
+        self.event = threading.Event()
+        self.before: dict[int, Any] = {}
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self.before[number] = signal.signal(number, self._stop)
+        return self.event
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self.event.set()
+
+    def __exit__(self, *exception: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)

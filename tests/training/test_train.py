@@ -1,0 +1,187 @@
+"""Training as a user runs it: it learns, resumes to the bit, stops, and says what is wrong."""
+
+import importlib.util
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from temporal_foley.models.bundle import load_bundle
+
+MAKER = Path(__file__).parent / "training_data.py"
+ROOT = Path(__file__).parents[2]
+spec = importlib.util.spec_from_file_location("training_data", MAKER)
+training_data = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(training_data)
+
+import train  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def features(tmp_path_factory):
+    return training_data.make_features(tmp_path_factory.mktemp("features"))
+
+
+@pytest.fixture(scope="module")
+def finished(features, tmp_path_factory):
+    run = tmp_path_factory.mktemp("finished") / "run"
+    assert train.main(training_data.small_words(features, run)) == 0
+    return run
+
+
+def losses(run):
+    rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    return {row["step"]: row["loss"] for row in rows if "loss" in row}
+
+
+def start(features, run, *words, devices=1, steps=30, save_every=10):
+    environment = {
+        **os.environ,
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+        "JAX_PLATFORMS": "cpu",
+    }
+    command = [sys.executable, str(MAKER), str(features), "train", str(run)]
+    return subprocess.Popen(
+        [*command, str(steps), str(save_every), *words],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+
+
+def test_a_run_learns_and_leaves_what_it_promises(finished):
+    told = losses(finished)
+    assert told[30] < 0.6 * told[5]
+    assert {"bundle", "curves.png", "log.jsonl", "last", "best"} <= {
+        path.name for path in finished.iterdir()
+    }
+    bundle = load_bundle(finished / "bundle")
+    assert bundle.tagger.visual_features == training_data.VISUAL
+    assert bundle.facts["examples"]["train_passing"]["records"] == 8
+    assert bundle.senses.listener == "student"
+
+
+def test_one_batch_is_learnt_by_heart(features, tmp_path):
+    words = training_data.small_words(features, tmp_path / "run", steps=250)
+    flags = {
+        "batch-size": 24,
+        "mix": 0.0,
+        "dropout.sound": 0.0,
+        "dropout.picture": 0.0,
+        "tagger.fusion.dropout": 0.0,
+        "tagger.recurrent.dropout": 0.0,
+        "loss.clip-weight": 0.0,
+        "optimizer.weight-decay": 0.0,
+        "loop.save-every": 1000,
+        "loop.evaluate-every": 1000,
+    }
+    for name, value in flags.items():
+        words += [f"--config.{name}", str(value)]
+    assert train.main(words) == 0
+    assert losses(tmp_path / "run")[250] < 0.005
+
+
+def test_a_run_that_was_stopped_goes_on_to_the_bit(features, finished, tmp_path):
+    run = tmp_path / "run"
+    process = start(features, run)
+    # After the first checkpoint, wherever it is by then.
+    deadline = time.monotonic() + 240
+    while not list((run / "last").glob("*/sha256.json")) and time.monotonic() < deadline:
+        assert process.poll() in (None, 0)
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert train.main(training_data.small_words(features, run)) == 0
+    assert losses(run) == losses(finished)
+    first, second = (load_bundle(folder / "bundle") for folder in (run, finished))
+    assert first.sha256 == second.sha256
+
+
+def test_sigterm_saves_and_ends_and_the_same_command_goes_on(features, finished, tmp_path):
+    run = tmp_path / "run"
+    process = start(features, run, save_every=1000)
+    deadline = time.monotonic() + 240
+    log = run / "log.jsonl"
+    while not (log.is_file() and log.stat().st_size) and time.monotonic() < deadline:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    told, _ = process.communicate(timeout=240)
+    if process.returncode == 0:
+        pytest.skip("the run ended before the signal came")
+    assert process.returncode == train.STOPPED
+    assert "goes on" in told
+    # How often is saved belongs to the run's settings.
+    words = training_data.small_words(features, run, save_every=1000)
+    assert train.main(words) == 0
+    ended, whole = losses(run), losses(finished)
+    assert ended[30] == whole[30]
+
+
+def test_eight_devices_lose_as_much_as_one(features, finished, tmp_path):
+    # Four parts of a batch, and the large weights in halves.
+    run = tmp_path / "run"
+    process = start(features, run, "--config.mesh.model", "2", devices=8)
+    told = process.communicate(timeout=300)
+    assert process.returncode == 0, told
+    one = losses(finished)
+    np.testing.assert_allclose(list(losses(run).values()), list(one.values()), rtol=1e-4)
+
+
+def test_two_processes_lose_as_much_as_one(features, finished, tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    run = tmp_path / "run"
+    words = ["--coordinator", f"127.0.0.1:{port}", "--processes", "2", "--process"]
+    processes = [start(features, run, *words, str(number)) for number in (0, 1)]
+    told = [process.communicate(timeout=300) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], told
+    one = losses(finished)
+    np.testing.assert_allclose(list(losses(run).values()), list(one.values()), rtol=1e-4)
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_names_the_step(features, tmp_path, capsys):
+    words = training_data.small_words(features, tmp_path / "run")
+    words += ["--config.optimizer.learning-rate", "1e30", "--config.optimizer.clip-norm", "0"]
+    assert train.main(words) == 3
+    assert "error: step " in capsys.readouterr().err
+
+
+def test_another_configuration_does_not_go_on_in_the_same_folder(features, finished, capsys):
+    words = training_data.small_words(features, finished, steps=40)
+    assert train.main(words) == 3
+    assert "another config" in capsys.readouterr().err
+
+
+def test_a_changed_checkpoint_is_passed_over(features, finished, tmp_path, capsys):
+    import shutil
+
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    shutil.rmtree(run / "bundle")
+    newest = run / "last" / "30"
+    path = max((p for p in newest.rglob("*") if p.is_file()), key=lambda p: p.stat().st_size)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert train.main(training_data.small_words(features, run)) == 0
+    assert "has changed" in capsys.readouterr().out
+    assert losses(run) == losses(finished)
+
+
+def test_wrong_words_are_told_in_one_line(tmp_path, capsys):
+    assert train.main(["nothing"]) == 2
+    assert "known are" in capsys.readouterr().err
+    words = ["foley20", "--data", str(tmp_path / "absent"), "--out", str(tmp_path / "run")]
+    assert train.main(words) == 2
+    assert "no such folder" in capsys.readouterr().err
