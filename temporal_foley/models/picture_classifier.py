@@ -1,0 +1,105 @@
+"""An image backbone with a new fully connected top: pictures in, one logit a class out.
+
+The second model of report 000 (dubbing from single pictures): a network trained on ImageNet, its
+last layer made anew for the effects and, last of all, `other`; one softmax over them. First only
+the top is trained, on features of the frozen network; then all of it.
+
+BatchNorm: the backbones of this project carry the means and variances of ImageNet folded into their
+kernels and biases. So normalisation is in inference mode in both phases, as the Keras guide to
+transfer learning advises (a base called with `training=False`): small batches cannot spoil the
+statistics, and a batch's empty rows change nothing. What BatchNorm would learn, a scale and an
+offset, is learnt in the kernel and the bias.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree, UInt8
+
+from temporal_foley.models.image.loaded import LoadedNetwork
+
+Logits = Float[Array, "batch classes"]
+Params = PyTree[Array]
+
+
+class PictureClassifier(nnx.Module):
+    """A backbone's network and a fully connected top."""
+
+    def __init__(self, network: nnx.Module, features: int, classes: int, *, rngs: nnx.Rngs):
+        self.network = network
+        self.top = nnx.Linear(
+            features, classes, kernel_init=nnx.initializers.glorot_uniform(), rngs=rngs
+        )
+
+    def __call__(self, images: UInt8[Array, "batch rows columns 3"]) -> Logits:
+        return self.top(self.look(images))
+
+    def look(self, images: UInt8[Array, "batch rows columns 3"]) -> Float[Array, "batch features"]:
+        """Return what the backbone sees, pooled over the picture."""
+        features, _, _ = self.network(images)  # type: ignore[operator]
+        return features
+
+
+class SplitClassifier(NamedTuple):
+    """A classifier as data; `nnx.merge(graphdef, params, idle)` is the classifier."""
+
+    graphdef: nnx.GraphDef
+    params: Params
+    """`network` and `top`: what fine-tuning trains."""
+    idle: Params
+    """The readout to ImageNet's classes, which nothing reads: it is not to be trained."""
+
+
+def make_classifier(
+    network: LoadedNetwork, classes: int, *, key: Key[Array, ""]
+) -> SplitClassifier:
+    """Put a new top on a loaded backbone."""
+    if classes < 2:
+        raise ValueError(f"classes must be at least 2, got {classes}")
+    backbone = nnx.merge(network.graphdef, jax.tree.map(jnp.asarray, network.params))
+    model = PictureClassifier(backbone, network.features, classes, rngs=nnx.Rngs(params=key))
+    graphdef, idle, params = nnx.split(model, _is_readout, ...)
+    return SplitClassifier(graphdef, nnx.to_pure_dict(params), nnx.to_pure_dict(idle))
+
+
+def _is_readout(path: tuple, _: object) -> bool:
+    return tuple(path[:2]) == ("network", "readout")
+
+
+def apply_top(
+    top: Params, features: Float[Array, "*axes features"]
+) -> Float[Array, "*axes classes"]:
+    """Return the logits of features that were looked at before, as the frozen phase does."""
+    return features @ top["kernel"] + top["bias"]
+
+
+def class_loss(
+    logits: Logits, classes: Int[Array, " batch"], is_real: Bool[Array, " batch"]
+) -> Float[Array, ""]:
+    """Mean cross-entropy over the rows that are real."""
+    own = jnp.take_along_axis(jax.nn.log_softmax(logits), classes[:, None], axis=1)[:, 0]
+    return -jnp.sum(own * is_real) / jnp.maximum(jnp.sum(is_real), 1)
+
+
+def class_accuracy(
+    logits: Logits, classes: Int[Array, " batch"], is_real: Bool[Array, " batch"]
+) -> Float[Array, ""]:
+    """Part of the real rows whose most probable class is theirs."""
+    is_right = (logits.argmax(axis=1) == classes) & is_real
+    return jnp.sum(is_right) / jnp.maximum(jnp.sum(is_real), 1)
+
+
+def split_other(
+    probabilities: Float[np.ndarray, "frames classes"], effects: int
+) -> tuple[Float[np.ndarray, "frames effects"], Float[np.ndarray, " frames"] | None]:
+    """Part the classes into effects and `other` (None if it is no class), as decoders take them."""
+    if probabilities.shape[1] not in (effects, effects + 1):
+        raise ValueError(
+            f"probabilities must have {effects} or {effects + 1} classes, "
+            f"got {probabilities.shape[1]}"
+        )
+    has_other = probabilities.shape[1] > effects
+    return probabilities[:, :effects], probabilities[:, effects] if has_other else None
