@@ -7,6 +7,7 @@ bands of Kaldi's mel scale from 0 to 15 kHz, logarithm.
 """
 
 import functools
+from functools import partial
 from typing import TypeVar
 
 import jax
@@ -53,8 +54,9 @@ def log_mel(
     padded = _reflected(wave[:, 1:] - _PREEMPHASIS * wave[:, :-1], lengths)
     power = power_spectrum(padded, fold * HOP_SAMPLES)
     bands = jnp.asarray(kaldi_mel_bands().reshape(MEL_BANDS // fold, fold, -1).sum(axis=1))
-    energy = jnp.einsum("mk,btk->bmt", bands, power, precision=jax.lax.Precision.HIGHEST)
-    return (jnp.log(energy + _FLOOR) + 4.5) / 5.0
+    # Turned only when it is small.
+    energy = jnp.matmul(power, bands.T, precision=jax.lax.Precision.HIGHEST)
+    return ((jnp.log(energy + _FLOOR) + 4.5) / 5.0).swapaxes(1, 2)
 
 
 def _reflected(wave: Waves, lengths: Int[Array, " batch"] | None) -> Waves:
@@ -62,10 +64,13 @@ def _reflected(wave: Waves, lengths: Int[Array, " batch"] | None) -> Waves:
     half = _FFT_POINTS // 2
     if lengths is None:
         return jnp.pad(wave, ((0, 0), (half, half)), mode="reflect")
-    index = jnp.abs(jnp.arange(-half, wave.shape[1] + half))[None, :]
-    last = (lengths - 2)[:, None]
-    mirrored = jnp.where(index > last, 2 * last - index, index)
-    return jnp.take_along_axis(wave, jnp.clip(mirrored, 0, wave.shape[1] - 1), axis=1)
+    # The end is written over what lies behind it: to gather the whole would cost more than the FFT.
+    beginning = wave[:, half:0:-1]
+    padded = jnp.concatenate([beginning, wave, jnp.zeros_like(beginning)], axis=1)
+    end = jnp.take_along_axis(wave, (lengths - 3)[:, None] - jnp.arange(half)[None, :], axis=1)
+    return jax.vmap(partial(jax.lax.dynamic_update_slice_in_dim, axis=0))(
+        padded, end, half + lengths - 1
+    )
 
 
 def power_spectrum(

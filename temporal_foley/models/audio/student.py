@@ -24,6 +24,8 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from temporal_foley.errors import WeightsError
 from temporal_foley.models.audio.columns import (
+    AT_ONCE,
+    Columns,
     Wave,
     blend_windows,
     cut_windows,
@@ -40,7 +42,7 @@ from temporal_foley.models.audio.efficientat import (
     column_mask,
 )
 from temporal_foley.models.audio.layers import Depthwise, FrameWeights, keep
-from temporal_foley.models.audio.mel import log_mel, mel_frames
+from temporal_foley.models.audio.mel import MIN_SAMPLES, log_mel, mel_frames
 from temporal_foley.models.image.layers import Pointwise
 from temporal_foley.models.weights import check_sha256
 from temporal_foley.timegrid import TimeGrid
@@ -117,10 +119,34 @@ class AudioStudent:
                 the grid goes on behind its end, there is silence.
             grid: the frames.
         """
-        run = partial(_columns, self.graphdef, self.params)
-        windows = cut_windows(sound, samples_until(grid))
-        columns = blend_windows(hear_windows(windows, run, columns_each=COLUMNS_EACH))
+        columns = self.column_embeddings(sound, samples_until(grid))
         return mean_in_frames(columns, grid, columns_each=COLUMNS_EACH)
+
+    def column_embeddings(self, sound: Wave | Iterable[Wave], samples: int) -> Columns:
+        """Return the embedding of each column of a sound, one each 0.16 s from time 0 on.
+
+        Args:
+            sound: mono at 32 kHz, whole or in blocks.
+            samples: where to stop; a sound that ends before is followed by silence.
+        """
+        run = partial(_columns, self.graphdef, self.params)
+        windows = cut_windows(sound, samples)
+        return blend_windows(hear_windows(windows, run, columns_each=COLUMNS_EACH))
+
+    def clip_embeddings(
+        self, waves: Float[np.ndarray, "batch samples"]
+    ) -> Float[np.ndarray, "batch features"]:
+        """Return one embedding for each of some sounds of one length, up to some ten seconds."""
+        batch, length = waves.shape
+        if length < MIN_SAMPLES:
+            raise ValueError(f"waves must have at least {MIN_SAMPLES} samples, got {length}")
+        waves = np.pad(waves.astype(np.float32), ((0, -batch % AT_ONCE), (0, 0)))
+        lengths = np.full(AT_ONCE, length)
+        groups = [
+            np.asarray(_columns(self.graphdef, self.params, waves[i : i + AT_ONCE], lengths))
+            for i in range(0, len(waves), AT_ONCE)
+        ]
+        return np.concatenate([group.mean(axis=1) for group in groups])[:batch]
 
 
 @partial(jax.jit, static_argnames="graphdef")
