@@ -1,40 +1,28 @@
-"""Clips with exact labels out of labelled stills and recordings: a seed and pools in, examples out.
+"""Clips with exact labels out of labelled material: a seed and pools in, examples out.
 
 Item `i` of a seed is the same whoever makes it and in whatever order. A clip is made of the pools
 of one split, so no source is in two.
 """
 
 import dataclasses
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
 from data_pipeline.builders.absence import known_absent
 from data_pipeline.builders.labelled_files import LabelledFile
-from data_pipeline.builders.pictures import Picture, read_picture
 from data_pipeline.builders.sounds import to_int16
-from data_pipeline.builders.staging import Rejected
 from data_pipeline.compose_config import ComposeConfig
+from data_pipeline.compose_draw import draw_script
 from data_pipeline.compose_picture import render_pictures
-from data_pipeline.compose_script import (
-    NOTHING,
-    Pools,
-    PoolStill,
-    Script,
-    draw_script,
-    seen_events,
-)
-from data_pipeline.compose_sound import HeardEvent, lay_sound
+from data_pipeline.compose_pools import Pools, PoolVideo
+from data_pipeline.compose_script import Script, seen_events
+from data_pipeline.compose_sound import HeardEvent, OwnSound, lay_sound
+from data_pipeline.compose_video import hear_stretch
 from data_pipeline.schema import SOUND_RATE_HZ, EffectEvent, Example, Modality
 from temporal_foley.effects import Vocabulary
-from temporal_foley.errors import FoleyError
 
-_GREY_LEVELS = 4.0
-"""Mean difference of the colour channels below which a picture is grey."""
 _SPLIT_NUMBERS = {"train": 0, "validation": 1, "test": 2}
-_READERS = 2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,41 +39,6 @@ class ClipNumber:
         return f"composed/{self.split}/{self.seed}/{self.index:06d}"
 
 
-def make_pools(
-    files: Iterable[LabelledFile], vocabulary: Vocabulary
-) -> tuple[Pools, list[Rejected]]:
-    """Sort the files of a split by effect; those of which not all is known are left out.
-
-    A file of several effects is in the pool of each. Every picture is opened once.
-    """
-    rejected: list[Rejected] = []
-    known: list[LabelledFile] = []
-    for file in sorted(files, key=lambda file: file.id):
-        if file.is_known:
-            known.append(file)
-        else:
-            reason = "has a class of which it is not known whether it is an effect"
-            rejected.append(Rejected(item=file.id, reason=f"{reason}: {', '.join(file.classes)}"))
-    pictures = [file for file in known if file.medium == "picture"]
-    with ThreadPoolExecutor(_READERS) as pool:
-        looked_at = list(pool.map(_look_at, pictures))
-    rejected += [still for still in looked_at if isinstance(still, Rejected)]
-    stills = [still for still in looked_at if isinstance(still, PoolStill)]
-    names = (*vocabulary.names, NOTHING)
-    return (
-        Pools(
-            stills={
-                name: tuple(still for still in stills if _holds(still.file, name)) for name in names
-            },
-            sounds={
-                name: tuple(f for f in known if f.medium == "sound" and _holds(f, name))
-                for name in names
-            },
-        ),
-        rejected,
-    )
-
-
 def compose_clip(
     number: ClipNumber, *, pools: Pools, config: ComposeConfig, vocabulary: Vocabulary
 ) -> Example:
@@ -96,7 +49,9 @@ def compose_clip(
     """
     rng = np.random.default_rng([number.seed, _SPLIT_NUMBERS[number.split], number.index])
     kind = rng.random()
-    can_show, can_sound = any(pools.stills.values()), any(pools.sounds.values())
+    videos = [video for some in pools.videos.values() for video in some]
+    can_show = bool(videos) or any(pools.stills.values())
+    can_sound = any(pools.sounds.values()) or any(video.sound_path for video in videos)
     # A split with one kind of file alone has clips of that kind alone.
     has_picture = can_show and (kind >= config.no_picture_part or not can_sound)
     has_sound = can_sound and (kind < 1.0 - config.no_sound_part or not can_show)
@@ -108,11 +63,17 @@ def compose_clip(
     pictures: tuple[bytes, ...] = ()
     if script and has_picture:
         pictures = render_pictures(script)
-        files += _stills(script)
+        files += _shown_files(script)
     sound, heard = np.zeros(0, np.int16), ()
     if has_sound:
         samples = round(duration_s * SOUND_RATE_HZ)
-        laid = lay_sound(rng, seen, samples, config, pools, vocabulary)
+        silent: list[tuple[str, float, float]] = []
+        own: list[OwnSound] = []
+        if script:
+            visible_part = config.shots.visible_part
+            silent = seen_events(script, visible_part, without_own_sound=True)
+            own = _own_sounds(script) if has_picture else []
+        laid = lay_sound(rng, silent, own, samples, config, pools, vocabulary)
         sound, heard = to_int16(laid.samples), laid.events
         files += laid.files
     sources = sorted({f"{file.medium}:{file.source}" for file in files}) or [f"made:{number.id}"]
@@ -156,24 +117,35 @@ def _labelled(files: Sequence[LabelledFile], vocabulary: Vocabulary) -> tuple[st
     return tuple(name for name in vocabulary.names if name in known)
 
 
-def _stills(script: Script) -> list[LabelledFile]:
-    used = [layer.still.file for shot in script.shots for layer in shot.layers]
+def _own_sounds(script: Script) -> list[OwnSound]:
+    """Read what is heard in the shots that bring their own sound, and what of it is an effect."""
+    sounds = []
+    for shot in script.shots:
+        layer, shown = shot.layers[0], shot.layers[0].shown
+        if not isinstance(shown, PoolVideo) or shown.sound_path is None:
+            continue
+        first, last = (round(time * SOUND_RATE_HZ) for time in (shot.onset_s, shot.offset_s))
+        spans = []
+        for event in shown.events:
+            # Where the event is in the clip, as far as the stretch holds it.
+            begin, end = (
+                first + round((time - layer.from_s) * SOUND_RATE_HZ)
+                for time in (event.onset_s, event.offset_s)
+            )
+            begin, end = max(begin, first), min(end, last)
+            if event.modality != "picture" and begin < end:
+                spans.append(HeardEvent(effect=event.effect, onset=begin, offset=end))
+        sounds.append(
+            OwnSound(
+                samples=hear_stretch(shown, layer.from_s, shot.offset_s - shot.onset_s),
+                onset=first,
+                events=tuple(spans),
+                file=shown.file,
+            )
+        )
+    return sounds
+
+
+def _shown_files(script: Script) -> list[LabelledFile]:
+    used = [layer.shown.file for shot in script.shots for layer in shot.layers]
     return list(dict.fromkeys(used))
-
-
-def _holds(file: LabelledFile, name: str) -> bool:
-    return name in file.effects if name != NOTHING else not file.effects
-
-
-def _look_at(file: LabelledFile) -> PoolStill | Rejected:
-    try:
-        image = read_picture(file.path)
-    except FoleyError as error:
-        return Rejected(item=file.id, reason=str(error))
-    return PoolStill(file=file, short_side_px=min(image.shape[:2]), is_grey=is_grey(image))
-
-
-def is_grey(image: Picture) -> bool:
-    """Tell whether a picture has no colour."""
-    small = cv2.resize(image, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
-    return float((small.max(axis=2) - small.min(axis=2)).mean()) < _GREY_LEVELS

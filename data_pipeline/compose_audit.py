@@ -21,10 +21,10 @@ from data_pipeline.builders.pictures import (
     read_picture,
 )
 from data_pipeline.builders.stills import StillsConfig, read_all
-from data_pipeline.compose import is_grey, make_pools
 from data_pipeline.compose_config import ComposeConfig, ShotConfig
+from data_pipeline.compose_draw import draw_script
 from data_pipeline.compose_picture import render_pictures
-from data_pipeline.compose_script import Pools, PoolStill, draw_script
+from data_pipeline.compose_pools import Pools, PoolStill, is_grey, make_pools
 from temporal_foley.effects import DEFAULT_VOCABULARY, load_vocabulary
 from temporal_foley.errors import FoleyError, UsageError
 
@@ -120,7 +120,7 @@ def _composed(rng: np.random.Generator, stills: Sequence[PoolStill]) -> tuple[st
     )
     pools = Pools(stills={"any": tuple(stills)}, sounds={})
     script = draw_script(rng, config, pools)
-    file = script.shots[0].layers[0].still.file
+    file = script.shots[0].layers[0].shown.file
     return file.id, decode_picture(render_pictures(script)[0])
 
 

@@ -24,6 +24,12 @@ class ShotConfig:
     """Shots of hard negatives alone."""
     layouts: tuple[float, ...] = (0.45, 0.15, 0.12, 0.16, 0.12)
     """How often each of `LAYOUTS` is drawn, relative to the others."""
+    stay_part: float = 0.2
+    """How often a shot shows the effect of the shot before it again, or again nothing."""
+    video_part: float = 0.4
+    """Shots of labelled videos, where there are any."""
+    outline_part: float = 0.6
+    """How often something that is cut out is cut along its outline, not as a rounded piece."""
     both_effects_part: float = 0.5
     """In a layout of two pictures: how often both show an effect."""
     zoom: Range = (1.0, 1.35)
@@ -80,6 +86,8 @@ class ComposeConfig:
     """All of a composed clip."""
 
     clips: int = 200
+    first_clip: int = 0
+    """Number of the first clip of each split: another one gives other clips of the same splits."""
     duration_s: Range = (8.0, 12.0)
     frame_rate_hz: float = 4.0
     short_side_px: int = 232
@@ -95,8 +103,11 @@ class ComposeConfig:
         for where, part in (("", self), ("shots.", self.shots), ("look.", self.look)):
             _check(where, part)
         _check("sound.", self.sound)
-        if self.clips < 1:
-            raise ValueError(f"clips must be at least 1, got {self.clips}")
+        if self.clips < 1 or self.first_clip < 0:
+            raise ValueError(
+                "clips must be at least 1 and first_clip at least 0, "
+                f"got {self.clips} and {self.first_clip}"
+            )
         if not 0.1 <= self.frame_rate_hz <= 60.0:
             raise ValueError(f"frame_rate_hz must be in [0.1, 60], got {self.frame_rate_hz}")
         if not 16 <= self.short_side_px <= 1080:

@@ -8,7 +8,10 @@ import numpy as np
 from jaxtyping import Float32
 
 from data_pipeline.builders.pictures import Picture, encode_picture, read_picture, shrink
+from data_pipeline.compose_outline import outline_of
+from data_pipeline.compose_pools import PoolVideo
 from data_pipeline.compose_script import Camera, Layer, Look, Script, Shot, window_at
+from data_pipeline.compose_video import read_stretch
 
 _KEPT_STILLS = 64
 _STRETCH = 1.8
@@ -52,9 +55,64 @@ def _draw(script: Script, shot: Shot, time_s: float) -> Picture:
             continue
         part = (time_s - shot.onset_s) / max(shot.offset_s - shot.onset_s, 1e-6)
         size = (max(1, right - left), max(1, bottom - top))
-        image = _film(_still(layer.still.file.path, script.look), layer.camera, part, size)
-        _place(canvas, image, layer, left, top)
+        picture = _picture_of(layer, script, shot, time_s)
+        cover = _outline(layer)
+        if cover is not None:
+            _stand(canvas, picture, cover, (left, top), size)
+        else:
+            _place(canvas, _film(picture, layer.camera, part, size), layer, left, top)
     return canvas
+
+
+def _picture_of(layer: Layer, script: Script, shot: Shot, time_s: float) -> Picture:
+    """Return the still of a layer, or what its video shows at a time."""
+    shown = layer.shown
+    if not isinstance(shown, PoolVideo):
+        return _still(shown.file.path, script.look)
+    rate = script.frame_rate_hz
+    frames = round((shot.offset_s - shot.onset_s) * rate)
+    stretch = read_stretch(shown.file.path, shown.start_s + layer.from_s, frames, rate)
+    return bring_to_look(stretch[round((time_s - shot.onset_s) * rate)], script.look)
+
+
+def _outline(layer: Layer) -> Float32[np.ndarray, "rows columns"] | None:
+    if layer.mask != "outline":
+        return None
+    return outline_of(layer.shown.file.path, layer.shown.file.sha256)
+
+
+def _stand(
+    canvas: Picture,
+    picture: Picture,
+    cover: Float32[np.ndarray, "rows columns"],
+    place: tuple[int, int],
+    size: tuple[int, int],
+) -> None:
+    """Lay a thing along its outline into the middle of a window, as large as the window allows."""
+    height, width = picture.shape[:2]
+    cover = cv2.resize(cover, (width, height), interpolation=cv2.INTER_AREA)
+    rows, columns = (np.nonzero(cover.max(axis=axis) > 0.02)[0] for axis in (1, 0))
+    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    scale = min(size[0] / (right - left), size[1] / (bottom - top))
+    thing_w, thing_h = max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale))
+    thing = cv2.resize(picture[top:bottom, left:right], (thing_w, thing_h))
+    cover = cv2.resize(cover[top:bottom, left:right], (thing_w, thing_h))
+    # It stands at the bottom of its window, in the middle: half of the window is half of it.
+    _blend(canvas, thing, cover, place[0] + (size[0] - thing_w) // 2, place[1] + size[1] - thing_h)
+
+
+def _blend(
+    canvas: Picture, image: Picture, cover: Float32[np.ndarray, "rows columns"], left: int, top: int
+) -> None:
+    """Lay so much of an image over the canvas as is covered; what is outside is cut off."""
+    height, width = image.shape[:2]
+    x0, y0 = max(left, 0), max(top, 0)
+    x1, y1 = min(left + width, canvas.shape[1]), min(top + height, canvas.shape[0])
+    if x0 >= x1 or y0 >= y1:
+        return
+    part = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
+    below = canvas[y0:y1, x0:x1].astype(np.float32)
+    canvas[y0:y1, x0:x1] = np.rint(below + cover[part][..., None] * (image[part] - below))
 
 
 def _film(still: Picture, camera: Camera, part: float, size: tuple[int, int]) -> Picture:
@@ -98,14 +156,13 @@ def _place(canvas: Picture, image: Picture, layer: Layer, left: int, top: int) -
     height, width = image.shape[:2]
     if layer.mask == "border":
         cv2.rectangle(image, (0, 0), (width - 1, height - 1), (230, 230, 230), 2)
+    if layer.mask in ("ellipse", "outline"):
+        # Of an outline that cannot be found a rounded piece is left.
+        _blend(canvas, image, _ellipse(width, height), left, top)
+        return
     x0, y0 = max(left, 0), max(top, 0)
     x1, y1 = min(left + width, canvas.shape[1]), min(top + height, canvas.shape[0])
-    inside = image[y0 - top : y1 - top, x0 - left : x1 - left]
-    if layer.mask == "ellipse":
-        cover = _ellipse(width, height)[y0 - top : y1 - top, x0 - left : x1 - left, None]
-        below = canvas[y0:y1, x0:x1].astype(np.float32)
-        inside = np.rint(below + cover * (inside - below)).astype(np.uint8)
-    canvas[y0:y1, x0:x1] = inside
+    canvas[y0:y1, x0:x1] = image[y0 - top : y1 - top, x0 - left : x1 - left]
 
 
 @functools.lru_cache(maxsize=_KEPT_STILLS)

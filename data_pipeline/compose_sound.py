@@ -15,7 +15,8 @@ from scipy import signal
 from data_pipeline.builders.labelled_files import LabelledFile
 from data_pipeline.builders.sounds import Mono, read_mono
 from data_pipeline.compose_config import ComposeConfig, SoundConfig
-from data_pipeline.compose_script import NOTHING, Pools, draw_effect
+from data_pipeline.compose_draw import draw_effect
+from data_pipeline.compose_pools import NOTHING, Pools
 from data_pipeline.schema import SOUND_RATE_HZ
 from data_pipeline.speech_like import speech_like
 from temporal_foley.effects import Effect, Vocabulary
@@ -28,6 +29,9 @@ _AUDIBLE = 10.0 ** (-35.0 / 20.0)
 _GAP_FRAMES = 10
 _LONGEST_TAKE_S = 4.0
 _CEILING = 0.89
+_CUT_FADE_S = 0.01
+_MOST_GAIN = 10.0 ** (50.0 / 20.0)
+"""Of a video's own sound."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,15 +52,26 @@ class LaidSound:
     files: tuple[LabelledFile, ...]
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OwnSound:
+    """The sound that a stretch of video brings along, and what is heard in it."""
+
+    samples: Mono
+    onset: int
+    events: tuple[HeardEvent, ...]
+    file: LabelledFile
+
+
 def lay_sound(
     rng: np.random.Generator,
     seen: Sequence[tuple[str, float, float]],
+    own: Sequence[OwnSound],
     samples: int,
     config: ComposeConfig,
     pools: Pools,
     vocabulary: Vocabulary,
 ) -> LaidSound:
-    """Lay sound for what is seen, and some for what is not.
+    """Lay sound for what is seen and brings none, what brings its own, and some for what is unseen.
 
     Raises:
         MediaError: A recording cannot be read.
@@ -89,6 +104,14 @@ def lay_sound(
         # A recording may hold a second effect.
         for name in file.effects:
             events += [HeardEvent(effect=name, onset=a, offset=b) for a, b in spans]
+    for brought in own:
+        level = 10.0 ** (rng.uniform(*sound.level_db) / 20.0)
+        take = _faded(level * _evened(brought.samples), round(_CUT_FADE_S * SOUND_RATE_HZ))
+        take = take[: samples - brought.onset]
+        mix[brought.onset : brought.onset + len(take)] += take
+        levels.append(level)
+        files.append(brought.file)
+        events += brought.events
     base = min(levels, default=10.0 ** (-30.0 / 20.0))
     if rng.random() < sound.distractor_part and NOTHING in takes_of:
         file = takes_of[NOTHING][rng.integers(len(takes_of[NOTHING]))]
@@ -206,6 +229,13 @@ def _unit(take: Mono) -> Mono:
     heard = np.concatenate(loud) if loud else take
     level = float(np.sqrt(np.mean(heard.astype(np.float64) ** 2))) if len(heard) else 0.0
     return (take / max(level, 1e-5)).astype(np.float32)
+
+
+def _evened(sound: Mono) -> Mono:
+    """Bring the sound of a video to an RMS of 1 where it is audible; near silence stays silent."""
+    evened = _unit(sound)
+    gain = float(np.abs(evened).max(initial=0.0)) / max(float(np.abs(sound).max(initial=0.0)), 1e-9)
+    return evened * np.float32(min(1.0, _MOST_GAIN / max(gain, 1e-9)))
 
 
 def _faded(take: Mono, fade: int, fades_in: bool = True) -> Mono:

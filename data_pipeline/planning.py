@@ -9,7 +9,7 @@ from data_pipeline.annotations.catalogue import READERS
 from data_pipeline.annotations.collect import join
 from data_pipeline.annotations.ontology import read_ontology
 from data_pipeline.annotations.records import Reading
-from data_pipeline.builders.clips import Clips, ClipsConfig, plan_clips
+from data_pipeline.builders.clips import Clips, ClipsConfig, name_effects, plan_clips
 from data_pipeline.builders.composed import Composed, plan_composed
 from data_pipeline.builders.dataset import Plan
 from data_pipeline.builders.scenes import Scenes, plan_scenes
@@ -32,7 +32,7 @@ def make_plan(
         if words.dataset == "stills":
             return Stills, plan_stills(_stills(words), vocabulary)
         if words.dataset == "composed":
-            return Composed, plan_composed(_stills(words), _compose(words), vocabulary)
+            return Composed, _composed(words, vocabulary)
         config, reading = _clips(words), _read(words)
         rejected = tuple(Rejected(item=r.text, reason=r.reason) for r in reading.rejected)
         if words.dataset == "clips":
@@ -55,6 +55,7 @@ def _stills(words: argparse.Namespace) -> StillsConfig:
         parts=words.parts,
         grouping=words.group,
         nothing=tuple(words.nothing),
+        leave_out=tuple(words.leave_out),
         seed=words.seed,
     )
 
@@ -63,6 +64,17 @@ def _compose(words: argparse.Namespace) -> ComposeConfig:
     config = read_compose_config(words.config) if words.config else ComposeConfig()
     config = dataclasses.replace(config, frame_rate_hz=words.frame_rate or config.frame_rate_hz)
     return dataclasses.replace(config, clips=words.clips) if words.clips else config
+
+
+def _composed(words: argparse.Namespace, vocabulary: Vocabulary) -> Plan:
+    config = _compose(words)
+    if not words.annotations:
+        return plan_composed(_stills(words), config, vocabulary)
+    clips = _clips(words)
+    ontology = read_ontology(words.ontology) if words.ontology else None
+    items, rejected = name_effects(_read(words).clips, clips.media, vocabulary, ontology)
+    plan = plan_composed(_stills(words), config, vocabulary, items)
+    return dataclasses.replace(plan, rejected=(*rejected, *plan.rejected))
 
 
 def _clips(words: argparse.Namespace) -> ClipsConfig:

@@ -75,17 +75,27 @@ def _parser() -> argparse.ArgumentParser:
         help="stills, composed: classes that are known to be no effect (`other` always is)",
     )
     build.add_argument(
+        "--leave-out",
+        nargs="+",
+        default=[],
+        metavar="PATTERN",
+        help="stills, composed: files that are not used, such as frames of videos that are tested; "
+        "a pattern such as 'helicopter/frames/*'. What is left stays in its split",
+    )
+    build.add_argument(
         "--annotations",
         type=Path,
         nargs="+",
         default=[],
         metavar="PATH",
-        help="clips, scenes: the publisher's files",
+        help="clips, scenes, and videos for composed: the publisher's files",
     )
-    build.add_argument("--reader", default="dcase", help="clips, scenes: who reads them")
-    build.add_argument("--ontology", type=Path, metavar="FILE", help="clips: AudioSet's")
+    build.add_argument("--reader", default="dcase", help="of the annotations: who reads them")
     build.add_argument(
-        "--media", type=Path, metavar="DIR", help="clips, scenes: where the media are"
+        "--ontology", type=Path, metavar="FILE", help="of the annotations: AudioSet's"
+    )
+    build.add_argument(
+        "--media", type=Path, metavar="DIR", help="of the annotations: where the media are"
     )
     build.add_argument("--frame-rate", type=float, metavar="HZ", help="4 if not given")
     build.add_argument(

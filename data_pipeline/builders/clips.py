@@ -20,7 +20,7 @@ from data_pipeline.builders.pictures import SHORT_SIDE_PX, encode_picture, shrin
 from data_pipeline.builders.sounds import Mono, read_mono, to_int16
 from data_pipeline.builders.staging import Rejected, Work
 from data_pipeline.schema import SOUND_RATE_HZ, EffectEvent, Example, Modality
-from data_pipeline.splits import PARTS, Member, assign_splits
+from data_pipeline.splits import PARTS, TEST, TRAIN, VALIDATION, Member, assign_splits
 from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import MediaError
 from temporal_foley.media.audio import read_audio
@@ -63,6 +63,11 @@ class ClipItem:
     scene: str = ""
 
     @property
+    def split(self) -> str | None:
+        """The split that the publisher gives, if it is one of ours."""
+        return self.clip.split if self.clip.split in (TRAIN, VALIDATION, TEST) else None
+
+    @property
     def id(self) -> str:
         """The clip's name: several clips may be of one file."""
         clip = self.clip
@@ -99,6 +104,19 @@ def plan_clips(
 
     Of a clip with a class that is unmapped it is not known what is absent.
     """
+    items, rejected = name_effects(clips, config.media, vocabulary, ontology)
+    return plan_items(
+        items, rejected, config, vocabulary, f"clips-{name}", version=str(Clips.VERSION)
+    )
+
+
+def name_effects(
+    clips: Sequence[AnnotatedClip],
+    media: Path,
+    vocabulary: Vocabulary,
+    ontology: Ontology | None = None,
+) -> tuple[list[ClipItem], list[Rejected]]:
+    """Find the file of each clip, and name its events as effects."""
     mapped = map_clips(clips, vocabulary, ontology)
     doubtful = {
         (clip.origin, clip.source, clip.clip)
@@ -106,7 +124,7 @@ def plan_clips(
         for event in clip.events
         if (clip.origin, event.name) in mapped.class_map.unmapped
     }
-    items, rejected = find_media(mapped.clips, config.media)
+    items, rejected = find_media(mapped.clips, media)
     items = [
         dataclasses.replace(
             item,
@@ -114,9 +132,7 @@ def plan_clips(
         )
         for item in items
     ]
-    return plan_items(
-        items, rejected, config, vocabulary, f"clips-{name}", version=str(Clips.VERSION)
-    )
+    return items, rejected
 
 
 def plan_items(
@@ -136,7 +152,7 @@ def plan_items(
             classes=(item.scene,)
             if item.scene
             else tuple(dict.fromkeys(event.name for event in item.clip.events)),
-            split=item.clip.split if item.clip.split in ("train", "validation", "test") else None,
+            split=item.split,
         )
         for item in items
     ]
@@ -199,16 +215,16 @@ def make_clip(item: ClipItem, *, config: ClipsConfig, vocabulary: Vocabulary) ->
     """
     if item.path.suffix.casefold() in SOUNDS:
         whole, times_s, pictures = read_mono(item.path), np.zeros(0), ()
-        start_s, length_s = _place(item, len(whole) / SOUND_RATE_HZ, config)
-        sound = _cut(whole, start_s, length_s)
+        start_s, length_s = place_of(item, len(whole) / SOUND_RATE_HZ, config.longest_s)
+        sound = cut(whole, start_s, length_s)
     else:
         info = probe_video(item.path)
-        start_s, length_s = _place(item, float(info.duration), config)
+        start_s, length_s = place_of(item, float(info.duration), config.longest_s)
         times_s, pictures = _look(info, start_s, length_s, config)
         if info.has_audio or item.sound_path is None:
-            sound = _listen(info, start_s, length_s)
+            sound = listen(info, start_s, length_s)
         else:
-            sound = _cut(read_mono(item.sound_path), start_s, length_s)
+            sound = cut(read_mono(item.sound_path), start_s, length_s)
     effects = [event.name for event in item.clip.events]
     return Example(
         id=item.id,
@@ -222,14 +238,14 @@ def make_clip(item: ClipItem, *, config: ClipsConfig, vocabulary: Vocabulary) ->
         events=tuple(
             event
             for labelled in item.clip.events
-            if (event := _event(labelled, length_s)) is not None
+            if (event := effect_event(labelled, length_s)) is not None
         ),
         labelled=known_absent(effects, vocabulary) if item.is_known and not item.scene else (),
         scene=item.scene,
     )
 
 
-def _place(item: ClipItem, file_s: float, config: ClipsConfig) -> tuple[float, float]:
+def place_of(item: ClipItem, file_s: float, longest_s: float) -> tuple[float, float]:
     """Return where in its file a clip begins, and how long it is."""
     clip = item.clip
     told_s = clip.length_s
@@ -238,7 +254,7 @@ def _place(item: ClipItem, file_s: float, config: ClipsConfig) -> tuple[float, f
     if start_s >= file_s:
         raise MediaError(f"{item.path}: ends at {file_s:.1f} s, before its clip begins")
     length_s = file_s - start_s if told_s is None else min(told_s, file_s - start_s)
-    if length_s > config.longest_s:
+    if length_s > longest_s:
         raise MediaError(f"{item.path}: a clip of {length_s:.0f} s is too long; cut it up")
     return start_s, length_s
 
@@ -258,7 +274,7 @@ def _look(
     return np.maximum(np.array([float(time) for time in times]), 0.0), tuple(pictures)
 
 
-def _listen(info: VideoInfo, start_s: float, length_s: float) -> Mono:
+def listen(info: VideoInfo, start_s: float, length_s: float) -> Mono:
     blocks = read_audio(info, sample_rate_hz=SOUND_RATE_HZ, channels=1)
     if blocks is None:
         return np.zeros(0, np.float32)
@@ -273,12 +289,12 @@ def _listen(info: VideoInfo, start_s: float, length_s: float) -> Mono:
     return np.concatenate(kept) if kept else np.zeros(0, np.float32)
 
 
-def _cut(whole: Mono, start_s: float, length_s: float) -> Mono:
+def cut(whole: Mono, start_s: float, length_s: float) -> Mono:
     first = round(start_s * SOUND_RATE_HZ)
     return whole[first : first + round(length_s * SOUND_RATE_HZ)]
 
 
-def _event(event: LabelledEvent, length_s: float) -> EffectEvent | None:
+def effect_event(event: LabelledEvent, length_s: float) -> EffectEvent | None:
     """Return an event of the schema; None if it lies after what there is of the clip."""
     offset_s = event.offset_s
     if offset_s is None:

@@ -1,18 +1,22 @@
-"""Dataset `composed`: labelled stills and recordings in, clips with exact labels out."""
+"""Dataset `composed`: labelled stills, recordings and videos in, clips with exact labels out."""
 
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import tensorflow_datasets as tfds
 
+from data_pipeline.builders.clips import ClipItem
 from data_pipeline.builders.dataset import Plan, PlanConfig, dataset_info, split_generators
+from data_pipeline.builders.labelled_files import LabelledFile
 from data_pipeline.builders.staging import Rejected, Work
-from data_pipeline.builders.stills import StillsConfig, read_all, split_files
-from data_pipeline.compose import ClipNumber, compose_clip, make_pools
+from data_pipeline.builders.stills import StillsConfig, leave_out, read_all, split_files
+from data_pipeline.compose import ClipNumber, compose_clip
 from data_pipeline.compose_config import ComposeConfig
+from data_pipeline.compose_pools import Pools, make_pools
 from data_pipeline.splits import PARTS
 from temporal_foley.effects import Vocabulary
 
@@ -20,8 +24,11 @@ from temporal_foley.effects import Vocabulary
 class Composed(tfds.core.GeneratorBasedBuilder):
     """Clips composed of stills and recordings."""
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "First release of the schema."}
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES: ClassVar[dict[str, str]] = {
+        "1.1.0": "Videos as shots, cut-outs along outlines, effects that stay behind a cut.",
+        "1.0.0": "First release of the schema.",
+    }
     BUILDER_CONFIGS: ClassVar[list[PlanConfig]] = []
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -34,36 +41,63 @@ class Composed(tfds.core.GeneratorBasedBuilder):
         raise NotImplementedError("the splits are streams already")
 
 
-def plan_composed(stills: StillsConfig, config: ComposeConfig, vocabulary: Vocabulary) -> Plan:
-    """Read the lists of files, share them out as `stills` does, and open each picture once."""
+def plan_composed(
+    stills: StillsConfig,
+    config: ComposeConfig,
+    vocabulary: Vocabulary,
+    clips: Sequence[ClipItem] = (),
+) -> Plan:
+    """Read the lists of files, share them out as `stills` does, and open each picture once.
+
+    Videos are shared out by themselves, so that the stills are in the splits they have without.
+    """
     files, rejected = read_all(stills, vocabulary)
-    split_of = split_files(files, stills)
+    split_of = split_files(files, stills, clips)
+    files, left_out = leave_out(files, stills.leave_out)
+    rejected += left_out
     works: dict[str, Work] = {}
     parts = PARTS[stills.parts]
     for split, part in parts.parts.items():
         of_split = [file for file in files if split_of[file.source] == split]
-        pools, split_rejected = make_pools(of_split, vocabulary)
+        clips_of_split = [clip for clip in clips if split_of[clip.clip.source] == split]
+        pools, split_rejected = make_pools(of_split, vocabulary, clips_of_split)
         rejected += split_rejected
-        count = max(1, round(config.clips * part)) if of_split else 0
+        count = max(1, round(config.clips * part)) if of_split or clips_of_split else 0
         works[split] = Work(
             name=f"composed-{split}",
-            items=[ClipNumber(split=split, index=i, seed=stills.seed) for i in range(count)],
+            items=[
+                ClipNumber(split=split, index=config.first_clip + i, seed=stills.seed)
+                for i in range(count)
+            ],
             make=functools.partial(compose_clip, pools=pools, config=config, vocabulary=vocabulary),
-            settings=_digest(vocabulary, config, of_split),
+            settings=_digest(vocabulary, config, of_split, pools),
         )
     name = f"{vocabulary.name}-by_{stills.grouping}-{stills.parts}-{config.clips}_clips"
+    name += "-with_videos" if clips else ""
+    name += f"-from_{config.first_clip}" if config.first_clip else ""
     return Plan(
         config_name=f"{name}-seed_{stills.seed}",
-        description=f"{config.clips} clips of {len(files)} files",
+        description=f"{config.clips} clips of {len(files)} files and {len(clips)} videos",
         vocabulary=vocabulary,
         works=works,
         rejected=tuple(Rejected(item=r.item, reason=r.reason) for r in rejected),
     )
 
 
-def _digest(vocabulary: Vocabulary, config: ComposeConfig, files: Iterable[Any]) -> str:
+def _digest(
+    vocabulary: Vocabulary, config: ComposeConfig, files: Iterable[Any], pools: Pools
+) -> str:
     digest = hashlib.sha256(f"{vocabulary.sha256} {Composed.VERSION} {config!r}".encode())
     for file in files:
         # Not the path: the same files elsewhere give the same clips.
-        digest.update(repr(dataclasses.replace(file, path="")).encode())
+        digest.update(repr(_unplaced(file)).encode())
+    for video in sorted({v.file.id: v for some in pools.videos.values() for v in some}.items()):
+        # Its file's digest tells its sound too, unless that is a file of its own.
+        told = dataclasses.replace(video[1], sound_path=None)
+        digest.update(repr(dataclasses.replace(told, file=_unplaced(told.file))).encode())
+        digest.update(repr(video[1].sound_path is not None).encode())
     return digest.hexdigest()
+
+
+def _unplaced(file: LabelledFile) -> LabelledFile:
+    return dataclasses.replace(file, path=Path())

@@ -45,7 +45,7 @@ class LabelledFile:
 
     id: str
     path: Path
-    medium: Literal["picture", "sound"]
+    medium: Literal["picture", "sound", "video"]
     source: str
     classes: tuple[str, ...]
     effects: tuple[str, ...]

@@ -1,6 +1,7 @@
 """Dataset `stills`: single pictures and single sounds by class in, one example each out."""
 
 import dataclasses
+import fnmatch
 import functools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from data_pipeline.builders.absence import known_absent
+from data_pipeline.builders.clips import ClipItem
 from data_pipeline.builders.dataset import Plan, PlanConfig, dataset_info, split_generators
 from data_pipeline.builders.labelled_files import Grouping, LabelledFile, read_labelled_files
 from data_pipeline.builders.pictures import SHORT_SIDE_PX, encode_picture, read_picture, shrink
@@ -33,6 +35,8 @@ class StillsConfig:
     grouping: Grouping = "source"
     nothing: tuple[str, ...] = ()
     """Classes of which it is known that they are no effect; `other` always is."""
+    leave_out: tuple[str, ...] = ()
+    """Patterns of files that are not used, though they count where splits are shared out."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -63,6 +67,7 @@ def plan_stills(config: StillsConfig, vocabulary: Vocabulary) -> Plan:
     """Read the lists of files and share them out; no picture is decoded yet."""
     files, rejected = read_all(config, vocabulary)
     split_of = split_files(files, config)
+    files, left_out = leave_out(files, config.leave_out)
     make = functools.partial(make_still, vocabulary=vocabulary)
     settings = f"{vocabulary.sha256} {Stills.VERSION} {SHORT_SIDE_PX} {LONGEST_SOUND_S}"
     return Plan(
@@ -78,7 +83,7 @@ def plan_stills(config: StillsConfig, vocabulary: Vocabulary) -> Plan:
             )
             for split in PARTS[config.parts].parts
         },
-        rejected=tuple(rejected),
+        rejected=(*rejected, *left_out),
     )
 
 
@@ -97,8 +102,33 @@ def read_all(
     return files, rejected
 
 
-def split_files(files: Sequence[LabelledFile], config: StillsConfig) -> dict[str, str]:
-    """Share out the sources; pictures and sounds of a class each by their own counts."""
+def leave_out(
+    files: Sequence[LabelledFile], patterns: Sequence[str]
+) -> tuple[list[LabelledFile], list[Rejected]]:
+    """Leave out the files whose names fit one of the patterns.
+
+    Raises:
+        ValueError: No file fits a pattern.
+    """
+    fitting = {
+        pattern: [file for file in files if fnmatch.fnmatchcase(file.id, pattern)]
+        for pattern in patterns
+    }
+    if idle := [pattern for pattern, some in fitting.items() if not some]:
+        raise ValueError(f"--leave-out must fit a file, {idle[0]!r} fits none")
+    left_out = {file.id for some in fitting.values() for file in some}
+    rejected = [
+        Rejected(item=file.id, reason="is left out as asked")
+        for file in files
+        if file.id in left_out
+    ]
+    return [file for file in files if file.id not in left_out], rejected
+
+
+def split_files(
+    files: Sequence[LabelledFile], config: StillsConfig, clips: Sequence[ClipItem] = ()
+) -> dict[str, str]:
+    """Share out the sources; pictures, sounds and clips of a class each by their own counts."""
     members = [
         Member(
             source=file.source,
@@ -106,6 +136,14 @@ def split_files(files: Sequence[LabelledFile], config: StillsConfig) -> dict[str
             split=file.split,
         )
         for file in files
+    ]
+    members += [
+        Member(
+            source=item.clip.source,
+            classes=tuple({f"clip {event.name}": None for event in item.clip.events}),
+            split=item.split,
+        )
+        for item in clips
     ]
     return assign_splits(members, PARTS[config.parts], config.seed)
 
@@ -130,7 +168,7 @@ def make_still(file: LabelledFile, *, vocabulary: Vocabulary) -> Example:
             effect=name,
             onset_s=0.0,
             offset_s=length_s,
-            modality=file.medium,
+            modality="picture" if file.medium == "picture" else "sound",
             # Nobody said where in a recording it sounds.
             strength="frame" if file.medium == "picture" else "clip",
         )

@@ -8,7 +8,7 @@ import soundfile
 from data_pipeline.builders.labelled_files import LabelledFile
 from data_pipeline.builders.pictures import decode_picture
 from data_pipeline.builders.sounds import to_float
-from data_pipeline.compose import ClipNumber, compose_clip, is_grey, make_pools
+from data_pipeline.compose import ClipNumber, compose_clip
 from data_pipeline.compose_config import (
     ComposeConfig,
     LookConfig,
@@ -16,15 +16,10 @@ from data_pipeline.compose_config import (
     SoundConfig,
     read_compose_config,
 )
+from data_pipeline.compose_draw import draw_script, usable
 from data_pipeline.compose_picture import render_pictures
-from data_pipeline.compose_script import (
-    Window,
-    draw_script,
-    seen_events,
-    usable_stills,
-    visible_part,
-    window_at,
-)
+from data_pipeline.compose_pools import is_grey, make_pools
+from data_pipeline.compose_script import Window, seen_events, visible_part, window_at
 from data_pipeline.compose_sound import audible_spans
 from data_pipeline.schema import SOUND_RATE_HZ, frame_labels, from_example, to_example
 from data_pipeline.speech_like import speech_like
@@ -119,9 +114,12 @@ def test_every_frame_shows_what_its_labels_say(pools):
 
 
 def test_a_sound_starts_and_stops_with_its_picture(pools):
+    shots = ShotConfig(
+        nothing_part=0.6, stay_part=0.0, layouts=(1, 0, 0, 0, 0), length_s=(1.5, 2.0)
+    )
     example = _compose(
         pools,
-        shots=ShotConfig(nothing_part=0.4, layouts=(1, 0, 0, 0, 0), length_s=(1.5, 2.0)),
+        shots=shots,
         sound=QUIET,
         no_sound_part=0.0,
         no_picture_part=0.0,
@@ -200,12 +198,12 @@ def test_a_still_is_never_enlarged_to_a_look_and_grey_only_among_grey(pools):
         script = draw_script(rng, ComposeConfig(), pools)
         for shot in script.shots:
             for layer in shot.layers:
-                assert layer.still.short_side_px >= script.look.detail_px
+                assert layer.shown.short_side_px >= script.look.detail_px
         if script.look.is_grey:
             small = dataclasses.replace(script, width_px=64, height_px=48, frames=2)
             assert all(is_grey(decode_picture(picture)) for picture in render_pictures(small))
     look = dataclasses.replace(script.look, detail_px=150)
-    assert [len(usable_stills(pools, look)[name]) for name in ("fire", "wave", "")] == [2, 2, 2]
+    assert [len(usable(pools.stills, look)[name]) for name in ("fire", "wave", "")] == [2, 2, 2]
 
 
 def test_a_layer_that_enters_counts_from_half_of_it_on(pools):

@@ -95,7 +95,7 @@ def test_composed_clips_keep_to_the_splits_of_the_stills(tmp_path):
     config.write_text("clips = 10\nshort_side_px = 48\nduration_s = [2, 3]\n")
     assert _build("composed", "--files", media, "--out", out, "--config", config) == 0
     stills = _sources(out / "stills/foley20-by_source-80_10_10/1.0.0")
-    (folder,) = out.glob("composed/*/1.0.0")
+    (folder,) = out.glob("composed/*/1.1.0")
     composed = _sources(folder)
     for split, names in composed.items():
         assert {name.partition(":")[2] for name in names} <= stills[split]
@@ -181,6 +181,6 @@ def test_a_killed_build_goes_on_and_gives_the_same(tmp_path):
             )
             assert resumed.returncode == 0
         assert running.wait() in (0, -signal.SIGKILL)
-    (one,), (other,) = whole.glob("composed/*/1.0.0"), broken.glob("composed/*/1.0.0")
+    (one,), (other,) = whole.glob("composed/*/1.1.0"), broken.glob("composed/*/1.1.0")
     assert records_digest(one) == records_digest(other)
     shutil.rmtree(whole)
