@@ -1,0 +1,210 @@
+// Hearing the cue list as it stands: cues and the picture's time in, sound out (Web Audio).
+// A page from disk may not read the stems' samples: browsers hand it silence. So the takes come
+// inside the page, and cues are laid up here as `render` does it; an edit is heard at once.
+
+const LOOK_AHEAD_S = 0.4;
+const TICK_MS = 60;
+const MOST_DRIFT_S = 0.04;
+const MOST_DECODED_BYTES = 300 * 2 ** 20;
+const FADE_STEPS = 8;
+const BUS_LEVELS_DB = { hard_effects: 0, foley: -6, backgrounds: -4 };
+
+const ratioOf = (decibels) => 10 ** (decibels / 20);
+const smoothStep = (ratio) => ratio * ratio * (3 - 2 * ratio);
+
+function bytesOf(base64) {
+  return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+}
+
+/** The gain of a cue's fades at a number of seconds after its onset. */
+function fadeAt(cue, seconds) {
+  const place = seconds * SAMPLE_RATE;
+  const length = cue.offset_sample - cue.onset_sample;
+  const rise = cue.fade_in ? smoothStep(clamp(place / cue.fade_in, 0, 1)) : 1;
+  const fall = cue.fade_out ? smoothStep(clamp((length - place) / cue.fade_out, 0, 1)) : 1;
+  return rise * fall;
+}
+
+/** The seconds after the onset at which a cue's gain must be given, so that ramps follow it. */
+function fadeTimes(cue) {
+  const length = (cue.offset_sample - cue.onset_sample) / SAMPLE_RATE;
+  const [rise, fall] = [cue.fade_in / SAMPLE_RATE, cue.fade_out / SAMPLE_RATE];
+  const steps = Array.from({ length: FADE_STEPS + 1 }, (_, step) => step / FADE_STEPS);
+  const rises = rise ? steps.map((part) => part * rise) : [];
+  const falls = fall ? steps.map((part) => length - fall + part * fall) : [];
+  return [...rises, ...falls].sort((a, b) => a - b);
+}
+
+/** Mix a loop's end with what comes before its start, as `render` joins them. */
+function joinedLoop(context, buffer, loop) {
+  const copy = context.createBuffer(buffer.numberOfChannels, buffer.length, buffer.sampleRate);
+  for (let channel = 0; channel < buffer.numberOfChannels; channel += 1) {
+    const from = buffer.getChannelData(channel);
+    const to = copy.getChannelData(channel);
+    to.set(from);
+    for (let step = 0; step < loop.crossfade; step += 1) {
+      const ratio = smoothStep((step + 0.5) / loop.crossfade);
+      const [before, ahead] = [loop.end - loop.crossfade + step, loop.start - loop.crossfade + step];
+      to[before] = from[before] * Math.sqrt(1 - ratio) + from[ahead] * Math.sqrt(ratio);
+    }
+  }
+  return copy;
+}
+
+/**
+ * @param takes what the page carries: [{ take, sound }], sound being Ogg Opus in base64 or null
+ * @param mixGain the gain, in dB, that the rendered mix was given
+ * @param clock { now() -> seconds of picture time }
+ */
+function createSound(takes, mixGain, clock) {
+  const carried = new Map(takes.map((one) => [assetKey(one.take.asset), one]));
+  const decoded = new Map(); // asset key -> promise of a buffer; the oldest first
+  const sounding = new Map(); // cue id -> { cue, stop }
+  const lanes = new Map(); // effect -> GainNode
+  let context = null;
+  let master = null;
+  let timer = null;
+  let base = null; // { context, media }: two clocks at the same moment
+  let score = () => [];
+
+  function open() {
+    if (context) return;
+    context = new AudioContext({ sampleRate: SAMPLE_RATE });
+    const guard = context.createDynamicsCompressor();
+    Object.entries({ threshold: -2, knee: 0, ratio: 20, attack: 0.002, release: 0.1 }).forEach(
+      ([name, value]) => (guard[name].value = value),
+    );
+    master = context.createGain();
+    master.gain.value = ratioOf(mixGain);
+    master.connect(guard).connect(context.destination);
+  }
+
+  function laneOf(effect) {
+    if (!lanes.has(effect)) {
+      lanes.set(effect, context.createGain());
+      lanes.get(effect).connect(master);
+    }
+    return lanes.get(effect);
+  }
+
+  function bufferOf(cue) {
+    const asset = assetKey(cue.asset);
+    const loop = cue.loop;
+    const key = loop ? `${asset}\n${loop.start} ${loop.end} ${loop.crossfade}` : asset;
+    if (!decoded.has(key)) {
+      const sound = carried.get(asset)?.sound;
+      const entry = { buffer: null };
+      decoded.set(key, entry);
+      if (!sound) return null;
+      const read = context.decodeAudioData(bytesOf(sound).buffer);
+      read.then((buffer) => {
+        entry.buffer = loop && loop.end <= buffer.length ? joinedLoop(context, buffer, loop) : buffer;
+        forgetOldest();
+      }, () => console.error(`a take cannot be decoded: ${cue.asset.name}`));
+    }
+    return decoded.get(key).buffer;
+  }
+
+  function forgetOldest() {
+    const size = ({ buffer }) => (buffer ? buffer.length * buffer.numberOfChannels * 4 : 0);
+    let held = [...decoded.values()].reduce((sum, entry) => sum + size(entry), 0);
+    for (const [key, entry] of decoded) {
+      if (held <= MOST_DECODED_BYTES) return;
+      held -= size(entry);
+      if (entry.buffer) decoded.delete(key);
+    }
+  }
+
+  /** Start a cue `into` seconds after its onset, at a time of the context. */
+  function start(cue, track, buffer, when, into) {
+    const source = context.createBufferSource();
+    const gain = context.createGain();
+    const panner = context.createStereoPanner();
+    const level = ratioOf(cue.gain_db + track.gain_db + (BUS_LEVELS_DB[track.bus] ?? 0));
+    const length = (cue.offset_sample - cue.onset_sample) / SAMPLE_RATE;
+    gain.gain.setValueAtTime(level * fadeAt(cue, into), when);
+    for (const time of fadeTimes(cue).filter((time) => time > into)) {
+      gain.gain.linearRampToValueAtTime(level * fadeAt(cue, time), when + time - into);
+    }
+    panner.pan.setValueAtTime(cue.pan[0][1], when);
+    for (const [place, value] of cue.pan.slice(1)) {
+      const time = place / SAMPLE_RATE - into;
+      if (time > 0) panner.pan.linearRampToValueAtTime(value, when + time);
+      else panner.pan.setValueAtTime(value, when);
+    }
+    source.buffer = buffer;
+    let from = cue.source_start / SAMPLE_RATE + into;
+    if (cue.loop) {
+      const [first, last] = [cue.loop.start / SAMPLE_RATE, cue.loop.end / SAMPLE_RATE];
+      Object.assign(source, { loop: true, loopStart: first, loopEnd: last });
+      if (from >= last) from = first + ((from - last) % (last - first));
+    }
+    source.connect(gain).connect(panner).connect(laneOf(cue.effect));
+    source.start(when, from);
+    source.stop(when + length - into);
+    return { cue, gain: track.gain_db, stop: () => source.stop() };
+  }
+
+  function tick() {
+    const media = clock.now();
+    const expected = base.media + context.currentTime - base.context;
+    if (Math.abs(media - expected) > MOST_DRIFT_S) {
+      silence();
+      base = { context: context.currentTime, media };
+    }
+    const wanted = new Map();
+    for (const { cue, track } of score()) {
+      const [onset, offset] = [cue.onset_sample / SAMPLE_RATE, cue.offset_sample / SAMPLE_RATE];
+      if (onset < media + LOOK_AHEAD_S && offset > media) wanted.set(cue.id, { cue, track, onset });
+    }
+    for (const [id, one] of sounding) {
+      const still = wanted.get(id);
+      // An edit made a new cue of the same name: stop the old one, and start this one below.
+      if (still && still.cue === one.cue && still.track.gain_db === one.gain) continue;
+      one.stop();
+      sounding.delete(id);
+    }
+    for (const [id, { cue, track, onset }] of wanted) {
+      const buffer = sounding.has(id) ? null : bufferOf(cue);
+      if (!buffer) continue;
+      const due = base.context + onset - base.media;
+      const when = Math.max(due, context.currentTime + 0.005);
+      sounding.set(id, start(cue, track, buffer, when, when - due));
+    }
+  }
+
+  function silence() {
+    for (const one of sounding.values()) one.stop();
+    sounding.clear();
+  }
+
+  return {
+    /** Play along with the picture; `cues()` tells what is to be heard now. */
+    async play(cues) {
+      open();
+      score = cues;
+      await context.resume();
+      base = { context: context.currentTime, media: clock.now() };
+      clearInterval(timer);
+      timer = setInterval(tick, TICK_MS);
+      tick();
+    },
+    stop() {
+      clearInterval(timer);
+      silence();
+    },
+    /** Let one cue be heard by itself, from its start. */
+    async audition({ cue, track }) {
+      open();
+      await context.resume();
+      this.stop();
+      for (let tries = 0; tries < 100 && !bufferOf(cue) && this.carries(cue); tries += 1) {
+        await new Promise((done) => setTimeout(done, 20));
+      }
+      const buffer = bufferOf(cue);
+      if (buffer) sounding.set(cue.id, start(cue, track, buffer, context.currentTime + 0.02, 0));
+      return buffer !== null;
+    },
+    carries: (cue) => Boolean(carried.get(assetKey(cue.asset))?.sound),
+  };
+}
