@@ -154,7 +154,8 @@ def _build(words: argparse.Namespace) -> None:
             # What it prints speaks of downloads, of which there are none.
             with contextlib.redirect_stdout(io.StringIO()):
                 builder.download_and_prepare(
-                    download_config=tfds.download.DownloadConfig(try_download_gcs=False)
+                    download_dir=kept / "downloads",
+                    download_config=tfds.download.DownloadConfig(try_download_gcs=False),
                 )
             _write_rejected(folder, config.rejected)
         _report(folder, vocabulary, words, plan.description, began, progress)
