@@ -22,18 +22,24 @@ class Detect:
     """Only these effects, separated by commas."""
     exclude: Names = ""
     """All effects but these, separated by commas."""
-    vocabulary: Annotated[str, tyro.conf.arg(metavar="NAME|FILE")] = "foley20"
-    """A vocabulary that ships with the package, or a TOML file of your own."""
-    backbone: Annotated[str, tyro.conf.arg(metavar="NAME")] = "efficientnet_lite0"
-    """The image backbone that looks at the pictures."""
+    model: Annotated[str, tyro.conf.arg(metavar="NAME|DIR")] = ""
+    """What looks and listens: a bundle that ships with the package, the folder of one of your own,
+    or imagenet, a map from ImageNet classes to effects. The default is the shipped bundle."""
+    no_listen: Switch = False
+    """Do not listen to the video's own sound: look only."""
+    vocabulary: Annotated[str, tyro.conf.arg(metavar="NAME|FILE")] = ""
+    """Of imagenet: a vocabulary that ships with the package (foley20), or a TOML file of yours."""
+    backbone: Annotated[str, tyro.conf.arg(metavar="NAME")] = ""
+    """Of imagenet: the image backbone that looks at the pictures (efficientnet_lite0)."""
     weights: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """The backbone's weights, where none come with it: the Keras file of a ResNet."""
-    frame_rate: Annotated[str, tyro.conf.arg(metavar="HZ")] = "4"
-    """How many pictures a second are looked at."""
-    smoothing: Literal["none", "mode", "median", "gaussian"] = "gaussian"
-    """How probabilities are smoothed over time before they become events."""
-    smoothing_window: Annotated[float, tyro.conf.arg(metavar="SECONDS")] = 1.5
-    """How many seconds the smoothing looks at."""
+    frame_rate: Annotated[str, tyro.conf.arg(metavar="HZ")] = ""
+    """Of imagenet: how many pictures a second are looked at (4)."""
+    smoothing: Literal["", "none", "mode", "median", "gaussian", "mean"] = ""
+    """How probabilities are smoothed over time before they become events; without it, and the next,
+    as the model decides."""
+    smoothing_window: Annotated[float, tyro.conf.arg(metavar="SECONDS")] = 0.0
+    """How many seconds the smoothing looks at (1.5)."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -160,10 +166,13 @@ class Demo:
 class Info:
     """Show versions, devices, the model, the effects it can and cannot see, and the licences."""
 
-    vocabulary: Annotated[str, tyro.conf.arg(metavar="NAME|FILE")] = "foley20"
-    """A vocabulary that ships with the package, or a TOML file of your own."""
-    backbone: Annotated[str, tyro.conf.arg(metavar="NAME")] = "efficientnet_lite0"
-    """The image backbone that looks at the pictures."""
+    model: Annotated[str, tyro.conf.arg(metavar="NAME|DIR")] = ""
+    """What looks and listens: a bundle that ships with the package, the folder of one of your own,
+    or imagenet, a map from ImageNet classes to effects. The default is the shipped bundle."""
+    vocabulary: Annotated[str, tyro.conf.arg(metavar="NAME|FILE")] = ""
+    """Of imagenet: a vocabulary that ships with the package (foley20), or a TOML file of yours."""
+    backbone: Annotated[str, tyro.conf.arg(metavar="NAME")] = ""
+    """Of imagenet: the image backbone that looks at the pictures (efficientnet_lite0)."""
     weights: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """The backbone's weights, where none come with it."""
     library: Folder = None

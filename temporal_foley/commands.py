@@ -17,7 +17,7 @@ from temporal_foley.arguments import (
     Render,
     Tag,
 )
-from temporal_foley.effects import Vocabulary, load_vocabulary
+from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import (
     FoleyError,
     OutputExistsError,
@@ -82,10 +82,11 @@ def run(command: Command) -> int:
 def _generate(words: Generate) -> int:
     from temporal_foley.exporting import export_cues, missing_formats, parse_formats
 
-    settings, mix = _settings(words), _mix(words)
+    mix = _mix(words)
     formats = parse_formats(words.export)
     videos = _videos(words.videos, "generate")
-    foley = Foley.load(vocabulary=words.vocabulary, backbone=words.backbone, library=words.library)
+    foley = _load(words)
+    settings = _settings(words, foley.vocabulary)
 
     def one(video: Path, progress: Progress) -> Outcome:
         outcome = foley.generate(
@@ -99,7 +100,7 @@ def _generate(words: Generate) -> int:
         )
         cues = outcome.folder / "cues.json"
         # What an editor may have worked on since is not replaced unasked.
-        wanted = formats if words.overwrite else missing_formats(cues, formats)
+        wanted = formats if words.overwrite or not formats else missing_formats(cues, formats)
         if wanted:
             export_cues(
                 cues,
@@ -115,9 +116,9 @@ def _generate(words: Generate) -> int:
 
 
 def _tag(words: Tag) -> int:
-    settings = _settings(words)
     videos = _videos(words.videos, "tag")
     foley = _load(words)
+    settings = _settings(words, foley.vocabulary)
 
     def one(video: Path, progress: Progress) -> Outcome:
         return foley.write_tags(
@@ -218,24 +219,36 @@ def _info(words: Info) -> int:
 
 def _load(words: Generate | Tag | Info) -> Foley:
     return Foley.load(
-        vocabulary=words.vocabulary,
-        backbone=words.backbone,
+        model=words.model,
+        vocabulary=words.vocabulary or None,
+        backbone=words.backbone or None,
         weights=words.weights,
         library=None if isinstance(words, Tag) else words.library,
     )
 
 
-def _settings(words: Detect) -> DetectionSettings:
-    vocabulary = load_vocabulary(words.vocabulary)
+def _settings(words: Detect, vocabulary: Vocabulary) -> DetectionSettings:
     try:
         return DetectionSettings(
             only=_names(words.effects, vocabulary),
             exclude=_names(words.exclude, vocabulary),
-            frame_rate=_rate(words.frame_rate),
-            decoding=DecodingConfig(smoothing=words.smoothing, window_s=words.smoothing_window),
+            frame_rate=_rate(words.frame_rate) if words.frame_rate else None,
+            decoding=_decoding(words),
+            listen=not words.no_listen,
         )
     except ValueError as error:
         raise UsageError(str(error)) from None
+
+
+def _decoding(words: Detect) -> DecodingConfig | None:
+    """Return how the words say that events are made, or None: as the model decides."""
+    usual = DecodingConfig()
+    if not words.smoothing and not words.smoothing_window:
+        return None
+    return DecodingConfig(
+        smoothing=words.smoothing or usual.smoothing,
+        window_s=words.smoothing_window or usual.window_s,
+    )
 
 
 def _names(text: str, vocabulary: Vocabulary) -> tuple[str, ...]:

@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from temporal_foley import __version__
-from temporal_foley.effects import DEFAULT_VOCABULARY, Vocabulary, load_vocabulary
+from temporal_foley.effects import Vocabulary
 from temporal_foley.media.digest import file_sha256
 from temporal_foley.media.video import VideoInfo, probe_video
-from temporal_foley.models.image.backbone import DEFAULT_BACKBONE
-from temporal_foley.models.imagenet_spotter import load_imagenet_spotter
 from temporal_foley.models.spotter import Spotter
+from temporal_foley.models_by_name import load_spotter
 from temporal_foley.session.output import check_output, output_folder, staged, write_run
 from temporal_foley.session.run_record import Progress, RunRecord
 from temporal_foley.sound.library import Library, load_library
@@ -30,6 +29,7 @@ from temporal_foley.stages import (
     DetectionSettings,
     Tags,
     cast_timeline,
+    grid_rate,
     import_ahead,
     render_timeline,
     tag_video,
@@ -63,18 +63,28 @@ class Foley:
     def load(
         cls,
         *,
-        vocabulary: str = DEFAULT_VOCABULARY,
-        backbone: str = DEFAULT_BACKBONE,
+        model: str | Path = "",
+        vocabulary: str | None = None,
+        backbone: str | None = None,
         weights: str | Path | None = None,
         library: str | Path | None = None,
     ) -> "Foley":
-        """Load a vocabulary (by name or path), the spotter for it, and a sound library.
+        """Load a model and a sound library.
 
-        `weights` is a weights file of the backbone, where none comes with it. The network itself
-        is read when it is first needed.
+        Args:
+            model: A bundle that ships with the package, by name; the folder of one of your own; or
+                `imagenet`, the map from ImageNet classes to effects, which needs no training.
+                Without a name: the best that ships.
+            vocabulary: Of `imagenet`: name or path; a bundle has its own.
+            backbone: Of `imagenet`: what looks at the pictures; a bundle has its own.
+            weights: A weights file of the backbone, where none comes with it.
+            library: A sound library of your own.
+
+        The networks themselves are read when they are first needed.
         """
-        spotter = load_imagenet_spotter(
-            load_vocabulary(vocabulary),
+        spotter = load_spotter(
+            str(model),
+            vocabulary=vocabulary,
             backbone=backbone,
             weights=None if weights is None else Path(weights),
         )
@@ -179,8 +189,9 @@ class Foley:
             "spotter": self.spotter.sha256,
             "vocabulary": self.vocabulary.sha256,
             "effects": ",".join(self.vocabulary.select(settings.only, settings.exclude)),
-            "frame_rate": str(settings.frame_rate),
+            "frame_rate": str(grid_rate(self.spotter, settings)),
             "decoding": str(settings.decoding),
+            "listen": str(settings.listen),
         }
 
     @property

@@ -21,7 +21,12 @@ def info_lines(foley: Foley) -> Iterator[str]:
 def _model_lines(spotter: Spotter) -> Iterator[str]:
     seen, blind = spotter.seen_effects(), spotter.blind_effects()
     yield f"Model {spotter.name}, SHA-256 {spotter.sha256[:16]}"
-    yield "  a map from ImageNet classes to effects: it judges single pictures and does not listen"
+    if spotter.listens:
+        yield "  a trained bundle: it looks at pictures and listens to the video's own sound"
+    elif spotter.decision is not None or spotter.frame_rate is not None:
+        yield "  a trained bundle: it looks at pictures and does not listen"
+    else:
+        yield "  a map from ImageNet classes: it judges single pictures and does not listen"
     yield f"Vocabulary {spotter.vocabulary.name}: {len(spotter.vocabulary)} effects"
     yield f"  can be seen ({len(seen)}), and what stands behind each:"
     yield from (f"    {name}: {reason}" for name, reason in seen.items())

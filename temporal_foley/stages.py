@@ -14,22 +14,35 @@ from pathlib import Path
 
 import numpy as np
 
+from temporal_foley.errors import UsageError
 from temporal_foley.media.audio import Sound, read_audio
 from temporal_foley.media.mux import mux_sound, output_suffix
 from temporal_foley.media.read_ahead import read_ahead
 from temporal_foley.media.video import SampledFrame, VideoInfo, sample_frames
-from temporal_foley.models.spotter import Spotter
+from temporal_foley.models.spotter import FrameProbabilities, Spotter
 from temporal_foley.session.cuesheet import write_cue_sheet
-from temporal_foley.session.overview import Heard, Seen, draw_overview
+from temporal_foley.session.overview import NOTABLE, Heard, Seen, draw_overview
+from temporal_foley.session.review import ReviewTake, write_review
 from temporal_foley.session.run_record import RunRecord
-from temporal_foley.sound.casting import cast_events
+from temporal_foley.sound.alternates import list_alternates
+from temporal_foley.sound.casting import SUSTAINED_KINDS, cast_events
 from temporal_foley.sound.library import Library
 from temporal_foley.sound.mix import MixReport, lay_up
+from temporal_foley.spotting.decision import decide, decision_from_json
 from temporal_foley.spotting.events import DecodingConfig, decode_events
 from temporal_foley.timegrid import TimeGrid, to_sample
-from temporal_foley.timeline import Event, MixSettings, Provenance, Source, Timeline
+from temporal_foley.timeline import (
+    Event,
+    MixSettings,
+    Provenance,
+    Source,
+    Timeline,
+    without_rejected,
+)
 
 DEFAULT_FRAME_RATE = Fraction(4)
+LISTENING_RATE_HZ = 32_000
+"""Of the audio networks."""
 READ_AHEAD_FRAMES = 256
 """Pictures that may wait for the model, 40 MB at the default size: while the network is loaded,
 decoding goes on."""
@@ -42,11 +55,15 @@ class DetectionSettings:
 
     only: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
-    frame_rate: Fraction = DEFAULT_FRAME_RATE
-    decoding: DecodingConfig = DecodingConfig()
+    frame_rate: Fraction | None = None
+    """Pictures a second; None: what the model was made for."""
+    decoding: DecodingConfig | None = None
+    """How probabilities become events; None: as the model decides."""
+    listen: bool = True
+    """Whether the video's own sound is listened to, by a model that can."""
 
     def __post_init__(self) -> None:
-        if not Fraction(1, 10) <= self.frame_rate <= 60:
+        if self.frame_rate is not None and not Fraction(1, 10) <= self.frame_rate <= 60:
             raise ValueError(f"frame_rate must be in [0.1, 60] Hz, got {self.frame_rate}")
 
 
@@ -72,20 +89,18 @@ def tag_video(
     spotter.load_ahead()
     vocabulary = spotter.vocabulary
     chosen = vocabulary.select(settings.only, settings.exclude)
-    grid = TimeGrid.covering(info.duration, settings.frame_rate)
+    grid = TimeGrid.covering(info.duration, grid_rate(spotter, settings))
     thumbnails: list[tuple[float, np.ndarray]] = []
     rows: list[np.ndarray] = []
-    seen = 0
     ahead = read_ahead(sample_frames(info, grid, spotter.prepare), READ_AHEAD_FRAMES)
+    sound = None
+    if settings.listen and spotter.listens:
+        sound = read_audio(info, sample_rate_hz=LISTENING_RATE_HZ, channels=1)
     with contextlib.closing(ahead) as frames:
-        for batch in spotter.probabilities(_pictures(frames, grid, thumbnails)):
-            rows.append(batch)
-            seen += len(batch)
-            done(seen / max(grid.frames, 1))
+        looked_at = _pictures(frames, grid, thumbnails, done)
+        rows.extend(spotter.probabilities(looked_at, grid=grid, sound=sound))
     probabilities = np.concatenate([np.zeros((0, len(vocabulary)), np.float32), *rows])
-    events = decode_events(
-        probabilities, grid, vocabulary, config=settings.decoding, duration=info.duration
-    )
+    events = find_events(spotter, settings, probabilities, grid, info.duration)
     return Tags(
         info=info,
         seen=Seen(
@@ -96,6 +111,36 @@ def tag_video(
         ),
         events=tuple(event for event in events if event.effect in chosen),
     )
+
+
+def grid_rate(spotter: Spotter, settings: DetectionSettings) -> Fraction:
+    """Return how many pictures a second are looked at.
+
+    Raises:
+        UsageError: A rate is asked for on which the model cannot look.
+    """
+    own = spotter.frame_rate
+    if own is not None and settings.frame_rate not in (None, own):
+        raise UsageError(
+            f"--frame-rate: the model {spotter.name} looks {own} times a second; leave it out"
+        )
+    return own or settings.frame_rate or DEFAULT_FRAME_RATE
+
+
+def find_events(
+    spotter: Spotter,
+    settings: DetectionSettings,
+    probabilities: FrameProbabilities,
+    grid: TimeGrid,
+    duration: Fraction,
+) -> list[Event]:
+    """Make events of probabilities, as the settings say or else as the model decides."""
+    vocabulary = spotter.vocabulary
+    if settings.decoding is None and spotter.decision is not None:
+        decision = decision_from_json(spotter.decision, vocabulary)
+        return decide(probabilities, grid, vocabulary, decision, duration)
+    config = settings.decoding or DecodingConfig()
+    return decode_events(probabilities, grid, vocabulary, config=config, duration=duration)
 
 
 def cast_timeline(
@@ -149,7 +194,9 @@ def render_timeline(
 
     with record.stage("lay up") as done:
         heard = original if info.has_audio else None
-        report = lay_up(timeline, library, folder, original=heard, progress=done)
+        report = lay_up(
+            without_rejected(timeline), library, folder, original=heard, progress=done
+        )
 
     def mux() -> None:
         name = Path(info.path.name).with_suffix(output_suffix(info)).name
@@ -161,8 +208,39 @@ def render_timeline(
         muxed = pool.submit(mux)
         with record.stage("draw"):
             draw_overview(folder / "overview.png", timeline, _heard(report), seen)
+        with record.stage("review"):
+            write_review(
+                folder / "review.html",
+                timeline,
+                seen,
+                review_takes(timeline, library, seen),
+                video=Path(info.path.name).with_suffix(output_suffix(info)).name,
+                original=_heard(report).envelopes.get("original"),
+                mix_gain_db=report.gain_db,
+            )
         muxed.result()
     return report
+
+
+def review_takes(timeline: Timeline, library: Library, seen: Seen) -> list[ReviewTake]:
+    """Gather the takes that cues have, and some that they, or a cue added by hand, could have.
+
+    An effect without a cue has one if it ever was nearly probable enough: making takes costs time.
+    """
+    tracks = {track.effect: track for track in timeline.tracks}
+    peaks = seen.probabilities.max(axis=0, initial=0.0)
+    used: list[ReviewTake] = []
+    spare: list[ReviewTake] = []
+    for effect, peak in zip(seen.vocabulary.effects, peaks, strict=True):
+        track = tracks.get(effect.name)
+        if track is None and peak < NOTABLE:
+            continue
+        own = tuple(dict.fromkeys(cue.asset for cue in track.cues)) if track is not None else ()
+        most = 1 if track is None else 2 if effect.kind in SUSTAINED_KINDS else len(own) + 3
+        for alternate, take in list_alternates(effect, library, first=own, most=most):
+            one = ReviewTake(effect=effect.name, take=alternate, samples=take.samples)
+            (used if alternate.asset in own else spare).append(one)
+    return used + spare
 
 
 def import_ahead() -> None:
@@ -172,14 +250,18 @@ def import_ahead() -> None:
 
 
 def _pictures(
-    frames: Iterable[SampledFrame], grid: TimeGrid, thumbnails: list[tuple[float, np.ndarray]]
+    frames: Iterable[SampledFrame],
+    grid: TimeGrid,
+    thumbnails: list[tuple[float, np.ndarray]],
+    done: Callable[[float], None],
 ) -> Iterator[np.ndarray]:
-    """Pass pictures on, keeping a few, evenly spread, for the overview."""
+    """Pass pictures on, keeping a few, evenly spread, for the overview; tell how far it is."""
     kept = {round((i + 0.5) * grid.frames / THUMBNAILS - 0.5) for i in range(THUMBNAILS)}
     for frame in frames:
         if frame.index in kept:
             thumbnails.append((float(frame.time), frame.image))
         yield frame.image
+        done((frame.index + 1) / grid.frames)
 
 
 def picture_samples(info: VideoInfo) -> int:

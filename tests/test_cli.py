@@ -8,6 +8,7 @@ import pytest
 
 from temporal_foley import commands
 from temporal_foley.cli import main
+from temporal_foley.effects import load_vocabulary
 from temporal_foley.errors import one_line
 
 
@@ -79,6 +80,8 @@ def test_info_says_what_can_and_cannot_be_seen(capsys):
 
 class QuickFoley:
     """Stands in for the path: only what the command line makes of its outcomes is tested."""
+
+    vocabulary = load_vocabulary()
 
     @classmethod
     def load(cls, **_):

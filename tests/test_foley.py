@@ -25,6 +25,8 @@ class ColourSpotter:
 
     name = "colours"
     sha256 = "c0" * 32
+    frame_rate = decision = None
+    listens = False
 
     def __init__(self):
         self.vocabulary = load_vocabulary()
@@ -39,7 +41,7 @@ class ColourSpotter:
     def load_ahead(self):
         pass
 
-    def probabilities(self, frames, *, sound=None):
+    def probabilities(self, frames, *, grid=None, sound=None):
         for frame in frames:
             row = np.zeros((1, len(self.vocabulary)), np.float32)
             mean = frame.reshape(-1, 3).mean(axis=0)
@@ -101,6 +103,7 @@ def test_generate_leaves_every_file_and_all_are_as_long_as_the_picture(foley, cl
         "mix.wav",
         "clip.mp4",
         "overview.png",
+        "review.html",
         "run.json",
     }
     for name in ("stems/fire.wav", "stems/dog_barking.wav", "mix.wav"):

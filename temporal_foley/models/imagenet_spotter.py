@@ -23,9 +23,15 @@ from temporal_foley.errors import VocabularyError
 from temporal_foley.models.image.backbone import DEFAULT_ASPECT, DEFAULT_BACKBONE, load_backbone
 from temporal_foley.models.image.preparation import Aspect
 from temporal_foley.models.imagenet_classes import CLASSES, class_weights, describe_rules
-from temporal_foley.models.spotter import FrameProbabilities, Image, SmallImage, SoundBlock
+from temporal_foley.models.spotter import (
+    FrameProbabilities,
+    Image,
+    SmallImage,
+    SoundBlock,
+    in_batches,
+)
+from temporal_foley.timegrid import TimeGrid
 
-BATCH_FRAMES = 16
 """Frames looked at together; only so many are ever held."""
 
 PRIOR_ODDS = 0.01
@@ -92,11 +98,30 @@ class ImageNetSpotter:
         """Begin to load the network in a thread, so that decoding need not wait for it."""
         self._backbone.load_ahead()
 
+    @property
+    def frame_rate(self) -> None:
+        """Any grid will do."""
+        return None
+
+    @property
+    def listens(self) -> bool:
+        """It does not."""
+        return False
+
+    @property
+    def decision(self) -> None:
+        """Events are made of its probabilities as usual."""
+        return None
+
     def probabilities(
-        self, frames: Iterable[SmallImage], *, sound: Iterable[SoundBlock] | None = None
+        self,
+        frames: Iterable[SmallImage],
+        *,
+        grid: TimeGrid | None = None,
+        sound: Iterable[SoundBlock] | None = None,
     ) -> Iterator[FrameProbabilities]:
         """Yield blocks of rows, one row a frame, in order; `sound` is left unread."""
-        for batch in _batches(frames):
+        for batch in in_batches(frames):
             logits = self._backbone(batch).logits
             yield effect_probabilities(
                 np.asarray(logits), self._weights, self._prior_odds, self._temperature
@@ -154,15 +179,3 @@ def effect_probabilities(
     unseen = (1.0 - after) * before
     total = seen + unseen
     return np.divide(seen, total, out=np.zeros_like(total), where=total > 0).astype(np.float32)
-
-
-def _batches(frames: Iterable[SmallImage]) -> Iterator[UInt8[np.ndarray, "batch rows columns 3"]]:
-    """Stack frames that follow each other; a change of size within a video begins a new batch."""
-    waiting: list[SmallImage] = []
-    for frame in frames:
-        if waiting and (len(waiting) == BATCH_FRAMES or frame.shape != waiting[0].shape):
-            yield np.stack(waiting)
-            waiting = []
-        waiting.append(frame)
-    if waiting:
-        yield np.stack(waiting)

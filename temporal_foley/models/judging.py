@@ -76,15 +76,16 @@ def _chunks(frames: int, size: int) -> list[slice]:
 def _inputs(
     visual: Embeddings, audio: Embeddings, presence: tuple[np.ndarray, np.ndarray], frames: int
 ) -> TaggerInputs:
-    def pad(rows: Embeddings) -> np.ndarray:
-        return np.pad(np.asarray(rows, np.float32), ((0, frames - len(rows)), (0, 0)))[None]
+    def pad(rows: Embeddings) -> Array:
+        padded = np.pad(np.asarray(rows, np.float32), ((0, frames - len(rows)), (0, 0)))
+        return jnp.asarray(padded[None])
 
     return TaggerInputs(
         visual=pad(visual),
         audio=pad(audio),
-        has_picture=presence[0],
-        has_sound=presence[1],
-        lengths=np.array([len(visual)], np.int32),
+        has_picture=jnp.asarray(presence[0]),
+        has_sound=jnp.asarray(presence[1]),
+        lengths=jnp.asarray([len(visual)], jnp.int32),
     )
 
 

@@ -1,12 +1,14 @@
 """What every spotter does: pictures of a video in, a probability per frame and effect out."""
 
-from collections.abc import Iterable, Iterator
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
+from typing import Any, Protocol
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from temporal_foley.effects import Vocabulary
+from temporal_foley.timegrid import TimeGrid
 
 Image = UInt8[np.ndarray, "height width 3"]
 SmallImage = UInt8[np.ndarray, "rows columns 3"]
@@ -44,15 +46,35 @@ class Spotter(Protocol):
         """Begin to load what looking needs, in the background; calling it again does nothing."""
         ...
 
+    @property
+    def frame_rate(self) -> Fraction | None:
+        """On which grid it must look, in Hz; None: on any."""
+        ...
+
+    @property
+    def listens(self) -> bool:
+        """Whether it wants the video's own sound."""
+        ...
+
+    @property
+    def decision(self) -> Mapping[str, Any] | None:
+        """How its probabilities become events, as `spotting.decision` reads it; None: as usual."""
+        ...
+
     def probabilities(
-        self, frames: Iterable[SmallImage], *, sound: Iterable[SoundBlock] | None = None
+        self,
+        frames: Iterable[SmallImage],
+        *,
+        grid: TimeGrid | None = None,
+        sound: Iterable[SoundBlock] | None = None,
     ) -> Iterator[FrameProbabilities]:
-        """Yield blocks of rows, one row a frame, in order, as frames come in.
+        """Yield blocks of rows, one row a frame, in order.
 
         Args:
             frames: Prepared pictures at the times of the grid.
-            sound: The video's own sound from time 0 on, for a spotter that also listens; the
-                others leave it unread.
+            grid: The frames' times; for a spotter that also listens.
+            sound: The video's own sound from time 0 on, at 32 kHz, for a spotter that also
+                listens; the others leave it unread.
         """
         ...
 
@@ -63,3 +85,20 @@ class Spotter(Protocol):
     def blind_effects(self) -> dict[str, str]:
         """Return the effects that it cannot spot (their probability is always 0), and why."""
         ...
+
+
+BATCH_FRAMES = 16
+
+
+def in_batches(
+    frames: Iterable[SmallImage],
+) -> Iterator[UInt8[np.ndarray, "batch rows columns 3"]]:
+    """Stack frames that follow each other; a change of size within a video begins a new batch."""
+    waiting: list[SmallImage] = []
+    for frame in frames:
+        if waiting and (len(waiting) == BATCH_FRAMES or frame.shape != waiting[0].shape):
+            yield np.stack(waiting)
+            waiting = []
+        waiting.append(frame)
+    if waiting:
+        yield np.stack(waiting)

@@ -102,17 +102,17 @@ def train(
     best = -math.inf
     found = checkpoints.restore_last(state)
     if found is not None:
-        state, notes = found
-        if notes["identity"] != identity:
+        state, noted = found
+        if noted["identity"] != identity:
             changed = sorted(
                 key
-                for key in {*notes["identity"], *identity}
-                if notes["identity"].get(key) != identity.get(key)
+                for key in {*noted["identity"], *identity}
+                if noted["identity"].get(key) != identity.get(key)
             )
             raise CheckpointError(
                 f"{folder}: holds a run with another {', '.join(changed)}; choose another folder"
             )
-        best, scores = float(notes["best"]), dict(notes["scores"])
+        best, scores = float(noted["best"]), dict(noted["scores"])
     first = int(state.step)
     # All processes measure the same; one writes it down.
     log = TrainLog(folder, first_step=first) if jax.process_index() == 0 else None

@@ -53,8 +53,8 @@ def judge_frames(logits: np.ndarray, labels: np.ndarray, known: np.ndarray) -> d
     cells = [(labels[known[:, k], k], probability[known[:, k], k]) for k in range(effects)]
     aucs = np.array([roc_auc(truth, scores) for truth, scores in cells])
     precisions = np.array([average_precision(truth, scores) for truth, scores in cells])
-    is_any = (labels & known).any(axis=1)
-    is_sure = is_any | known.all(axis=1)
+    is_any = np.any(labels & known, axis=1)
+    is_sure = np.asarray(is_any | np.all(known, axis=1))
     any_auc = roc_auc(is_any[is_sure], probability[is_sure].max(axis=1))
     defined = ~np.isnan(aucs)
     macro, precision = float(np.mean(aucs[defined])), float(np.mean(precisions[defined]))

@@ -11,12 +11,11 @@ from temporal_foley.effects import Effect, ImageNetRule, Vocabulary, load_vocabu
 from temporal_foley.errors import VocabularyError
 from temporal_foley.models.imagenet_classes import CLASSES, class_weights, load_class_tree
 from temporal_foley.models.imagenet_spotter import (
-    BATCH_FRAMES,
     ImageNetSpotter,
     effect_probabilities,
     load_imagenet_spotter,
 )
-from temporal_foley.models.spotter import Spotter
+from temporal_foley.models.spotter import BATCH_FRAMES, Spotter
 
 DOG, TABBY, GERMAN_SHEPHERD = "n02084071", 281, 235
 AMBULANCE, CAB = 407, 468

@@ -1,0 +1,158 @@
+"""The trained spotter: a bundle that looks, and listens where there is something to hear.
+
+It needs the whole video before it can answer for a frame, for its recurrent layers read from both
+ends. What it keeps of a picture until then is its embedding, some 5 kB.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from jaxtyping import Float
+
+from temporal_foley.effects import Vocabulary
+from temporal_foley.errors import WeightsError
+from temporal_foley.models.image.backbone import load_backbone
+from temporal_foley.models.image.preparation import Aspect
+from temporal_foley.models.spotter import (
+    FrameProbabilities,
+    Image,
+    SmallImage,
+    SoundBlock,
+    in_batches,
+)
+from temporal_foley.spotting.decision import calibrate, decision_from_json, default_decision
+from temporal_foley.timegrid import TimeGrid
+
+if TYPE_CHECKING:
+    from temporal_foley.models.bundle import Bundle
+
+SILENCE = 1e-3
+"""A track that never gets louder says nothing: many videos carry one that is empty (-60 dBFS)."""
+
+
+class BundleSpotter:
+    """Judges videos by a bundle."""
+
+    def __init__(self, bundle: "Bundle", *, weights: Path | None = None):
+        senses = bundle.senses
+        self.name = bundle.name
+        self.sha256 = bundle.sha256
+        self.vocabulary: Vocabulary = bundle.vocabulary
+        self.frame_rate: Fraction | None = senses.frame_rate
+        self.decision: Mapping[str, Any] | None = bundle.decision
+        self._decision = (
+            default_decision(bundle.vocabulary, output=bundle.tagger.output)
+            if bundle.decision is None
+            else decision_from_json(bundle.decision, bundle.vocabulary)
+        )
+        self.bundle = bundle
+        self._backbone = load_backbone(
+            senses.backbone, aspect=cast(Aspect, senses.aspect), weights=weights
+        )
+        if self._backbone.sha256 != senses.backbone_sha256:
+            raise WeightsError(
+                f"{senses.backbone}: the installed weights are not those that the bundle "
+                f"{bundle.name} was trained with; install the version that its card names"
+            )
+
+    @property
+    def listens(self) -> bool:
+        """Whether sound tells it anything."""
+        return self.bundle.tagger.fusion.kind != "video"
+
+    def prepare(self, image: Image) -> SmallImage:
+        """Scale one RGB picture to what the backbone looks at."""
+        return self._backbone.prepare(image)
+
+    def load_ahead(self) -> None:
+        """Begin to load the network in a thread, so that decoding need not wait for it."""
+        self._backbone.load_ahead()
+
+    def probabilities(
+        self,
+        frames: Iterable[SmallImage],
+        *,
+        grid: TimeGrid | None = None,
+        sound: Iterable[SoundBlock] | None = None,
+    ) -> Iterator[FrameProbabilities]:
+        """Yield the calibrated probabilities of all frames, in one block, when all were seen."""
+        visual = self._look(frames)
+        heard = None
+        if sound is not None and self.listens and len(visual):
+            if grid is None:
+                raise ValueError("grid must be given with a sound")
+            heard = self._listen(sound, grid)
+        silence = np.zeros((len(visual), self.bundle.tagger.audio_features), np.float32)
+        logits = self.bundle.logits(
+            visual,
+            silence if heard is None else heard[: len(visual)],
+            has_picture=True,
+            has_sound=heard is not None,
+        )
+        yield calibrate(logits, self._decision)
+
+    def _look(self, frames: Iterable[SmallImage]) -> Float[np.ndarray, "frames features"]:
+        features = self.bundle.tagger.visual_features
+        rows = [np.zeros((0, features), np.float16)]
+        for batch in in_batches(frames):
+            # Half precision, as the features that it was trained on.
+            rows.append(np.asarray(self._backbone(batch).features, np.float16))
+        return np.concatenate(rows)
+
+    def _listen(
+        self, sound: Iterable[SoundBlock], grid: TimeGrid
+    ) -> Float[np.ndarray, "frames features"] | None:
+        """Return an embedding a frame, or None if the sound is silence."""
+        # Not before there is something to hear: this loads a network.
+        from temporal_foley.models.audio.encoders import load_encoder
+
+        senses = self.bundle.senses
+        encoder = load_encoder(senses.listener)
+        if encoder.sha256 != senses.listener_sha256:
+            raise WeightsError(
+                f"{senses.listener}: not the audio network that the bundle {self.name} was "
+                "trained with; install the version that its card names"
+            )
+        peak = 0.0
+
+        def mono() -> Iterator[Float[np.ndarray, " samples"]]:
+            nonlocal peak
+            for block in sound:
+                wave = block.mean(axis=1)
+                peak = max(peak, float(np.abs(wave).max(initial=0.0)))
+                yield wave
+
+        rows = encoder.frame_embeddings(mono(), grid)
+        return np.asarray(rows, np.float16) if peak >= SILENCE else None
+
+    def seen_effects(self) -> dict[str, str]:
+        """Return the effects that it was trained on, and how much stands behind each."""
+        examples = self.bundle.facts.get("examples", {})
+        told = {}
+        for name in self.vocabulary.names:
+            row = examples.get(name, {})
+            if row.get("records"):
+                told[name] = (
+                    f"{row['records']} clips, pictures and recordings of {row['sources']} sources"
+                )
+        return told
+
+    def blind_effects(self) -> dict[str, str]:
+        """Return the effects that it had no example of."""
+        seen = self.seen_effects()
+        return {n: "no example in training" for n in self.vocabulary.names if n not in seen}
+
+
+def load_bundle_spotter(folder: Path, *, weights: Path | None = None) -> BundleSpotter:
+    """Load a bundle as a spotter.
+
+    Raises:
+        BundleError: It is none, or has changed.
+        WeightsError: What it looks or listens with is not there.
+    """
+    from temporal_foley.models.bundle import load_bundle
+
+    return BundleSpotter(load_bundle(folder), weights=weights)
