@@ -48,7 +48,7 @@ from temporal_foley.models.weights import check_sha256
 from temporal_foley.timegrid import TimeGrid
 
 FILE = "student.safetensors"
-SHA256 = ""
+SHA256 = "3d8c23486d67aaf8e9adca6e288abda57f2841dc8677cd9acce49cd7ac5b4045"
 
 FOLD = 2
 """Mel frames and bands of the teacher to one of the student."""
