@@ -22,6 +22,7 @@ SCHEMA_VERSION = 2
 
 MOST_ALTERNATES = 3
 DEFAULT_START_TIMECODE = "01:00:00:00"
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _TIMECODE = re.compile(r"[0-2]\d:[0-5]\d:[0-5]\d[:;][0-5]\d")
 
 Curve = tuple[tuple[int, float], ...]
@@ -308,7 +309,8 @@ def without_rejected(timeline: Timeline) -> Timeline:
 
 def write_timeline(timeline: Timeline, path: Path) -> None:
     """Write a timeline as `cues.json`: the same timeline gives the same bytes."""
-    path.write_text(timeline_to_json(timeline), encoding="utf-8")
+    # The name of a file may hold bytes that are no text.
+    path.write_bytes(timeline_to_json(timeline).encode("utf-8", "replace"))
 
 
 def timeline_to_json(timeline: Timeline) -> str:
@@ -390,6 +392,8 @@ def _read(kind: Any, value: Any, where: str) -> Any:
         raise CueListError(f"{where} must be {kind.__name__}, got {value!r:.60}")
     if isinstance(value, float) and not math.isfinite(value):
         raise CueListError(f"{where} must be a finite number, got {value}")
+    if isinstance(value, str) and _LONE_SURROGATE.search(value):
+        raise CueListError(f"{where} is no Unicode text: {value!r:.60}")
     if kind is int and abs(value) >= 2**53:
         raise CueListError(f"{where} is out of range: {value!r:.60}")
     return value

@@ -148,6 +148,7 @@ def test_cues_of_all_tracks_come_in_order_of_onset():
         (("version",), 99, "schema version must be 1 or 2"),
         (("version",), True, "schema version must be 1 or 2"),
         (("start_timecode",), "1 o'clock", "start_timecode must look like 01:00:00:00"),
+        (("tracks", 0, "cues", 0, "id"), "\ud800 alone", "is no Unicode text"),
         (("tracks", 0, "cues", 0, "status"), "maybe", "must be one of proposed, accepted"),
         (("tracks", 0, "cues", 0, "locked"), 1, "locked must be bool"),
         (("tracks", 0, "cues", 0, "evidence"), {"region": [0.0, 1.0]}, "must have 4 items"),

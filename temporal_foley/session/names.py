@@ -21,7 +21,8 @@ def clean_name(text: str, instead: str = "untitled") -> str:
 
     At most 80 characters stay; `instead` is given for a text of which nothing stays.
     """
-    composed = unicodedata.normalize("NFC", _BREAKS.sub(" ", text))
+    # REAPER quotes with whichever of three marks is not in a name, so one of them never is.
+    composed = unicodedata.normalize("NFC", _BREAKS.sub(" ", text)).replace("`", "'")
     kept = "".join(letter for letter in composed if _may_stay(letter))
     return kept.strip()[:LONGEST_NAME].strip() or instead
 

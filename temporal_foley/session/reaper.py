@@ -108,7 +108,7 @@ def _item(clip: Clip) -> Iterator[str]:
         # In envelopes, unlike in VOLPAN, left is above zero.
         points = [(_seconds(place), repr(-value)) for place, value in clip.pan]
         yield from _envelope("PANENV", points, indent="      ")
-    if clip.cue:
+    if clip.effect:
         yield "      <NOTES"
         yield from (f"        |{line}" for line in (clip.note, origin_note(clip)) if line)
         yield "      >"
@@ -153,11 +153,9 @@ def _ratio(decibels: float) -> float:
 
 
 def _quoted(text: str) -> str:
-    """Quote a text with a mark that is not in it, as REAPER does."""
-    for mark in ('"', "'", "`"):
-        if mark not in text:
-            return f"{mark}{text}{mark}"
-    return "`" + text.replace("`", "'") + "`"
+    """Quote a text with a mark that is not in it, as REAPER does; clean names have no `."""
+    mark = next((mark for mark in ('"', "'") if mark not in text), "`")
+    return f"{mark}{text}{mark}"
 
 
 def _guid(key: str) -> str:
