@@ -11,6 +11,7 @@ says is refused, and so is one that the manifest does not name.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import safetensors
 import safetensors.numpy
@@ -102,6 +104,7 @@ class Bundle:
         )
 
 
+@functools.cache
 def tagger_structure(config: TaggerConfig) -> nnx.GraphDef:
     """Return the structure of a tagger, without numbers; equal configurations give equal ones."""
     return nnx.split(_abstract(config))[0]
@@ -274,7 +277,7 @@ def _unflatten(flat: Mapping[str, np.ndarray], config: TaggerConfig) -> PyTree[A
             raise ValueError(f"{name} is of shape {value.shape}, not {leaf.shape}")
         if not np.isfinite(value).all():
             raise ValueError(f"{name} holds what is not a number")
-        values.append(value)
+        values.append(jnp.asarray(value))
     return jax.tree_util.tree_unflatten(structure, values)
 
 
