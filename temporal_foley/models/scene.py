@@ -6,7 +6,6 @@ or by their embeddings, and two ways to look at all frames instead of their mean
 """
 
 import dataclasses
-import math
 from typing import Literal, get_args
 
 import jax
@@ -66,6 +65,11 @@ class SceneConfig:
             raise ValueError(f"scene.alpha must be within 0 and 1, got {self.alpha}")
         if self.fuses not in ("logits", "probabilities"):
             raise ValueError(f"scene.fuses must be logits or probabilities, got {self.fuses!r}")
+
+    @property
+    def reads_means(self) -> bool:
+        """Whether the head answers for the mean frame of a clip as for all of its frames."""
+        return self.head not in ("flatten", "bilstm", "bilstm_pooled")
 
 
 class SceneHead(nnx.Module):
@@ -216,20 +220,21 @@ class LateHead(SceneHead):
             for _ in range(2)
         )
         self.fuses = config.fuses
-        self.fixed_alpha = config.alpha
         if isinstance(config.alpha, tuple) and len(config.alpha) != scenes:
             raise ValueError(f"scene.alpha must hold {scenes} weights, got {len(config.alpha)}")
+        weights = jnp.atleast_1d(jnp.array(config.alpha, jnp.float32))
         self.learns_alpha = config.learns_alpha
         if self.learns_alpha:
-            weights = config.alpha if isinstance(config.alpha, tuple) else (config.alpha,)
-            logits = [math.log(weight / (1 - weight)) for weight in weights]
-            self.alpha_logit = nnx.Param(jnp.array(logits))
+            self.alpha_logit = nnx.Param(jnp.log(weights) - jnp.log1p(-weights))
+        else:
+            # Held as data, so that heads with other weights are the same program.
+            self.alpha_held = nnx.BatchStat(weights)
 
     def alpha(self) -> Float[Array, " weights"]:
         """Return the weight of the picture, one for all or one a scene."""
         if self.learns_alpha:
             return jax.nn.sigmoid(self.alpha_logit[...])
-        return jnp.atleast_1d(jnp.array(self.fixed_alpha))
+        return self.alpha_held[...]
 
     def answer(
         self, visual: FrameRows, audio: FrameRows, mask: FrameMask, rngs: nnx.Rngs | None

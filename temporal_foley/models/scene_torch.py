@@ -19,8 +19,11 @@ Pure = dict[str, Any]
 _LSTM_DEPTH = 2
 
 
-def scene_head_from_torch(state: Tensors, head: HeadName) -> tuple[Pure, Pure]:
-    """Arrange a state dict for a head; raise KeyError if it lacks a tensor."""
+def scene_head_from_torch(state: Tensors, head: HeadName, alpha: float = 0.5) -> tuple[Pure, Pure]:
+    """Arrange a state dict for a head; raise KeyError if it lacks a tensor.
+
+    The weight of the picture in late fusion is no tensor there, so it is given beside them.
+    """
     if head in ("video", "audio"):
         embeds, readouts = {"embed": "embed"}, {"readout": "outputlayer"}
     elif head == "early":
@@ -49,6 +52,8 @@ def scene_head_from_torch(state: Tensors, head: HeadName) -> tuple[Pure, Pure]:
         }
         for ours, theirs in embeds.items()
     }
+    if head == "late":
+        statistics["alpha_held"] = np.array([alpha], np.float32)
     return params, statistics
 
 

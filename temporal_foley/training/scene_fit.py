@@ -6,7 +6,7 @@ each modality standardised, Adam, cross-entropy, and the weights of the best val
 
 import dataclasses
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -25,7 +25,14 @@ from temporal_foley.models.scene_clips import (
     measure_standards,
     standardised_batch,
 )
-from temporal_foley.training.step import Batch, Params, Statistics, init_state, make_train_step
+from temporal_foley.training.step import (
+    Batch,
+    Params,
+    Statistics,
+    Step,
+    init_state,
+    make_train_step,
+)
 
 Probabilities = Float32[np.ndarray, "clips scenes"]
 
@@ -39,6 +46,8 @@ class FitConfig:
     """Added to the gradient, as PyTorch's Adam does; not AdamW's."""
     batch: int = 64
     epochs: int = 100
+    patience: int = 0
+    """Epochs without a better validation loss after which it ends; 0: it never ends early."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -46,6 +55,8 @@ class FitConfig:
             raise ValueError(f"fit.learning_rate must be above 0, got {self.learning_rate}")
         if self.weight_decay < 0:
             raise ValueError(f"fit.weight_decay must be at least 0, got {self.weight_decay}")
+        if self.patience < 0:
+            raise ValueError(f"fit.patience must be at least 0, got {self.patience}")
         # Batch normalisation has nothing to normalise in a batch of one.
         if self.batch < 2 or self.epochs < 1:
             raise ValueError(f"fit needs batch >= 2 and epochs >= 1, got {self}")
@@ -93,13 +104,11 @@ def fit_scene_head(
     batch = min(fit.batch, len(train))
     if batch < 2:
         raise FoleyError(f"{len(train)} clips to train on are too few; give at least 2")
-    key = jax.random.key(fit.seed)
     standards = measure_standards(train)
     train, validation = _looked_at(config, train), _looked_at(config, validation)
     graphdef, params, statistics = _init(config, train, fit.seed)
-    tx = optax.chain(optax.add_decayed_weights(fit.weight_decay), optax.adam(fit.learning_rate))
+    tx, step = _step(graphdef, fit.learning_rate, fit.weight_decay, fit.seed)
     state = init_state(params, statistics, tx)
-    step = make_train_step(partial(_loss, graphdef), tx, key)
     best, losses = FittedHead(config, graphdef, params, statistics, standards, (), 0), []
     for epoch in range(1, fit.epochs + 1):
         # From the epoch's number alone, so that an epoch is the same wherever a run began.
@@ -120,6 +129,8 @@ def fit_scene_head(
             best = best._replace(params=kept[0], statistics=kept[1], best_epoch=epoch)
         if progress is not None:
             progress(epoch, losses[-1])
+        if fit.patience and epoch - best.best_epoch >= fit.patience:
+            break
     return best._replace(losses=tuple(losses))
 
 
@@ -142,6 +153,15 @@ def _predict(head: FittedHead, clips: SceneClips, batch: int) -> Probabilities:
         answer = _answer(head.graphdef, head.params, head.statistics, part)
         answers.append(np.asarray(answer)[wanted < len(clips)])
     return np.concatenate(answers)
+
+
+# Heads that differ in held weights only are one program; compiling takes longer than some epochs.
+@lru_cache(maxsize=2)
+def _step(
+    graphdef: nnx.GraphDef, learning_rate: float, weight_decay: float, seed: int
+) -> tuple[optax.GradientTransformation, Step]:
+    tx = optax.chain(optax.add_decayed_weights(weight_decay), optax.adam(learning_rate))
+    return tx, make_train_step(partial(_loss, graphdef), tx, jax.random.key(seed))
 
 
 def _init(

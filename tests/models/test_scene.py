@@ -37,7 +37,7 @@ def golden():
     return np.load(GOLDEN / "scenes.npz")
 
 
-def make(head, *, visual=6, audio=4, frames=5, scenes=3, **words):
+def build(head, *, visual=6, audio=4, frames=5, scenes=3, **words):
     return make_scene_head(
         SceneConfig(head=head, **words),
         visual_features=visual,
@@ -48,15 +48,30 @@ def make(head, *, visual=6, audio=4, frames=5, scenes=3, **words):
     )
 
 
+def make(head, **words):
+    """Make a head by one compiled program; layer by layer takes several times as long."""
+    graphdef, *_ = nnx.split(nnx.eval_shape(lambda: build(head, **words)))
+
+    def draw():
+        states = nnx.split(build(head, **words), nnx.Param, nnx.BatchStat)[1:]
+        return [nnx.to_pure_dict(state) for state in states]
+
+    return nnx.merge(graphdef, *jax.jit(draw)())
+
+
+# One program for all heads of one structure and size.
+ask = nnx.jit(lambda model, *clips: model(*clips))
+
+
 def carried_over(golden, head, **words):
     """Return the head, taken apart, with the weights that PyTorch had."""
     if head == "late":
         words["alpha"] = inputs.LATE_ALPHA
     shapes = json.loads(str(golden[f"{head}.shapes"]))
     state = inputs.draw_state({name: tuple(shape) for name, shape in shapes.items()})
-    params, statistics = scene_head_from_torch(state, head)
+    params, statistics = scene_head_from_torch(state, head, inputs.LATE_ALPHA)
     graphdef, *own = nnx.split(
-        nnx.eval_shape(lambda: make(head, **GOLDEN_SIZES, **words)), nnx.Param, nnx.BatchStat
+        nnx.eval_shape(lambda: build(head, **GOLDEN_SIZES, **words)), nnx.Param, nnx.BatchStat
     )
     for found, wanted in zip((params, statistics), own, strict=True):
         wanted = nnx.to_pure_dict(wanted)
@@ -112,6 +127,8 @@ def test_heads_train_as_in_pytorch(golden, head):
 def check_statistics(golden, head, statistics):
     theirs = {"both": "all_embed", "visual_embed": "video_embed"}
     for part, held in statistics.items():
+        if part == "alpha_held":
+            continue
         for ours, name in (("mean", "running_mean"), ("variance", "running_var")):
             expected = golden[f"{head}.statistics.{theirs.get(part, part)}.1.{name}"]
             np.testing.assert_allclose(held["norm"][ours], expected, atol=TOLERANCE, rtol=TOLERANCE)
@@ -119,23 +136,23 @@ def check_statistics(golden, head, statistics):
 
 @pytest.mark.parametrize("head", HEADS)
 def test_heads_train_as_many_numbers_as_in_pytorch(golden, head):
-    model = nnx.eval_shape(lambda: make(head, **GOLDEN_SIZES))
+    model = nnx.eval_shape(lambda: build(head, **GOLDEN_SIZES))
     counted = sum(leaf.size for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))
     assert counted == int(golden[f"{head}.trained"])
 
 
-@pytest.mark.parametrize("head", [*HEADS])
+@pytest.mark.parametrize("head", HEADS)
 def test_padding_does_not_leak(head):
     model = make(head)
     generator = np.random.default_rng(0)
     visual = generator.standard_normal((3, 5, 6), dtype=np.float32)
     audio = generator.standard_normal((3, 5, 4), dtype=np.float32)
     lengths = np.array([5, 3, 1])
-    before = model(visual, audio, lengths)
+    before = ask(model, visual, audio, lengths)
     for clip, length in enumerate(lengths):
         visual[clip, length:] = 1e3
         audio[clip, length:] = -1e3
-    np.testing.assert_array_equal(before, model(visual, audio, lengths))
+    np.testing.assert_array_equal(before, ask(model, visual, audio, lengths))
 
 
 def test_a_padded_clip_is_answered_like_the_short_one():
@@ -144,8 +161,8 @@ def test_a_padded_clip_is_answered_like_the_short_one():
     visual = generator.standard_normal((1, 3, 6), dtype=np.float32)
     audio = generator.standard_normal((1, 3, 4), dtype=np.float32)
     room = ((0, 0), (0, 4), (0, 0))
-    padded = model(np.pad(visual, room), np.pad(audio, room), np.array([3]))
-    np.testing.assert_allclose(padded, model(visual, audio, np.array([3])), atol=1e-6)
+    padded = ask(model, np.pad(visual, room), np.pad(audio, room), np.array([3]))
+    np.testing.assert_allclose(padded, ask(model, visual, audio, np.array([3])), atol=1e-6)
 
 
 def test_the_mean_is_over_real_frames():
@@ -161,8 +178,8 @@ def test_late_fusion_at_its_ends_is_one_modality(fuses):
     lengths = np.full(4, 5)
     for alpha, is_visual in ((0.0, False), (1.0, True)):
         model = make("late", alpha=alpha, fuses=fuses)
-        answer = jax.nn.softmax(model(visual, audio, lengths))
-        other = model(visual * is_visual, audio * (not is_visual), lengths)
+        answer = jax.nn.softmax(ask(model, visual, audio, lengths))
+        other = ask(model, visual * is_visual, audio * (not is_visual), lengths)
         np.testing.assert_allclose(answer, jax.nn.softmax(other), atol=1e-6)
 
 
@@ -172,7 +189,7 @@ def test_late_fusion_of_probabilities_weighs_probabilities():
     audio = generator.standard_normal((4, 5, 4), dtype=np.float32)
     clips = (visual, audio, np.full(4, 5))
     heard, seen, both = (
-        np.asarray(jax.nn.softmax(make("late", alpha=alpha, fuses="probabilities")(*clips)))
+        np.asarray(jax.nn.softmax(ask(make("late", alpha=alpha, fuses="probabilities"), *clips)))
         for alpha in (0.0, 1.0, 0.25)
     )
     np.testing.assert_allclose(both, 0.75 * heard + 0.25 * seen, atol=1e-6)
@@ -184,14 +201,11 @@ def test_alpha_can_differ_by_scene_and_be_learnt():
     learnt = make("late", alpha=(0.1, 0.5, 0.9), learns_alpha=True)
     np.testing.assert_allclose(learnt.alpha(), [0.1, 0.5, 0.9], atol=1e-6)
     clips = (np.ones((2, 5, 6)), np.ones((2, 5, 4)), np.full(2, 5))
-    grads = nnx.grad(lambda model: model(*clips).sum())(learnt)
+    grads = nnx.jit(nnx.grad(lambda model: model(*clips).sum()))(learnt)
     assert np.all(np.asarray(grads["alpha_logit"][...]) != 0)
-    numbers = [
-        sum(leaf.size for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))
-        for model in (make("late"), make("late", learns_alpha=True), learnt)
-    ]
-    assert numbers[1] - numbers[0] == 1
-    assert numbers[2] - numbers[0] == 3
+    one = nnx.eval_shape(lambda: build("late", learns_alpha=True))
+    assert one.alpha_logit.shape == (1,)
+    assert not hasattr(nnx.eval_shape(lambda: build("late")), "alpha_logit")
 
 
 @pytest.mark.parametrize(
@@ -211,9 +225,9 @@ def test_wrong_words_are_told(words, told):
 
 def test_wrong_sizes_are_told():
     with pytest.raises(ValueError, match="must hold 3 weights, got 2"):
-        make("late", alpha=(0.5, 0.5))
+        build("late", alpha=(0.5, 0.5))
     clips = (np.ones((2, 4, 6)), np.ones((2, 4, 4)), np.full(2, 4))
     with pytest.raises(ValueError, match="for 5 frames side by side was given 4"):
-        make("flatten")(*clips)
+        build("flatten")(*clips)
     with pytest.raises(ValueError, match="at least 2 rows, got 1"):
-        make("concat")(*(part[:1] for part in clips), rngs=nnx.Rngs(0))
+        build("concat")(*(part[:1] for part in clips), rngs=nnx.Rngs(0))
