@@ -1,11 +1,12 @@
-"""The audio network on this machine's CPU: ours beside PyTorch, log-mel and network apart.
+"""The audio networks on this machine's CPU: student, teacher and PyTorch side by side.
 
     python benchmarks/audio.py [--weights FILE] [--quick] [--json FILE]
 
-Ten seconds of noise, the same weights on both sides. All rounds are interleaved and medians
-reported, as seconds of sound a second. PyTorch is skipped with a line where it is not installed
-(extra `bench`). The last lines read `ratio NAME VALUE`: a peer's time over ours, so that more than
-1 means ours is faster.
+Ten seconds of noise; log-mel and network apart, and both with what a grid of 8 frames a second
+takes; PyTorch with the teacher's weights. All rounds are interleaved and medians reported, as
+seconds of sound a second. PyTorch is skipped with a line where it is not installed (extra `bench`).
+The last lines read `ratio NAME VALUE`: a peer's time over ours, or the teacher's over the
+student's, so that more than 1 means ours, or the student, is faster.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -22,6 +24,7 @@ from flax import nnx
 from temporal_foley.models.audio import SAMPLE_RATE_HZ, load_teacher
 from temporal_foley.models.audio.efficientat import block_shapes
 from temporal_foley.models.audio.mel import kaldi_mel_bands, log_mel
+from temporal_foley.models.audio.student import FOLD, load_student
 from temporal_foley.timegrid import TimeGrid
 
 SECONDS = 10
@@ -128,10 +131,18 @@ def main() -> None:
     our_network = jax.jit(lambda params, mel: nnx.merge(teacher.graphdef, params)(mel).logits)
     mel = np.array(our_mel(wave))
     grid = TimeGrid.covering(SECONDS, 8)
+    student = load_student()
+    student_mel = jax.jit(partial(log_mel, fold=FOLD))
+    student_network = jax.jit(lambda params, mel: nnx.merge(student.graphdef, params)(mel))
+    folded = np.array(student_mel(wave))
     runs: dict[str, Callable] = {
         "mel": lambda: np.asarray(our_mel(wave)),
         "network": lambda: np.asarray(our_network(teacher.params, mel)),
         "frame_tags": lambda: teacher.frame_tags(wave[0], grid),
+        "frames": lambda: teacher.frame_embeddings(wave[0], grid),
+        "student_mel": lambda: np.asarray(student_mel(wave)),
+        "student_network": lambda: np.asarray(student_network(student.params, folded)),
+        "student_frames": lambda: student.frame_embeddings(wave[0], grid),
     }
     try:
         torch_mel, torch_network = torch_peers(teacher.params)
@@ -149,6 +160,11 @@ def main() -> None:
         print(f"{name:15s}{SECONDS / value:8.0f} seconds of sound a second")
     if options.json:
         options.json.write_text(json.dumps({"seconds": seconds, "sound_s": SECONDS}, indent=1))
+    for name, encoder in (("teacher", teacher), ("student", student)):
+        count = sum(leaf.size for leaf in jax.tree.leaves(encoder.params))
+        print(f"parameters {name} {count}")
+    for name in ("mel", "network", "frames"):
+        print(f"ratio {name}:teacher/student {seconds[name] / seconds[f'student_{name}']:.2f}")
     for name in ("mel", "network"):
         if f"torch_{name}" in seconds:
             print(f"ratio {name}:torch/ours {seconds[f'torch_{name}'] / seconds[name]:.2f}")
