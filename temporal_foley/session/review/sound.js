@@ -146,6 +146,8 @@ function createSound(takes, mixGain, clock) {
   }
 
   function tick() {
+    // A browser may hold sound back until it is clicked, or have no device to play it on.
+    if (context.state !== "running") return;
     const media = clock.now();
     const expected = base.media + context.currentTime - base.context;
     if (Math.abs(media - expected) > MOST_DRIFT_S) {
@@ -180,10 +182,10 @@ function createSound(takes, mixGain, clock) {
 
   return {
     /** Play along with the picture; `cues()` tells what is to be heard now. */
-    async play(cues) {
+    play(cues) {
       open();
       score = cues;
-      await context.resume();
+      context.resume();
       base = { context: context.currentTime, media: clock.now() };
       clearInterval(timer);
       timer = setInterval(tick, TICK_MS);
@@ -196,7 +198,7 @@ function createSound(takes, mixGain, clock) {
     /** Let one cue be heard by itself, from its start. */
     async audition({ cue, track }) {
       open();
-      await context.resume();
+      context.resume();
       this.stop();
       for (let tries = 0; tries < 100 && !bufferOf(cue) && this.carries(cue); tries += 1) {
         await new Promise((done) => setTimeout(done, 20));
