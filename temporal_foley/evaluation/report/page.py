@@ -82,7 +82,7 @@ def _lead(numbers: Mapping[str, Any], results: Mapping[str, Any]) -> str:
     return (
         f'<p class="soft">Judged {heard} on {behind["clips"]} clips of '
         f"{behind['minutes']:.1f} minutes{stills}, {behind['frames']:,} frames of "
-        f"{behind['sources']} sources; labels: what is {escape(str(numbers['labels_of']))}. "
+        f"{behind['sources']} sources; labels by {escape(str(numbers['labels_of']))}. "
         "Intervals are 95 %, from drawing whole sources with replacement. A dash means that the "
         "material leaves a number undefined.</p>"
     )
@@ -228,8 +228,8 @@ def _calibration(cells: Mapping[str, Cells], results: Mapping[str, Any]) -> str:
 
 def _confusion(confusion: Mapping[str, Any]) -> str:
     return (
-        '<p class="soft">Frames with one effect, or known to have none; rows are the truth, numbers'
-        " are percent of the row, the count stands at its end. A frame is taken for the effect that "
+        '<p class="soft">Frames with one effect or with none; rows are the truth, numbers'
+        " are percent of the row, the count stands at its end. It is taken for the effect that "
         f"is farthest above its threshold. Accuracy: {tables.number(confusion['accuracy'])}.</p>"
         f'<div class="scroll">{heat_map(confusion["counts"], confusion["classes"])}</div>'
     )
