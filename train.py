@@ -90,11 +90,10 @@ def run(words: Words) -> int:
     enable_compilation_cache()
     config = words.config
     vocabulary = load_vocabulary(config.vocabulary)
+    # What is trained on may be chosen; all runs are judged on the same.
     data = {
-        split: open_split(
-            words.data, split, datasets=config.datasets, still_frames=config.still_frames
-        )
-        for split in ("train", "validation")
+        split: open_split(words.data, split, datasets=chosen, still_frames=config.still_frames)
+        for split, chosen in (("train", config.datasets), ("validation", ()))
     }
     outcome, weights = train_tagger(
         config, vocabulary, data["train"], data["validation"], words.out, show=not words.quiet

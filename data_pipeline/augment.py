@@ -216,15 +216,20 @@ def mix_clips(
         laid = share * rows + (1.0 - share) * rows[partner]
         mixed[name] = laid.astype(batch[name].dtype)
         mixed[flag] = own | (is_mixed & other)
-    mixed["labels"], mixed["known"] = _union(
-        batch["labels"], batch["known"], partner, shared[..., None]
-    )
-    labels, known = _union(batch["clip_labels"], batch["clip_known"], partner, is_mixed[:, None])
     # Of a longer partner only the first part is laid over: what it holds may lie behind.
     is_cut = is_mixed & (batch["lengths"][partner] > batch["lengths"])
-    unsure = is_cut[:, None] & ~(batch["clip_known"] & (batch["clip_labels"] > 0)) & (labels > 0)
-    mixed["clip_labels"] = jnp.where(unsure, 0.0, labels)
-    mixed["clip_known"] = known & ~unsure
+    for sense in ("", "seen_", "heard_"):
+        if f"{sense}labels" not in batch:
+            continue
+        of_frames = (batch[f"{sense}labels"], batch[f"{sense}known"])
+        mixed[f"{sense}labels"], mixed[f"{sense}known"] = _union(
+            *of_frames, partner, shared[..., None]
+        )
+        own, own_known = batch[f"{sense}clip_labels"], batch[f"{sense}clip_known"]
+        labels, known = _union(own, own_known, partner, is_mixed[:, None])
+        unsure = is_cut[:, None] & ~(own_known & (own > 0)) & (labels > 0)
+        mixed[f"{sense}clip_labels"] = jnp.where(unsure, 0.0, labels)
+        mixed[f"{sense}clip_known"] = known & ~unsure
     mixed["scene"] = jnp.where(is_mixed, -1, batch["scene"])
     return mixed
 

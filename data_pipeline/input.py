@@ -19,6 +19,13 @@ from temporal_foley.timegrid import TimeGrid
 
 Batch = dict[str, Shaped[np.ndarray, "batch ..."]]
 
+SENSES: dict[str, Literal["picture", "sound"] | None] = {
+    "": None,
+    "seen_": "picture",
+    "heard_": "sound",
+}
+"""What stands before the names of labels, and which events count in them."""
+
 
 class Records(Protocol):
     """Records by number, and how long each is: a `FeatureStore`."""
@@ -112,6 +119,8 @@ def load_batch(
         A dict of `visual` and `audio` (batch, frames, features) float16; `times_s`
         (batch, frames); `lengths` (batch) and `mask` (batch, frames), True for real frames;
         `labels`, `known` (batch, frames, effects); `clip_labels`, `clip_known` (batch, effects);
+        the same four again with `seen_` and `heard_` before their names, in which only events that
+        are seen, or heard, count: what can be told of a clip whose sound, or picture, is left out;
         `has_picture`, `has_sound`, `is_real` (batch): False for what is missing, and for empty
         rows; `scene` and `record` (batch), -1 for none.
     """
@@ -124,10 +133,16 @@ def load_batch(
         "times_s": np.zeros((size, frames), np.float32),
         "lengths": np.zeros(size, np.int32),
         "mask": np.zeros((size, frames), bool),
-        "labels": np.zeros((size, frames, effects), np.float32),
-        "known": np.zeros((size, frames, effects), bool),
-        "clip_labels": np.zeros((size, effects), np.float32),
-        "clip_known": np.zeros((size, effects), bool),
+        **{
+            f"{sense}{name}": np.zeros(shape, kind)
+            for sense in SENSES
+            for name, shape, kind in (
+                ("labels", (size, frames, effects), np.float32),
+                ("known", (size, frames, effects), bool),
+                ("clip_labels", (size, effects), np.float32),
+                ("clip_known", (size, effects), bool),
+            )
+        },
         "has_picture": np.zeros(size, bool),
         "has_sound": np.zeros(size, bool),
         "is_real": np.zeros(size, bool),
@@ -142,16 +157,20 @@ def load_batch(
             frames=window.frames,
             start=record.grid.time(window.start),
         )
-        known = record_labels(record, vocabulary, grid=grid, modality=config.labels_of)
         until = window.frames
         batch["visual"][row, :until] = record.visual[part]
         batch["audio"][row, :until] = record.audio[part]
         batch["times_s"][row, :until] = record.times_s[part] - float(grid.start)
         batch["lengths"][row] = until
         batch["mask"][row, :until] = True
-        batch["labels"][row, :until] = known.labels
-        batch["known"][row, :until] = known.known
-        batch["clip_labels"][row], batch["clip_known"][row] = _whole(known, window, record)
+        for sense, modality in SENSES.items():
+            known = record_labels(
+                record, vocabulary, grid=grid, modality=modality or config.labels_of
+            )
+            batch[f"{sense}labels"][row, :until] = known.labels
+            batch[f"{sense}known"][row, :until] = known.known
+            whole = _whole(known, window, record)
+            batch[f"{sense}clip_labels"][row], batch[f"{sense}clip_known"][row] = whole
         batch["has_picture"][row] = record.has_picture
         batch["has_sound"][row] = record.has_sound
         batch["is_real"][row] = True

@@ -19,7 +19,8 @@ class Config:
     vocabulary: str = DEFAULT_VOCABULARY
     """Name or TOML file."""
     datasets: tuple[str, ...] = ()
-    """Which of the datasets below the data folder, as `name` or `name:times`; empty: all."""
+    """Which of the datasets below the data folder are trained on, as `name` or `name:times`; empty:
+    all. Validation takes all there are."""
     steps: int = 3000
     batch_size: int = 32
     """Clips, over all processes."""

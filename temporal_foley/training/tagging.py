@@ -79,7 +79,9 @@ def make_loss_fn(
             inputs = _noisy(noise_key, inputs, statistics, dropout.feature_noise)
         model = nnx.merge(graphdef, params, statistics)
         outputs = model(inputs, rngs=nnx.Rngs(dropout=dropout_key))
-        value, measured = tagger_loss(outputs, batch, loss, effect_weights)
+        value, measured = tagger_loss(
+            outputs, labels_of_senses(batch, inputs), loss, effect_weights
+        )
         return value, (statistics, measured)
 
     return loss_fn
@@ -96,6 +98,26 @@ def drop_modalities(
     return inputs._replace(
         has_picture=inputs.has_picture & ~no_picture, has_sound=inputs.has_sound & ~no_sound
     )
+
+
+def labels_of_senses(batch: Batch, inputs: TaggerInputs) -> Batch:
+    """Count only what a clip can tell of: with its sound left out, only what is seen.
+
+    Otherwise a network that is shown no sound would be taught to see what was only heard.
+    """
+    if "seen_labels" not in batch:
+        return batch
+    only_seen = inputs.has_picture & ~inputs.has_sound
+    only_heard = inputs.has_sound & ~inputs.has_picture
+    told = dict(batch)
+    for name in ("labels", "known", "clip_labels", "clip_known"):
+        shape = (-1,) + (1,) * (batch[name].ndim - 1)
+        told[name] = jnp.where(
+            only_seen.reshape(shape),
+            batch[f"seen_{name}"],
+            jnp.where(only_heard.reshape(shape), batch[f"heard_{name}"], batch[name]),
+        )
+    return told
 
 
 def _noisy(

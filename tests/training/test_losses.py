@@ -7,7 +7,12 @@ import pytest
 
 from temporal_foley.models.tagger import TaggerInputs, TaggerOutputs
 from temporal_foley.training.losses import LossConfig, sigmoid_loss, softmax_loss, tagger_loss
-from temporal_foley.training.tagging import DropoutConfig, drop_modalities, weights_of_effects
+from temporal_foley.training.tagging import (
+    DropoutConfig,
+    drop_modalities,
+    labels_of_senses,
+    weights_of_effects,
+)
 
 PLAIN = LossConfig()
 
@@ -108,3 +113,16 @@ def test_rare_effects_weigh_more_but_not_without_bound():
 def test_settings_that_make_no_sense_are_refused(make):
     with pytest.raises(ValueError, match="must be"):
         make()
+
+
+def test_what_is_only_heard_is_not_taught_to_who_only_sees():
+    flags = {"has_picture": jnp.array([True, True, False]), "has_sound": jnp.array([1, 0, 1]) > 0}
+    inputs = TaggerInputs(jnp.zeros((3, 1, 1)), jnp.zeros((3, 1, 1)), **flags, lengths=jnp.ones(3))
+    batch = {
+        f"{sense}{name}": jnp.full((3, 1, 2) if "clip" not in name else (3, 2), value)
+        for sense, value in (("", 1.0), ("seen_", 2.0), ("heard_", 3.0))
+        for name in ("labels", "known", "clip_labels", "clip_known")
+    }
+    told = labels_of_senses(batch, inputs)
+    assert told["labels"][:, 0, 0].tolist() == [1.0, 2.0, 3.0]
+    assert told["clip_known"][:, 1].tolist() == [1.0, 2.0, 3.0]

@@ -1,0 +1,136 @@
+"""Fit the decision of a bundle on features it was not trained on: calibration and thresholds.
+
+    python -m data_pipeline.decide RUN/bundle --data FEATURES --split validation --out BUNDLE
+
+The new bundle differs in its decision only. Several splits may be joined. `--compare` shows the
+four decoders at equal recall instead of writing anything.
+"""
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from temporal_foley.errors import FoleyError, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from temporal_foley.evaluation.scored_clip import ScoredClip
+    from temporal_foley.models.bundle import Bundle
+
+
+class Heard(NamedTuple):
+    """Clips and what a bundle says of them."""
+
+    clips: list["ScoredClip"]
+    logits: list["np.ndarray"]
+    facts: dict[str, dict[str, dict]]
+
+
+def judge_splits(
+    bundle: "Bundle",
+    data: Path,
+    splits: Sequence[str],
+    datasets: Sequence[str] = (),
+    *,
+    without_sound: bool = False,
+) -> Heard:
+    """Let a bundle judge the records of some splits."""
+    from data_pipeline.feature_split import open_split
+    from data_pipeline.scoring import clips_and_logits
+
+    heard = Heard([], [], {})
+    for name in splits:
+        split = open_split(data, name, datasets=datasets)
+        clips, logits = clips_and_logits(split, bundle, with_sound=not without_sound)
+        heard.clips.extend(clips)
+        heard.logits.extend(logits)
+        heard.facts[name] = split.facts()
+    return heard
+
+
+def run(words: argparse.Namespace) -> None:
+    """Fit, and write or compare."""
+    from temporal_foley.evaluation.compare_decoders import compare_decoders
+    from temporal_foley.evaluation.fit_decision import FitConfig, fit_decision
+    from temporal_foley.models.bundle import load_bundle, save_bundle
+    from temporal_foley.spotting.decision import calibrate, decision_to_json
+
+    bundle = load_bundle(words.bundle)
+    heard = judge_splits(
+        bundle, words.data, words.split, words.datasets, without_sound=words.without_sound
+    )
+    try:
+        config = FitConfig(
+            rule=words.rule,
+            most=words.most,
+            decoder=words.decoder,
+            smoothing=words.smoothing,
+            window_s=words.window,
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    decision = fit_decision(
+        heard.clips, heard.logits, bundle.vocabulary, config, output=bundle.tagger.output
+    )
+    if words.compare:
+        clips = [
+            dataclasses.replace(clip, probabilities=calibrate(rows, decision))
+            for clip, rows in zip(heard.clips, heard.logits, strict=True)
+        ]
+        rows = compare_decoders(clips, bundle.vocabulary, decision)
+        print("\t".join(rows[0]))
+        for row in rows:
+            print("\t".join(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row.values()))
+        return
+    for effect in decision.effects:
+        print(
+            f"{effect.effect:16s} slope {effect.slope:5.2f} bias {effect.bias:6.2f} "
+            f"on {effect.threshold_on:.3f} off {effect.threshold_off:.3f}"
+        )
+    if words.out is None:
+        return
+    facts = {**bundle.facts, "decided_on": heard.facts}
+    changed = dataclasses.replace(bundle, decision=decision_to_json(decision), facts=facts)
+    sha256 = save_bundle(words.out, changed, overwrite=words.overwrite)
+    print(f"wrote {words.out} ({sha256[:12]})")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m data_pipeline.decide", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--data", type=Path, required=True, help="folder of features")
+    parser.add_argument("--split", nargs="+", default=["validation"])
+    parser.add_argument("--datasets", nargs="*", default=[], metavar="NAME")
+    parser.add_argument("--out", type=Path, help="where the decided bundle goes")
+    parser.add_argument(
+        "--rule", choices=("max_f1", "false_alarm_rate", "false_cues"), default="max_f1"
+    )
+    parser.add_argument(
+        "--most", type=float, default=1.0, help="of the last two rules: a share, or cues a minute"
+    )
+    parser.add_argument(
+        "--decoder", choices=("mode", "median", "hysteresis", "semi_markov"), default="hysteresis"
+    )
+    parser.add_argument("--smoothing", choices=("none", "mean", "gaussian"), default="mean")
+    parser.add_argument("--window", type=float, default=1.25, metavar="SECONDS")
+    parser.add_argument("--without-sound", action="store_true")
+    parser.add_argument("--compare", action="store_true", help="compare decoders, write nothing")
+    parser.add_argument("--overwrite", action="store_true")
+    words = parser.parse_args(argv)
+    try:
+        run(words)
+    except FoleyError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
