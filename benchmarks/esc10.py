@@ -8,7 +8,7 @@ clips, of the loudest half second of each clip, and of all half seconds that are
 (ESC-10 pads short clips with it). Each half second is listened to alone. The student is measured
 beside the teacher, or alone where the teacher's weights are not there; of both together it is told
 how far the teacher's tag layer agrees on their embeddings. `--seen` names the list of recordings
-that a student was distilled on (`seen.json`, or the one in `docs/`): recordings that it never heard
+that a student was distilled on (`seen.json`): recordings that it never heard
 are then told apart.
 """
 
