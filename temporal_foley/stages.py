@@ -194,9 +194,7 @@ def render_timeline(
 
     with record.stage("lay up") as done:
         heard = original if info.has_audio else None
-        report = lay_up(
-            without_rejected(timeline), library, folder, original=heard, progress=done
-        )
+        report = lay_up(without_rejected(timeline), library, folder, original=heard, progress=done)
 
     def mux() -> None:
         name = Path(info.path.name).with_suffix(output_suffix(info)).name
