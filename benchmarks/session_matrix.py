@@ -26,7 +26,8 @@ from temporal_foley.session.cuesheet import write_cue_sheet
 from temporal_foley.session.dawproject import write_dawproject
 from temporal_foley.session.fcp7 import TICKS_A_SECOND, fcp7_text
 from temporal_foley.session.labels import audacity_text
-from temporal_foley.session.layout import LayoutSettings, Session, TakeShape, lay_out
+from temporal_foley.session.lay_out import LayoutSettings, lay_out
+from temporal_foley.session.layout import Session, TakeShape
 from temporal_foley.session.names import cue_names
 from temporal_foley.session.otio import otio_text, write_otioz
 from temporal_foley.session.reaper import reaper_text
@@ -48,6 +49,9 @@ RATES = {
     "60": "00:00:00:00",
 }
 """Picture rates with the timecode of the first picture."""
+
+CROWDED_RATE = "29.97 df"
+"""The longest list is reopened at this rate only."""
 
 HOSTILE = (
     "quote\" ' ` all",
@@ -393,7 +397,9 @@ def main() -> None:
         count = asked = 0
         for rate in RATES:
             most: Fraction | None = Fraction(0)
-            for timeline in lists.values():
+            for name, timeline in lists.items():
+                if name.endswith(" cues") and rate != CROWDED_RATE:
+                    continue
                 session = session_of(timeline, rate)
                 with tempfile.TemporaryDirectory() as folder:
                     found = reopen(timeline, session, Path(folder))

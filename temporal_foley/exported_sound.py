@@ -13,16 +13,8 @@ from jaxtyping import Float, Int
 from temporal_foley.media.audio import read_audio
 from temporal_foley.media.probe import VideoInfo
 from temporal_foley.session.broadcast_wav import SoundNotes, write_broadcast_wav
-from temporal_foley.session.layout import (
-    LEADER_S,
-    POP_BEFORE_S,
-    POP_DB,
-    POP_HZ,
-    LayoutSettings,
-    Media,
-    Session,
-    TakeShape,
-)
+from temporal_foley.session.lay_out import LEADER_S, POP_BEFORE_S, POP_DB, POP_HZ, LayoutSettings
+from temporal_foley.session.layout import Media, Session, TakeShape
 from temporal_foley.session.names import clean_name, title_of, ucs_name
 from temporal_foley.session.timecode import DAY_S, EditRate, time_reference
 from temporal_foley.sound.blocks import Block

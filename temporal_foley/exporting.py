@@ -6,66 +6,35 @@ sound share the files in `media`, which are the takes themselves and not rendere
 
 import dataclasses
 import os
-import shutil
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from temporal_foley.effects import load_vocabulary
 from temporal_foley.errors import CueListError, OutputExistsError, UsageError
-from temporal_foley.exported_sound import shape_reader, write_media, write_stems
-from temporal_foley.media.probe import VideoInfo, probe_video
-from temporal_foley.session.cuesheet import write_cue_sheet
-from temporal_foley.session.labels import audacity_text, captions_text
-from temporal_foley.session.layout import MEDIA_FOLDER, LayoutSettings, Picture, Session, lay_out
-from temporal_foley.session.names import clean_name, file_name
+from temporal_foley.exported_files import (
+    FORMATS,
+    PRINTED,
+    SESSIONS,
+    ExportSettings,
+    Work,
+    export_lists,
+    export_sessions,
+    export_stems,
+    file_of,
+)
+from temporal_foley.media.probe import probe_video
+from temporal_foley.session.names import file_name
 from temporal_foley.session.output import RUN_FILE, read_run, staged
 from temporal_foley.session.run_record import Progress, RunRecord
 from temporal_foley.session.source_video import find_source_video
-from temporal_foley.session.timecode import EditRate, nearest_rate, parse_timecode
+from temporal_foley.session.timecode import nearest_rate, parse_timecode
 from temporal_foley.sound.library import Library, load_library
 from temporal_foley.sound.render import BUS_LEVELS_DB
-from temporal_foley.timegrid import to_sample
-from temporal_foley.timeline import Timeline, read_timeline, without_rejected
+from temporal_foley.timeline import Timeline, read_timeline
 
-FORMATS = {
-    "stems": "stems",
-    "otio": ".otio",
-    "otioz": ".otioz",
-    "reaper": ".rpp",
-    "aaf": ".aaf",
-    "dawproject": ".dawproject",
-    "fcp7": ".xml",
-    "audacity": ".labels.txt",
-    "csv": ".csv",
-    "vtt": ".vtt",
-    "html": ".spotting.html",
-    "pdf": ".spotting.pdf",
-}
-"""What can be written, and how its file ends; `stems` is a folder."""
-SESSIONS = ("otio", "otioz", "reaper", "aaf", "dawproject", "fcp7")
-LINKING = ("otio", "reaper", "aaf", "fcp7")
-"""Sessions that point to the files in `media`; an embedded AAF does not."""
-PRINTED = ("html", "pdf")
+__all__ = ["FORMATS", "ExportSettings", "export_cues", "missing_formats", "parse_formats"]
+
 EXPORT_FOLDER = "export"
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ExportSettings:
-    """What a person may choose about sessions."""
-
-    rate: Fraction | None = None
-    """Picture rate of the edit; None: the usual one nearest to the video's."""
-    timecode: str | None = None
-    """Of the first picture; None: as the cue list says."""
-    handles_s: float = 1.0
-    has_pop: bool = False
-    slate: str = ""
-    embed: bool = False
-
-    def __post_init__(self) -> None:
-        if not 0.0 <= self.handles_s <= 60.0:
-            raise UsageError(f"--handles must be in [0, 60] seconds, got {self.handles_s}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -75,21 +44,6 @@ class ExportOutcome:
     folder: Path
     files: tuple[str, ...]
     warnings: tuple[str, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Work:
-    """All that the writers need."""
-
-    timeline: Timeline
-    edit: EditRate
-    first_frame: int
-    info: VideoInfo | None
-    folder: Path
-    """Where it will be: what links to it must name this, not the place it is made at."""
-    base: str
-    settings: ExportSettings
-    record: RunRecord
 
 
 def parse_formats(text: str) -> tuple[str, ...]:
@@ -109,7 +63,7 @@ def missing_formats(cues: Path, formats: Sequence[str]) -> tuple[str, ...]:
     """Return the formats whose file does not stand in the export folder beside a cue list."""
     base = _base(read_timeline(cues))
     folder = cues.parent / EXPORT_FOLDER
-    return tuple(name for name in formats if not (folder / _target(base, name)).exists())
+    return tuple(name for name in formats if not (folder / file_of(base, name)).exists())
 
 
 def export_cues(
@@ -151,7 +105,7 @@ def export_cues(
         rate = settings.rate or nearest_rate(timeline.source.video_rate)
         edit, first_frame = parse_timecode(timeline.start_timecode, rate)
         path = find_source_video(timeline, cues, None if video is None else Path(video))
-        work = _Work(
+        work = Work(
             timeline=timeline,
             edit=edit,
             first_frame=first_frame,
@@ -169,13 +123,13 @@ def export_cues(
     mix_gain_db = 0.0 if run is None else run.mix_gain_db or 0.0
     with staged(folder) as staging:
         if "stems" in formats and sounds is not None:
-            mix_gain_db = _export_stems(work, sounds, staging)
+            mix_gain_db = export_stems(work, sounds, staging)
         if {*formats} & {*SESSIONS} and sounds is not None:
-            _export_sessions(work, sounds, formats, staging, mix_gain_db)
-        _export_lists(work, formats, staging)
+            export_sessions(work, sounds, formats, staging, mix_gain_db)
+        export_lists(work, formats, staging)
     return ExportOutcome(
         folder=folder,
-        files=tuple(_target(work.base, name) for name in formats),
+        files=tuple(file_of(work.base, name) for name in formats),
         warnings=_warnings(work, formats),
     )
 
@@ -191,18 +145,14 @@ def _base(timeline: Timeline) -> str:
     return file_name(Path(timeline.source.name).stem)
 
 
-def _target(base: str, name: str) -> str:
-    return FORMATS[name] if name == "stems" else base + FORMATS[name]
-
-
-def _check_folder(work: _Work, formats: Sequence[str], *, overwrite: bool) -> None:
+def _check_folder(work: Work, formats: Sequence[str], *, overwrite: bool) -> None:
     folder = work.folder
     if (folder / RUN_FILE).exists():
         raise OutputExistsError(f"{folder}: holds a finished run; choose another --out")
     if overwrite:
         return
     for name in formats:
-        target = folder / _target(work.base, name)
+        target = folder / file_of(work.base, name)
         if os.path.lexists(target):
             raise OutputExistsError(f"{target}: exists; use --overwrite or --out DIR")
 
@@ -221,159 +171,7 @@ def _library(timeline: Timeline, cues: Path, path: Path | None) -> Library:
     return sounds
 
 
-def _categories(timeline: Timeline) -> dict[str, str]:
-    """Return the UCS CatID of each effect by the shipped vocabulary; empty where it has none."""
-    known = {effect.name: effect.ucs for effect in load_vocabulary().effects}
-    return {track.effect: known.get(track.effect, "") for track in timeline.tracks}
-
-
-def _export_stems(work: _Work, sounds: Library, staging: Path) -> float:
-    """Write the stems and the mix as broadcast WAV; returns the gain of the mix."""
-    timeline = without_rejected(work.timeline)
-    needs_video = timeline.source.has_audio and timeline.mix.original != "mute"
-    if needs_video and work.info is None:
-        raise CueListError(
-            f"{timeline.source.name}: the video is not there, and its sound is one of the stems; "
-            "use --video FILE"
-        )
-    with work.record.stage("lay up") as done:
-        return write_stems(
-            timeline,
-            sounds,
-            work.info if needs_video else None,
-            staging,
-            LayoutSettings(
-                edit=work.edit, first_frame=work.first_frame, has_pop=work.settings.has_pop
-            ),
-            _categories(timeline),
-            done,
-        )
-
-
-def _export_sessions(
-    work: _Work, sounds: Library, formats: Sequence[str], staging: Path, mix_gain_db: float
-) -> None:
-    timeline, settings = work.timeline, work.settings
-    session = lay_out(
-        timeline,
-        LayoutSettings(
-            edit=work.edit,
-            first_frame=work.first_frame,
-            handles=to_sample(settings.handles_s),
-            has_pop=settings.has_pop,
-            slate=settings.slate,
-        ),
-        shape_reader(sounds),
-        categories=_categories(timeline),
-        track_gains_db={
-            track.effect: track.gain_db + BUS_LEVELS_DB[track.bus] for track in timeline.tracks
-        },
-        mix_gain_db=mix_gain_db,
-        picture=_picture(work),
-    )
-    media = staging / MEDIA_FOLDER
-    with work.record.stage("write sound") as done:
-        write_media(session, sounds, media, done)
-    for name in formats:
-        if name in SESSIONS:
-            with work.record.stage(f"write {name}"):
-                _write_session(name, session, work, staging / _target(work.base, name), media)
-    links = [name for name in formats if name in LINKING]
-    if not links or (links == ["aaf"] and settings.embed):
-        shutil.rmtree(media)
-
-
-def _write_session(name: str, session: Session, work: _Work, path: Path, media: Path) -> None:
-    """Write one format; its writer is loaded here, when it is asked for."""
-    video = None if work.info is None else work.info.path
-    relative = None if video is None else _relative(video, work.folder)
-    match name:
-        case "otio":
-            from temporal_foley.session.otio import otio_text
-
-            path.write_text(otio_text(session, relative), encoding="utf-8")
-        case "otioz":
-            from temporal_foley.session.otio import write_otioz
-
-            write_otioz(path, session, media, video)
-        case "reaper":
-            from temporal_foley.session.reaper import reaper_text
-
-            path.write_text(reaper_text(session, relative), encoding="utf-8", newline="\n")
-        case "aaf":
-            from temporal_foley.session.aaf import write_aaf
-
-            address = (work.folder / MEDIA_FOLDER).as_uri()
-            write_aaf(path, session, media, address, embed=work.settings.embed)
-        case "dawproject":
-            from temporal_foley.session.dawproject import write_dawproject
-
-            write_dawproject(path, session, media)
-        case "fcp7":
-            from temporal_foley.session.fcp7 import fcp7_text
-
-            address = None if video is None else video.as_uri()
-            text = fcp7_text(session, address, work.folder.as_uri())
-            path.write_text(text, encoding="utf-8")
-
-
-def _export_lists(work: _Work, formats: Sequence[str], staging: Path) -> None:
-    timeline = work.timeline
-    if "audacity" in formats:
-        path = staging / _target(work.base, "audacity")
-        path.write_text(audacity_text(timeline), encoding="utf-8")
-    if "csv" in formats:
-        write_cue_sheet(timeline, staging / _target(work.base, "csv"), work.edit.rate)
-    if "vtt" in formats:
-        path = staging / _target(work.base, "vtt")
-        path.write_text(captions_text(timeline), encoding="utf-8")
-    if not {*formats} & {*PRINTED}:
-        return
-    from temporal_foley.session.spotting_list import (
-        spotting_html,
-        spotting_rows,
-        spotting_title,
-        write_spotting_pdf,
-    )
-    from temporal_foley.session.thumbnails import cue_pictures
-
-    heard = without_rejected(timeline).cues
-    with work.record.stage("list"):
-        pictures: dict[str, bytes] = {}
-        if work.info is not None:
-            pictures = cue_pictures(work.info, {cue.id: cue.picture_sample for cue in heard})
-        rows = spotting_rows(timeline, pictures, work.edit, work.first_frame)
-        title = spotting_title(timeline, work.edit, len(rows))
-        if "html" in formats:
-            path = staging / _target(work.base, "html")
-            path.write_text(spotting_html(title, rows), encoding="utf-8")
-        if "pdf" in formats:
-            write_spotting_pdf(staging / _target(work.base, "pdf"), title, rows)
-
-
-def _picture(work: _Work) -> Picture | None:
-    info = work.info
-    if info is None:
-        return None
-    return Picture(
-        path=info.path,
-        name=clean_name(info.path.name),
-        frames=max(1, round(info.duration * work.edit.rate)),
-        has_audio=info.has_audio,
-        width=info.width,
-        height=info.height,
-    )
-
-
-def _relative(path: Path, folder: Path) -> str:
-    """Return a path from a folder, with forward slashes; across drives it stays absolute."""
-    try:
-        return Path(os.path.relpath(path, folder)).as_posix()
-    except ValueError:
-        return path.as_posix()
-
-
-def _warnings(work: _Work, formats: Sequence[str]) -> tuple[str, ...]:
+def _warnings(work: Work, formats: Sequence[str]) -> tuple[str, ...]:
     found: list[str] = []
     if work.info is None and {*formats} & {*SESSIONS, *PRINTED}:
         found.append("the video is not where it was: sessions are without picture; use --video")

@@ -1,31 +1,16 @@
-"""A timeline as an editor sees it: cues in; tracks of clips over sound files out, for any format.
-
-Every cue becomes a clip of its own over the file of its take, not of a rendered stem: an editor
-moves, trims, fades and pans it as if it had been cut by hand, and the file holds more of the take
-on both sides (handles). Cues of one take share its file; a loop is written out in full.
-"""
+"""A session as every editor knows it: tracks of clips over sound files, markers and a picture."""
 
 import dataclasses
-import hashlib
-import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from temporal_foley.session.names import clean_name, cue_names, file_name, title_of, ucs_name
-from temporal_foley.session.timecode import EditRate, frames_a_day, timecode
-from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample
-from temporal_foley.timeline import Asset, Cue, Curve, Loop, Timeline, Track, without_rejected
+from temporal_foley.session.timecode import EditRate, timecode
+from temporal_foley.timegrid import SAMPLE_RATE_HZ
+from temporal_foley.timeline import Asset, Curve, Loop
 
 MEDIA_FOLDER = "media"
-MONO_DB = 20.0 * math.log10(math.sqrt(0.5))
-"""A mono take in the middle is 3 dB down on each side; most editors leave it as it is."""
-
-LEADER_S = 10
-POP_BEFORE_S = 2
-POP_HZ = 1_000
-POP_DB = -20.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -158,83 +143,6 @@ class Session:
         return sorted(found, key=lambda clip: (clip.place, clip.effect, clip.name))
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class LayoutSettings:
-    """How a session is laid out."""
-
-    edit: EditRate
-    first_frame: int
-    """Frame number of the first picture's timecode."""
-    handles: int = SAMPLE_RATE_HZ
-    """Samples of a take that a file holds before and after what is heard of it."""
-    has_pop: bool = False
-    """Begin ten seconds early, with a tone of one frame two seconds before the picture."""
-    slate: str = ""
-    """What the marker at the start says; empty: no marker."""
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.handles <= 60 * SAMPLE_RATE_HZ:
-            raise ValueError("handles must be in [0, 60] seconds")
-
-
-def lay_out(
-    timeline: Timeline,
-    settings: LayoutSettings,
-    shape_of: Callable[[Asset], TakeShape],
-    *,
-    categories: Mapping[str, str],
-    track_gains_db: Mapping[str, float],
-    mix_gain_db: float = 0.0,
-    picture: Picture | None = None,
-) -> Session:
-    """Lay out what is to be heard of a timeline; rejected cues are left out.
-
-    `categories` are UCS CatIDs, `track_gains_db` the level of each track, both by effect.
-    """
-    names = cue_names(timeline)
-    timeline = without_rejected(timeline)
-    edit = settings.edit
-    leader = to_sample(edit.grid.time(LEADER_S * edit.nominal)) if settings.has_pop else 0
-    media = _plan_media(timeline, settings, shape_of, categories)
-    tracks = [
-        SessionTrack(
-            name=title_of(track.effect),
-            effect=track.effect,
-            bus=track.bus,
-            gain_db=track_gains_db[track.effect],
-            clips=tuple(_clip(cue, names[cue.id], media[_key(cue)], leader) for cue in track.cues),
-        )
-        for track in timeline.tracks
-    ]
-    files = list(dict.fromkeys(media.values()))
-    first = settings.first_frame
-    markers: list[Marker] = []
-    if settings.slate:
-        markers.append(Marker(name=clean_name(settings.slate), place=0))
-    if settings.has_pop:
-        first = (first - LEADER_S * edit.nominal) % frames_a_day(edit)
-        pop = _pop(edit)
-        tracks.append(pop)
-        files.append(pop.clips[0].media)
-        markers.append(Marker(name="2-pop", place=pop.clips[0].place))
-    markers.append(Marker(name="First picture", place=leader))
-    markers.append(Marker(name="Last picture", place=leader + timeline.source.duration_samples))
-    return Session(
-        name=clean_name(Path(timeline.source.name).stem),
-        edit=edit,
-        start_frame=first,
-        leader=leader,
-        length=leader + timeline.source.duration_samples,
-        tracks=tuple(tracks),
-        media=tuple(files),
-        markers=tuple(markers),
-        picture=picture,
-        mix_gain_db=mix_gain_db,
-        original=timeline.mix.original if timeline.source.has_audio else "mute",
-        duck_db=timeline.mix.duck_db,
-    )
-
-
 def lanes(clips: Sequence[Clip], place_of: Callable[[Clip], tuple[int, int]]) -> list[list[Clip]]:
     """Spread clips over as few lanes as hold them without overlap; `place_of`: begin and end."""
     rows: list[list[Clip]] = []
@@ -253,115 +161,3 @@ def lanes(clips: Sequence[Clip], place_of: Callable[[Clip], tuple[int, int]]) ->
 def exact_place(clip: Clip) -> tuple[int, int]:
     """Return where a clip begins and ends, in samples."""
     return clip.place, clip.end
-
-
-_Key = tuple[Asset, Loop | None]
-
-
-def _key(cue: Cue) -> _Key:
-    return cue.asset, cue.loop
-
-
-def _clip(cue: Cue, name: str, media: Media, leader: int) -> Clip:
-    file_db = media.gain_db + (MONO_DB if media.channels == 1 else 0.0)
-    return Clip(
-        name=name,
-        cue=cue.id,
-        effect=cue.effect,
-        media=media,
-        place=leader + cue.onset_sample,
-        length=cue.length,
-        source_in=cue.source_start - media.start,
-        meets=min(max(0, cue.anchor - cue.source_start), cue.length),
-        gain_db=cue.gain_db + file_db,
-        file_db=file_db,
-        pan=cue.pan,
-        fade_in=cue.fade_in,
-        fade_out=cue.fade_out,
-        note=clean_name(cue.reason, instead=""),
-    )
-
-
-def _plan_media(
-    timeline: Timeline,
-    settings: LayoutSettings,
-    shape_of: Callable[[Asset], TakeShape],
-    categories: Mapping[str, str],
-) -> dict[_Key, Media]:
-    """Give every take that is heard one file, long enough for all its cues and their handles."""
-    users: dict[_Key, list[tuple[Track, Cue]]] = {}
-    for track in timeline.tracks:
-        for cue in track.cues:
-            users.setdefault(_key(cue), []).append((track, cue))
-    source = Path(timeline.source.name).stem
-    # Silence before the take: where cuts lie on frames only, a clip begins up to one early.
-    lead = settings.edit.frame_samples
-    handles = max(settings.handles, lead)
-    planned: dict[_Key, Media] = {}
-    for (asset, loop), used in users.items():
-        shape = shape_of(asset)
-        start = max(min(cue.source_start for _, cue in used) - handles, -lead)
-        end = max(cue.source_start + cue.length for _, cue in used) + handles
-        if loop is None:
-            end = max(min(end, shape.samples), start + 1)
-        track, _ = used[0]
-        title = _title(asset)
-        name = ucs_name(
-            categories.get(track.effect, ""),
-            track.effect,
-            f"{title} {_digest(asset, loop, start, end)}",
-            source,
-        )
-        planned[asset, loop] = Media(
-            name=f"{name}.wav",
-            title=title,
-            asset=asset,
-            loop=loop,
-            start=start,
-            samples=end - start,
-            channels=shape.channels,
-            gain_db=20.0 * math.log10(shape.peak) if shape.peak > 1.0 else 0.0,
-        )
-    return planned
-
-
-def _title(asset: Asset) -> str:
-    if asset.kind == "recipe":
-        return f"take {0 if asset.seed is None else asset.seed + 1}"
-    return file_name(Path(asset.name).stem)[:32].strip()
-
-
-def _digest(asset: Asset, loop: Loop | None, start: int, end: int) -> str:
-    """Return a text that differs where the sound does: an old session never gets another sound."""
-    plain = [dataclasses.asdict(asset), loop and dataclasses.asdict(loop), start, end]
-    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:6]
-
-
-def _pop(edit: EditRate) -> SessionTrack:
-    """Make the track of the 2-pop: a tone of one frame, two seconds before the first picture."""
-    grid = edit.grid
-    place = to_sample(grid.time((LEADER_S - POP_BEFORE_S) * edit.nominal))
-    end = to_sample(grid.time((LEADER_S - POP_BEFORE_S) * edit.nominal + 1))
-    media = Media(
-        name=f"2-POP_TFOLEY_{end - place}.wav",
-        title="2-pop",
-        asset=None,
-        samples=end - place,
-        channels=1,
-    )
-    clip = Clip(
-        name="2-pop",
-        cue="",
-        effect="",
-        media=media,
-        place=place,
-        length=end - place,
-        source_in=0,
-        meets=0,
-        gain_db=0.0,
-        file_db=0.0,
-        pan=((0, 0.0),),
-        fade_in=0,
-        fade_out=0,
-    )
-    return SessionTrack(name="2-pop", effect="", bus="", gain_db=0.0, clips=(clip,))

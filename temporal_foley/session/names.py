@@ -21,9 +21,9 @@ def clean_name(text: str, instead: str = "untitled") -> str:
 
     At most 80 characters stay; `instead` is given for a text of which nothing stays.
     """
+    kept = "".join(letter for letter in _BREAKS.sub(" ", text) if _may_stay(letter))
     # REAPER quotes with whichever of three marks is not in a name, so one of them never is.
-    composed = unicodedata.normalize("NFC", _BREAKS.sub(" ", text)).replace("`", "'")
-    kept = "".join(letter for letter in composed if _may_stay(letter))
+    kept = unicodedata.normalize("NFC", kept).replace("`", "'")
     return kept.strip()[:LONGEST_NAME].strip() or instead
 
 

@@ -118,7 +118,7 @@ def _clip(otio: Any, clip: Clip) -> Any:
         source_range=_range(otio, clip.source_in, clip.length, SAMPLE_RATE_HZ),
     )
     made.metadata[METADATA] = {
-        **origin_of(clip),
+        **(origin_of(clip) if clip.effect else {}),  # The 2-pop is of no cue.
         "effect": clip.effect,
         "gain_db": round(clip.gain_db, 6),
         "pan": [[place, value] for place, value in clip.pan],

@@ -1,0 +1,256 @@
+"""Edits back: what an editor changed in a session becomes an edit of the cue list."""
+
+import dataclasses
+import re
+import zipfile
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.session_matrix import cue_lists, session_of
+from temporal_foley.errors import FoleyError, OutputExistsError, UsageError
+from temporal_foley.session.edited import read_origin
+from temporal_foley.session.import_edits import apply_edits, import_edits, read_session
+from temporal_foley.session.otio import otio_text
+from temporal_foley.session.read_otio import read_otio
+from temporal_foley.session.read_reaper import read_reaper
+from temporal_foley.session.reaper import reaper_text
+from temporal_foley.timeline import read_timeline, write_timeline
+
+LISTS = cue_lists(many=30)
+TIMELINE = LISTS["unique"]
+
+
+def reaper_edit(*edits, **settings):
+    """Write the project, change it by regular expressions as an editor would, and apply it."""
+    text = reaper_text(session_of(TIMELINE, "25", **settings), "film.mp4")
+    for cue, pattern, instead in edits:
+        items = text.split("    <ITEM\n")
+        at = next(i for i, item in enumerate(items) if f'NAME "{cue}"' in item)
+        items[at], changed = re.subn(pattern, instead, items[at])
+        assert changed
+        text = "    <ITEM\n".join(items)
+    return apply_edits(TIMELINE, read_reaper(text).clips)
+
+
+def cue_of(timeline, name):
+    return next(cue for cue in timeline.cues if cue.id == name)
+
+
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("has_pop", [False, True])
+def test_a_session_that_nobody_touched_changes_nothing(name, has_pop):
+    session = session_of(LISTS[name], "29.97 df", has_pop=has_pop)
+    for read, text in (
+        (read_reaper, reaper_text(session, "film.mp4")),
+        (read_otio, otio_text(session, "film.mp4")),
+    ):
+        edited, changes, warnings = apply_edits(LISTS[name], read(text).clips)
+        assert edited == LISTS[name]
+        assert changes.kept == len(LISTS[name].cues)
+        assert warnings == ()
+
+
+def test_a_moved_clip_moves_its_cue_and_locks_it():
+    edited, changes, _ = reaper_edit(("dog-0", r"POSITION \S+", "POSITION 2.5"))
+    before, after = cue_of(TIMELINE, "dog-0"), cue_of(edited, "dog-0")
+    assert after.onset_sample == 120_000
+    assert after.length == before.length
+    assert (after.status, after.locked) == ("accepted", True)
+    assert (changes.moved, changes.trimmed, changes.kept) == (1, 0, 10)
+    assert cue_of(edited, "dog-1") == cue_of(TIMELINE, "dog-1")
+
+
+def test_a_trim_at_the_front_leaves_the_picture_moment_where_it_is():
+    before = cue_of(TIMELINE, "dog-0")
+    length = (before.length - 240) / 48_000
+    soffs = (17 + 1_920 + 240) / 48_000
+    edited, changes, _ = reaper_edit(
+        ("dog-0", r"POSITION \S+", f"POSITION {1 + 240 / 48_000}"),
+        ("dog-0", r"LENGTH \S+", f"LENGTH {length}"),
+        ("dog-0", r"SOFFS \S+", f"SOFFS {soffs}"),
+    )
+    after = cue_of(edited, "dog-0")
+    assert after.picture_sample == before.picture_sample
+    assert (after.source_start, after.source_end) == (257, 30_020)
+    assert (changes.moved, changes.trimmed) == (0, 1)
+
+
+def test_level_pan_and_fades_are_taken_over():
+    edited, changes, _ = reaper_edit(
+        ("fire-0", r"VOLPAN \S+ \S+", "VOLPAN 0.5 -0.3"),
+        ("fire-0", r"FADEOUT 5 \S+", "FADEOUT 5 0.5"),
+    )
+    cue = cue_of(edited, "fire-0")
+    assert cue.gain_db == pytest.approx(-6.02)
+    assert cue.pan == ((0, -0.3),)
+    assert cue.fade_out == 24_000
+    assert changes.adjusted == 1
+
+
+def test_a_deleted_and_a_muted_clip_are_rejected_and_stay_in_the_list():
+    text = reaper_text(session_of(TIMELINE, "25"), None)
+    items = re.split(r"(?=    <ITEM\n)", text)
+    kept = [item for item in items if 'NAME "dog-3"' not in item]
+    kept = [
+        item.replace("MUTE 0 0", "MUTE 1 0") if 'NAME "dog-4"' in item else item for item in kept
+    ]
+    edited, changes, _ = apply_edits(TIMELINE, read_reaper("".join(kept)).clips)
+    assert changes.rejected == 2
+    assert {cue.id for cue in edited.cues} == {cue.id for cue in TIMELINE.cues}
+    assert cue_of(edited, "dog-3").status == cue_of(edited, "dog-4").status == "rejected"
+
+
+def test_a_copy_becomes_a_cue_of_its_own_and_the_old_one_stays():
+    clips = read_reaper(reaper_text(session_of(TIMELINE, "25"), None)).clips
+    own = next(clip for clip in clips if clip.name == "dog-2")
+    copy = dataclasses.replace(own, place=own.place + 700)
+    edited, changes, _ = apply_edits(TIMELINE, [copy, *clips])
+    assert changes.added == 1
+    assert cue_of(edited, "dog-2") == cue_of(TIMELINE, "dog-2")
+    added = cue_of(edited, "dog_barking-0001")
+    assert added.onset_sample == own.place + 700
+    assert added.asset == cue_of(TIMELINE, "dog-2").asset
+    assert added.locked
+
+
+def test_a_loop_trimmed_past_its_end_goes_on_inside_it():
+    before = cue_of(TIMELINE, "fire-0")
+    clips = [
+        dataclasses.replace(
+            clip, place=clip.place + 100_000, length=50_000, source_in=clip.source_in + 100_000
+        )
+        if clip.name == "fire-0"
+        else clip
+        for clip in read_otio(otio_text(session_of(TIMELINE, "25"), None)).clips
+    ]
+    edited, _, _ = apply_edits(TIMELINE, clips)
+    after = cue_of(edited, "fire-0")
+    # 100 000 samples on is 10 000 past the loop's end, so 10 000 behind its start.
+    assert after.source_start == before.loop.start + 10_000
+    assert (after.onset_sample, after.length) == (before.onset_sample + 100_000, 50_000)
+
+
+def test_clips_stretched_over_the_ends_are_cut_to_what_sounds():
+    own = cue_of(TIMELINE, "dog-0")
+    clips = read_reaper(reaper_text(session_of(TIMELINE, "25"), None)).clips
+    far = [
+        dataclasses.replace(clip, place=-5_000, length=10**6) if clip.name == "dog-0" else clip
+        for clip in clips
+    ]
+    edited, _, _ = apply_edits(TIMELINE, far)
+    cue = cue_of(edited, "dog-0")
+    assert cue.onset_sample == 0
+    assert cue.source_start == own.source_start + 5_000
+    assert cue.source_end <= 60_000
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(-(10**6), 10**6),
+            st.integers(-5, 10**6),
+            st.integers(-(10**5), 10**6),
+            st.integers(0, 10**6),
+        ),
+        min_size=11,
+        max_size=11,
+    )
+)
+def test_whatever_an_editor_does_the_list_stays_valid(edits):
+    clips = read_otio(otio_text(session_of(TIMELINE, "25"), None)).clips
+    changed = [
+        dataclasses.replace(
+            clip, place=place, length=length, source_in=source, fade_in=fade, fade_out=fade
+        )
+        for clip, (place, length, source, fade) in zip(clips, edits, strict=True)
+    ]
+    edited, _, _ = apply_edits(TIMELINE, changed)
+    for cue in edited.cues:
+        assert cue.offset_sample <= TIMELINE.source.duration_samples or cue.status == "rejected"
+        assert cue.loop is not None or cue.source_end <= 60_000
+
+
+def test_foreign_clips_are_named_and_left_out(tmp_path):
+    text = reaper_text(session_of(TIMELINE, "25"), None)
+    foreign = (
+        '  <TRACK\n    NAME "mine"\n    <ITEM\n      POSITION 1\n      LENGTH 1\n'
+        '      NAME "my own.wav"\n      <SOURCE WAVE\n        FILE "/etc/passwd"\n'
+        "      >\n    >\n  >\n>\n"
+    )
+    edited, _, warnings = apply_edits(TIMELINE, read_reaper(text[:-2] + foreign).clips)
+    assert edited == TIMELINE
+    assert "my own.wav" in warnings[0]
+
+
+def test_the_command_writes_beside_the_list_and_never_over_it(tmp_path):
+    write_timeline(TIMELINE, tmp_path / "cues.json")
+    session = session_of(TIMELINE, "25")
+    (tmp_path / "a.rpp").write_text(reaper_text(session, None), encoding="utf-8")
+    outcome = import_edits(tmp_path / "a.rpp", tmp_path / "cues.json")
+    assert outcome.path == tmp_path / "cues.edited.json"
+    assert read_timeline(outcome.path) == TIMELINE
+    assert outcome.summary == "11 as they were"
+    with pytest.raises(OutputExistsError, match="exists"):
+        import_edits(tmp_path / "a.rpp", tmp_path / "cues.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.rpp", b""),
+        ("a.rpp", b"<REAPER_PROJECT 0.1\n"),
+        ("a.rpp", b"<REAPER_PROJECT\n" + b"<A\n" * 100_000),
+        ("a.rpp", b"<REAPER_PROJECT\n<TRACK\n<ITEM\nPOSITION nan\n<SOURCE WAVE\n>\n>\n>\n>"),
+        ("a.rpp", b"<REAPER_PROJECT\n<TRACK\n<ITEM\nPOSITION 1e99\n<SOURCE WAVE\n>\n>\n>\n>"),
+        ("a.rpp", b"\xff\x00" * 100),
+        ("a.otio", b"{}"),
+        ("a.otio", b"[" * 200_000),
+        ("a.otio", b'{"OTIO_SCHEMA": "Clip.1"}'),
+        ("a.otio", b"nonsense"),
+        ("a.otioz", b"no zip"),
+    ],
+)
+def test_damaged_and_hostile_sessions_are_refused_in_one_line(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(FoleyError, match=re.escape(str(tmp_path / name))) as caught:
+        read_session(tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
+def test_other_files_are_refused_by_name(tmp_path):
+    with pytest.raises(UsageError, match=r"\.rpp, \.otio or \.otioz"):
+        read_session(tmp_path / "a.aaf")
+    with pytest.raises(FoleyError, match="no such file"):
+        read_session(tmp_path / "a.rpp")
+
+
+def test_a_bundle_that_unpacks_to_gigabytes_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.otioz", "w", zipfile.ZIP_DEFLATED) as bundle:
+        bundle.writestr("content.otio", b" " * (65 << 20))
+    with pytest.raises(FoleyError, match="more than 64 MiB"):
+        read_session(tmp_path / "a.otioz")
+
+
+@given(st.text(max_size=60))
+def test_no_note_of_a_stranger_is_believed(text):
+    assert read_origin(text) is None
+    assert read_origin("temporal-foley " + text) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"cue": 1, "start": 0, "end": 9, "file_db": 0},
+        {"cue": "a", "start": True, "end": 9, "file_db": 0},
+        {"cue": "a", "start": 9, "end": 9, "file_db": 0},
+        {"cue": "a", "start": 0, "end": 1 << 60, "file_db": 0},
+        {"cue": "a", "start": 0, "end": 9, "file_db": float("nan")},
+        7,
+        [],
+        None,
+    ],
+)
+def test_a_note_with_wrong_values_is_not_believed(value):
+    assert read_origin(value) is None
