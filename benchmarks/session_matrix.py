@@ -1,6 +1,6 @@
 """Reopen every session format with another library: formats x picture rates x cue lists, a table.
 
-    python benchmarks/session_matrix.py [--cues 2000] > matrix.md
+    python benchmarks/session_matrix.py [--cues 2000] [--only otio ...] > matrix.md
 
 Every cell is the largest distance, in samples, between where a take sounds by the cue list and
 where it sounds by the reopened file, over all cue lists; `-` where cues were missing.
@@ -388,10 +388,13 @@ def main() -> None:
     """Print the matrix as a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cues", type=int, default=2_000)
-    lists = cue_lists(parser.parse_args().cues)
+    parser.add_argument("--only", nargs="*", choices=list(WAYS), default=list(WAYS))
+    words = parser.parse_args()
+    lists = cue_lists(words.cues)
     print("| reopened | " + " | ".join(RATES) + " | cues found |")
     print("|---" * (len(RATES) + 2) + "|")
-    for way, reopen in WAYS.items():
+    for way in words.only:
+        reopen = WAYS[way]
         began = time.perf_counter()
         cells: list[str] = []
         count = asked = 0
