@@ -5,6 +5,7 @@ integer samples at 48 kHz counted from the first picture; the picture's own rate
 """
 
 import dataclasses
+import itertools
 import json
 import math
 import re
@@ -39,10 +40,21 @@ class Event:
     confidence: float
     peak: float | None = None
     """Time in seconds at which the effect is most probable."""
+    hits: tuple[float, ...] = ()
+    """Times in seconds at which the picture shows it to happen, the first at the onset; empty:
+    only the onset is known."""
+    motion: float | None = None
+    """How strongly the picture moves at the onset, from 0 to 1; None: not looked at."""
+    reason: str = ""
+    """Why onset, offset and hits are where they are, for a reader."""
 
     def __post_init__(self) -> None:
         if not self.onset < self.offset:
             raise ValueError(f"event.offset must be after {self.onset}, got {self.offset}")
+        if self.hits and self.hits[0] != self.onset:
+            raise ValueError(f"event.hits must begin at {self.onset}, got {self.hits[0]}")
+        if any(a >= b for a, b in itertools.pairwise(self.hits)):
+            raise ValueError("event.hits must be in ascending order of time")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -138,8 +150,12 @@ class Cue:
     loop: Loop | None = None
     anchor: int = 0
     gain_db: float = 0.0
+    level: Curve = ((0, 0.0),)
+    """Decibels on top of `gain_db`; from point to point the amplitude moves in a straight line."""
     pan: Curve = ((0, 0.0),)
     """-1 left, 0 centre, 1 right."""
+    lowpass_hz: float | None = None
+    """Where distance takes treble away; None: nowhere."""
     fade_in: int = 0
     fade_out: int = 0
     reason: str = ""
@@ -170,10 +186,10 @@ class Cue:
             raise ValueError(f"gain_db must be in [-120, 40], got {self.gain_db}")
         if self.fade_in < 0 or self.fade_out < 0 or self.fade_in + self.fade_out > length:
             raise ValueError(f"fades must fit into {length} samples")
-        if not self.pan or any(not -1.0 <= value <= 1.0 for _, value in self.pan):
-            raise ValueError("pan must have at least one point, with values in [-1, 1]")
-        if any(a[0] >= b[0] for a, b in zip(self.pan, self.pan[1:], strict=False)):
-            raise ValueError("pan must have its points in ascending order of time")
+        _check_curve("pan", self.pan, -1.0, 1.0)
+        _check_curve("level", self.level, -120.0, 40.0)
+        if self.lowpass_hz is not None and not 500.0 <= self.lowpass_hz <= 20_000.0:
+            raise ValueError(f"lowpass_hz must be in [500, 20000], got {self.lowpass_hz}")
         if len(self.alternates) > MOST_ALTERNATES:
             raise ValueError(
                 f"alternates must be at most {MOST_ALTERNATES}, got {len(self.alternates)}"
@@ -198,6 +214,15 @@ class Cue:
     def picture_sample(self) -> int:
         """The sample of the timeline at which the take meets the picture."""
         return self.onset_sample + self.anchor - self.source_start
+
+
+def _check_curve(name: str, curve: Curve, least: float, most: float) -> None:
+    if not curve or any(not least <= value <= most for _, value in curve):
+        raise ValueError(
+            f"{name} must have at least one point, with values in [{least:g}, {most:g}]"
+        )
+    if any(a[0] >= b[0] for a, b in itertools.pairwise(curve)):
+        raise ValueError(f"{name} must have its points in ascending order of time")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -171,8 +171,10 @@ def _hit_times(event: Event, casting: _Casting, rng: np.random.Generator) -> lis
 
     A repeated effect keeps a pace of its own for each event, as a walker or a typist does, and
     strays from it by a sixth of the interval's width; a one-shot that happens again does so at
-    any interval in the range.
+    any interval in the range. Where the picture shows the hits, they are those.
     """
+    if event.hits:
+        return [time for time in event.hits if to_sample(time) < casting.duration]
     times = [event.onset]
     if casting.effect.interval_s is None:
         return times
@@ -245,4 +247,6 @@ def _loop(entry: LibraryTake, take: Take) -> Loop | None:
 
 def _reason(event: Event, chosen: int, casting: _Casting) -> str:
     peak = "" if event.peak is None else f", highest at {event.peak:.2f} s"
-    return f"probability {event.confidence:.2f}{peak}; take {chosen + 1} of {len(casting.takes)}"
+    why = f"; {event.reason}" if event.reason else ""
+    taken = f"take {chosen + 1} of {len(casting.takes)}"
+    return f"probability {event.confidence:.2f}{peak}{why}; {taken}"

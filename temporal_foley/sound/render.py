@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from temporal_foley.errors import CueListError, LibraryError
+from temporal_foley.sound.distance import REACH, lowpass
 from temporal_foley.sound.fades import (
     balance_gains,
     equal_power,
@@ -84,8 +85,11 @@ def _render_cue(cue: Cue, take: Take, gain: float, start: int, stop: int) -> Ste
             f"cue {cue.id}: needs {needed} samples of {cue.asset.name!r}, which has "
             f"{len(take.samples)}; use the library that the cue list was made with"
         )
-    source = _source(cue, take.samples, first, last)
-    gains = np.full(last - first, gain, np.float32)
+    if cue.lowpass_hz is None:
+        source = _source(cue, take.samples, first, last)
+    else:
+        source = _distant_source(cue, take.samples, first, last, cue.lowpass_hz)
+    gains = (gain * _level(cue, first, last)).astype(np.float32)
     _fade(gains, cue, first, last)
     law = pan_gains if source.shape[1] == 1 else balance_gains
     left, right = law(_curve(cue.pan, first, last))
@@ -120,6 +124,29 @@ def _source(
         pieces.append(piece)
         first += taken
     return np.concatenate(pieces)
+
+
+def _distant_source(
+    cue: Cue,
+    samples: Float[np.ndarray, "samples channels"],
+    first: int,
+    last: int,
+    cutoff_hz: float,
+) -> Float[np.ndarray, "samples channels"]:
+    """Return what `_source` does, through the distance filter; outside of the cue is silence."""
+    begin, end = max(0, first - REACH), min(cue.length, last + REACH)
+    missing = (REACH - (first - begin), REACH - (end - last))
+    source = np.pad(_source(cue, samples, begin, end), (missing, (0, 0)))
+    return lowpass(source, cutoff_hz)
+
+
+def _level(cue: Cue, first: int, last: int) -> Float[np.ndarray, " samples"]:
+    """Return the gains of a cue's level curve at the samples `[first, last)`."""
+    if cue.level == ((0, 0.0),):
+        return np.ones(last - first)
+    # Powers of ten are taken at the points only: their rounding may differ along a block.
+    ratios = tuple((place, 10.0 ** (level / 20.0)) for place, level in cue.level)
+    return np.broadcast_to(_curve(ratios, first, last), (last - first,))
 
 
 def _fade(gains: Float[np.ndarray, " samples"], cue: Cue, first: int, last: int) -> None:

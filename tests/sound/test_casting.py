@@ -75,6 +75,13 @@ def only(*events: Event, **fields) -> Cue:
     return cue
 
 
+def test_hits_that_the_picture_shows_are_met_and_no_others_made() -> None:
+    steps = event("steps", 2.0, 6.0, hits=(2.0, 2.7, 3.1), reason="met the picture")
+    cues = cast(steps)["steps"]
+    assert [cue.picture_sample for cue in cues] == [to_sample(t) for t in steps.hits]
+    assert all("met the picture" in cue.reason for cue in cues)
+
+
 def test_a_one_shot_meets_its_onset_and_rings_out() -> None:
     cue = only(event("door", 5.0, 5.3))
     assert cue.picture_sample == 5 * RATE

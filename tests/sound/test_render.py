@@ -107,6 +107,8 @@ def test_any_partition_into_blocks_gives_the_same_bits(block: int) -> None:
         cue_of("wide", 1500, 21_500, loop=loop, source_end=8999, pan=((0, 0.37),), **fades),
         cue_of("mono", 5000, 12_000, source_start=1000, source_end=8000, **fades),
         cue_of("mono", 20_000, 23_000, source_end=3000, pan=curve, **fades),
+        cue_of("mono", 300, 6300, source_end=6000, level=((10, -9.0), (3000, 2.0)), **fades),
+        cue_of("wide", 2000, 21_000, loop=loop, source_end=8999, lowpass_hz=5000.0, **fades),
     )
     total = 24_000 if block > 1 else 2_500
     whole = render_track(track, library, 0, total)
