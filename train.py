@@ -152,6 +152,16 @@ def train_tagger(
         video=(measured.visual_mean, measured.visual_deviation),
         audio=(measured.audio_mean, measured.audio_deviation),
     )
+    if shape.prior is not None:
+        from temporal_foley.models.class_prior import prior_statistics
+        from temporal_foley.models.image.backbone import load_backbone
+        from temporal_foley.models.imagenet_classes import class_weights
+
+        network = load_backbone(train_data.settings["backbone"]).network
+        statistics["prior"] = {
+            **statistics["prior"],
+            **prior_statistics(network.params, class_weights(vocabulary)),
+        }
     tx = make_optimizer(config.optimizer, config.steps)
     state = init_state(params, statistics, tx, ema=config.ema_decay > 0)
     augment = None

@@ -1,12 +1,14 @@
-"""The tagger of the default bundle: picture and sound, bidirectional GRU, 20 effects.
+"""The tagger of the default bundle: picture and sound, bidirectional GRU, ImageNet prior.
 
 python train.py foley20 --data FEATURES --out RUN
 python evaluate.py RUN/bundle --data FEATURES --split test --out RUN/test
 """
 
+from temporal_foley.models.class_prior import PriorConfig
+from temporal_foley.models.tagger import TaggerConfig
 from temporal_foley.training.config import Config
 
 
 def config() -> Config:
     """Return the settings."""
-    return Config(name="foley20")
+    return Config(name="foley20", tagger=TaggerConfig(prior=PriorConfig()))

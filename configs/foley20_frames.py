@@ -13,6 +13,5 @@ def config() -> Config:
     """Return the settings."""
     base = foley20_video.config()
     recurrent = dataclasses.replace(base.tagger.recurrent, cell="none")
-    return dataclasses.replace(
-        base, name="foley20_frames", tagger=dataclasses.replace(base.tagger, recurrent=recurrent)
-    )
+    tagger = dataclasses.replace(base.tagger, recurrent=recurrent, prior=None)
+    return dataclasses.replace(base, name="foley20_frames", tagger=tagger)

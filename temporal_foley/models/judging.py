@@ -56,17 +56,22 @@ def judge_clip(
         padded = next((n for n in SHORT_FRAMES if frames <= n <= chunk_frames), chunk_frames)
         inputs = _inputs(visual, audio, presence, padded)
         return np.asarray(_judge(graphdef, weights, inputs))[0, :frames]
-    rows = [
-        _rows(graphdef, weights, _inputs(visual[at], audio[at], presence, chunk_frames))
+    parts = [
+        _inputs(visual[at], audio[at], presence, chunk_frames)
         for at in _chunks(frames, chunk_frames)
     ]
+    rows = [_rows(graphdef, weights, part) for part in parts]
     heads = []
     for name in _heads(graphdef, weights):
         own = [np.asarray(part[name])[0] for part in rows]
         heads.append(_read_head(graphdef, weights, name, own, frames, chunk_frames))
-    if len(heads) == 1:
-        return heads[0]
-    return np.asarray(_join(graphdef, weights, heads[0][None], heads[1][None], *presence))[0]
+    logits = heads[0]
+    if len(heads) == 2:
+        logits = np.asarray(_join(graphdef, weights, heads[0][None], heads[1][None], *presence))[0]
+    if nnx.merge(graphdef, weights).config.prior is not None:
+        told = [np.asarray(_prior(graphdef, weights, part))[0] for part in parts]
+        logits = logits + np.concatenate(told)[:frames]
+    return logits
 
 
 def _chunks(frames: int, size: int) -> list[slice]:
@@ -171,6 +176,12 @@ def _read(
 @functools.partial(jax.jit, static_argnums=(0, 2))
 def _read_out(graphdef: nnx.GraphDef, weights: Weights, head: str, rows: Array) -> Array:
     return getattr(nnx.merge(graphdef, weights), head).readout(rows)[0]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _prior(graphdef: nnx.GraphDef, weights: Weights, inputs: TaggerInputs) -> Array:
+    model: Tagger = nnx.merge(graphdef, weights)
+    return model.prior_logits(inputs)
 
 
 @functools.partial(jax.jit, static_argnums=0)

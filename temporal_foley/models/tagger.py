@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
+from temporal_foley.models.class_prior import ClassPrior, PriorConfig
 from temporal_foley.models.fusion import (
     Fusion,
     FusionConfig,
@@ -37,6 +38,8 @@ class TaggerConfig:
     audio_features: int = 384
     fusion: FusionConfig = dataclasses.field(default_factory=FusionConfig)
     recurrent: RecurrentConfig = dataclasses.field(default_factory=RecurrentConfig)
+    prior: PriorConfig | None = None
+    """Whether the backbone's own classifier has a say; only with sigmoids."""
     output: Output = "sigmoid"
     """`softmax`: one class a frame, `other` behind the last effect (report 000)."""
     compute: Literal["float32", "bfloat16"] = "float32"
@@ -48,6 +51,8 @@ class TaggerConfig:
                 raise ValueError(f"tagger.{name} must be at least 1, got {getattr(self, name)}")
         if self.output not in ("sigmoid", "softmax"):
             raise ValueError(f"tagger.output must be sigmoid or softmax, got {self.output!r}")
+        if self.prior is not None and self.output != "sigmoid":
+            raise ValueError("tagger.prior must be left out with a softmax")
         if self.compute not in ("float32", "bfloat16"):
             raise ValueError(f"tagger.compute must be float32 or bfloat16, got {self.compute!r}")
 
@@ -137,6 +142,8 @@ class Tagger(nnx.Module):
         fusion = config.fusion
         self.video = ModalityBranch(config.visual_features, fusion, rngs=rngs)
         self.audio = ModalityBranch(config.audio_features, fusion, rngs=rngs)
+        if config.prior is not None:
+            self.prior = ClassPrior(config.visual_features, config.effects, config.prior)
         if fusion.kind == "late":
             self.video_head = Head(fusion.width, config, rngs=rngs)
             self.audio_head = Head(fusion.width, config, rngs=rngs)
@@ -158,7 +165,14 @@ class Tagger(nnx.Module):
             )
         else:
             logits, attention = self.head(self.fusion(video, audio), lengths, rngs=rngs)
+        if self.config.prior is not None:
+            logits = logits + self.prior_logits(inputs)
         return TaggerOutputs(frames=logits, clip=pool_clip(logits, attention, lengths))
+
+    def prior_logits(self, inputs: TaggerInputs) -> Rows:
+        """Return what the backbone's classifier adds to the logits; 0 where there is no picture."""
+        told = self.prior(inputs.visual.astype(jnp.dtype(self.config.compute)))
+        return jnp.where(inputs.has_picture[:, None, None], told, 0.0)
 
     def branches(self, inputs: TaggerInputs, *, rngs: nnx.Rngs | None = None) -> tuple[Rows, Rows]:
         """Return the rows of both modalities, before they are joined."""
