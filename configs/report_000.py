@@ -14,6 +14,7 @@ size on two cores stands in docs/report_000.md.
 
 import dataclasses
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -108,7 +109,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             description=(__doc__ or "").partition("\n\n")[0],
             config=(tyro.conf.OmitSubcommandPrefixes,),
         )
-        claim_folder(config)
         # After the words are read, so that --help is there at once.
         from configs.report_000_run import run_scratch, run_transfer
 
@@ -121,22 +121,28 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def claim_folder(config: Run) -> None:
-    """Refuse a folder that holds something.
+    """Make the folder of a run and write its settings there, or go on with the same run.
 
     Raises:
-        OutputExistsError: Something is in it.
+        OutputExistsError: The folder holds this run, finished, or something else.
     """
-    if config.out.exists() and not config.overwrite and any(config.out.iterdir()):
-        raise OutputExistsError(f"{config.out}: is not empty; give --overwrite or another folder")
-
-
-def write_settings(config: Run) -> None:
-    """Make the folder of a run and write down what was asked for."""
+    asked = {"model": type(config).__name__.lower(), **dataclasses.asdict(config)}
+    asked = json.loads(
+        json.dumps({k: v for k, v in asked.items() if k != "overwrite"}, default=str)
+    )
+    settings = config.out / "config.json"
+    if config.overwrite and settings.is_file():
+        shutil.rmtree(config.out / "checkpoints", ignore_errors=True)
+        (config.out / "metrics.json").unlink(missing_ok=True)
+    elif config.out.exists() and any(config.out.iterdir()):
+        begun = json.loads(settings.read_text("utf-8")) if settings.is_file() else None
+        if begun != asked or (config.out / "metrics.json").exists():
+            found = "this run, finished" if begun == asked else "something else"
+            raise OutputExistsError(
+                f"{config.out}: holds {found}; give --overwrite or another folder"
+            )
     config.out.mkdir(parents=True, exist_ok=True)
-    settings = {"model": type(config).__name__.lower(), **dataclasses.asdict(config)}
-    text = json.dumps(settings, indent=1, default=str) + "\n"
-    (config.out / "config.json").write_text(text, "utf-8")
-    (config.out / "log.jsonl").unlink(missing_ok=True)
+    settings.write_text(json.dumps(asked, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -133,6 +133,9 @@ def write_table(model: str, measured: Mapping[str, Any]) -> str:
 def draw_confusion(path: Path, measured: Mapping[str, Any], names: Sequence[str]) -> None:
     """Draw the confusion matrix, each row a true class and divided by its pictures."""
     confusion = np.array(measured["confusion"], float)
+    shown = np.flatnonzero(confusion.sum(axis=0) + confusion.sum(axis=1))
+    missing = len(names) - len(shown)
+    names, confusion = [names[i] for i in shown], confusion[np.ix_(shown, shown)]
     counts = confusion.sum(axis=1)
     shares = np.divide(
         confusion, counts[:, None], out=np.zeros_like(confusion), where=counts[:, None] > 0
@@ -152,7 +155,10 @@ def draw_confusion(path: Path, measured: Mapping[str, Any], names: Sequence[str]
         axes.text(column, row, text, ha="center", va="center", fontsize=7, color=colour)
     axes.set_xlabel("said")
     axes.set_ylabel("is (test pictures)")
-    axes.set_title("Of each class's test pictures, percent", loc="left", fontsize=10)
+    title = "Of each class's test pictures, percent"
+    if missing:
+        title += f"\n{missing} classes without pictures, and never said, are left out"
+    axes.set_title(title, loc="left", fontsize=10)
     _save(figure, path)
 
 
@@ -165,21 +171,21 @@ def draw_curve(path: Path, checks: Sequence[Check], dip: Mapping[str, float] | N
     frozen = [check.epoch for check in checks if check.phase == "frozen"]
     if dip is not None and frozen:
         axes.axvline(frozen[-1], color=ORANGE, linewidth=0.8, linestyle=":")
-        text = f"fine-tuning: {dip['accuracy_before']:.3f} to {dip['lowest_accuracy']:.3f}"
-        axes.annotate(
-            f"{text},\nthen {dip['accuracy_after']:.3f}",
-            (dip["lowest_at_epoch"], dip["lowest_accuracy"]),
-            xytext=(-12, -48),
-            textcoords="offset points",
+        lowest, after = dip["lowest_accuracy"], dip["accuracy_after"]
+        axes.plot(dip["lowest_at_epoch"], lowest, "o", color=ORANGE, markersize=4)
+        axes.text(
+            frozen[-1],
+            0.12,
+            f"fine-tuning begins\nvalidation {dip['accuracy_before']:.3f},\n"
+            f"lowest {lowest:.3f}, at the end {after:.3f} ",
             ha="right",
             color=ORANGE,
             fontsize=8,
-            arrowprops={"arrowstyle": "-", "color": ORANGE, "linewidth": 0.8},
         )
     axes.set_xlabel("epoch")
     axes.set_ylabel("accuracy")
     axes.set_ylim(0.0, 1.02)
-    axes.legend(loc="lower right", frameon=False)
+    axes.legend(loc="lower left", frameon=False)
     _save(figure, path)
 
 

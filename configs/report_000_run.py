@@ -1,31 +1,20 @@
 """A configuration of report 000 in; a trained model, its log, figures and drawings out."""
 
-import dataclasses
-import json
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from flax import nnx, traverse_util
+from flax import nnx
 from jaxtyping import Array, Float, Key, PyTree
-from safetensors.numpy import save_file
 
-from configs.report_000 import Run, Scratch, Transfer, write_settings
-from configs.report_000_results import (
-    Check,
-    draw_confusion,
-    draw_curve,
-    draw_roc,
-    find_dip,
-    measure,
-    write_table,
-)
+from configs.report_000 import Run, Scratch, Transfer, claim_folder
+from configs.report_000_conclusion import Stills, judge, open_data, save_weights, write_results
+from configs.report_000_results import Check
+from configs.report_000_training import Logits, Phase, read_checks, train_phase, with_checks
 from data_pipeline.batch_plan import BatchPlan
-from data_pipeline.built import open_splits
 from data_pipeline.picture_input import (
     Batch,
     PictureInputConfig,
@@ -33,15 +22,18 @@ from data_pipeline.picture_input import (
     augment_batch,
     make_plan,
     open_batches,
-    open_stills,
 )
-from temporal_foley.effects import load_vocabulary
-from temporal_foley.errors import FoleyError
 from temporal_foley.models.compilation import enable_compilation_cache
 from temporal_foley.models.image.backbone import Backbone, load_backbone
-from temporal_foley.models.picture_classifier import apply_top, make_classifier
+from temporal_foley.models.picture_classifier import (
+    SplitClassifier,
+    apply_top,
+    make_classifier,
+)
 from temporal_foley.progress import show_progress
 from temporal_foley.session.run_record import Progress
+from temporal_foley.training.checkpoint import Checkpoints
+from temporal_foley.training.log import TrainLog
 from temporal_foley.training.optimizer import OptimizerConfig, make_optimizer
 from temporal_foley.training.picturing import (
     make_fine_tuning_loss,
@@ -49,109 +41,99 @@ from temporal_foley.training.picturing import (
     make_small_resnet,
     top_loss,
 )
-from temporal_foley.training.step import Measured, Step, TrainState, init_state, make_train_step
+from temporal_foley.training.step import Step, TrainState, init_state, make_train_step
 
-Logits = Float[np.ndarray, "pictures classes"]
-Look = Callable[[TrainState], Logits]
-"""A state to the logits of all validation pictures."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Stills:
-    """The pictures of a run."""
-
-    train: StillPictures
-    validation: StillPictures
-    test: StillPictures
-    effects: int
-
-
-def open_data(config: Run) -> Stills:
-    """Open the splits; without one for validation that is done on the test pictures."""
-    vocabulary = load_vocabulary(config.vocabulary)
-    # The report's 20 % are held out once, for both.
-    validation = "validation" if "validation" in open_splits(config.data) else "test"
-    train, validation, test = (
-        open_stills(config.data, split, vocabulary, has_other=config.other)
-        for split in ("train", validation, "test")
-    )
-    return Stills(train=train, validation=validation, test=test, effects=len(vocabulary))
+Forward = Callable[[TrainState, Array], Array]
 
 
 def run_scratch(config: Scratch) -> str:
     """Train a small ResNetV2 from nothing; return the table."""
     enable_compilation_cache()
     stills = open_data(config)
-    write_settings(config)
+    claim_folder(config)
     init_key, step_key = jax.random.split(jax.random.key(config.seed))
-    classes = len(stills.train.names)
-    graphdef, params, statistics = make_small_resnet(config.network, classes, init_key)
-    loss_fn = make_scratch_loss(graphdef, _augment(config), kernel_l2=config.kernel_l2)
+    graphdef, params, statistics = make_small_resnet(
+        config.network, len(stills.train.names), init_key
+    )
     tx = _adam(config.learning_rate)
+    loss_fn = make_scratch_loss(graphdef, _augment(config), kernel_l2=config.kernel_l2)
+    forward = _forward(graphdef)
+    step = make_train_step(loss_fn, tx, step_key)
+    phase = _picture_phase(config, stills, "scratch", step, forward, config.epochs)
     state = init_state(params, statistics, tx)
-    forward = jax.jit(lambda state, images: nnx.merge(graphdef, *state[1:3])(images))
-    with show_progress("report 000, scratch") as progress:
-        state, checks = _train(
-            state,
-            make_train_step(loss_fn, tx, step_key),
-            open_batches(stills.train, _input(config, epochs=config.epochs)),
-            look=lambda state: _all_logits(forward, state, stills.validation, config),
-            stills=stills,
-            config=config,
-            phase="scratch",
-            batches_per_epoch=make_plan(stills.train, _input(config)).batches_per_epoch,
-            progress=progress,
-        )
+    with (
+        show_progress("report 000, scratch") as progress,
+        contextlib.closing(Checkpoints(config.out / "checkpoints")) as checkpoints,
+    ):
+        state, notes = checkpoints.restore_last(state) or (state, {"checks": []})
+        with contextlib.closing(TrainLog(config.out, first_step=int(state.step))) as log:
+            state, checks = train_phase(
+                phase, state, log, progress, checks=read_checks(notes), checkpoints=checkpoints
+            )
     logits = _all_logits(forward, state, stills.test, config)
     weights = {"params": state.params, "statistics": state.statistics}
-    _save_weights(config.out / "model.safetensors", weights)
-    return _conclude(config, stills, logits, checks)
+    save_weights(config.out / "model.safetensors", weights)
+    return write_results(config.out, "scratch", stills, logits, checks)
 
 
 def run_transfer(config: Transfer) -> str:
     """Train a new top on a backbone, then all of it; return the table."""
     backbone = load_backbone(config.backbone, aspect=config.aspect, weights=config.weights)
     stills = open_data(config)
-    write_settings(config)
+    claim_folder(config)
     top_key, view_key, frozen_key, tuning_key = jax.random.split(jax.random.key(config.seed), 4)
     classifier = make_classifier(backbone.network, len(stills.train.names), key=top_key)
-    with show_progress("report 000, transfer") as progress:
-        top, checks = _train_top(
-            config, stills, backbone, classifier.params["top"], (view_key, frozen_key), progress
-        )
-        loss_fn = make_fine_tuning_loss(classifier.graphdef, _augment(config))
-        tx = _adam(config.fine_tune_learning_rate)
-        params = {**classifier.params, "top": top}
-        state = init_state(params, classifier.idle, tx)
-        forward = jax.jit(lambda state, images: nnx.merge(classifier.graphdef, *state[1:3])(images))
-        frozen_logits = _all_logits(forward, state, stills.test, config)
-        epochs = config.epochs - config.freeze_epochs
-        if epochs:
-            batches_per_epoch = make_plan(stills.train, _input(config)).batches_per_epoch
-            state, tuned = _train(
+    tx = _adam(config.fine_tune_learning_rate)
+    forward = _forward(classifier.graphdef)
+    loss_fn = make_fine_tuning_loss(classifier.graphdef, _augment(config))
+    phase = _picture_phase(
+        config,
+        stills,
+        "fine_tuning",
+        make_train_step(loss_fn, tx, tuning_key),
+        forward,
+        config.epochs - config.freeze_epochs,
+        epochs_before=config.freeze_epochs,
+    )
+    done = config.freeze_epochs * phase.batches_per_epoch
+    with (
+        show_progress("report 000, transfer") as progress,
+        contextlib.closing(Checkpoints(config.out / "checkpoints")) as checkpoints,
+    ):
+        state = init_state(classifier.params, classifier.idle, tx)
+        found = checkpoints.restore_last(state)
+        first_step = 0 if found is None else done + int(found[0].step)
+        with contextlib.closing(TrainLog(config.out, first_step=first_step)) as log:
+            if found is None:
+                keys = (view_key, frozen_key)
+                top, checks = _train_top(config, stills, backbone, classifier, keys, log, progress)
+                state = init_state({**classifier.params, "top": top}, classifier.idle, tx)
+                _, before = judge(_all_logits(forward, state, stills.test, config), stills)
+                notes = with_checks({"before": before}, checks)
+                checkpoints.save_last(state, notes)
+            else:
+                state, notes = found
+            state, checks = train_phase(
+                phase,
                 state,
-                make_train_step(loss_fn, tx, tuning_key),
-                open_batches(stills.train, _input(config, epochs=epochs, seed=config.seed + 1)),
-                look=lambda state: _all_logits(forward, state, stills.validation, config),
-                stills=stills,
-                config=config,
-                phase="fine_tuning",
-                batches_per_epoch=batches_per_epoch,
-                progress=progress,
-                epochs_before=config.freeze_epochs,
+                log,
+                progress,
+                checks=read_checks(notes),
+                checkpoints=checkpoints,
+                notes=notes,
             )
-            checks += tuned
     logits = _all_logits(forward, state, stills.test, config)
-    _save_weights(config.out / "model.safetensors", {"params": state.params})
-    return _conclude(config, stills, logits, checks, frozen_logits)
+    save_weights(config.out / "model.safetensors", {"params": state.params})
+    return write_results(config.out, "transfer", stills, logits, checks, before=notes["before"])
 
 
 def _train_top(
     config: Transfer,
     stills: Stills,
     backbone: Backbone,
-    top: PyTree[Array],
+    classifier: SplitClassifier,
     keys: tuple[Key[Array, ""], Key[Array, ""]],
+    log: TrainLog,
     progress: Progress,
 ) -> tuple[PyTree[Array], list[Check]]:
     """Train the top on what the frozen backbone saw in each view."""
@@ -164,17 +146,18 @@ def _train_top(
     seen = look_once(stills.validation, 0)
     plan = make_plan(stills.train, _input(config, epochs=config.freeze_epochs))
     tx = _adam(config.learning_rate)
-    state, checks = _train(
-        init_state(jax.tree.map(jnp.copy, top), {}, tx),
-        make_train_step(top_loss, tx, keys[1]),
-        _feature_batches(plan, views, stills.train.classes),
+    phase = Phase(
+        name="frozen",
+        step=make_train_step(top_loss, tx, keys[1]),
+        open_batches=lambda first: feature_batches(plan, views, stills.train.classes, first),
         look=lambda state: np.asarray(apply_top(state.params, seen)),
-        stills=stills,
-        config=dataclasses.replace(config, checks_per_epoch=1),
-        phase="frozen",
+        validation_classes=stills.validation.classes,
         batches_per_epoch=plan.batches_per_epoch,
-        progress=progress,
+        epochs=config.freeze_epochs,
     )
+    # A copy: a step gives its input's memory away.
+    top = jax.tree.map(jnp.copy, classifier.params["top"])
+    state, checks = train_phase(phase, init_state(top, {}, tx), log, progress)
     return state.params, checks
 
 
@@ -189,8 +172,7 @@ def _look_once(
     """Return the features of all pictures, in their order, augmented unless it is view 0."""
     augment = jax.jit(augment_batch) if view and config.augment else None
     features = []
-    plain = _input(config, is_training=False)
-    for number, batch in enumerate(open_batches(pictures, plain)):
+    for number, batch in enumerate(open_batches(pictures, _input(config, is_training=False))):
         images = batch["images"]
         if augment is not None:
             images = np.asarray(augment(jax.random.fold_in(key, number), images))
@@ -199,10 +181,14 @@ def _look_once(
     return np.concatenate(features)
 
 
-def _feature_batches(
-    plan: BatchPlan, views: list[Float[np.ndarray, "pictures features"]], classes: np.ndarray
+def feature_batches(
+    plan: BatchPlan,
+    views: list[Float[np.ndarray, "pictures features"]],
+    classes: np.ndarray,
+    first: int = 0,
 ) -> Iterator[Batch]:
-    for content in (plan[number] for number in range(len(plan))):
+    """Yield batches of features from number `first` on; epochs take turns with the views."""
+    for content in (plan[number] for number in range(first, len(plan))):
         chosen = [window.record for window in content.windows]
         missing = plan.batch_size - len(chosen)
         view = views[content.epoch % len(views)]
@@ -213,123 +199,51 @@ def _feature_batches(
         }
 
 
-def _train(
-    state: TrainState,
-    step: Step,
-    batches: Iterable[Batch],
-    *,
-    look: Look,
-    stills: Stills,
+def _picture_phase(
     config: Run,
-    phase: str,
-    batches_per_epoch: int,
-    progress: Progress,
+    stills: Stills,
+    name: str,
+    step: Step,
+    forward: Forward,
+    epochs: int,
+    *,
     epochs_before: int = 0,
-) -> tuple[TrainState, list[Check]]:
-    """Step through all batches; check after each part of an epoch and write it to the log."""
-    checks: list[Check] = []
-    since: list[Measured] = []
-    every = max(1, batches_per_epoch // config.checks_per_epoch)
-    epochs = config.epochs if phase != "frozen" else getattr(config, "freeze_epochs", 1)
-    total = batches_per_epoch * (epochs - epochs_before)
-    for number, batch in enumerate(batches, start=1):
-        arrays = {name: array for name, array in batch.items() if name != "picture"}
-        state, measured = step(state, arrays)
-        since.append(measured)
-        within = (number - 1) % batches_per_epoch + 1
-        if within != batches_per_epoch and (within % every or batches_per_epoch - within < every):
-            continue
-        progress(phase.replace("_", " "), number / total)
-        loss = float(np.mean([float(m["class_loss"]) for m in since]))
-        if not np.isfinite(loss):
-            raise FoleyError(f"the loss is no number any more at step {int(state.step)} of {phase}")
-        check = _check(
-            look(state),
-            stills.validation,
-            phase,
-            epochs_before,
-            number,
-            since,
-            loss,
-            batches_per_epoch,
-        )
-        checks.append(check)
-        with (config.out / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(dataclasses.asdict(check)) + "\n")
-        since = []
-    return state, checks
+) -> Phase:
+    """Describe a phase on pictures."""
+    # A seed of its own, so that fine-tuning does not begin with the batches of the frozen phase.
+    settings = _input(config, epochs=max(1, epochs), seed=config.seed + epochs_before)
+
+    def open_from(first: int) -> Iterable[Batch]:
+        return open_batches(stills.train, settings, first=first) if epochs else ()
+
+    return Phase(
+        name=name,
+        step=step,
+        open_batches=open_from,
+        look=lambda state: _all_logits(forward, state, stills.validation, config),
+        validation_classes=stills.validation.classes,
+        batches_per_epoch=make_plan(stills.train, settings).batches_per_epoch,
+        epochs=epochs,
+        epochs_before=epochs_before,
+        checks_per_epoch=config.checks_per_epoch,
+    )
 
 
-def _check(
-    logits: Logits,
-    validation: StillPictures,
-    phase: str,
-    epochs_before: int,
-    number: int,
-    since: list[Measured],
-    loss: float,
-    batches_per_epoch: int,
-) -> Check:
-    own = optax.softmax_cross_entropy_with_integer_labels(
-        jnp.asarray(logits), jnp.asarray(validation.classes)
-    )
-    return Check(
-        epoch=epochs_before + number / batches_per_epoch,
-        phase=phase,
-        train_loss=loss,
-        train_accuracy=float(np.mean([float(m["accuracy"]) for m in since])),
-        validation_loss=float(own.mean()),
-        validation_accuracy=float((logits.argmax(axis=1) == validation.classes).mean()),
-    )
+def _forward(graphdef: nnx.GraphDef) -> Forward:
+    def forward(state: TrainState, images: Array) -> Array:
+        return nnx.merge(graphdef, state.params, state.statistics)(images)
+
+    return jax.jit(forward)
 
 
 def _all_logits(
-    forward: Callable, state: TrainState, pictures: StillPictures, config: Run
+    forward: Forward, state: TrainState, pictures: StillPictures, config: Run
 ) -> Logits:
     parts = [
         np.asarray(forward(state, batch["images"]))[batch["is_real"]]
         for batch in open_batches(pictures, _input(config, is_training=False))
     ]
     return np.concatenate(parts)
-
-
-def _conclude(
-    config: Run,
-    stills: Stills,
-    logits: Logits,
-    checks: list[Check],
-    frozen_logits: Logits | None = None,
-) -> str:
-    """Write figures and drawings of the test pictures; return the table."""
-    names, model = stills.test.names, type(config).__name__.lower()
-
-    def judge(logits: Logits) -> tuple[np.ndarray, dict[str, Any]]:
-        probabilities = np.asarray(jax.nn.softmax(jnp.asarray(logits), axis=1))
-        return probabilities, measure(probabilities, stills.test.classes, names, stills.effects)
-
-    probabilities, measured = judge(logits)
-    dip = find_dip(checks)
-    document = {
-        "schema": 1,
-        "model": model,
-        "test": measured,
-        "train_pictures": dict(zip(names, stills.train.counts.tolist(), strict=True)),
-        "left_out": {"train": dict(stills.train.left_out), "test": dict(stills.test.left_out)},
-        "dip": dip,
-    }
-    if frozen_logits is not None:
-        document["test_before_fine_tuning"] = judge(frozen_logits)[1]
-    text = json.dumps(document, indent=1) + "\n"
-    (config.out / "metrics.json").write_text(text, "utf-8")
-    draw_confusion(config.out / "confusion.png", measured, names)
-    draw_curve(config.out / "curve.png", checks, dip)
-    if measured["any_effect_auc"] is not None:
-        draw_roc(
-            config.out / "roc.png", probabilities, stills.test.classes, measured["any_effect_auc"]
-        )
-    table = write_table(model, measured)
-    (config.out / "table.txt").write_text(table, "utf-8")
-    return table
 
 
 def _input(
@@ -345,7 +259,7 @@ def _input(
     )
 
 
-def _augment(config: Run) -> Callable | None:
+def _augment(config: Run) -> Callable[[Key[Array, ""], Array], Array] | None:
     return augment_batch if config.augment else None
 
 
@@ -355,13 +269,3 @@ def _adam(learning_rate: float) -> optax.GradientTransformation:
         learning_rate=learning_rate, warmup_steps=0, decay="none", weight_decay=0.0, clip_norm=0.0
     )
     return make_optimizer(config, steps=1)
-
-
-def _save_weights(path: Path, params: PyTree[Array]) -> None:
-    def named(tree: Any) -> Any:
-        return {str(k): named(v) for k, v in tree.items()} if isinstance(tree, dict) else tree
-
-    flat = traverse_util.flatten_dict(named(params), sep="/")
-    unfinished = path.with_suffix(".part")
-    save_file({name: np.ascontiguousarray(leaf) for name, leaf in flat.items()}, unfinished)
-    unfinished.replace(path)

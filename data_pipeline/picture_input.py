@@ -148,16 +148,16 @@ def make_plan(pictures: StillPictures, config: PictureInputConfig) -> BatchPlan:
 
 
 def open_batches(
-    pictures: StillPictures, config: PictureInputConfig
+    pictures: StillPictures, config: PictureInputConfig, *, first: int = 0
 ) -> grain.DatasetIterator[Batch]:
-    """Return an iterator over the batches of all epochs."""
+    """Return an iterator over the batches of all epochs, from number `first` on."""
 
     def load(content: BatchContent) -> Batch:
         return load_batch(pictures, content, config)
 
     ahead = grain.ReadOptions(num_threads=config.threads, prefetch_buffer_size=config.batches_ahead)
     plan = make_plan(pictures, config)
-    return iter(grain.MapDataset.source(plan).map(load).to_iter_dataset(ahead))
+    return iter(grain.MapDataset.source(plan)[first:].map(load).to_iter_dataset(ahead))
 
 
 def load_batch(pictures: StillPictures, content: BatchContent, config: PictureInputConfig) -> Batch:
