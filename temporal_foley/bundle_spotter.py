@@ -79,7 +79,7 @@ class BundleSpotter:
         sound: Iterable[SoundBlock] | None = None,
     ) -> Iterator[FrameProbabilities]:
         """Yield the calibrated probabilities of all frames, in one block, when all were seen."""
-        visual = self._look(frames)
+        visual = self.look(frames)
         heard = None
         if sound is not None and self.listens and len(visual):
             if grid is None:
@@ -94,7 +94,8 @@ class BundleSpotter:
         )
         yield calibrate(logits, self._decision)
 
-    def _look(self, frames: Iterable[SmallImage]) -> Float[np.ndarray, "frames features"]:
+    def look(self, frames: Iterable[SmallImage]) -> Float[np.ndarray, "frames features"]:
+        """Return what the backbone sees in prepared pictures, as it is stored for training."""
         features = self.bundle.tagger.visual_features
         rows = [np.zeros((0, features), np.float16)]
         for batch in in_batches(frames):

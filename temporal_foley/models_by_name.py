@@ -50,10 +50,22 @@ def load_spotter(
     for name, value in (("vocabulary", vocabulary), ("backbone", backbone)):
         if value:
             raise UsageError(f"--{name}: the model {model} has its own; use --model {IMAGENET}")
+    from temporal_foley.bundle_spotter import load_bundle_spotter
+
+    return load_bundle_spotter(bundle_folder(model), weights=weights)
+
+
+def bundle_folder(model: str) -> Path:
+    """Return the folder of a bundle by its name or folder; without a name, of the shipped one.
+
+    Raises:
+        UsageError: There is none.
+    """
+    if model == IMAGENET or (not model and BEST not in shipped_models()):
+        raise UsageError(f"--model: give a trained bundle, not {IMAGENET}")
+    model = model or BEST
     folder = SHIPPED / model if model in shipped_models() else Path(model)
     if not folder.is_dir():
         known = ", ".join((*shipped_models(), IMAGENET))
         raise UsageError(f"--model: {model} is no folder, and none of {known}")
-    from temporal_foley.bundle_spotter import load_bundle_spotter
-
-    return load_bundle_spotter(folder, weights=weights)
+    return folder

@@ -2,7 +2,8 @@
 
     bundle.json          what the network is, what it looks and listens with, how it decides
     vocabulary.toml      its effects
-    weights.safetensors  its weights, half precision
+    weights.safetensors  its weights, half precision; effects taught to it, and the bank of
+                         features that effects are taught against
     card.md              what it was trained on, how good it is, what it cannot do
     manifest.json        SHA-256 and size of each of the others
 
@@ -31,16 +32,22 @@ from jaxtyping import Array, Float, Float32, PyTree
 
 from temporal_foley.effects import Vocabulary, parse_vocabulary
 from temporal_foley.errors import FoleyError, OutputExistsError
+from temporal_foley.models.background import Background
+from temporal_foley.models.class_prior import PriorConfig
 from temporal_foley.models.fusion import FusionConfig
 from temporal_foley.models.judging import judge_clip
 from temporal_foley.models.recurrent import RecurrentConfig
 from temporal_foley.models.tagger import Tagger, TaggerConfig
+from temporal_foley.models.taught import TaughtEffects, judge_frames
 
 SCHEMA = "temporal-foley/bundle"
 VERSION = 1
 MANIFEST = "manifest.json"
 FILES = ("bundle.json", "vocabulary.toml", "weights.safetensors", "card.md")
 MAX_FILE_BYTES = 1 << 30
+
+# Parts beside the weights, by the name of their field: each a record of arrays.
+_EXTRAS = (("taught", TaughtEffects), ("background", Background))
 
 Listener = Literal["student", "teacher"]
 
@@ -77,6 +84,10 @@ class Bundle:
     """What the training run notes: data and their hashes, steps, figures; what stands behind each
     effect."""
     card: str = ""
+    taught: TaughtEffects | None = None
+    """Effects behind those of the tagger, at the end of the vocabulary."""
+    background: Background | None = None
+    """What further effects can be taught against."""
     sha256: str = ""
     """Of the manifest; empty before it was saved."""
 
@@ -94,13 +105,18 @@ class Bundle:
         has_sound: bool,
     ) -> Float32[np.ndarray, "frames outputs"]:
         """Judge the frames of a clip of any length; not calibrated."""
-        return judge_clip(
+        logits = judge_clip(
             tagger_structure(self.tagger),
             self.weights,
             visual,
             audio,
             has_picture=has_picture,
             has_sound=has_sound,
+        )
+        if self.taught is None:
+            return logits
+        return np.concatenate(
+            [logits, judge_frames(self.taught, visual, has_picture=has_picture)], axis=1
         )
 
 
@@ -139,6 +155,10 @@ def save_bundle(folder: Path, bundle: Bundle, *, overwrite: bool = False) -> str
         name: np.ascontiguousarray(value, np.float16)
         for name, value in sorted(_flatten(bundle.weights).items())
     }
+    for part, kind in _EXTRAS:
+        if (extra := getattr(bundle, part)) is not None:
+            for field in dataclasses.fields(kind):
+                flat[f"{part}.{field.name}"] = np.ascontiguousarray(getattr(extra, field.name))
     contents = {
         "bundle.json": _json(document),
         "vocabulary.toml": bundle.vocabulary_text.encode("utf-8"),
@@ -189,11 +209,18 @@ def load_bundle(folder: Path) -> Bundle:
         )
         config = _tagger_config(document["tagger"])
         flat = safetensors.numpy.load(contents["weights.safetensors"])
+        taught, background = (_take_extra(flat, part, kind) for part, kind in _EXTRAS)
         weights = _unflatten(flat, config)
         text = contents["vocabulary.toml"].decode("utf-8")
         vocabulary = parse_vocabulary(text, document["vocabulary"], f"{folder}/vocabulary.toml")
-        if len(vocabulary) != config.effects:
-            raise ValueError(f"{len(vocabulary)} effects and {config.effects} outputs")
+        outputs = config.effects + (0 if taught is None else len(taught))
+        if len(vocabulary) != outputs:
+            raise ValueError(f"{len(vocabulary)} effects and {outputs} outputs")
+        if taught is not None and config.output == "softmax":
+            raise ValueError("effects taught beside a softmax")
+        for extra in (taught and taught.kernel, background and background.mean):
+            if extra is not None and len(extra) != config.visual_features:
+                raise ValueError(f"{len(extra)} features and {config.visual_features} inputs")
         return Bundle(
             name=str(document["name"]),
             vocabulary=vocabulary,
@@ -204,10 +231,19 @@ def load_bundle(folder: Path) -> Bundle:
             decision=document["decision"],
             facts=document["facts"],
             card=contents["card.md"].decode("utf-8"),
+            taught=taught,
+            background=background,
             sha256=hashlib.sha256(manifest_bytes).hexdigest(),
         )
     except (ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
         raise BundleError(f"{folder}: not a bundle of this program ({error})") from error
+
+
+def _take_extra(flat: dict[str, np.ndarray], part: str, kind: type) -> Any:
+    """Take what stands beside the tagger's weights out of them, if it is there."""
+    names = [field.name for field in dataclasses.fields(kind)]
+    found = {name: flat.pop(f"{part}.{name}") for name in names if f"{part}.{name}" in flat}
+    return kind(**found) if found else None
 
 
 def _checked(folder: Path, manifest_bytes: bytes) -> dict[str, bytes]:
@@ -254,6 +290,7 @@ def _tagger_config(plain: Mapping[str, Any]) -> TaggerConfig:
             **plain,
             "fusion": FusionConfig(**plain["fusion"]),
             "recurrent": RecurrentConfig(**plain["recurrent"]),
+            "prior": None if plain.get("prior") is None else PriorConfig(**plain["prior"]),
         }
     )
 

@@ -1,0 +1,90 @@
+"""Effects that were taught to a bundle: features of frames in, one logit for each of them out.
+
+Each is a line through what the frozen backbone sees in one frame, beside the tagger, which it
+leaves as it is. Features pass a square root first: it draws the long tails of pooled features in,
+which few examples cannot (Hu, Gripon and Pateux, "Leveraging the feature distribution in
+transfer-based few-shot learning", ICANN 2021).
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Float16, Float32
+
+NOT_SEEN = -20.0
+"""The logit of an effect that is known by its looks, where there is no picture."""
+BLOCK_FRAMES = 256
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class TaughtEffects:
+    """A line for each effect, in the precision of a bundle's file."""
+
+    kernel: Float16[np.ndarray, "visual_features taught"]
+    bias: Float16[np.ndarray, " taught"]
+
+    def __post_init__(self) -> None:
+        if self.kernel.ndim != 2 or self.bias.shape != self.kernel.shape[1:]:
+            raise ValueError(
+                f"taught.kernel and taught.bias must be (features, effects) and (effects), "
+                f"got {self.kernel.shape} and {self.bias.shape}"
+            )
+        if not (np.isfinite(self.kernel).all() and np.isfinite(self.bias).all()):
+            raise ValueError("taught.kernel and taught.bias must be finite")
+
+    def __len__(self) -> int:
+        return self.kernel.shape[1]
+
+    def and_also(self, other: "TaughtEffects") -> "TaughtEffects":
+        """Return these effects and, behind them, others."""
+        return TaughtEffects(
+            kernel=np.concatenate([self.kernel, other.kernel], axis=1),
+            bias=np.concatenate([self.bias, other.bias]),
+        )
+
+
+def draw_in(features: Float[np.ndarray, "*axes"]) -> Float32[np.ndarray, "*axes"]:
+    """Take the square root of features, and keep their sign."""
+    wide = np.asarray(features, np.float32)
+    return np.sign(wide) * np.sqrt(np.abs(wide))
+
+
+def taught_logits(
+    kernel: Float[Array, "visual_features taught"],
+    bias: Float[Array, " taught"],
+    visual: Float[Array, "batch frames visual_features"],
+    has_picture: Float[Array, " batch"],
+) -> Float[Array, "batch frames taught"]:
+    """Judge frames of clips; each frame by itself."""
+    wide = jnp.asarray(visual, jnp.float32)
+    rows = jnp.sign(wide) * jnp.sqrt(jnp.abs(wide))
+    # Single precision on every device: some would round the factors of a product.
+    seen = jnp.matmul(rows, kernel.astype(jnp.float32), precision=jax.lax.Precision.HIGHEST)
+    seen = seen + bias.astype(jnp.float32)
+    return jnp.where(has_picture[:, None, None], seen, NOT_SEEN)
+
+
+def judge_frames(
+    taught: TaughtEffects,
+    visual: Float[np.ndarray, "frames visual_features"],
+    *,
+    has_picture: bool,
+) -> Float32[np.ndarray, "frames taught"]:
+    """Judge the frames of a clip of any length.
+
+    They go through in blocks of one shape, so that nothing is compiled anew, and a frame gets the
+    same logit, to the bit, whatever stands around it.
+    """
+    blocks = [np.zeros((0, len(taught)), np.float32)]
+    presence = np.array([has_picture])
+    for start in range(0, len(visual), BLOCK_FRAMES):
+        rows = np.asarray(visual[start : start + BLOCK_FRAMES], np.float32)
+        padded = np.pad(rows, ((0, BLOCK_FRAMES - len(rows)), (0, 0)))[None]
+        judged = _judge(taught.kernel, taught.bias, padded, presence)
+        blocks.append(np.asarray(judged)[0, : len(rows)])
+    return np.concatenate(blocks)
+
+
+_judge = jax.jit(taught_logits)
