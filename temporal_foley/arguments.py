@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import tyro
 
+from temporal_foley.library_arguments import LibraryWork
+
 Videos = Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="VIDEO...")]
 Names = Annotated[str, tyro.conf.arg(metavar="A,B")]
 Folder = Annotated[Path | None, tyro.conf.arg(metavar="DIR")]
@@ -55,7 +57,9 @@ class Generate(Detect):
     out: Folder = None
     """Where the VIDEO.foley folders go; beside each video, if not given."""
     library: Folder = None
-    """A sound library of your own (a folder with a library.toml); what it lacks is built in."""
+    """A sound library of your own, as `library add` makes it; what it lacks is built in."""
+    allow: Names = ""
+    """Only takes of it under these licences, such as cc0,cc-by."""
     original: Literal["keep", "duck", "mute"] = "keep"
     """What happens to the sound that the video has."""
     loudness: Annotated[str, tyro.conf.arg(metavar="PRESET|LUFS")] = "r128"
@@ -66,7 +70,11 @@ class Generate(Detect):
     export: Formats = ""
     """Sessions and lists for editors, too, into the folder `export`; formats as of `export`."""
     overwrite: Overwrite = False
-    """Replace an output that is there already."""
+    """Look again and replace an output that is there already. What a person decided in its
+    cues.json is kept: locked cues stay as they are, rejected ones rejected, added ones there."""
+    discard_edits: Switch = False
+    """With --overwrite: do not keep what a person decided. The old list stays as
+    cues.before.json."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -93,6 +101,8 @@ class Render:
     """The video, if it no longer lies where it was."""
     library: Folder = None
     """The sound library that the cues were cast from, if it was not the built-in one."""
+    allow: Names = ""
+    """Refuse takes under other licences than these, such as cc0,cc-by."""
     overwrite: Overwrite = False
     """Replace stems, mix and video that are there already."""
 
@@ -179,14 +189,72 @@ class Info:
     """A sound library of your own."""
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Teach:
+    """Teach a new effect from a handful of pictures or clips.
+
+    Writes a bundle that knows all that the old one knew, and the new effect by its looks; give it
+    to `generate`, `tag` and `info` as --model.
+    """
+
+    name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
+    """Name of the effect, in lower case, such as guitar_strumming."""
+    examples: Annotated[Path, tyro.conf.arg(metavar="DIR")]
+    """A folder of pictures and clips that show it; four of different places are a good start."""
+    out: Annotated[Path, tyro.conf.arg(metavar="BUNDLE")]
+    """Folder of the new bundle."""
+    model: Annotated[str, tyro.conf.arg(metavar="NAME|DIR")] = ""
+    """The bundle that is extended. The default is the shipped one."""
+    negatives: Folder = None
+    """A folder of pictures and clips that look like it and are not."""
+    kind: Literal["one_shot", "repeated", "loop", "ambience"] = "loop"
+    """How it sounds: once, again and again, going on, or as a background."""
+    bus: Literal["hard_effects", "foley", "backgrounds"] = "hard_effects"
+    """Where it is mixed."""
+    description: Annotated[str, tyro.conf.arg(metavar="TEXT")] = ""
+    """What it is, in a few words."""
+    interval: Annotated[tuple[float, float] | None, tyro.conf.arg(metavar="S S")] = None
+    """Of repeated: shortest and longest time from one hit to the next (0.3 0.6)."""
+    take: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FILE...")] = ()
+    """Sounds of it; they are copied into the library BUNDLE.sounds, for `generate --library`."""
+    licence: Annotated[str, tyro.conf.arg(metavar="TEXT")] = "not stated"
+    """The licence of these sounds."""
+    weights: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """The backbone's weights, where none come with it."""
+    overwrite: Overwrite = False
+    """Replace a bundle, and a library, that are there already."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Deploy:
+    """Write a bundle's networks as programs that run without this package (StableHLO).
+
+    looker.stablehlo turns pictures into features, tagger.stablehlo features into logits, and
+    clip.stablehlo does it all for ten seconds of pictures and sound. deployment.json tells shapes,
+    platforms, SHA-256, and how logits become probabilities.
+    """
+
+    out: Annotated[Path, tyro.conf.arg(metavar="DIR")]
+    """Where the programs go."""
+    model: Annotated[str, tyro.conf.arg(metavar="NAME|DIR")] = ""
+    """The bundle. The default is the shipped one."""
+    weights: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """The backbone's weights, where none come with it."""
+    overwrite: Overwrite = False
+    """Replace programs that are there already."""
+
+
 COMMANDS = {
     "generate": Generate,
     "tag": Tag,
     "render": Render,
     "export": Export,
     "import": Import,
+    "library": LibraryWork,
     "demo": Demo,
     "info": Info,
+    "teach": Teach,
+    "deploy": Deploy,
 }
 
-Command = Generate | Tag | Render | Export | Import | Demo | Info
+Command = Generate | Tag | Render | Export | Import | LibraryWork | Demo | Info | Teach | Deploy

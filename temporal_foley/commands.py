@@ -9,6 +9,7 @@ from pathlib import Path
 from temporal_foley.arguments import (
     Command,
     Demo,
+    Deploy,
     Detect,
     Export,
     Generate,
@@ -16,6 +17,7 @@ from temporal_foley.arguments import (
     Info,
     Render,
     Tag,
+    Teach,
 )
 from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import (
@@ -26,9 +28,11 @@ from temporal_foley.errors import (
     one_line,
 )
 from temporal_foley.foley import DetectionSettings, Foley, Outcome
+from temporal_foley.library_arguments import LibraryWork
 from temporal_foley.progress import show_progress
 from temporal_foley.session.output import output_folder
 from temporal_foley.session.run_record import Progress
+from temporal_foley.sound.licences import parse_allowed
 from temporal_foley.sound.loudness import LOUDNESS_PRESETS
 from temporal_foley.spotting.events import DecodingConfig
 from temporal_foley.timegrid import as_fraction
@@ -73,15 +77,25 @@ def run(command: Command) -> int:
             return _export(command)
         case Import():
             return _import(command)
+        case LibraryWork():
+            from temporal_foley.library_commands import run_library
+
+            return run_library(command)
         case Demo():
             return _demo(command)
         case Info():
             return _info(command)
+        case Teach():
+            return _teach(command)
+        case Deploy():
+            return _deploy(command)
 
 
 def _generate(words: Generate) -> int:
     from temporal_foley.exporting import export_cues, missing_formats, parse_formats
 
+    if words.discard_edits and not words.overwrite:
+        raise UsageError("--discard-edits: goes with --overwrite")
     mix = _mix(words)
     formats = parse_formats(words.export)
     videos = _videos(words.videos, "generate")
@@ -96,6 +110,7 @@ def _generate(words: Generate) -> int:
             mix,
             seed=words.seed,
             overwrite=words.overwrite,
+            discard_edits=words.discard_edits,
             progress=progress,
         )
         cues = outcome.folder / "cues.json"
@@ -138,6 +153,7 @@ def _render(words: Render) -> int:
             words.out,
             video=words.video,
             library=words.library,
+            allowed=parse_allowed(words.allow),
             overwrite=words.overwrite,
             progress=progress,
         )
@@ -217,6 +233,69 @@ def _info(words: Info) -> int:
     return 0
 
 
+def _teach(words: Teach) -> int:
+    from temporal_foley.teach import new_effect, teach
+    from temporal_foley.teach_sounds import write_sounds
+
+    began = time.perf_counter()
+    effect = new_effect(
+        words.name,
+        kind=words.kind,
+        bus=words.bus,
+        description=words.description,
+        interval_s=words.interval,
+    )
+    if words.out.exists() and not words.overwrite:
+        raise OutputExistsError(f"{words.out}: is there already; give another --out or --overwrite")
+    taught = teach(
+        effect,
+        words.examples,
+        model=words.model,
+        negatives=words.negatives,
+        weights=words.weights,
+    )
+    from temporal_foley.models.bundle import save_bundle
+
+    sounds = None
+    if words.take:
+        sounds = words.out.with_name(f"{words.out.name}.sounds")
+        write_sounds(
+            sounds, words.name, words.take, licence=words.licence, overwrite=words.overwrite
+        )
+    save_bundle(words.out, taught.bundle, overwrite=words.overwrite)
+    for reason in taught.skipped:
+        print(f"temporal-foley: left out: {one_line(reason)}", file=sys.stderr)
+    if taught.recognised < 0.5 or taught.mistaken > 0.05:
+        print(
+            f"temporal-foley: {words.name}: found in {taught.recognised:.0%} of its own examples "
+            f"and in {taught.mistaken:.0%} of other pictures; give more examples of different "
+            "places, or --negatives of what it is taken for",
+            file=sys.stderr,
+        )
+    against = f", {taught.negatives} against" if taught.negatives else ""
+    print(
+        f"{words.name}: taught from {taught.examples} examples{against} -> {one_line(words.out)} "
+        f"({time.perf_counter() - began:.1f} s)"
+    )
+    library = f" --library {one_line(sounds)}" if sounds else ""
+    print(f"try it: temporal-foley generate VIDEO --model {one_line(words.out)}{library}")
+    if not sounds:
+        print("it has no sound yet: name some by --take, or give generate a --library with some")
+    return 0
+
+
+def _deploy(words: Deploy) -> int:
+    from temporal_foley.deploy import deploy
+
+    began = time.perf_counter()
+    for name, size in deploy(
+        words.model, words.out, weights=words.weights, overwrite=words.overwrite
+    ).items():
+        print(f"{name}: {size / 1e6:.1f} MB")
+    print(f"-> {one_line(words.out)} ({time.perf_counter() - began:.1f} s)")
+    return 0
+
+
 def _load(words: Generate | Tag | Info) -> Foley:
     return Foley.load(
         model=words.model,
@@ -224,6 +303,7 @@ def _load(words: Generate | Tag | Info) -> Foley:
         backbone=words.backbone or None,
         weights=words.weights,
         library=None if isinstance(words, Tag) else words.library,
+        allowed=parse_allowed(words.allow) if isinstance(words, Generate) else frozenset(),
     )
 
 
@@ -340,6 +420,8 @@ def _tell(given: Path, outcome: Outcome, seconds: float) -> None:
         print(f"{name}: finished before, in {one_line(outcome.folder)}")
         return
     print(f"{name}: {_summary(outcome)} -> {one_line(outcome.folder)} ({seconds:.1f} s)")
+    if outcome.changes is not None:
+        print(f"{name}: {outcome.changes}")
 
 
 def _summary(outcome: Outcome) -> str:

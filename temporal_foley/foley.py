@@ -9,6 +9,7 @@ video; the words are those of `docs/architecture.md`.
 """
 
 import dataclasses
+import shutil
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,14 @@ from typing import Any, Literal
 
 from temporal_foley import __version__
 from temporal_foley.effects import Vocabulary
+from temporal_foley.errors import OutputExistsError
+from temporal_foley.keep_edits import (
+    BEFORE_FILE,
+    PROPOSED_FILE,
+    holds_edits,
+    keep_edits,
+    read_decided,
+)
 from temporal_foley.media.digest import file_sha256
 from temporal_foley.media.video import VideoInfo, probe_video
 from temporal_foley.models.spotter import Spotter
@@ -34,7 +43,7 @@ from temporal_foley.stages import (
     render_timeline,
     tag_video,
 )
-from temporal_foley.timeline import Event, MixSettings, write_timeline
+from temporal_foley.timeline import Event, MixSettings, without_rejected, write_timeline
 
 __all__ = ["DetectionSettings", "Foley", "Outcome", "Tags", "run_document"]
 
@@ -49,6 +58,8 @@ class Outcome:
     """What was found; None where nothing was looked for."""
     cues: int | None = None
     """How many cues were laid up; None where none were asked for."""
+    changes: str | None = None
+    """What changed beside the edits that were kept; None where there were none."""
     warnings: tuple[str, ...] = ()
 
 
@@ -68,6 +79,7 @@ class Foley:
         backbone: str | None = None,
         weights: str | Path | None = None,
         library: str | Path | None = None,
+        allowed: frozenset[str] = frozenset(),
     ) -> "Foley":
         """Load a model and a sound library.
 
@@ -79,6 +91,7 @@ class Foley:
             backbone: Of `imagenet`: what looks at the pictures; a bundle has its own.
             weights: A weights file of the backbone, where none comes with it.
             library: A sound library of your own.
+            allowed: Families of licences (`cc0`, `cc-by`); its takes under others are left out.
 
         The networks themselves are read when they are first needed.
         """
@@ -90,7 +103,7 @@ class Foley:
         )
         return cls(
             spotter=spotter,
-            library=load_library(None if library is None else Path(library)),
+            library=load_library(None if library is None else Path(library), allowed=allowed),
         )
 
     def tag(
@@ -124,6 +137,11 @@ class Foley:
         folder = output_folder(Path(video), None if out is None else Path(out))
         if check_output(folder, "tag", made_with, overwrite=overwrite) == "finished":
             return Outcome(folder=folder, status="finished")
+        if holds_edits(folder / "cues.json"):
+            raise OutputExistsError(
+                f"{folder}: holds a cue list that a person worked on, which tag would take away; "
+                "use --out DIR"
+            )
         with staged(folder) as staging:
             with record.stage("look") as done:
                 tags = tag_video(info, self.spotter, settings, done)
@@ -140,13 +158,18 @@ class Foley:
         *,
         seed: int = 0,
         overwrite: bool = False,
+        discard_edits: bool = False,
         progress: Progress | None = None,
     ) -> Outcome:
         """Lay up effect tracks for a video, into `VIDEO.foley` in `out` or beside the video.
 
+        With `overwrite`, what a person decided in the `cues.json` that stands there is kept, unless
+        `discard_edits` is given too; either way the old list stays as `cues.before.json`.
+
         Raises:
             MediaError: The video cannot be read.
             OutputExistsError: Something else stands there, and `overwrite` is not given.
+            CueListError: The cue list that stands there cannot be read, or is of another video.
         """
         settings, mix = settings or DetectionSettings(), mix or MixSettings()
         record = RunRecord("generate", progress)
@@ -161,6 +184,8 @@ class Foley:
         folder = output_folder(Path(video), None if out is None else Path(out))
         if check_output(folder, "generate", made_with, overwrite=overwrite) == "finished":
             return Outcome(folder=folder, status="finished")
+        decided = None if discard_edits else read_decided(folder / "cues.json", sha256)
+        changes = None
         with staged(folder) as staging:
             threading.Thread(target=import_ahead, name="import-ahead", daemon=True).start()
             with record.stage("look") as done:
@@ -169,15 +194,23 @@ class Foley:
                 timeline = cast_timeline(
                     tags, self.spotter, self.library, source_sha256=sha256, mix=mix, seed=seed
                 )
+            proposed = timeline
+            if decided is not None:
+                kept = keep_edits(decided, timeline, self.vocabulary.names)
+                timeline, proposed, changes = kept.timeline, kept.proposed, str(kept.changes)
+            if decided is not None or (discard_edits and (folder / "cues.json").is_file()):
+                shutil.copyfile(folder / "cues.json", staging / BEFORE_FILE)
             _write_tables(tags, staging)
             write_timeline(timeline, staging / "cues.json")
+            write_timeline(proposed, staging / PROPOSED_FILE)
             report = render_timeline(timeline, self.library, info, staging, record, tags.seen)
             write_run(staging, run_document(record, info, made_with, report))
         return Outcome(
             folder=folder,
             status="made",
             events=tags.events,
-            cues=len(timeline.cues),
+            cues=len(without_rejected(timeline).cues),
+            changes=changes,
             warnings=info.warnings,
         )
 

@@ -10,20 +10,22 @@ import numpy as np
 from temporal_foley.effects import Vocabulary, load_vocabulary
 from temporal_foley.errors import CueListError, OutputExistsError, VocabularyError
 from temporal_foley.foley import Outcome, run_document
+from temporal_foley.keep_edits import BEFORE_FILE, PROPOSED_FILE
 from temporal_foley.media.digest import file_sha256
 from temporal_foley.media.mux import output_suffix
 from temporal_foley.media.video import VideoInfo, probe_video, sample_frames
 from temporal_foley.session.output import RUN_FILE, read_run, staged, write_run
 from temporal_foley.session.overview import Seen
 from temporal_foley.session.run_record import Progress, RunRecord
+from temporal_foley.sound.credits import check_licences
 from temporal_foley.sound.library import load_library
 from temporal_foley.spotting.tables import read_scores
 from temporal_foley.stages import THUMBNAILS, picture_samples, render_timeline
 from temporal_foley.timegrid import TimeGrid
-from temporal_foley.timeline import Timeline, read_timeline
+from temporal_foley.timeline import Timeline, read_timeline, without_rejected
 
 CUES_FILE = "cues.json"
-TABLES = ("scores.tsv", "events.tsv")
+TABLES = ("scores.tsv", "events.tsv", PROPOSED_FILE, BEFORE_FILE)
 THUMBNAIL_ROWS = 224
 
 
@@ -33,6 +35,7 @@ def render_cues(
     *,
     video: str | Path | None = None,
     library: str | Path | None = None,
+    allowed: frozenset[str] = frozenset(),
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Outcome:
@@ -43,6 +46,7 @@ def render_cues(
         out: The folder for what is made.
         video: The video the cues were made for; by default looked for where it was.
         library: The sound library's folder, if it was not the built-in one.
+        allowed: Families of licences; a cue with a take under another is refused. Empty: any.
         overwrite: Replace stems, mix and video that stand there.
         progress: Told how far each stage is.
 
@@ -55,6 +59,7 @@ def render_cues(
     record = RunRecord("render", progress)
     with record.stage("probe"):
         timeline = read_timeline(cues)
+        check_licences(timeline, allowed)
         info = _find_video(timeline, cues, None if video is None else Path(video))
         if timeline.source.duration_samples != picture_samples(info):
             raise CueListError(
@@ -85,7 +90,8 @@ def render_cues(
             "library": sounds.sha256,
         }
         write_run(staging, run_document(record, info, made_with, report))
-    return Outcome(folder=folder, status="made", cues=len(timeline.cues), warnings=info.warnings)
+    heard = without_rejected(timeline).cues
+    return Outcome(folder=folder, status="made", cues=len(heard), warnings=info.warnings)
 
 
 def _find_video(timeline: Timeline, cues: Path, given: Path | None) -> VideoInfo:

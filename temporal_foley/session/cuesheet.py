@@ -1,4 +1,4 @@
-"""The cue sheet: a timeline in, one row a cue out, as CSV for people and spreadsheets."""
+"""The cue sheet: a timeline in, one row out for each cue that is heard, as CSV for people."""
 
 import csv
 import re
@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from temporal_foley.session.timecode import nearest_rate, parse_timecode, sample_timecode
-from temporal_foley.timeline import Asset, Timeline
+from temporal_foley.timeline import Asset, Timeline, without_rejected
 
 COLUMNS = (
     "id",
@@ -47,7 +47,7 @@ def write_cue_sheet(timeline: Timeline, path: Path, rate: Fraction | None = None
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        for cue in timeline.cues:
+        for cue in without_rejected(timeline).cues:
             row = {name: getattr(cue, name) for name in COLUMNS if hasattr(cue, name)}
             row["bus"] = buses[cue.effect]
             row["onset"] = f"{float(cue.onset):.6f}"

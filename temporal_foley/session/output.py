@@ -85,6 +85,11 @@ def check_output(
         raise OutputExistsError(f"{folder}: exists, without a finished run in it; use --overwrite")
     if command == "generate" and run.command == "tag":
         return "make"
+    if command == "generate" and run.command == "render":
+        raise OutputExistsError(
+            f"{folder}: was rendered from its cue list since; use --overwrite to look again, "
+            "which keeps edits"
+        )
     changed = [key for key, value in made_with.items() if run.made_with.get(key) != value]
     if changed:
         raise OutputExistsError(

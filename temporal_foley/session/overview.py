@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 
 from temporal_foley.effects import Vocabulary
 from temporal_foley.timegrid import TimeGrid
-from temporal_foley.timeline import Timeline, Track
+from temporal_foley.timeline import Timeline, Track, without_rejected
 
 BUS_COLOURS = {"hard_effects": "#c2452d", "foley": "#2a6f97", "backgrounds": "#3f7d4e"}
 INK, FAINT, PAPER = "#22262b", "#9aa1a9", "#ffffff"
@@ -103,10 +103,14 @@ def _notable_without_cues(seen: Seen, tracks: dict[str, Track]) -> list[str]:
 
 def _draw_title(figure: Any, timeline: Timeline, heard: Heard) -> None:
     inches = figure.get_figheight()
-    count = len(timeline.cues)
-    found = f"{_many(count, 'cue')} on {_many(len(timeline.tracks), 'track')}"
+    heard_only = without_rejected(timeline)
+    count = len(heard_only.cues)
+    rejected = len(timeline.cues) - count
+    found = f"{_many(count, 'cue')} on {_many(len(heard_only.tracks), 'track')}"
     if not count:
-        found = "nothing to hear was found"
+        found = "nothing is heard" if rejected else "nothing to hear was found"
+    if rejected:
+        found += f", {rejected} rejected"
     loudness = "silent"
     if heard.loudness_lufs is not None:
         loudness = f"mix {heard.loudness_lufs:.1f} LUFS, {heard.true_peak_dbtp:.1f} dBTP"
@@ -141,8 +145,10 @@ def _draw_lane(
 ) -> None:
     """Draw one effect: probability above with its threshold, waveform and cues below."""
     effect = seen.vocabulary[name] if name in seen.vocabulary.names else None
+    cues = () if track is None else track.cues
+    heard = [cue for cue in cues if cue.status != "rejected"]
     bus = track.bus if track is not None else effect.bus if effect is not None else ""
-    colour = BUS_COLOURS.get(bus, INK) if track is not None else FAINT
+    colour = BUS_COLOURS.get(bus, INK) if heard else FAINT
     axis.set_ylim(-1.0, 1.05)
     axis.axhline(0.0, color="#d8dce0", linewidth=0.6)
     if effect is not None and len(seen.probabilities):
@@ -154,10 +160,20 @@ def _draw_lane(
         axis.axhline(effect.threshold_on, color=colour, linewidth=0.6, linestyle=(0, (4, 4)))
     if envelope is not None:
         _draw_waveform(axis, envelope, duration, colour, centre=-0.5, height=0.46)
-    for cue in track.cues if track is not None else ():
-        axis.axvspan(float(cue.onset), float(cue.offset), 0.0, 0.49, color=colour, alpha=0.14, lw=0)
-        axis.axvline(float(cue.onset), 0.0, 0.49, color=colour, linewidth=0.7, alpha=0.8)
-    _label(axis, name.replace("_", " "), None if track else "no cue", colour if track else FAINT)
+    for cue in cues:
+        onset, offset = float(cue.onset), float(cue.offset)
+        if cue.status == "rejected":
+            # An empty frame, struck out: it is in the list and is not heard.
+            style = {"color": FAINT, "linewidth": 0.8, "linestyle": (0, (2, 2))}
+            axis.plot(
+                [onset, offset, offset, onset, onset], [-0.9, -0.9, -0.1, -0.1, -0.9], **style
+            )
+            axis.plot([onset, offset], [-0.9, -0.1], color=FAINT, linewidth=0.8)
+            continue
+        axis.axvspan(onset, offset, 0.0, 0.49, color=colour, alpha=0.14, lw=0)
+        axis.axvline(onset, 0.0, 0.49, color=colour, linewidth=0.7, alpha=0.8)
+    below = None if heard else "rejected" if cues else "no cue"
+    _label(axis, name.replace("_", " "), below, colour)
 
 
 def _draw_waveform(
