@@ -32,12 +32,21 @@ class TakeRecord:
     anchor_s: float | None = None
     loop_start_s: float | None = None
     loop_end_s: float | None = None
+    loop_join_s: float | None = None
+    loop_alike: float | None = None
+    start_s: float | None = None
+    end_s: float | None = None
     gain_db: float = 0.0
+    sha256: str | None = None
+    """What the file was when a catalogue took it in; a manifest does not say."""
 
     @property
     def landmarks(self) -> tuple[float | None, ...]:
         """What the record says of the places in its file."""
-        return self.anchor_s, self.loop_start_s, self.loop_end_s
+        return (
+            *(self.anchor_s, self.loop_start_s, self.loop_end_s, self.loop_join_s),
+            *(self.loop_alike, self.start_s, self.end_s),
+        )
 
 
 def read_manifest(manifest: Path) -> tuple[str, tuple[TakeRecord, ...]]:
@@ -82,45 +91,70 @@ def _records(document: dict[str, Any], text: str, manifest: Path) -> tuple[TakeR
     if len(starts) != len(takes):
         raise LibraryError(f"{manifest}: write every record as [[take]] on a line of its own")
     folder = manifest.resolve().parent
-    records: list[TakeRecord] = []
+    records: dict[str, list[TakeRecord]] = {}
     for take, start, end in zip(takes, starts, [*starts[1:], len(lines) + 1], strict=True):
         try:
-            record = _record(take, folder, start)
-            _check_against(record, records)
+            record = check_record(take, folder, start)
+            _check_against(record, records.get(record.file, []))
         except ValueError as error:
             line = _line_of(str(error), lines, start, end)
             raise LibraryError(f"{manifest}, line {line}: {error}") from None
-        records.append(record)
-    return tuple(records)
+        records.setdefault(record.file, []).append(record)
+    found = [record for same in records.values() for record in same]
+    return tuple(sorted(found, key=lambda record: record.line))
 
 
-def _record(take: dict[str, Any], folder: Path, line: int) -> TakeRecord:
-    known = [f.name for f in dataclasses.fields(TakeRecord) if f.name not in ("path", "line")]
+def check_record(
+    take: dict[str, Any], folder: Path, line: int, sha256: str | None = None
+) -> TakeRecord:
+    """Check what is said of a take; its file must lie in the folder.
+
+    Raises:
+        ValueError: Something is wrong; the text begins with its key.
+    """
+    unsaid = ("path", "line", "sha256")
+    known = [f.name for f in dataclasses.fields(TakeRecord) if f.name not in unsaid]
     for key, value in take.items():
         if key not in known:
             raise ValueError(f"{key} is not a known key; there are: {', '.join(known)}")
-        if key.endswith(("_s", "_db")):
+        if key.endswith(("_s", "_db", "_alike")):
             take[key] = _number(key, value)
         elif not _is_plain_text(value):
             raise ValueError(f"{key} must be text on one line, got {value!r:.60}")
     for key in ("effect", "file", "licence"):
         if not take.get(key):
             raise ValueError(f"{key} must be given")
-    record = TakeRecord(path=_inside(folder, take["file"]), line=line, **take)
+    path = _inside(folder, take["file"])
+    record = TakeRecord(path=path, line=line, sha256=sha256, **take)
     if not _EFFECT.fullmatch(record.effect):
         raise ValueError(f"effect must be the name of an effect, got {record.effect!r:.60}")
     if record.kind is not None and record.kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {record.kind!r:.60}")
     if not -60.0 <= record.gain_db <= 24.0:
         raise ValueError(f"gain_db must be in [-60, 24], got {record.gain_db}")
-    for key in ("anchor_s", "loop_start_s", "loop_end_s"):
+    for key in ("anchor_s", "loop_start_s", "loop_end_s", "loop_join_s", "start_s", "end_s"):
         if (value := getattr(record, key)) is not None and value < 0.0:
             raise ValueError(f"{key} must be at least 0, got {value}")
     if (record.loop_start_s is None) != (record.loop_end_s is None):
         raise ValueError("loop_start_s and loop_end_s must be given together")
     if record.loop_start_s is not None and record.loop_start_s >= (record.loop_end_s or 0.0):
         raise ValueError(f"loop_end_s must be after loop_start_s, got {record.loop_end_s}")
+    _check_range(record)
     return record
+
+
+def _check_range(record: TakeRecord) -> None:
+    if record.loop_alike is not None and not 0.0 <= record.loop_alike <= 1.0:
+        raise ValueError(f"loop_alike must be in [0, 1], got {record.loop_alike}")
+    if record.end_s is not None and record.end_s <= (record.start_s or 0.0):
+        raise ValueError(f"end_s must be after start_s, got {record.end_s}")
+    for key in ("anchor_s", "loop_start_s"):
+        if (value := getattr(record, key)) is not None and value < (record.start_s or 0.0):
+            raise ValueError(f"{key} must not be before start_s, got {value}")
+    for key in ("anchor_s", "loop_end_s"):
+        value = getattr(record, key)
+        if None not in (value, record.end_s) and value > record.end_s:
+            raise ValueError(f"{key} must not be after end_s, got {value}")
 
 
 def _inside(folder: Path, file: str) -> Path:
@@ -143,8 +177,6 @@ def _inside(folder: Path, file: str) -> Path:
 
 def _check_against(record: TakeRecord, earlier: list[TakeRecord]) -> None:
     for other in earlier:
-        if other.file != record.file:
-            continue
         if other.effect == record.effect:
             raise ValueError(f"file {record.file!r} is listed twice, first on line {other.line}")
         if other.landmarks != record.landmarks:

@@ -1,0 +1,127 @@
+"""Licences: what people write in, one plain name out; and which of them are allowed.
+
+Names are those of the SPDX list where there is one (CC0-1.0, CC-BY-4.0, MIT).
+"""
+
+import re
+
+from temporal_foley.errors import UsageError, one_line
+
+UNKNOWN = "unknown"
+_LONGEST = 120
+
+# The family by which licences are allowed, and how it is written. The first that fits counts.
+_FAMILIES = (
+    ("cc-by-nc-nd", r"by[ -]*nc[ -]*nd|attribution[ -]*non[ -]?commercial[ -]*no[ -]?deriv\w*"),
+    ("cc-by-nc-sa", r"by[ -]*nc[ -]*sa|attribution[ -]*non[ -]?commercial[ -]*share[ -]?alike"),
+    ("cc-by-nc", r"by[ -]*nc\b|attribution[ -]*non[ -]?commercial|\bnon[ -]?commercial"),
+    ("cc-by-nd", r"by[ -]*nd\b|attribution[ -]*no[ -]?deriv\w*"),
+    ("cc-by-sa", r"by[ -]*sa\b|attribution[ -]*share[ -]?alike"),
+    (
+        "cc0",
+        r"\bcc[ -]*0\b|\bcc[ -]*zero\b|creative commons zero|publicdomain/zero"
+        r"|public domain dedication",
+    ),
+    ("cc-by", r"\bcc[ -]*by\b|licenses/by\b|creative commons[ -]*attribution|^attribution\b"),
+    ("sampling+", r"sampling *\+|sampling plus"),
+    ("public-domain", r"public[ -]*domain"),
+    ("lgpl", r"\blgpl|lesser general public"),
+    ("agpl", r"\bagpl|affero general public"),
+    ("gpl", r"\bgpl|gnu general public"),
+    ("mpl", r"\bmpl\b|mozilla public"),
+    ("free-art", r"free art licen|licence art libre|\blal\b"),
+    ("artistic", r"\bartistic\b"),
+    ("apache", r"\bapache\b"),
+    ("mit", r"\bmit\b"),
+    ("bsd", r"\bbsd\b"),
+    ("odbl", r"\bodbl\b"),
+)
+_NAMES = {
+    **{"cc0": "CC0-1.0", "public-domain": "public domain", "mit": "MIT", "bsd": "BSD"},
+    **{"sampling+": "CC-Sampling+", "free-art": "LAL", "artistic": "Artistic", "odbl": "ODbL"},
+}
+FAMILIES = (*(family for family, _ in _FAMILIES), UNKNOWN)
+
+
+def plain_licence(text: str) -> str:
+    """Return the plain name of a licence: `CC BY 3.0` is `CC-BY-3.0`; other words are kept.
+
+    Where the text leaves a choice ("CC0 or CC-BY 3.0") all that it may be are named, with OR.
+    """
+    text = one_line(re.sub(r"[*\[\]`_]", " ", text))
+    names = [_one_name(part) for part in re.split(r"\bor\b|\band\b|/ |, ", text, flags=re.I)]
+    known = list(dict.fromkeys(name for name in names if name))
+    if known:
+        return " OR ".join(known)
+    return re.sub(r"\s+", " ", text)[:_LONGEST].strip() or UNKNOWN
+
+
+def licence_in_text(text: str) -> str | None:
+    """Return the licence that the beginning of a licence's own text names; None if none does."""
+    head = one_line(re.sub(r"\s+", " ", text[:600]))
+    # A licence's text tells what it is once; a list of licences is no answer.
+    name = _one_name(head)
+    return name or None
+
+
+def licence_families(licence: str) -> frozenset[str]:
+    """Return the families that a licence may belong to; `unknown` for what is none of them."""
+    families = set()
+    for part in licence.split(" OR "):
+        families.add(_family(part) or UNKNOWN)
+    return frozenset(families)
+
+
+def parse_allowed(text: str) -> frozenset[str]:
+    """Read `cc0,cc-by`; an empty text allows everything.
+
+    Raises:
+        UsageError: A word is no family of licences; the text lists them.
+    """
+    allowed = frozenset(word.strip().lower() for word in text.split(",") if word.strip())
+    for word in sorted(allowed - set(FAMILIES)):
+        raise UsageError(f"--allow knows no {word!r}; there are: {', '.join(FAMILIES)}")
+    return allowed
+
+
+def is_allowed(licence: str, allowed: frozenset[str]) -> bool:
+    """Tell whether all that a licence may be is allowed; an empty set allows everything.
+
+    What needs no credit at all (cc0, public-domain) passes wherever cc-by does.
+    """
+    if not allowed:
+        return True
+    freer = {"cc0", "public-domain"} if "cc-by" in allowed else set()
+    return licence_families(licence) <= allowed | freer
+
+
+def licence_address(licence: str) -> str | None:
+    """Return where the text of a Creative Commons licence stands; None for others."""
+    if licence == "CC0-1.0":
+        return "https://creativecommons.org/publicdomain/zero/1.0/"
+    match = re.fullmatch(r"CC-(BY(?:-[A-Z]{2})*)-(\d\.\d)", licence)
+    if match is None:
+        return None
+    return f"https://creativecommons.org/licenses/{match[1].lower()}/{match[2]}/"
+
+
+def _family(text: str) -> str | None:
+    lower = text.lower()
+    for family, pattern in _FAMILIES:
+        if re.search(pattern, lower):
+            return family
+    return None
+
+
+def _one_name(text: str) -> str:
+    family = _family(text)
+    if family is None:
+        return ""
+    if family in _NAMES:
+        return _NAMES[family]
+    version = re.search(r"(?<![\d.])([1-5](?:\.\d)?)(?![\d])(\+?)", text)
+    name = family.upper()
+    if version is None:
+        return name
+    number = version[1] if "." in version[1] else f"{version[1]}.0"
+    return f"{name}-{number}"
