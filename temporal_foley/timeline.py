@@ -61,13 +61,15 @@ class Event:
 class Loop:
     """The part `[start, end)` of a take, in samples, that repeats for as long as it is needed.
 
-    Each join is an equal-power crossfade of `crossfade` samples: the samples before `end` fade
-    out while those before `start` fade in.
+    Each join is a crossfade of `crossfade` samples: the samples before `end` fade out while those
+    before `start` fade in. The power stays equal for sounds that are `alike` by that much: 0 for
+    noise that has nothing in common, 1 for waves that coincide.
     """
 
     start: int
     end: int
     crossfade: int
+    alike: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.start < self.end:
@@ -77,17 +79,27 @@ class Loop:
                 "loop.crossfade must fit before the loop's start and into the loop, "
                 f"got {self.crossfade}"
             )
+        if not 0.0 <= self.alike <= 1.0:
+            raise ValueError(f"loop.alike must be in [0, 1], got {self.alike}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Asset:
-    """Which take sounds: a file of the library, or a recipe and the seed that makes it."""
+    """Which take sounds: a file of the library, or a recipe and the seed that makes it.
+
+    `cents` is how much higher it sounds, played as much faster; lower if negative.
+    """
 
     kind: Literal["file", "recipe"]
     name: str
     """Path of the file inside its library, with forward slashes; or the recipe's name."""
     seed: int | None = None
     sha256: str | None = None
+    cents: int = 0
+
+    def __post_init__(self) -> None:
+        if not -1200 <= self.cents <= 1200:
+            raise ValueError(f"asset.cents must be in [-1200, 1200], got {self.cents}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

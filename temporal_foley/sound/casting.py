@@ -5,14 +5,18 @@ Chance is drawn for each effect and event by itself: leaving an effect out chang
 
 import dataclasses
 import hashlib
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from temporal_foley.effects import Effect, Vocabulary
 from temporal_foley.errors import LibraryError
-from temporal_foley.sound.landmarks import find_body, find_loop
+from temporal_foley.sound.landmarks import find_body
 from temporal_foley.sound.library import Library, LibraryTake
+from temporal_foley.sound.loops import find_loop
+from temporal_foley.sound.pitch import MOST_CENTS, STEP_CENTS
+from temporal_foley.sound.shuffle import ShuffleBag, sets_of
 from temporal_foley.sound.take import Take
 from temporal_foley.timegrid import to_sample
 from temporal_foley.timeline import Cue, Event, Loop, Track
@@ -23,7 +27,14 @@ _FADES_S = {"loop": (0.05, 0.15), "ambience": (0.4, 0.4)}
 _CUT_IN_S = 0.001
 _RING_OUT_S = 0.005
 _CUT_OUT_S = 0.05
-_HIT_GAIN_DB = 1.5
+_HIT_GAIN_DB = 3.0
+# What is doubtful is laid softer, up to this much: a false cue then does less harm.
+_DOUBTFUL_DB = 3.0
+# With so many takes in a set, pitch need not help to tell neighbours apart.
+_ENOUGH_TAKES = 8
+# Two beds this near to each other are one place after another: they cross over.
+_SCENE_GAP_S = 0.5
+_CROSS_S = 0.4
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,7 +44,9 @@ class _Casting:
     effect: Effect
     kind: str
     takes: tuple[LibraryTake, ...]
-    bag: Iterator[int]
+    sets: ShuffleBag
+    bags: tuple[ShuffleBag, ...]
+    sizes: tuple[int, ...]
     library: Library
     duration: int
 
@@ -76,11 +89,18 @@ def _cast_effect(
 ) -> tuple[Cue, ...]:
     kind, takes = _usable_takes(effect, library)
     source = [seed, int.from_bytes(hashlib.sha256(effect.name.encode()).digest()[:8], "big")]
+    # A run of hits keeps one shoe or keyboard; whatever else happens may have any take.
+    sets = [list(range(len(takes)))]
+    if kind == "repeated":
+        sets = sets_of([take.asset for take in takes])
+    rng = np.random.default_rng(source)
     casting = _Casting(
         effect=effect,
         kind=kind,
         takes=takes,
-        bag=_shuffle_bag(len(takes), np.random.default_rng(source)),
+        sets=ShuffleBag(range(len(sets)), rng),
+        bags=tuple(ShuffleBag(members, rng) for members in sets),
+        sizes=tuple(map(len, sets)),
         library=library,
         duration=duration,
     )
@@ -111,27 +131,43 @@ def _usable_takes(effect: Effect, library: Library) -> tuple[str, tuple[LibraryT
     return kind, tuple(take for take, own in zip(takes, kinds, strict=True) if own == kind)
 
 
-def _shuffle_bag(count: int, rng: np.random.Generator) -> Iterator[int]:
-    """Yield all of `count` numbers in random order, over and over, never one twice in a row."""
-    last = -1
-    while True:
-        order = np.argsort(rng.random(count))
-        if count > 1 and order[0] == last:
-            other = rng.integers(1, count)
-            order[[0, other]] = order[[other, 0]]
-        yield from map(int, order)
-        last = order[-1]
+def _misfit(number: int, seconds: float, casting: _Casting) -> float:
+    """Return how badly the length of a take suits an event; recipes are all alike in that."""
+    entry = casting.takes[number]
+    if entry.asset.kind == "recipe":
+        return 0.0
+    take = casting.library.read(entry.asset)
+    length = len(take.samples) / to_sample(1)
+    if casting.kind in SUSTAINED_KINDS:
+        # Any loop is long enough; the more of it there is, the less it is heard to repeat.
+        return max(0.0, math.log2(seconds / length))
+    # Hits ring past their event, yet a long scream does not suit a short glimpse.
+    return max(0.0, math.log2(length / max(seconds, 1.0)))
 
 
 def _strike(event: Event, casting: _Casting, rng: np.random.Generator) -> Iterator[Cue]:
     """Place hits from an event's onset on; each rings out, but not past the picture."""
     times = _hit_times(event, casting, rng)
     varies = len(times) > 1 or casting.kind == "repeated"
+    chosen_set = casting.sets.draw()
+    bag = casting.bags[chosen_set]
+    # One source has one pitch; each hit strays from it by a step.
+    run_steps = int(rng.integers(1 - MOST_CENTS // STEP_CENTS, MOST_CENTS // STEP_CENTS))
     for number, time in enumerate(times, 1):
-        chosen = next(casting.bag)
+        if casting.kind == "repeated":
+            chosen = bag.draw()
+        else:
+            seconds = event.offset - event.onset if len(times) == 1 else 1.0
+            chosen = bag.draw(lambda take, seconds=seconds: _misfit(take, seconds, casting))
         entry = casting.takes[chosen]
-        varied_db = float(rng.uniform(-_HIT_GAIN_DB, _HIT_GAIN_DB)) if varies else 0.0
-        take = casting.library.read(entry.asset)
+        # The sum of two draws: most hits are near the middle, few are far out.
+        strayed_db = float(rng.uniform(-_HIT_GAIN_DB, _HIT_GAIN_DB, 2).mean())
+        varied_db = (strayed_db if varies else 0.0) - _DOUBTFUL_DB * (1.0 - event.confidence)
+        steps = run_steps + int(rng.integers(-1, 2))
+        asset = entry.asset
+        if asset.kind == "file" and varies and casting.sizes[chosen_set] < _ENOUGH_TAKES:
+            asset = dataclasses.replace(asset, cents=steps * STEP_CENTS)
+        take = casting.library.read(asset)
         meets = to_sample(time)
         begin = max(0, meets - take.anchor)
         source_start = begin - (meets - take.anchor)
@@ -147,13 +183,14 @@ def _strike(event: Event, casting: _Casting, rng: np.random.Generator) -> Iterat
         lead_in = 0 if source_start == 0 else min(to_sample(_CUT_IN_S), (end - begin) // 4)
         ring = to_sample(_CUT_OUT_S if is_cut else _RING_OUT_S)
         hit = f"; hit {number} of {len(times)}" if len(times) > 1 else ""
+        pitch = f"; pitch {asset.cents:+d} cents" if asset.cents else ""
         yield Cue(
             id="",
             effect=event.effect,
             onset_sample=begin,
             offset_sample=end,
             confidence=event.confidence,
-            asset=entry.asset,
+            asset=asset,
             licence=entry.licence,
             credit=entry.credit,
             source_start=source_start,
@@ -162,7 +199,7 @@ def _strike(event: Event, casting: _Casting, rng: np.random.Generator) -> Iterat
             gain_db=round(entry.gain_db + varied_db, 2),
             fade_in=lead_in,
             fade_out=min(ring, (end - max(begin, meets)) // 2),
-            reason=_reason(event, chosen, casting) + hit,
+            reason=_reason(event, chosen, casting) + hit + pitch,
         )
 
 
@@ -193,7 +230,8 @@ def _hit_times(event: Event, casting: _Casting, rng: np.random.Generator) -> lis
 
 def _sustain(event: Event, casting: _Casting) -> Iterator[Cue]:
     """Lay one cue from an event's onset to its offset, looped if its take may and must be."""
-    chosen = next(casting.bag)
+    seconds = event.offset - event.onset
+    chosen = casting.bags[0].draw(lambda number: _misfit(number, seconds, casting))
     entry = casting.takes[chosen]
     take = casting.library.read(entry.asset)
     begin = max(0, to_sample(event.onset))

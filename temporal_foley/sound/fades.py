@@ -21,6 +21,17 @@ def equal_power(ratio: Gains) -> Gains:
     return np.sqrt(smooth_step(ratio))
 
 
+def join_gains(ratio: Gains, alike: float) -> tuple[Gains, Gains]:
+    """Return rising and falling gains that keep the power of two sounds that are partly alike.
+
+    Fink, Holters and Zölzer, "Signal-matched power-complementary cross-fading and dry-wet mixing",
+    DAFx 2016: equal power for what has nothing in common, equal amplitude for what coincides.
+    """
+    rise, fall = equal_power(ratio), equal_power(1.0 - ratio)
+    power = np.sqrt(1.0 + 2.0 * alike * rise * fall)
+    return (rise / power).astype(np.float32), (fall / power).astype(np.float32)
+
+
 def ratio_of(places: Int[np.ndarray, " samples"], length: int) -> Gains:
     """Return how far each sample is into a fade of `length` samples; the ends are never met."""
     return (places + 0.5) / length

@@ -1,15 +1,12 @@
-"""Find the places that matter in a recording: samples in, its anchor or its loop out."""
+"""Find the places that matter in a recording: samples in, its anchor or its body out."""
 
 import numpy as np
 from jaxtyping import Float
 
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
-from temporal_foley.timeline import Loop
 
 _HOP = SAMPLE_RATE_HZ // 1000
 _BODY_FRAME = SAMPLE_RATE_HZ // 20
-_SHORTEST_LOOP = SAMPLE_RATE_HZ // 2
-_LONGEST_JOIN = SAMPLE_RATE_HZ // 2
 
 Samples = Float[np.ndarray, "samples channels"]
 
@@ -43,19 +40,6 @@ def find_body(samples: Samples) -> tuple[int, int]:
     energy = _frame_energy(samples, _BODY_FRAME)
     loud = np.flatnonzero(energy >= np.median(energy) / 4.0)
     return int(loud[0]) * _BODY_FRAME, min(len(samples), int(loud[-1] + 1) * _BODY_FRAME)
-
-
-def find_loop(samples: Samples) -> Loop | None:
-    """Return a loop over the body of a recording; None if it is too short to repeat unheard.
-
-    The join takes a quarter of the body, up to half a second: long enough for the noise-like
-    sounds that loops are mostly made of (water, wind, crowds, traffic).
-    """
-    start, end = find_body(samples)
-    if end - start < _SHORTEST_LOOP:
-        return None
-    crossfade = min((end - start) // 4, _LONGEST_JOIN)
-    return Loop(start=start + crossfade, end=end, crossfade=crossfade)
 
 
 def _frame_energy(samples: Samples, length: int) -> Float[np.ndarray, " frames"]:

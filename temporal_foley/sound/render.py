@@ -13,7 +13,7 @@ from temporal_foley.errors import CueListError, LibraryError
 from temporal_foley.sound.distance import REACH, lowpass
 from temporal_foley.sound.fades import (
     balance_gains,
-    equal_power,
+    join_gains,
     pan_gains,
     ratio_of,
     smooth_step,
@@ -117,10 +117,9 @@ def _source(
             begin = max(place, loop.end - loop.crossfade)
             places = np.arange(begin, place + taken) - (loop.end - loop.crossfade)
             ratio = ratio_of(places, loop.crossfade)
-            rise = equal_power(ratio).astype(np.float32)[:, None]
-            fall = equal_power(1.0 - ratio).astype(np.float32)[:, None]
+            rise, fall = join_gains(ratio, loop.alike)
             ahead = samples[begin - period : place + taken - period]
-            piece[begin - place :] = piece[begin - place :] * fall + ahead * rise
+            piece[begin - place :] = piece[begin - place :] * fall[:, None] + ahead * rise[:, None]
         pieces.append(piece)
         first += taken
     return np.concatenate(pieces)

@@ -9,8 +9,9 @@ import pytest
 import soundfile
 
 from temporal_foley.errors import LibraryError
-from temporal_foley.sound.landmarks import find_anchor, find_body, find_loop
+from temporal_foley.sound.landmarks import find_anchor, find_body
 from temporal_foley.sound.library import LONGEST_TAKE_S, Library, LibraryTake, load_library
+from temporal_foley.sound.loops import find_loop
 from temporal_foley.sound.take import Take
 from temporal_foley.timeline import Asset
 
@@ -276,5 +277,6 @@ def test_the_loop_leaves_silent_ends_out() -> None:
     assert find_body(sound) == (RATE, 4 * RATE)
     loop = find_loop(sound)
     assert loop is not None
-    assert (loop.start - loop.crossfade, loop.end) == (RATE, 4 * RATE)
+    assert loop.start - loop.crossfade >= RATE
+    assert loop.end <= 4 * RATE
     assert find_loop(sound[RATE : RATE + RATE // 4]) is None

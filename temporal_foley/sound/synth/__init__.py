@@ -15,7 +15,7 @@ import numpy as np
 from temporal_foley.errors import LibraryError
 from temporal_foley.sound.take import Take
 
-Recipe = Callable[[np.random.Generator], Take]
+Recipe = Callable[..., Take]
 
 _NAMES = (
     "ambulance",
@@ -42,8 +42,15 @@ _NAMES = (
 """One module of this package each, with a function `make`."""
 
 
-def _make(name: str, rng: np.random.Generator) -> Take:
-    return importlib.import_module(f"{__name__}.{name}").make(rng)
+TAKES_A_SET: Mapping[str, int] = MappingProxyType({"high_heels": 8, "typing": 8})
+"""Of recipes that a run of hits is made from: so many seeds in a row are of one shoe, one keyboard.
+
+Their `make` has a second generator, which is the same for the whole set.
+"""
+
+
+def _make(name: str, *chance: np.random.Generator) -> Take:
+    return importlib.import_module(f"{__name__}.{name}").make(*chance)
 
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
@@ -63,7 +70,10 @@ def synthesize(name: str, seed: int) -> Take:
         raise LibraryError(f"no built-in recipe {name!r}; there are: {', '.join(RECIPES)}")
     # Two effects with one seed must not share their dice; `hash` differs from run to run.
     salt = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
-    return recipe(np.random.default_rng([seed, salt]))
+    rng = np.random.default_rng([seed, salt])
+    if name not in TAKES_A_SET:
+        return recipe(rng)
+    return recipe(rng, np.random.default_rng([seed // TAKES_A_SET[name], salt, 1]))
 
 
 @functools.cache
