@@ -82,8 +82,12 @@ def judge_frames(
     for start in range(0, len(visual), BLOCK_FRAMES):
         rows = np.asarray(visual[start : start + BLOCK_FRAMES], np.float32)
         padded = np.pad(rows, ((0, BLOCK_FRAMES - len(rows)), (0, 0)))[None]
-        judged = _judge(taught.kernel, taught.bias, padded, presence)
-        blocks.append(np.asarray(judged)[0, : len(rows)])
+        # One by one: what an effect is given must not depend on how many there are.
+        judged = [
+            np.asarray(_judge(taught.kernel[:, [k]], taught.bias[[k]], padded, presence))[0]
+            for k in range(len(taught))
+        ]
+        blocks.append(np.concatenate(judged, axis=1)[: len(rows)])
     return np.concatenate(blocks)
 
 
