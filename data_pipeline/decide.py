@@ -117,7 +117,10 @@ def run(words: argparse.Namespace) -> None:
     if words.out is None:
         return
     facts = {**bundle.facts, "decided_on": heard.facts}
-    changed = dataclasses.replace(bundle, decision=decision_to_json(decision), facts=facts)
+    card = bundle.card if words.card is None else read_card(words.card)
+    changed = dataclasses.replace(
+        bundle, decision=decision_to_json(decision), facts=facts, card=card
+    )
     sha256 = save_bundle(words.out, changed, overwrite=words.overwrite)
     print(f"wrote {words.out} ({sha256[:12]})")
 
@@ -131,6 +134,14 @@ def with_common_threshold(decision: "Decision", probability: float) -> "Decision
         for effect in decision.effects
     )
     return dataclasses.replace(decision, effects=effects, rule=f"{probability:g} for all effects")
+
+
+def read_card(path: Path) -> str:
+    """Read the text that says what a bundle was trained on and how good it is."""
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--card {path}: cannot be read as UTF-8 text ({error})") from None
 
 
 def _bundle_and_split(words: str) -> tuple[Path, str]:
@@ -174,6 +185,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--datasets", nargs="*", default=[], metavar="NAME")
     parser.add_argument("--out", type=Path, help="where the decided bundle goes")
+    parser.add_argument("--card", type=Path, help="text to put into the bundle as its card")
     parser.add_argument(
         "--rule", choices=("max_f1", "false_alarm_rate", "false_cues"), default="max_f1"
     )
