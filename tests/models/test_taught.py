@@ -1,4 +1,4 @@
-"""Taught effects: found among others, exact in blocks, kept in bundles, and nothing else changed."""
+"""Taught effects: found among others, exact in blocks, kept in bundles; nothing else changes."""
 
 import dataclasses
 from fractions import Fraction
