@@ -1,4 +1,4 @@
-"""Sound libraries: a folder with a manifest, or nothing, in; the takes for each effect out.
+"""Sound libraries: a folder with a manifest or catalogue, or nothing, in; takes for effects out.
 
 What a folder lacks comes from the built-in recipes, so that every known effect can be heard.
 """
@@ -12,8 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from temporal_foley.errors import LibraryError, MediaError
+from temporal_foley.sound.catalogue import CATALOGUE_NAME, take_records
 from temporal_foley.sound.landmarks import find_anchor
+from temporal_foley.sound.licences import is_allowed
 from temporal_foley.sound.manifest import MANIFEST_NAME, TakeRecord, read_manifest
+from temporal_foley.sound.pitch import repitch
+from temporal_foley.sound.synth import TAKES_A_SET
 from temporal_foley.sound.take import Take
 from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample
 from temporal_foley.timeline import Asset, Loop
@@ -89,7 +93,10 @@ class Library:
         if asset in self._cache:
             self._cache.move_to_end(asset)
             return self._cache[asset]
-        take = self._load(asset)
+        if asset.cents:
+            take = repitch(self.read(dataclasses.replace(asset, cents=0)), asset.cents)
+        else:
+            take = self._load(asset)
         take.samples.setflags(write=False)
         self._cache[asset] = take
         held = sum(other.samples.nbytes for other in self._cache.values())
@@ -107,8 +114,14 @@ class Library:
         return {licence: tuple(sorted(credits[licence])) for licence in sorted(credits)}
 
 
-def load_library(path: Path | None = None) -> Library:
+def load_library(path: Path | None = None, *, allowed: frozenset[str] = frozenset()) -> Library:
     """Load a folder's library, completed by the built-in takes; None: these alone.
+
+    Args:
+        path: The folder, or the manifest or catalogue in it. Where both are there and speak of one
+            file, the manifest counts.
+        allowed: Families of licences; takes under others are left out. Empty: all are allowed. The
+            built-in takes are dedicated to the public and always there.
 
     Raises:
         LibraryError: The manifest or a record of it is wrong; the text names the file and line.
@@ -123,28 +136,46 @@ def load_library(path: Path | None = None) -> Library:
             takes=built_in,
             load=lambda asset: synthesize(asset.name, _seed_of(asset)),
         )
-    manifest = path if path.name == MANIFEST_NAME else path / MANIFEST_NAME
-    name, records = read_manifest(manifest)
-    digests = {record.file: _file_sha256(record.path) for record in records}
+    folder = path.parent if path.name in (MANIFEST_NAME, CATALOGUE_NAME) else path
+    name, records, sources = _read_records(folder)
+    digests = {record.file: record.sha256 or _file_sha256(record.path) for record in records}
     takes = [_file_take(record, digests[record.file]) for record in records]
+    takes = [take for take in takes if is_allowed(take.licence, allowed)]
     own = {take.effect for take in takes}
     by_file = {record.file: record for record in records}
 
     def load(asset: Asset) -> Take:
         if asset.kind == "recipe":
             return synthesize(asset.name, _seed_of(asset))
-        return _read_file(asset, by_file, manifest)
+        return _read_file(asset, by_file, sources[0])
 
     return Library(
         name=name,
-        sha256=_library_sha256(manifest, digests, recipes_sha256()),
+        sha256=_library_sha256(sources, digests, recipes_sha256()),
         takes=takes + [take for take in built_in if take.effect not in own],
         load=load,
     )
 
 
+def _read_records(folder: Path) -> tuple[str, tuple[TakeRecord, ...], list[Path]]:
+    """Return a library's name, its records, and the files that they stand in."""
+    manifest, catalogue = folder / MANIFEST_NAME, folder / CATALOGUE_NAME
+    if not catalogue.is_file():
+        name, records = read_manifest(manifest)
+        return name, records, [manifest]
+    offered = take_records(catalogue)
+    if not manifest.is_file():
+        return folder.resolve().name, offered, [catalogue]
+    name, records = read_manifest(manifest)
+    by_hand = {record.file for record in records}
+    more = tuple(record for record in offered if record.file not in by_hand)
+    return name, records + more, [manifest, catalogue]
+
+
 def _built_in_takes(name: str) -> list[LibraryTake]:
     count = _LONG_TAKES if name in _LONG_RECIPES else _SHORT_TAKES
+    # Three shoes, three keyboards: each run of hits keeps one.
+    count = 3 * TAKES_A_SET[name] if name in TAKES_A_SET else count
     return [
         LibraryTake(
             effect=name,
@@ -170,8 +201,13 @@ def _file_take(record: TakeRecord, sha256: str) -> LibraryTake:
         credit=record.credit,
         gain_db=record.gain_db,
         kind=record.kind,
-        anchor=None if record.anchor_s is None else to_sample(record.anchor_s),
+        anchor=None if record.anchor_s is None else _place(record.anchor_s, record),
     )
+
+
+def _place(seconds: float, record: TakeRecord) -> int:
+    """Return a place in a file as a sample of its take, which begins at `start_s`."""
+    return to_sample(seconds) - to_sample(record.start_s or 0.0)
 
 
 def _read_file(asset: Asset, records: Mapping[str, TakeRecord], manifest: Path) -> Take:
@@ -184,29 +220,35 @@ def _read_file(asset: Asset, records: Mapping[str, TakeRecord], manifest: Path) 
     where = f"{manifest}, line {record.line}"
     if asset.sha256 is not None and _file_sha256(record.path) != asset.sha256:
         raise LibraryError(
-            f"{where}: {asset.name!r} is not the file that was chosen; make the cue list again"
+            f"{where}: {asset.name!r} is not the file that was chosen; make the cue list again, "
+            "or run `library add` on a folder that has changed"
         )
     try:
-        samples = read_sound_file(record.path)[: LONGEST_TAKE_S * SAMPLE_RATE_HZ]
+        samples = read_sound_file(record.path)
     except MediaError as error:
         raise LibraryError(f"{where}: {error}") from None
+    end = None if record.end_s is None else to_sample(record.end_s)
+    samples = samples[to_sample(record.start_s or 0.0) : end]
+    samples = samples[: LONGEST_TAKE_S * SAMPLE_RATE_HZ]
+    if not len(samples):
+        raise LibraryError(f"{where}: start_s must lie in the file, got {record.start_s}")
     return _marked_take(np.ascontiguousarray(samples, np.float32), record, where)
 
 
 def _marked_take(samples: np.ndarray, record: TakeRecord, where: str) -> Take:
-    anchor = find_anchor(samples) if record.anchor_s is None else to_sample(record.anchor_s)
+    anchor = find_anchor(samples) if record.anchor_s is None else _place(record.anchor_s, record)
     if anchor >= len(samples):
         raise LibraryError(f"{where}: anchor_s must lie in the file, got {record.anchor_s}")
     if record.loop_start_s is None or record.loop_end_s is None:
         return Take(samples=samples, anchor=anchor)
-    start, end = to_sample(record.loop_start_s), to_sample(record.loop_end_s)
+    start, end = _place(record.loop_start_s, record), _place(record.loop_end_s, record)
     if not start < end <= len(samples):
         raise LibraryError(f"{where}: loop_end_s must lie in the file, got {record.loop_end_s}")
     # Points set by hand meet each other's phase: a short join keeps what they were set for.
-    crossfade = min(start, (end - start) // 4, to_sample(_MARKED_JOIN_S))
-    return Take(
-        samples=samples, anchor=anchor, loop=Loop(start=start, end=end, crossfade=crossfade)
-    )
+    join = to_sample(_MARKED_JOIN_S if record.loop_join_s is None else record.loop_join_s)
+    crossfade = min(start, (end - start) // 2 if record.loop_join_s else (end - start) // 4, join)
+    loop = Loop(start=start, end=end, crossfade=crossfade, alike=record.loop_alike or 0.0)
+    return Take(samples=samples, anchor=anchor, loop=loop)
 
 
 def _file_sha256(path: Path) -> str:
@@ -217,9 +259,11 @@ def _file_sha256(path: Path) -> str:
         raise LibraryError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def _library_sha256(manifest: Path, digests: Mapping[str, str], recipes: str) -> str:
-    """Hash the manifest, the files and the recipes that stand in for what is missing."""
-    digest = hashlib.sha256(manifest.read_bytes())
+def _library_sha256(sources: list[Path], digests: Mapping[str, str], recipes: str) -> str:
+    """Hash manifest and catalogue, the files, and the recipes that stand in for what is missing."""
+    digest = hashlib.sha256()
+    for source in sources:
+        digest.update(source.read_bytes())
     for file in sorted(digests):
         digest.update(f"\n{digests[file]} {file}".encode())
     digest.update(f"\n{recipes}".encode())

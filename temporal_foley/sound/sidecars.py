@@ -195,7 +195,7 @@ def _file_of(cell: str) -> str:
     """Return the file that a cell names; of a Markdown link, its target if that is a sound."""
     link = re.match(r"\[([^\]]+(?:\[[^\]]*\])?[^\]]*)\](?:\(([^)]*)\)|\[[^\]]*\])", cell)
     if link is None:
-        return one_line(cell.strip("`* "))
+        return one_line(cell.strip("` ").removeprefix("**").removesuffix("**"))
     target = link[2] or ""
     is_file = target and "://" not in target and PurePosixPath(target).suffix
     return one_line(target if is_file else link[1])

@@ -1,0 +1,380 @@
+"""A folder or archive of sounds in; a library's folder with a catalogue of them out.
+
+Each sound is read once: recognised, measured, and compared with what is there. Files are copied
+into the library first and the catalogue is replaced last, so that what is interrupted can be run
+again. A folder that is itself the library is catalogued where it is.
+"""
+
+import contextlib
+import dataclasses
+import os
+import re
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from temporal_foley.effects import Vocabulary
+from temporal_foley.errors import LibraryError, MediaError, UsageError, one_line
+from temporal_foley.library_listening import Listener, Wave, listening_wave
+from temporal_foley.library_recognition import (
+    Heard,
+    finished_row,
+    measured_row,
+    recognised_row,
+)
+from temporal_foley.media.audio import read_sound_file
+from temporal_foley.media.digest import file_sha256
+from temporal_foley.session.run_record import Progress
+from temporal_foley.sound.archive import is_archive, unpack
+from temporal_foley.sound.catalogue import (
+    CATALOGUE_NAME,
+    CatalogueRow,
+    corrections,
+    read_catalogue,
+    write_catalogue,
+)
+from temporal_foley.sound.effect_names import NameRule, name_rules
+from temporal_foley.sound.embedded import read_embedded
+from temporal_foley.sound.fingerprint import KnownPrints
+from temporal_foley.sound.licences import UNKNOWN, is_allowed
+from temporal_foley.sound.sidecars import Papers
+from temporal_foley.sound.take_analysis import TakeAnalysis, analyse_take
+
+SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".mp3", ".aif", ".aiff")
+DEFAULT_LIBRARY = Path("foley-library")
+_LISTEN_AT_ONCE = 64
+_MOST_FILES = 1_000_000
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AddSettings:
+    """How sounds are taken into a library."""
+
+    vocabulary: Vocabulary
+    allowed: frozenset[str] = frozenset()
+    """Families of licences; sounds under others stay out. Empty: all come in."""
+    licence: str = ""
+    """Of sounds of which nothing tells."""
+    credit: str = ""
+    listen: bool = True
+    table: Path | None = None
+    """What a person says of files: goes before all else."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AddOutcome:
+    """What became of the sounds of a source."""
+
+    library: Path
+    added: tuple[CatalogueRow, ...]
+    known: int
+    corrected: int
+    left_out: tuple[tuple[str, str], ...]
+    """Files that were not taken in, and why."""
+
+    @property
+    def recognised_by(self) -> Counter[str]:
+        """How many of the added sounds are in use, by what told their effect."""
+        return Counter(row.by for row in self.added if row.use)
+
+
+def add_sounds(
+    source: Path,
+    library: Path,
+    settings: AddSettings,
+    *,
+    listener: Listener | None = None,
+    progress: Progress | None = None,
+) -> AddOutcome:
+    """Take the sounds of a folder or archive into a library.
+
+    Raises:
+        LibraryError: The source or the library cannot be read, or an archive is refused.
+        UsageError: The source is neither a folder nor an archive.
+    """
+    progress = progress or (lambda stage, part: None)
+    said = {}
+    if settings.table is not None:
+        said = corrections(settings.table, settings.vocabulary.names)
+    catalogue = library / CATALOGUE_NAME
+    before = read_catalogue(catalogue) if catalogue.is_file() else []
+    rows = {row.file: row for row in before}
+    rows, corrected = _correct(rows, said, settings)
+    with _opened(source) as (folder, name):
+        in_place = folder.resolve().is_relative_to(library.resolve())
+        if in_place:
+            folder, library = folder.resolve(), library.resolve()
+        work = _Work(
+            folder=library if in_place else folder,
+            name="" if in_place else _safe(name),
+            library=library,
+            in_place=in_place,
+            settings=settings,
+            rules=name_rules(settings.vocabulary),
+            rows=rows,
+            said=said,
+            listener=listener or Listener(settings.vocabulary),
+        )
+        files = list(_sound_files(folder, library, in_place))
+        if not files and not corrected:
+            raise LibraryError(
+                f"{source}: holds no sound file; known endings: {' '.join(SOUND_SUFFIXES)}"
+            )
+        added = work.take_in(files, progress)
+    try:
+        library.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LibraryError(f"{library}: cannot be made ({error.strerror})") from None
+    write_catalogue(work.rows.values(), catalogue)
+    return AddOutcome(
+        library=library,
+        added=tuple(added),
+        known=work.known,
+        corrected=corrected,
+        left_out=tuple(work.left_out),
+    )
+
+
+@contextlib.contextmanager
+def _opened(source: Path) -> Iterator[tuple[Path, str]]:
+    """Offer the folder of a source; an archive is unpacked for as long as it is needed."""
+    if source.is_dir():
+        yield source, source.resolve().name
+        return
+    if not is_archive(source):
+        raise UsageError(f"{source}: neither a folder nor a ZIP or TAR file of sounds")
+    with tempfile.TemporaryDirectory(prefix="temporal-foley-") as scratch:
+        folder = Path(scratch) / "unpacked"
+        unpack(source, folder)
+        yield folder, re.split(r"\.(?:zip|tar|t[gbx])", source.name.lower())[0] or "archive"
+
+
+def _sound_files(folder: Path, library: Path, in_place: bool) -> Iterator[Path]:
+    """Yield the sound files of a folder in order; links and hidden files are passed by."""
+    found = 0
+    own = library.resolve()
+    for here, folders, files in os.walk(folder, followlinks=False):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if not in_place:
+            folders[:] = [name for name in folders if (Path(here) / name).resolve() != own]
+        for name in sorted(files):
+            path = Path(here) / name
+            if name.startswith(".") or path.suffix.lower() not in SOUND_SUFFIXES:
+                continue
+            if path.is_symlink() or not path.is_file():
+                continue
+            found += 1
+            if found > _MOST_FILES:
+                raise LibraryError(f"{folder}: holds more than {_MOST_FILES} sounds; add its parts")
+            yield path
+
+
+def _correct(
+    rows: dict[str, CatalogueRow], said: dict[str, dict[str, Any]], settings: AddSettings
+) -> tuple[dict[str, CatalogueRow], int]:
+    """Change the rows that a person's table speaks of; also tell how many changed."""
+    changed = dict(rows)
+    for file, values in said.items():
+        if file in rows:
+            changed[file] = corrected_row(rows[file], values, settings.vocabulary)
+    return changed, sum(changed[file] != rows[file] for file in rows)
+
+
+def corrected_row(
+    row: CatalogueRow, values: dict[str, Any], vocabulary: Vocabulary
+) -> CatalogueRow:
+    """Return a row as a person says; what hangs on the effect follows it unless said as well."""
+    differs = {key: value for key, value in values.items() if value != getattr(row, key)}
+    for key in ("confidence", "by"):
+        differs.pop(key, None)
+    if not differs:
+        return row
+    if "effect" in differs:
+        new = dataclasses.replace(row, effect=differs["effect"], use=bool(differs["effect"]))
+        new = finished_row(new, vocabulary)
+        row = dataclasses.replace(new, use=bool(differs["effect"]))
+    if {"effect", "use"} & set(differs):
+        differs = {"confidence": 1.0, "by": "table", **differs}
+    return dataclasses.replace(row, **differs)
+
+
+class _Work:
+    """What is being added, and to what."""
+
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        name: str,
+        library: Path,
+        in_place: bool,
+        settings: AddSettings,
+        rules: Sequence[NameRule],
+        rows: dict[str, CatalogueRow],
+        said: dict[str, dict[str, Any]],
+        listener: Listener,
+    ):
+        self.folder, self.name, self.library, self.in_place = folder, name, library, in_place
+        self.settings, self.rules, self.rows, self.said = settings, rules, rows, said
+        self.listener = listener
+        self.papers = Papers(folder)
+        self.known = 0
+        self.left_out: list[tuple[str, str]] = []
+        self._by_sha256 = {row.sha256: row.file for row in rows.values() if row.sha256}
+        self._by_content = {row.content: row.file for row in rows.values() if row.content}
+        self._prints = KnownPrints()
+        for row in rows.values():
+            if row.fingerprint:
+                self._prints.add(row.fingerprint, row.seconds, row.file)
+
+    def take_in(self, files: Sequence[Path], progress: Progress) -> list[CatalogueRow]:
+        """Take all files in; those that names do not tell are listened to, some at a time."""
+        added: list[CatalogueRow] = []
+        silent: list[Heard] = []
+        for number, path in enumerate(files, 1):
+            found = self._look_at(path)
+            if found is not None:
+                if found.recognition is None and self.settings.listen:
+                    silent.append(found)
+                else:
+                    added.append(self._keep(found))
+            if len(silent) >= _LISTEN_AT_ONCE or (silent and number == len(files)):
+                added.extend(self._keep(heard) for heard in self._listen(silent))
+                silent = []
+            progress("read", number / len(files))
+        return sorted(added, key=lambda row: row.file)
+
+    def _look_at(self, path: Path) -> Heard | None:
+        """Recognise and measure one file; None if it is known or stays out."""
+        file = PurePosixPath(path.relative_to(self.folder).as_posix())
+        try:
+            sha256 = file_sha256(path)
+            own = self.rows.get(str(file)) if self.in_place else None
+            same = self._by_sha256.get(sha256)
+            if own is not None and own.sha256 == sha256:
+                self.known += 1
+                return None
+            if own is None and same is not None:
+                return self._known(file, same)
+            rate_hz = soundfile.info(path).samplerate
+            samples = read_sound_file(path, rate_hz)
+        except (MediaError, soundfile.SoundFileError, OSError) as error:
+            self.left_out.append((str(file), one_line(error)))
+            return None
+        analysis = analyse_take(samples, rate_hz)
+        double = self._double(analysis, str(file) if self.in_place else "")
+        if double is not None:
+            self.left_out.append((str(file), f"the same sound as {double}"))
+            return None
+        embedded = read_embedded(path)
+        row = measured_row(
+            file=self._target(file),
+            origin="" if self.in_place else str(PurePosixPath(self.name) / file),
+            sha256=sha256,
+            analysis=analysis,
+            rate_hz=rate_hz,
+            channels=samples.shape[1],
+        )
+        row = self._with_papers(row, file, embedded.licence, embedded.credit)
+        if not is_allowed(row.licence, self.settings.allowed):
+            self.left_out.append((str(file), f"licence {row.licence} is not allowed"))
+            return None
+        self._remember(row)
+        begin, end = (round((s or 0.0) * rate_hz) for s in (row.start_s, row.end_s))
+        return Heard(
+            row=row,
+            path=path,
+            recognition=recognised_row(file, self.rules, embedded),
+            wave=self._wave(samples[begin:end], rate_hz),
+            said=self.said.get(row.file) or self.said.get(str(file)),
+        )
+
+    def _known(self, file: PurePosixPath, same: str) -> None:
+        """Settle a file whose very bytes are listed already, under this name or another."""
+        listed = self.rows[same]
+        if self.in_place and not (self.library / same).is_file():
+            # It was moved: what is known of it goes with it.
+            self.rows[str(file)] = dataclasses.replace(self.rows.pop(same), file=str(file))
+            self._by_sha256[listed.sha256] = str(file)
+            self.known += 1
+        elif not self.in_place and listed.origin == str(PurePosixPath(self.name) / file):
+            self.known += 1
+        else:
+            self.left_out.append((str(file), f"the same file as {same}"))
+
+    def _double(self, analysis: TakeAnalysis, own: str) -> str | None:
+        same = self._by_content.get(analysis.content)
+        if same is None:
+            same = self._prints.find(analysis.fingerprint, analysis.seconds)
+        return None if same == own else same
+
+    def _remember(self, row: CatalogueRow) -> None:
+        self._by_sha256[row.sha256] = row.file
+        self._by_content[row.content] = row.file
+        self._prints.add(row.fingerprint, row.seconds, row.file)
+        self.rows[row.file] = row
+
+    def _with_papers(
+        self, row: CatalogueRow, file: PurePosixPath, licence: str, credit: str
+    ) -> CatalogueRow:
+        paper = self.papers.find(file)
+        return dataclasses.replace(
+            row,
+            licence=paper.licence or licence or self.settings.licence or UNKNOWN,
+            credit=paper.credit or credit or self.settings.credit,
+        )
+
+    def _target(self, file: PurePosixPath) -> str:
+        """Return the name that a file has in the library: free, and plain on every system."""
+        if self.in_place:
+            return str(file)
+        target = PurePosixPath(self.name, *map(_safe, file.parts))
+        number = 1
+        while str(target) in self.rows:
+            number += 1
+            target = target.with_name(f"{_safe(file.stem)} {number}{file.suffix}")
+        return str(target)
+
+    def _listen(self, silent: Sequence[Heard]) -> Iterator[Heard]:
+        found = self.listener.recognise([heard.wave for heard in silent])
+        for heard, recognition in zip(silent, found, strict=True):
+            yield dataclasses.replace(heard, recognition=recognition)
+
+    def _keep(self, heard: Heard) -> CatalogueRow:
+        """Finish a sound's row and copy its file into the library."""
+        row = finished_row(heard.row, self.settings.vocabulary, heard.recognition)
+        if heard.said:
+            row = corrected_row(row, heard.said, self.settings.vocabulary)
+        if not self.in_place:
+            _copy(heard.path, self.library / row.file)
+        self.rows[row.file] = row
+        return row
+
+    def _wave(self, samples: np.ndarray, rate_hz: int) -> Wave:
+        if not self.settings.listen:
+            return np.zeros(0, np.float32)
+        return listening_wave(samples, rate_hz)
+
+
+def _copy(path: Path, target: Path) -> None:
+    part = target.with_name(f".{target.name}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, part)
+        part.replace(target)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise LibraryError(f"{target}: cannot be written ({error.strerror})") from None
+
+
+def _safe(name: str) -> str:
+    """Return a file name without what some system, or a spreadsheet, takes for something else."""
+    plain = re.sub(r'[\x00-\x1f\x7f-\x9f\u2028\u2029<>:"|?*\\]', "_", one_line(name))
+    plain = plain.encode("utf-8", "replace").decode("utf-8").rstrip(" .")
+    return f"_{plain}" if not plain or plain[0] in "=+@-." else plain
