@@ -26,6 +26,7 @@ from temporal_foley.session.review import ReviewTake, write_review
 from temporal_foley.session.run_record import RunRecord
 from temporal_foley.sound.alternates import list_alternates
 from temporal_foley.sound.casting import SUSTAINED_KINDS, cast_events
+from temporal_foley.sound.credits import CREDITS_NAME, write_credits
 from temporal_foley.sound.library import Library
 from temporal_foley.sound.mix import MixReport, lay_up
 from temporal_foley.spotting.decision import decide, decision_from_json
@@ -188,6 +189,7 @@ def render_timeline(
 ) -> MixReport:
     """Turn a timeline into cue sheet, stems, mix, the video with its new sound, and overview."""
     write_cue_sheet(timeline, folder / "cues.csv")
+    write_credits(timeline, folder / CREDITS_NAME)
 
     def original() -> Iterator[Sound]:
         return read_audio(info) or iter(())
