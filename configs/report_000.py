@@ -8,8 +8,8 @@ python -m configs.report_000 transfer --data data/stills/.../1.0.0 --out runs/tr
 `scratch` trains a small ResNetV2 from nothing; `transfer` puts a new top on a backbone, trains the
 top, then all of it. Augmentation, Adam and 150 epochs are the report's; learning rates and batch
 size are not given there: 1e-3 is Keras' default of Adam, 32 that of its example, and fine-tuning
-goes ten times slower. The report's whole run is for an accelerator; what it comes to at a small
-size on two cores stands in docs/report_000.md.
+goes ten times slower. The report's whole run is for an accelerator; what was measured stands in
+docs/report_000.md.
 """
 
 import dataclasses
