@@ -10,14 +10,11 @@ and draws stands below. Seconds are of `fit_effect` alone; looking at pictures c
 """
 
 import argparse
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from data_pipeline.background import choose, read_pictures
 from data_pipeline.feature_split import open_split

@@ -8,7 +8,6 @@ import jax
 import numpy as np
 import pytest
 import soundfile
-from clips import make_clip
 from flax import nnx
 
 from temporal_foley.cli import main
@@ -66,7 +65,7 @@ def base(tmp_path_factory):
 
 
 @pytest.fixture
-def shown(tmp_path):
+def shown(tmp_path, make_clip):
     folder = tmp_path / "shown"
     (folder / "more").mkdir(parents=True)
     for seed in range(2):
