@@ -97,6 +97,8 @@ def run(words: argparse.Namespace) -> None:
     decision = fit_decision(
         heard.clips, heard.logits, bundle.vocabulary, config, output=bundle.tagger.output
     )
+    if words.raw:
+        decision = uncalibrated(decision)
     if words.common is not None:
         decision = with_common_threshold(decision, words.common)
     if words.compare:
@@ -123,6 +125,12 @@ def run(words: argparse.Namespace) -> None:
     )
     sha256 = save_bundle(words.out, changed, overwrite=words.overwrite)
     print(f"wrote {words.out} ({sha256[:12]})")
+
+
+def uncalibrated(decision: "Decision") -> "Decision":
+    """Leave the logits as they are."""
+    effects = tuple(dataclasses.replace(e, slope=1.0, bias=0.0) for e in decision.effects)
+    return dataclasses.replace(decision, effects=effects)
 
 
 def with_common_threshold(decision: "Decision", probability: float) -> "Decision":
@@ -195,6 +203,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--decoder", choices=("mode", "median", "hysteresis", "semi_markov"), default="hysteresis"
     )
+    parser.add_argument("--raw", action="store_true", help="leave the logits as they are")
     parser.add_argument("--smoothing", choices=("none", "mean", "gaussian"), default="mean")
     parser.add_argument("--window", type=float, default=1.25, metavar="SECONDS")
     parser.add_argument("--without-sound", action="store_true")
