@@ -34,7 +34,9 @@ def fingerprint(samples: Samples) -> str:
         [power[:, (hz >= low) & (hz < high)].sum(axis=1) for low, high in pairwise(edges)],
         axis=1,
     )
-    energy = np.log(bands.reshape(_SLICES + 1, 4, _BANDS).mean(axis=1) + 1e-12)
+    energy = bands.reshape(_SLICES + 1, 4, _BANDS).mean(axis=1)
+    # What is far below the loudest is rounding and hiss, which packing changes.
+    energy = np.log(energy + 1e-4 * energy.max() + 1e-20)
     difference = np.diff(energy, axis=1)
     bits = np.diff(difference, axis=0) > 0
     return np.packbits(bits).tobytes().hex()
