@@ -65,6 +65,12 @@ class Generate(Detect):
     loudness: Annotated[str, tyro.conf.arg(metavar="PRESET|LUFS")] = "r128"
     """Loudness of the mix: r128 (-23 LUFS), atsc (-24), netflix (-27), podcast (-16), streaming
     (-14), or a number."""
+    speech_db: Annotated[float, tyro.conf.arg(metavar="DB")] = -6.0
+    """How far effects step back where somebody speaks in the video's own sound; 0: not at all."""
+    room_tone: Switch = False
+    """Lay a quiet room tone under steps and hands where nothing else is heard."""
+    music_and_effects: Switch = False
+    """Also write music_and_effects.wav: the mix without the speech of the video's own sound."""
     seed: int = 0
     """Another seed, other takes."""
     export: Formats = ""
@@ -163,6 +169,47 @@ class Import:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Reconform:
+    """Bring a cue list over to a new cut of its picture.
+
+    Shots are known again by what they show, in whatever order, trimmed or repeated; their cues go
+    with them. The new list is VIDEO.foley/cues.json, ready for `render`; cues whose picture is gone
+    are listed in orphans.tsv beside it.
+    """
+
+    cues: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CUES.json")]
+    """The cue list of the old cut."""
+    video: Annotated[Path, tyro.conf.arg(metavar="FILE")]
+    """The new cut; its picture rate and size may be others."""
+    out: Folder = None
+    """Where the VIDEO.foley folder goes; beside the new cut, if not given."""
+    old_video: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """The old cut, if it no longer lies where it was."""
+    overwrite: Overwrite = False
+    """Replace the cue list that is there already."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Learn:
+    """Learn from edited cue lists: what was accepted, moved, added or rejected.
+
+    Fits the last layer of a bundle, its calibration and its thresholds. Some videos are held out in
+    turn; the bundle is written if it does no worse on their edits than the old one.
+    """
+
+    edited: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="CUES.json...")]
+    """Cue lists that were worked on, of two videos or more, each with its video where it was."""
+    out: Annotated[Path, tyro.conf.arg(metavar="BUNDLE")]
+    """Folder of the new bundle."""
+    model: Annotated[str, tyro.conf.arg(metavar="NAME|DIR")] = ""
+    """The bundle that learns. The default is the shipped one."""
+    even_if_worse: Switch = False
+    """Write the bundle even if it does worse on what was held out."""
+    overwrite: Overwrite = False
+    """Replace a bundle that is there already."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Demo:
     """Have a first look without a video: makes a short clip and runs `generate` on it."""
 
@@ -250,6 +297,8 @@ COMMANDS = {
     "render": Render,
     "export": Export,
     "import": Import,
+    "reconform": Reconform,
+    "learn": Learn,
     "library": LibraryWork,
     "demo": Demo,
     "info": Info,
@@ -257,4 +306,16 @@ COMMANDS = {
     "deploy": Deploy,
 }
 
-Command = Generate | Tag | Render | Export | Import | LibraryWork | Demo | Info | Teach | Deploy
+Command = (
+    Generate
+    | Tag
+    | Render
+    | Export
+    | Import
+    | Reconform
+    | LibraryWork
+    | Demo
+    | Info
+    | Teach
+    | Deploy
+)

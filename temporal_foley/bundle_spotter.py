@@ -84,7 +84,7 @@ class BundleSpotter:
         if sound is not None and self.listens and len(visual):
             if grid is None:
                 raise ValueError("grid must be given with a sound")
-            heard = self._listen(sound, grid)
+            heard = self.listen(sound, grid)
         silence = np.zeros((len(visual), self.bundle.tagger.audio_features), np.float32)
         logits = self.bundle.logits(
             visual,
@@ -103,10 +103,10 @@ class BundleSpotter:
             rows.append(np.asarray(self._backbone(batch).features, np.float16))
         return np.concatenate(rows)
 
-    def _listen(
+    def listen(
         self, sound: Iterable[SoundBlock], grid: TimeGrid
     ) -> Float[np.ndarray, "frames features"] | None:
-        """Return an embedding a frame, or None if the sound is silence."""
+        """Return an embedding of each frame's sound, or None if it is silence."""
         # Not before there is something to hear: this loads a network.
         from temporal_foley.models.audio.encoders import load_encoder
 

@@ -15,6 +15,8 @@ from temporal_foley.arguments import (
     Generate,
     Import,
     Info,
+    Learn,
+    Reconform,
     Render,
     Tag,
     Teach,
@@ -77,6 +79,10 @@ def run(command: Command) -> int:
             return _export(command)
         case Import():
             return _import(command)
+        case Reconform():
+            return _reconform(command)
+        case Learn():
+            return _learn(command)
         case LibraryWork():
             from temporal_foley.library_commands import run_library
 
@@ -202,6 +208,51 @@ def _import(words: Import) -> int:
     for warning in outcome.warnings:
         print(f"temporal-foley: {name}: {one_line(warning)}", file=sys.stderr)
     print(f"{name}: {outcome.summary} -> {one_line(outcome.path)}")
+    return 0
+
+
+def _reconform(words: Reconform) -> int:
+    from temporal_foley.reconform import reconform_cues
+
+    began = time.perf_counter()
+    outcome = reconform_cues(
+        words.cues, words.video, words.out, old_video=words.old_video, overwrite=words.overwrite
+    )
+    name, seconds = one_line(words.video.name), time.perf_counter() - began
+    print(f"{name}: {outcome.summary} -> {one_line(outcome.path)} ({seconds:.1f} s)")
+    if outcome.result.orphans:
+        first = ", ".join(one_line(cue.id) for cue in outcome.result.orphans[:SHOWN_EVENTS])
+        more = ", ..." if len(outcome.result.orphans) > SHOWN_EVENTS else ""
+        print(f"{name}: orphans: {first}{more}; see {one_line(outcome.orphans_path)}")
+    return 0
+
+
+def _learn(words: Learn) -> int:
+    from temporal_foley.learn import learn_from_edits
+
+    if not words.edited:
+        raise UsageError("learn needs edited cue lists; see temporal-foley learn --help")
+    began = time.perf_counter()
+    with show_progress("learn") as progress:
+        outcome = learn_from_edits(
+            words.edited,
+            words.out,
+            model=words.model,
+            even_if_worse=words.even_if_worse,
+            overwrite=words.overwrite,
+            done=lambda part: progress("look", part),
+        )
+    for warning in outcome.warnings:
+        print(f"temporal-foley: {one_line(warning)}", file=sys.stderr)
+    print(f"{outcome.edits} edits in {outcome.videos} videos; on videos held out in turn:")
+    print(f"  before: {outcome.before}")
+    print(f"  after:  {outcome.after}")
+    if outcome.sha256 is None:
+        raise FoleyError(
+            f"{words.out}: not written, for it does worse on what was held out; "
+            "give more edits, or --even-if-worse"
+        )
+    print(f"-> {one_line(words.out)} ({time.perf_counter() - began:.1f} s)")
     return 0
 
 
@@ -357,9 +408,17 @@ def _mix(words: Generate) -> MixSettings:
                 f"--loudness must be one of {known}, or a number of LUFS, got {words.loudness!r}"
             ) from None
     try:
-        return MixSettings(original=words.original, loudness_lufs=lufs)
+        return MixSettings(
+            original=words.original,
+            loudness_lufs=lufs,
+            speech_db=words.speech_db,
+            room_tone=words.room_tone,
+            music_and_effects=words.music_and_effects,
+        )
     except ValueError as error:
-        raise UsageError(f"--loudness: {error}") from None
+        # The field that is wrong is named as its option is, but for the loudness.
+        name = "speech-db" if "speech_db" in str(error) else "loudness"
+        raise UsageError(f"--{name}: {error}") from None
 
 
 def _videos(paths: Sequence[Path], command: str) -> list[Path]:
