@@ -284,12 +284,20 @@ class MixSettings:
     duck_db: float = -12.0
     loudness_lufs: float = -23.0
     true_peak_dbtp: float = -1.0
+    speech_db: float = -6.0
+    """How far effects step back where somebody speaks in the original; 0: not at all."""
+    room_tone: bool = False
+    """Lay a quiet room tone under foley where nothing else is heard."""
+    music_and_effects: bool = False
+    """Also write a mix without the original's speech."""
 
     def __post_init__(self) -> None:
         if self.original not in ("keep", "duck", "mute"):
             raise ValueError(f"original must be keep, duck or mute, got {self.original!r}")
         if not -60.0 <= self.duck_db <= 0.0:
             raise ValueError(f"duck_db must be in [-60, 0], got {self.duck_db}")
+        if not -60.0 <= self.speech_db <= 0.0:
+            raise ValueError(f"speech_db must be in [-60, 0], got {self.speech_db}")
         if not -70.0 < self.loudness_lufs <= 0.0:
             raise ValueError(f"loudness_lufs must be in (-70, 0], got {self.loudness_lufs}")
         if not -20.0 <= self.true_peak_dbtp <= 0.0:

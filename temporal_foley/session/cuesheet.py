@@ -63,7 +63,8 @@ def write_cue_sheet(timeline: Timeline, path: Path, rate: Fraction | None = None
 
 def asset_text(asset: Asset) -> str:
     """Return a take's name for people: a file's path, or a recipe with its seed."""
-    return asset.name if asset.kind == "file" else f"{asset.name} #{asset.seed}"
+    name = asset.name if asset.kind == "file" else f"{asset.name} #{asset.seed}"
+    return f"{name} {asset.cents:+d} cents" if asset.cents else name
 
 
 def _cell(value: object) -> str:

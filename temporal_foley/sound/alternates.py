@@ -4,6 +4,7 @@ What a take would be as a cue (where it begins, what of it repeats) is decided b
 casting alone: each take is cast once, from a library that holds nothing else.
 """
 
+import dataclasses
 from collections.abc import Iterator
 
 from temporal_foley.effects import Effect, Vocabulary
@@ -32,6 +33,12 @@ def list_alternates(
         for entry in library.takes(effect.name)
         if (kinds[entry.asset] in SUSTAINED_KINDS) == (effect.kind in SUSTAINED_KINDS)
     ]
+    # A take that is played faster or slower stands beside the one it is made of.
+    by_asset = {entry.asset: entry for entry in entries}
+    for asset in first:
+        base = by_asset.get(dataclasses.replace(asset, cents=0))
+        if base is not None and asset.cents:
+            entries.append(dataclasses.replace(base, asset=asset))
     order = {asset: place for place, asset in enumerate(first)}
     entries.sort(key=lambda entry: order.get(entry.asset, len(order)))
     own = sum(entry.asset in order for entry in entries)

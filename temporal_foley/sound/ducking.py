@@ -1,6 +1,6 @@
-"""Duck the original sound: the cues of a timeline in, a gain for each of its samples out."""
+"""Duck one sound under another: spans in samples, or cues, in; a gain for each sample out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -22,8 +22,13 @@ Spans = Int[np.ndarray, "spans 2"]
 
 def effect_spans(cues: Iterable[Cue]) -> Spans:
     """Return where effects sound, without gaps too short for the original to come back in."""
+    return join_spans((cue.onset_sample, cue.offset_sample) for cue in cues)
+
+
+def join_spans(parts: Iterable[Sequence[int]] | Spans) -> Spans:
+    """Join spans that overlap, or lie too near for anything to come back in between."""
     spans: list[list[int]] = []
-    for onset, offset in sorted((cue.onset_sample, cue.offset_sample) for cue in cues):
+    for onset, offset in sorted((int(onset), int(offset)) for onset, offset in parts):
         if spans and onset - spans[-1][1] < _SHORTEST_GAP:
             spans[-1][1] = max(spans[-1][1], offset)
         else:
@@ -34,7 +39,7 @@ def effect_spans(cues: Iterable[Cue]) -> Spans:
 def duck_gains(
     spans: Spans, start: int, stop: int, duck_db: float
 ) -> Float[np.ndarray, " samples"]:
-    """Return the original's gain at the samples `[start, stop)`: `duck_db` under every span."""
+    """Return the gain at the samples `[start, stop)`: `duck_db` under every span."""
     places = np.arange(start, stop)
     depth = np.zeros(stop - start)
     near = (spans[:, 0] - ATTACK < stop) & (spans[:, 1] + RELEASE > start)

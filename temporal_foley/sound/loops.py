@@ -5,6 +5,8 @@ level and spectrum first (the cost of Schödl et al., "Video Textures", SIGGRAPH
 for pictures), then, within some milliseconds, in phase.
 """
 
+import itertools
+
 import numpy as np
 from jaxtyping import Float
 
@@ -59,7 +61,7 @@ def _most_alike(levels: Levels, length: int, join: int) -> tuple[int, int]:
         first = np.clip((places - join) // _HOP, 0, len(levels) - width)
         rows = [
             levels[first[:, None] + np.arange(a, b)].mean(axis=1)
-            for a, b in zip(parts[:-1], parts[1:], strict=True)
+            for a, b in itertools.pairwise(parts)
         ]
         return np.concatenate(rows, axis=1)
 

@@ -1,15 +1,17 @@
 """Lay up a timeline: its cues, a library and the original sound in; stems and a mix on disk out.
 
 The work is done in passes over the picture's length, a block at a time, so that a long film needs
-no more memory than a short clip: one to measure the sum of the stems, more to find the gain where
-it is not plain (the limiter works, or quiet parts become loud enough to count), one to write.
+no more memory than a short clip: one to find speech in the original, one to measure the sum of the
+stems, more to find the gain where it is not plain (the limiter works, or quiet parts become loud
+enough to count), one to write.
 """
 
 import contextlib
 import dataclasses
+import functools
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,16 +19,21 @@ from jaxtyping import Float
 
 from temporal_foley.errors import CueListError, MediaError
 from temporal_foley.sound.blocks import Block, fit
-from temporal_foley.sound.ducking import duck_gains, effect_spans
+from temporal_foley.sound.ducking import Spans, duck_gains, effect_spans, join_spans
 from temporal_foley.sound.library import Library
 from temporal_foley.sound.limiter import limit
 from temporal_foley.sound.loudness import HOP, PEAK_STEP, LoudnessMeter, measure
 from temporal_foley.sound.render import index_cues, render_cues
+from temporal_foley.sound.room_tone import ROOM_TONE_STEM, bare_foley, room_tone
+from temporal_foley.sound.speech import speech_spans
 from temporal_foley.sound.stem_file import StemFile, StemReport
 from temporal_foley.sound.wav import FULL_SCALE, quantise
+from temporal_foley.timegrid import SAMPLE_RATE_HZ
 from temporal_foley.timeline import MixSettings, Timeline, Track
 
 ORIGINAL_STEM = "original"
+MUSIC_AND_EFFECTS = "music_and_effects"
+MUTED_DB = -120.0
 
 MOST_GAIN_DB = 40.0
 """A sum that would need more gain stays quieter than asked for: it is all but silent."""
@@ -40,6 +47,15 @@ _MOST_PASSES = 8
 _STEM_NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 
 Original = Callable[[], Iterator[Block]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BusReport:
+    """How loud a bus is, at the gain of the mix; None where it is silent."""
+
+    name: str
+    loudness_lufs: float | None
+    true_peak_dbtp: float | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,6 +74,10 @@ class MixReport:
     stems_trim_db: float
     mix: StemReport
     stems: tuple[StemReport, ...]
+    buses: tuple[BusReport, ...] = ()
+    speech_s: tuple[tuple[float, float], ...] = ()
+    """Where the original speaks and the effects step back, in seconds."""
+    music_and_effects: StemReport | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,6 +85,7 @@ class _Stem:
     """A stem before any common gain: blocks of `_BLOCK` samples, None for one of silence."""
 
     name: str
+    bus: str
     blocks: Callable[[], Iterator[Block | None]]
 
 
@@ -99,21 +120,58 @@ def lay_up(
     """
     done = progress or (lambda part: None)
     samples = timeline.source.duration_samples
-    stems = [_track_stem(track, library, samples) for track in timeline.tracks]
-    if original is not None and timeline.mix.original != "mute":
-        stems.append(_original_stem(original, timeline))
+    speech = np.zeros((0, 2), np.int64)
+    heard = original if timeline.mix.original != "mute" else None
+    if heard is not None and (timeline.mix.speech_db < 0.0 or timeline.mix.music_and_effects):
+        speech = join_spans(speech_spans(fit(heard(), samples, _BLOCK)))
+    step_back = functools.partial(_step_back, speech=speech, depth_db=timeline.mix.speech_db)
+    stems = [step_back(_track_stem(track, library, samples)) for track in timeline.tracks]
+    if timeline.mix.room_tone and heard is None and (spans := bare_foley(timeline.tracks)):
+        stems.append(_room_tone_stem(join_spans(spans), samples))
+    if heard is not None:
+        stems.append(_original_stem(heard, timeline))
     gains = _find_gains(stems, samples, timeline.mix, lambda part: done(0.5 * part))
+    without = speech if timeline.mix.music_and_effects else None
     try:
-        return _write(stems, folder, samples, gains, lambda part: done(0.5 + 0.5 * part))
+        report = _write(stems, folder, samples, gains, lambda part: done(0.5 + 0.5 * part), without)
     except OSError as error:
         raise MediaError(
             f"{folder}: cannot be written ({error.strerror}); choose another folder"
         ) from None
+    seconds = [(round(a / SAMPLE_RATE_HZ, 3), round(b / SAMPLE_RATE_HZ, 3)) for a, b in speech]
+    return dataclasses.replace(report, speech_s=tuple(seconds))
+
+
+def _step_back(stem: _Stem, speech: Spans, depth_db: float) -> _Stem:
+    """Return a stem that is softer by `depth_db` where somebody speaks."""
+    if not len(speech) or depth_db == 0.0:
+        return stem
+
+    def blocks() -> Iterator[Block | None]:
+        start = 0
+        for block in stem.blocks():
+            gains = None
+            if block is not None:
+                gains = duck_gains(speech, start, start + len(block), depth_db)
+            start += _BLOCK
+            yield block if block is None or gains is None else block * gains[:, None]
+
+    return dataclasses.replace(stem, blocks=blocks)
+
+
+def _room_tone_stem(spans: Spans, samples: int) -> _Stem:
+    def blocks() -> Iterator[Block | None]:
+        for start in range(0, samples, _BLOCK):
+            stop = min(samples, start + _BLOCK)
+            present = 1.0 - duck_gains(spans, start, stop, MUTED_DB)
+            yield room_tone(start, stop) * present[:, None] if present.any() else None
+
+    return _Stem(name=ROOM_TONE_STEM, bus="backgrounds", blocks=blocks)
 
 
 def _track_stem(track: Track, library: Library, samples: int) -> _Stem:
     # The name becomes that of a file, and a cue list may come from anywhere.
-    if not _STEM_NAME.fullmatch(track.effect) or track.effect == ORIGINAL_STEM:
+    if not _STEM_NAME.fullmatch(track.effect) or track.effect in (ORIGINAL_STEM, ROOM_TONE_STEM):
         raise CueListError(f"track {track.effect!r:.60}: is not a name for a stem; rename it")
     index = index_cues(track)
 
@@ -123,7 +181,7 @@ def _track_stem(track: Track, library: Library, samples: int) -> _Stem:
             sounds = index.sounding(start, stop).any()
             yield render_cues(index, library, start, stop) if sounds else None
 
-    return _Stem(name=track.effect, blocks=blocks)
+    return _Stem(name=track.effect, bus=track.bus, blocks=blocks)
 
 
 def _original_stem(original: Original, timeline: Timeline) -> _Stem:
@@ -138,7 +196,7 @@ def _original_stem(original: Original, timeline: Timeline) -> _Stem:
             yield np.nan_to_num(block, posinf=0.0, neginf=0.0) * gains[:, None]
             start = stop
 
-    return _Stem(name=ORIGINAL_STEM, blocks=blocks)
+    return _Stem(name=ORIGINAL_STEM, bus=ORIGINAL_STEM, blocks=blocks)
 
 
 def _find_gains(
@@ -226,7 +284,9 @@ def _write(
     samples: int,
     gains: _Gains,
     done: Callable[[float], None],
+    speech: Spans | None,
 ) -> MixReport:
+    """Write the stems and the mix; `speech` is what a mix of music and effects is to lack."""
     (folder / "stems").mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         # The mix is opened first, so that it appears last: with it everything is there.
@@ -236,11 +296,20 @@ def _write(
         for stem in stems:
             path = folder / "stems" / f"{stem.name}.wav"
             files.append(stack.enter_context(StemFile(stem.name, path, samples)))
-        summed = _write_stems(stems, files, samples, gains, done)
+        meters = {stem.bus: LoudnessMeter() for stem in stems}
+        summed = _write_stems(stems, files, samples, gains, meters, done)
         for block in limit(summed, gains.ceiling_dbtp):
             mix.write(quantise(block))
         mixed = mix.report()
         reports = tuple(file.report() for file in files)
+        buses = tuple(_bus_report(name, meter) for name, meter in meters.items())
+        without = None
+        if speech is not None:
+            path = folder / f"{MUSIC_AND_EFFECTS}.wav"
+            file = stack.enter_context(StemFile(MUSIC_AND_EFFECTS, path, samples, true_peak=True))
+            for block in limit(_unspoken(stems, samples, gains, speech), gains.ceiling_dbtp):
+                file.write(quantise(block))
+            without = file.report()
     return MixReport(
         loudness_lufs=mixed.loudness_lufs,
         true_peak_dbtp=mixed.true_peak_dbtp,
@@ -249,7 +318,28 @@ def _write(
         stems_trim_db=gains.trim_db,
         mix=mixed,
         stems=reports,
+        buses=buses,
+        music_and_effects=without,
     )
+
+
+def _bus_report(name: str, meter: LoudnessMeter) -> BusReport:
+    loudness, true_peak = meter.finish()
+    return BusReport(name=name, loudness_lufs=loudness, true_peak_dbtp=true_peak)
+
+
+def _unspoken(
+    stems: list[_Stem], samples: int, gains: _Gains, speech: Spans
+) -> Iterator[Float[np.ndarray, "samples 2"]]:
+    """Yield the sum of the stems, the original muted where it speaks."""
+    for start, parts in _side_by_side(stems, samples):
+        total = np.zeros((min(_BLOCK, samples - start), 2))
+        for stem, part in zip(stems, parts, strict=True):
+            if part is not None and stem.name == ORIGINAL_STEM:
+                total += part * duck_gains(speech, start, start + len(part), MUTED_DB)[:, None]
+            elif part is not None:
+                total += part
+        yield total * _ratio(gains.gain_db)
 
 
 def _write_stems(
@@ -257,6 +347,7 @@ def _write_stems(
     files: list[StemFile],
     samples: int,
     gains: _Gains,
+    meters: Mapping[str, LoudnessMeter],
     done: Callable[[float], None],
 ) -> Iterator[Float[np.ndarray, "samples 2"]]:
     """Write the stems and yield the sum of what was written, without the trim."""
@@ -265,13 +356,18 @@ def _write_stems(
         length = min(_BLOCK, samples - start)
         # Whole numbers, so that the mix is the sum of the files to the last bit.
         total = np.zeros((length, 2), np.int64)
-        for part, file in zip(parts, files, strict=True):
+        buses: dict[str, Block] = {}
+        for stem, part, file in zip(stems, parts, files, strict=True):
             if part is None:
                 file.skip(length)
                 continue
             whole = quantise(part, gain * trim)
             file.write(whole)
             total += whole
+            scaled = (whole / (FULL_SCALE * trim)).astype(np.float32)
+            buses[stem.bus] = buses[stem.bus] + scaled if stem.bus in buses else scaled
+        for name, meter in meters.items():
+            meter.push(buses.get(name, np.zeros((length, 2), np.float32)))
         yield total / (FULL_SCALE * trim)
         done((start + length) / samples)
 

@@ -11,7 +11,7 @@ const clamp = (value, least, most) => Math.max(least, Math.min(value, most));
 const modulo = (value, period) => ((value % period) + period) % period;
 const isSustained = (kind) => SUSTAINED_KINDS.includes(kind);
 const pictureSample = (cue) => cue.onset_sample + cue.anchor - cue.source_start;
-const assetKey = (asset) => `${asset.kind}\n${asset.name}\n${asset.seed ?? ""}`;
+const assetKey = (asset) => `${asset.kind}\n${asset.name}\n${asset.seed ?? ""}\n${asset.cents ?? 0}`;
 
 // ---- time
 

@@ -31,23 +31,22 @@ _LEAD_S = 0.004
 def make(rng: np.random.Generator, shoe: np.random.Generator) -> Take:
     """Make one take: a single step on stone or boards, in a room or a hall.
 
-    What `shoe` draws is the same in all steps of a set: shoe, floor and room.
+    What `shoe` draws is the same in all steps of a set: the floor, and how the foot is laid down.
     """
     board = shoe.uniform(0.0, 1.0)
-    room_seed = shoe.integers(1 << 32)
     sole_s = shoe.uniform(0.06, 0.11) + rng.uniform(-0.008, 0.008)
     sound = np.zeros(count(0.45))
     lead = count(_LEAD_S)
     add_at(sound, _heel(rng, board), lead)
-    add_at(sound, _grit(rng, sole_s + rng.uniform(0.12, 0.22)), lead, gain(rng.uniform(-5, 0)))
-    add_at(sound, _sole(rng, board), lead + count(sole_s), gain(rng.uniform(-6, -1)))
-    # A hall or a corridor: hard heels are heard where floor and walls are hard.
+    add_at(sound, _grit(rng, sole_s + rng.uniform(0.12, 0.22)), lead, gain(rng.uniform(-9, -3)))
+    add_at(sound, _sole(rng, board), lead + count(sole_s), gain(rng.uniform(-8, -3)))
+    # Almost dry: steps come often, and the mix knows better what room they are in.
     wet = room(
         sound,
-        np.random.default_rng(room_seed),
-        size_m=shoe.uniform(3.0, 6.0),
-        t60_s=shoe.uniform(0.4, 0.7),
-        wet_db=shoe.uniform(-15, -10),
+        rng,
+        size_m=rng.uniform(2.5, 5.0),
+        t60_s=rng.uniform(0.2, 0.4),
+        wet_db=rng.uniform(-28, -20),
         damping_hz=5000.0,
     )
     wet = highpass(wet, 50.0)
@@ -58,9 +57,9 @@ def _heel(rng: np.random.Generator, board: float) -> Signal:
     """The tip's hard click and the floor's thud; the tip often lands twice within a moment."""
     blow = np.zeros(count(0.2))
     thud = strike(
-        rng, low_hz=85.0 + 30.0 * board, high_hz=900.0, t60_s=0.035 + 0.025 * board, slope=0.6
+        rng, low_hz=85.0 + 30.0 * board, high_hz=900.0, t60_s=0.06 + 0.04 * board, slope=0.8
     )
-    add_at(blow, thud, 0, 0.3 + 0.2 * board)
+    add_at(blow, thud, 0, 0.35 + 0.3 * board)
     at = 0.0
     for level in (1.0, rng.uniform(0.15, 0.5), rng.uniform(0.05, 0.25)):
         tip = strike(
