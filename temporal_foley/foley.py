@@ -263,11 +263,20 @@ def _levels(report: MixReport) -> dict[str, Any]:
         }
         for stem in report.stems
     }
+    buses = {
+        bus.name: {
+            "loudness_lufs": rounded(bus.loudness_lufs),
+            "true_peak_dbtp": rounded(bus.true_peak_dbtp),
+        }
+        for bus in report.buses
+    }
     return {
         "loudness_lufs": rounded(report.loudness_lufs),
         "true_peak_dbtp": rounded(report.true_peak_dbtp),
         **{name: rounded(getattr(report, name)) for name in fields},
         "stems": stems,
+        "buses": buses,
+        "speech_s": [list(span) for span in report.speech_s],
     }
 
 
