@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from jaxtyping import Float
 
+from temporal_foley.attribution import picture_gradients
 from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import WeightsError
-from temporal_foley.models.image.backbone import load_backbone
+from temporal_foley.models.image.backbone import BackboneOutputs, load_backbone
 from temporal_foley.models.image.preparation import Aspect
+from temporal_foley.models.places import Places, class_activation
 from temporal_foley.models.spotter import (
     FrameProbabilities,
     Image,
@@ -77,9 +79,13 @@ class BundleSpotter:
         *,
         grid: TimeGrid | None = None,
         sound: Iterable[SoundBlock] | None = None,
+        places: Places | None = None,
     ) -> Iterator[FrameProbabilities]:
-        """Yield the calibrated probabilities of all frames, in one block, when all were seen."""
-        visual = self.look(frames)
+        """Yield the calibrated probabilities of all frames, in one block, when all were seen.
+
+        With `places`, what each effect is seen by is gathered there.
+        """
+        visual = self.look(frames, places)
         heard = None
         if sound is not None and self.listens and len(visual):
             if grid is None:
@@ -94,14 +100,36 @@ class BundleSpotter:
         )
         yield calibrate(logits, self._decision)
 
-    def look(self, frames: Iterable[SmallImage]) -> Float[np.ndarray, "frames features"]:
+    @property
+    def sees_places(self) -> bool:
+        """Whether it can tell where in a picture an effect is seen."""
+        return self.bundle.tagger.fusion.kind != "audio"
+
+    def look(
+        self, frames: Iterable[SmallImage], places: Places | None = None
+    ) -> Float[np.ndarray, "frames features"]:
         """Return what the backbone sees in prepared pictures, as it is stored for training."""
         features = self.bundle.tagger.visual_features
         rows = [np.zeros((0, features), np.float16)]
         for batch in in_batches(frames):
             # Half precision, as the features that it was trained on.
-            rows.append(np.asarray(self._backbone(batch).features, np.float16))
+            seen = self._backbone(batch)
+            rows.append(np.asarray(seen.features, np.float16))
+            if places is not None:
+                self._place(seen, rows[-1], places)
         return np.concatenate(rows)
+
+    def _place(
+        self, seen: BackboneOutputs, features: Float[np.ndarray, "frames features"], places: Places
+    ) -> None:
+        gradients, logits = picture_gradients(self.bundle, features)
+        heat = class_activation(seen.feature_map, gradients)
+        if logits.shape[1] != self._decision.columns:
+            # Effects that another part of the bundle judges are seen nowhere.
+            added = len(self.vocabulary) - heat.shape[1]
+            heat = np.pad(heat, ((0, 0), (0, added), (0, 0), (0, 0)))
+            logits = np.pad(logits, ((0, 0), (0, added)), constant_values=-1e3)
+        places.add(heat, calibrate(logits, self._decision))
 
     def listen(
         self, sound: Iterable[SoundBlock], grid: TimeGrid

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from temporal_foley import __version__
+from temporal_foley.close_look import Glimpses
 from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import OutputExistsError
 from temporal_foley.keep_edits import (
@@ -40,6 +41,7 @@ from temporal_foley.stages import (
     cast_timeline,
     grid_rate,
     import_ahead,
+    meet_picture,
     render_timeline,
     tag_video,
 )
@@ -188,11 +190,14 @@ class Foley:
         changes = None
         with staged(folder) as staging:
             threading.Thread(target=import_ahead, name="import-ahead", daemon=True).start()
+            glimpses = Glimpses()
             with record.stage("look") as done:
-                tags = tag_video(info, self.spotter, settings, done)
+                tags = tag_video(info, self.spotter, settings, done, glimpses=glimpses)
+            with record.stage("sync") as done:
+                met = meet_picture(tags, glimpses, done)
             with record.stage("cast"):
                 timeline = cast_timeline(
-                    tags, self.spotter, self.library, source_sha256=sha256, mix=mix, seed=seed
+                    met, self.spotter, self.library, source_sha256=sha256, mix=mix, seed=seed
                 )
             proposed = timeline
             if decided is not None:

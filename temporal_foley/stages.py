@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from temporal_foley.close_look import Glimpses, gathering, look_closely
 from temporal_foley.errors import UsageError
 from temporal_foley.media.audio import Sound, read_audio
 from temporal_foley.media.mux import mux_sound, output_suffix
@@ -31,6 +32,7 @@ from temporal_foley.sound.library import Library
 from temporal_foley.sound.mix import MixReport, lay_up
 from temporal_foley.spotting.decision import decide, decision_from_json
 from temporal_foley.spotting.events import DecodingConfig, decode_events
+from temporal_foley.spotting.placing import Sights, place_tracks
 from temporal_foley.timegrid import TimeGrid, to_sample
 from temporal_foley.timeline import (
     Event,
@@ -75,6 +77,8 @@ class Tags:
     info: VideoInfo
     seen: Seen
     events: tuple[Event, ...]
+    sights: Sights | None = None
+    """Where effects are seen and how the picture moves; None before a closer look."""
 
 
 def tag_video(
@@ -82,10 +86,13 @@ def tag_video(
     spotter: Spotter,
     settings: DetectionSettings,
     done: Callable[[float], None] = lambda part: None,
+    *,
+    glimpses: Glimpses | None = None,
 ) -> Tags:
     """Look at a video: pictures at grid times -> probabilities -> events.
 
-    Decoding runs ahead in a thread of its own while the model looks.
+    Decoding runs ahead in a thread of its own while the model looks. What a closer look needs is
+    gathered in `glimpses`.
     """
     spotter.load_ahead()
     vocabulary = spotter.vocabulary
@@ -98,8 +105,9 @@ def tag_video(
     if settings.listen and spotter.listens:
         sound = read_audio(info, sample_rate_hz=LISTENING_RATE_HZ, channels=1)
     with contextlib.closing(ahead) as frames:
-        looked_at = _pictures(frames, grid, thumbnails, done)
-        rows.extend(spotter.probabilities(looked_at, grid=grid, sound=sound))
+        looked_at = _pictures(frames, grid, thumbnails, done, glimpses)
+        asked = gathering(spotter, glimpses) if glimpses is not None else {}
+        rows.extend(spotter.probabilities(looked_at, grid=grid, sound=sound, **asked))
     probabilities = np.concatenate([np.zeros((0, len(vocabulary)), np.float32), *rows])
     events = find_events(spotter, settings, probabilities, grid, info.duration)
     return Tags(
@@ -112,6 +120,14 @@ def tag_video(
         ),
         events=tuple(event for event in events if event.effect in chosen),
     )
+
+
+def meet_picture(
+    tags: Tags, glimpses: Glimpses, done: Callable[[float], None] = lambda part: None
+) -> Tags:
+    """Look closer: events move from the grid onto what is seen, and are placed in the picture."""
+    events, sights = look_closely(tags.info, tags.events, tags.seen, glimpses, done)
+    return dataclasses.replace(tags, events=events, sights=sights)
 
 
 def grid_rate(spotter: Spotter, settings: DetectionSettings) -> Fraction:
@@ -159,6 +175,8 @@ def cast_timeline(
     tracks = cast_events(
         tags.events, vocabulary, library, seed=seed, duration_samples=duration_samples
     )
+    if tags.sights is not None:
+        tracks = place_tracks(tracks, tags.events, tags.sights)
     return Timeline(
         source=Source(
             name=info.path.name,
@@ -254,12 +272,15 @@ def _pictures(
     grid: TimeGrid,
     thumbnails: list[tuple[float, np.ndarray]],
     done: Callable[[float], None],
+    glimpses: Glimpses | None,
 ) -> Iterator[np.ndarray]:
     """Pass pictures on, keeping a few, evenly spread, for the overview; tell how far it is."""
     kept = {round((i + 0.5) * grid.frames / THUMBNAILS - 0.5) for i in range(THUMBNAILS)}
     for frame in frames:
         if frame.index in kept:
             thumbnails.append((float(frame.time), frame.image))
+        if glimpses is not None:
+            glimpses.changes.add(frame.image)
         yield frame.image
         done((frame.index + 1) / grid.frames)
 

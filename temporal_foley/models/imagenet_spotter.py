@@ -10,6 +10,7 @@ effect in a frame of an ordinary video, are the odds that the effect is seen.
 (Correction for a changed prior: Saerens, Latinne, Decaestecker, Neural Computation 14, 2002.)
 """
 
+import functools
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -20,9 +21,15 @@ from jaxtyping import Float, UInt8
 
 from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import VocabularyError
-from temporal_foley.models.image.backbone import DEFAULT_ASPECT, DEFAULT_BACKBONE, load_backbone
+from temporal_foley.models.image.backbone import (
+    DEFAULT_ASPECT,
+    DEFAULT_BACKBONE,
+    Backbone,
+    load_backbone,
+)
 from temporal_foley.models.image.preparation import Aspect
 from temporal_foley.models.imagenet_classes import CLASSES, class_weights, describe_rules
+from temporal_foley.models.places import Heat, Places, class_activation
 from temporal_foley.models.spotter import (
     FrameProbabilities,
     Image,
@@ -37,6 +44,9 @@ from temporal_foley.timegrid import TimeGrid
 PRIOR_ODDS = 0.01
 """Odds of an effect in a frame of an ordinary video, before looking."""
 
+LEAST_SHOWN = 0.05
+"""An effect that is less probable is looked for nowhere in the picture."""
+
 TEMPERATURE = 0.5
 """What logits are divided by: training with smoothed labels leaves posteriors too flat."""
 
@@ -44,6 +54,9 @@ TEMPERATURE = 0.5
 class _Outputs(Protocol):
     @property
     def logits(self) -> Float[np.ndarray, "batch classes"]: ...
+
+    @property
+    def feature_map(self) -> Float[np.ndarray, "batch rows columns features"]: ...
 
 
 class ImageClassifier(Protocol):
@@ -119,13 +132,43 @@ class ImageNetSpotter:
         *,
         grid: TimeGrid | None = None,
         sound: Iterable[SoundBlock] | None = None,
+        places: Places | None = None,
     ) -> Iterator[FrameProbabilities]:
-        """Yield blocks of rows, one row a frame, in order; `sound` is left unread."""
+        """Yield blocks of rows, one row a frame, in order; `sound` is left unread.
+
+        With `places`, what each effect is seen by is gathered there.
+        """
         for batch in in_batches(frames):
-            logits = self._backbone(batch).logits
-            yield effect_probabilities(
-                np.asarray(logits), self._weights, self._prior_odds, self._temperature
+            seen = self._backbone(batch)
+            probabilities = effect_probabilities(
+                np.asarray(seen.logits), self._weights, self._prior_odds, self._temperature
             )
+            if places is not None:
+                places.add(self._heat(seen, probabilities), probabilities)
+            yield probabilities
+
+    def _heat(self, seen: _Outputs, probabilities: FrameProbabilities) -> Heat:
+        """Return where effects are seen, of those that some picture of the batch may show."""
+        shown = np.flatnonzero(probabilities.max(axis=0) >= LEAST_SHOWN)
+        frames, rows, columns, _ = seen.feature_map.shape
+        heat = np.zeros((frames, len(self.vocabulary), rows, columns), np.float32)
+        if len(shown):
+            shares = evidence_shares(seen.logits, self._weights[:, shown], self._temperature)
+            # The network's answer is linear in its features: these are the gradients.
+            gradients = shares.reshape(-1, shares.shape[2]) @ self._readout.T
+            gradients = gradients.reshape(frames, len(shown), -1)
+            heat[:, shown] = class_activation(seen.feature_map, gradients)
+        return heat
+
+    @property
+    def sees_places(self) -> bool:
+        """Whether it can tell where in a picture an effect is seen."""
+        return isinstance(self._backbone, Backbone)
+
+    @functools.cached_property
+    def _readout(self) -> Float[np.ndarray, "features classes"]:
+        assert isinstance(self._backbone, Backbone)
+        return np.asarray(self._backbone.network.params["readout"]["kernel"], np.float32)
 
     def seen_effects(self) -> dict[str, str]:
         """Return the effects with an ImageNet class, and the classes behind each."""
@@ -159,6 +202,24 @@ def load_imagenet_spotter(
         VocabularyError: No effect has a rule, or a rule names a synset that ImageNet lacks.
     """
     return ImageNetSpotter(vocabulary, load_backbone(backbone, aspect=aspect, weights=weights))
+
+
+def evidence_shares(
+    logits: Float[np.ndarray, "frames classes"],
+    weights: Float[np.ndarray, "classes effects"],
+    temperature: float = TEMPERATURE,
+) -> Float[np.ndarray, "frames effects classes"]:
+    """Return the gradient of each effect's log odds with respect to the logits, but for a factor.
+
+    Log odds, for a probability near 1 has no gradient left.
+    """
+    scaled = logits.astype(np.float64) / temperature
+    posteriors = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    posteriors /= posteriors.sum(axis=1, keepdims=True)
+    own = posteriors[:, None, :] * weights.T
+    others = posteriors[:, None, :] - own
+    shares = [part / np.maximum(part.sum(axis=2, keepdims=True), 1e-9) for part in (own, others)]
+    return (shares[0] - shares[1]).astype(np.float32)
 
 
 def effect_probabilities(

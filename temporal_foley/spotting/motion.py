@@ -19,10 +19,12 @@ from jaxtyping import Bool, Float, UInt8
 NOISE = 3.0
 """Grey levels of change that are taken for noise."""
 CUT_CHANGE = 12.0
-"""Grey levels by which, on average, all of a picture must differ from the one before it at a cut."""
+"""Grey levels by which a picture differs from the one before it, on average, at a cut."""
 CUT_CONTRAST = 3.0
 """How many times as much as its neighbours."""
 QUIET_PICTURES = 4
+RISING = 0.4
+"""How much the end of an upward motion counts beside that of another."""
 
 Grey = UInt8[np.ndarray, "rows columns"]
 PerPicture = Float[np.ndarray, " pictures"]
@@ -106,7 +108,9 @@ def impacts(motion: Motion) -> PerPicture:
         lead = change[max(0, place - QUIET_PICTURES) : max(1, place - 1)]
         surprise = min(max(1.0 - lead.min() / (before + 1e-6), 0.0), 1.0)
         landed = min(2.0 * max(fall[place], 0.0), max(fall[place] - fall[place + 1], 0.0))
-        out[place] = stop * surprise + landed
+        # What goes up and stops has not met anything, as a rule.
+        rose = RISING if fall[place] < -abs(fall[place + 1]) else 1.0
+        out[place] = rose * stop * surprise + landed
     return out
 
 

@@ -1,0 +1,227 @@
+"""Cues with takes, and what was seen, in; the same cues placed, swelling and explained, out.
+
+Pan follows the place in the picture by the equal-power law, within what keeps its level in mono;
+level follows size, motion and probability; what is small is duller too, as from afar. An effect
+that is not seen stays in the centre, softer.
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from temporal_foley.effects import Effect, Vocabulary
+from temporal_foley.spotting.position import Position, follow
+from temporal_foley.timegrid import TimeGrid, to_sample, to_seconds
+from temporal_foley.timeline import Cue, Curve, Event, Evidence, Track
+
+WIDEST_PAN = 0.7
+"""The sum of both sides of a mono take is then at most 0.7 dB weaker than in the centre."""
+USUAL_AREA = 0.12
+"""Part of the picture that a source covers whose take sounds as it is."""
+LARGE_DB, SMALL_DB = 2.0, -8.0
+OFF_SCREEN_DB, OFF_SCREEN_HZ = -4.0, 7000.0
+SWELL_DB = {"loop": -8.0, "ambience": -4.0}
+"""How much softer a sustained effect gets where it is least probable and least moves."""
+NEAR_HZ = 16_000.0
+OCTAVE_DB = 4.5
+"""An octave of treble goes for so many decibels of distance."""
+_PAN_TOLERANCE, _LEVEL_TOLERANCE_DB = 0.03, 0.5
+_JUMP_SAMPLES = 960
+
+PerFrame = Float[np.ndarray, " frames"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sights:
+    """What was seen of a video, frame by frame of the grid."""
+
+    grid: TimeGrid
+    vocabulary: Vocabulary
+    probabilities: Float[np.ndarray, "frames effects"]
+    motion: PerFrame
+    cuts: tuple[int, ...] = ()
+    """Frames that begin a shot."""
+    heats: Float[np.ndarray, "frames effects rows columns"] | None = None
+    visible: Float[np.ndarray, "frames effects"] | None = None
+    """Both None for a spotter that cannot tell places."""
+
+
+def place_tracks(
+    tracks: Sequence[Track], events: Sequence[Event], sights: Sights
+) -> tuple[Track, ...]:
+    """Place every cue of every track by the event that it was cast for."""
+    placed: list[Track] = []
+    for track in tracks:
+        effect = sights.vocabulary[track.effect]
+        own = [event for event in events if event.effect == track.effect]
+        seen = [_follow_event(event, effect, sights) for event in own]
+        cues = []
+        for cue in track.cues:
+            number = _event_of(cue, own)
+            cues.append(
+                cue
+                if number is None
+                else _placed(cue, track.kind, own[number], seen[number], sights)
+            )
+        placed.append(dataclasses.replace(track, cues=tuple(cues)))
+    return tuple(placed)
+
+
+def level_of_area(area: float) -> float:
+    """Return how much louder (dB) a source is that covers this part of the picture.
+
+    Sound falls with distance as a source's height in the picture does: by 6 dB where its area is a
+    quarter.
+    """
+    gain = 10.0 * math.log10(max(area, 1e-4) / USUAL_AREA)
+    return min(max(gain, SMALL_DB), LARGE_DB)
+
+
+def lowpass_of_level(level_db: float) -> float | None:
+    """Return where distance takes treble away from a source that is so much softer."""
+    if level_db > -2.0:
+        return None
+    return round(NEAR_HZ * 2.0 ** (level_db / OCTAVE_DB))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Seen:
+    """An event's frames and where it is in them; `position` None where places are unknown."""
+
+    first: int
+    position: Position | None
+    strength: PerFrame
+    """From 0 to 1: how probable it is and how much moves, beside its own most."""
+
+
+def _follow_event(event: Event, effect: Effect, sights: Sights) -> _Seen:
+    first, last = sights.grid.frame_range(event.onset, event.offset)
+    first = min(first, sights.grid.frames - 1)
+    last = max(last, first + 1)
+    column = sights.vocabulary.index(effect.name)
+    probability = sights.probabilities[first:last, column].astype(np.float64)
+    position = None
+    if sights.heats is not None and sights.visible is not None and effect.kind != "ambience":
+        position = follow(
+            sights.heats[first:last, column],
+            sights.visible[first:last, column].astype(np.float64),
+            probability,
+            float(sights.grid.frame_rate),
+            [cut - first for cut in sights.cuts],
+        )
+    motion = sights.motion[first:last]
+    moves = np.minimum(motion / max(float(np.percentile(motion, 95)), 1e-3), 1.0)
+    sure = probability / max(float(probability.max()), 1e-6)
+    return _Seen(first=first, position=position, strength=_mean3(sure * (0.6 + 0.4 * moves)))
+
+
+def _event_of(cue: Cue, events: Sequence[Event]) -> int | None:
+    """Return the event that a cue was cast for: its onset, or what meets the picture, lies in it.
+
+    Both ends of an event are rounded to samples by a cue.
+    """
+    times = (float(to_seconds(cue.picture_sample)), float(cue.onset))
+    for time in times:
+        for number, event in enumerate(events):
+            if event.onset - 1e-4 <= time < event.offset:
+                return number
+    return None
+
+
+def _placed(cue: Cue, kind: str, event: Event, seen: _Seen, sights: Sights) -> Cue:
+    moment = float(to_seconds(cue.picture_sample))
+    last = seen.first + len(seen.strength) - 1
+    at = min(max(sights.grid.frame_at(moment), seen.first), last) - seen.first
+    position = seen.position
+    is_seen = position is not None and bool(position.is_seen.mean() >= 0.5)
+    region, where, lowpass = None, "", None
+    distance = np.zeros(len(seen.strength))
+    pan: Curve = ((0, 0.0),)
+    if position is not None and is_seen:
+        distance = np.array([level_of_area(float(area)) for area in position.area])
+        region = position.region(at)
+        lowpass = lowpass_of_level(float(np.median(distance)))
+        pan = ((0, _pan(position, at)),)
+        where = f"seen {_side(float(position.across[at]))}, {position.area[at]:.0%} of the picture"
+    elif position is not None:
+        distance[:] = OFF_SCREEN_DB
+        lowpass, where = OFF_SCREEN_HZ, "off screen"
+    if kind in SWELL_DB:
+        swell = np.maximum(SWELL_DB[kind] * (1.0 - seen.strength / seen.strength.max()), -12.0)
+        level = _curve(cue, swell + distance, seen.first, sights, (), _LEVEL_TOLERANCE_DB)
+        if position is not None and is_seen:
+            pans = np.array([_pan(position, frame) for frame in range(len(distance))])
+            pan = _curve(cue, pans, seen.first, sights, sights.cuts, _PAN_TOLERANCE)
+    else:
+        level = ((0, round(float(distance[at]), 2)),)
+    evidence = Evidence(
+        probability=round(event.confidence, 4),
+        peak_s=event.peak,
+        motion=event.motion,
+        region=region,
+    )
+    reason = "; ".join(text for text in (cue.reason, where) if text)
+    return dataclasses.replace(
+        cue, pan=pan, level=level, lowpass_hz=lowpass, evidence=evidence, reason=reason
+    )
+
+
+def _pan(position: Position, frame: int) -> float:
+    return round(WIDEST_PAN * (2.0 * float(position.across[frame]) - 1.0), 2)
+
+
+def _side(across: float) -> str:
+    return "on the left" if across < 0.35 else "on the right" if across > 0.65 else "in the middle"
+
+
+def _curve(
+    cue: Cue,
+    values: PerFrame,
+    first: int,
+    sights: Sights,
+    jumps: Sequence[int],
+    tolerance: float,
+) -> Curve:
+    """Turn values of frames into a curve of as few points as tell it within a tolerance."""
+    points: list[tuple[int, float]] = []
+    for number, value in enumerate(values):
+        frame = first + number
+        middle = to_sample(sights.grid.time(frame) + sights.grid.step / 2) - cue.onset_sample
+        if frame in jumps and number:
+            cut = to_sample(sights.grid.time(frame)) - cue.onset_sample
+            points += [(cut - _JUMP_SAMPLES, float(values[number - 1])), (cut, float(value))]
+        points.append((middle, float(value)))
+    points = [(min(max(place, 0), cue.length), value) for place, value in points]
+    # Of points at one place, such as the cue's own ends, the last one counts.
+    points = sorted(dict(points).items())
+    kept = _few(points, tolerance)
+    return tuple((place, round(value, 2)) for place, value in kept)
+
+
+def _few(points: list[tuple[int, float]], tolerance: float) -> list[tuple[int, float]]:
+    """Leave out points near the line between others (D. Douglas and T. Peucker, 1973)."""
+    places = np.array([place for place, _ in points], float)
+    values = np.array([value for _, value in points])
+    keep = np.zeros(len(points), bool)
+    keep[[0, -1]] = True
+    waiting = [(0, len(points) - 1)]
+    while waiting:
+        start, end = waiting.pop()
+        line = np.interp(places[start : end + 1], places[[start, end]], values[[start, end]])
+        away = np.abs(values[start : end + 1] - line)
+        worst = start + int(away.argmax())
+        if away.max() > tolerance:
+            keep[worst] = True
+            waiting += [(start, worst), (worst, end)]
+    kept = [point for point, is_kept in zip(points, keep, strict=True) if is_kept]
+    if max(values) - min(values) <= tolerance:
+        return [(points[0][0], float(np.median(values)))]
+    return kept
+
+
+def _mean3(values: PerFrame) -> PerFrame:
+    padded = np.pad(values, 1, mode="edge")
+    return (padded[:-2] + padded[1:-1] + padded[2:]) / 3.0

@@ -1,0 +1,168 @@
+"""Shots: pictures of the grid in, how they change and where cuts are out; events that keep to them.
+
+A cut is where the colours change at once (histograms by Bhattacharyya's distance; R. Lienhart,
+"Comparison of automatic shot boundary detection algorithms", SPIE 3656, 1999). What is heard of a
+thing in the picture begins and ends with its shots; a background carries over.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from temporal_foley.effects import Effect, Vocabulary
+from temporal_foley.spotting.motion import Motion
+from temporal_foley.timegrid import TimeGrid
+from temporal_foley.timeline import Event
+
+CUT_DISTANCE = 0.5
+CARRIED_S = 3.0
+"""A background that comes back within this time was there all along."""
+OVERLAP_S = 0.25
+"""By how much backgrounds of two shots reach over the cut between them."""
+_THUMB_PX = 56
+_BINS = (12, 4, 4)
+
+
+@dataclasses.dataclass
+class Changes:
+    """Gathers how each picture of the grid differs from the one before it; keeps one picture."""
+
+    motion: list[float] = dataclasses.field(default_factory=list)
+    """Grey levels above noise, mean over the picture."""
+    distance: list[float] = dataclasses.field(default_factory=list)
+    """Between the colours, from 0 to 1."""
+    _grey: UInt8[np.ndarray, "rows columns"] | None = None
+    _colours: Float[np.ndarray, "hues saturations values"] | None = None
+
+    def add(self, image: UInt8[np.ndarray, "rows columns 3"]) -> None:
+        """Compare the next picture with the last one."""
+        thumb = cv2.resize(image, (_THUMB_PX, _THUMB_PX), interpolation=cv2.INTER_AREA)
+        grey = cv2.cvtColor(thumb, cv2.COLOR_RGB2GRAY)
+        hsv = cv2.cvtColor(thumb, cv2.COLOR_RGB2HSV)
+        colours = cv2.calcHist([hsv], [0, 1, 2], None, _BINS, [0, 180, 0, 256, 0, 256])
+        if self._grey is None or self._colours is None:
+            self.motion.append(0.0)
+            self.distance.append(0.0)
+        else:
+            difference = cv2.absdiff(grey, self._grey).astype(np.float32)
+            self.motion.append(float(np.maximum(difference - 3.0, 0.0).mean()))
+            method = cv2.HISTCMP_BHATTACHARYYA
+            self.distance.append(float(cv2.compareHist(self._colours, colours, method)))
+        self._grey, self._colours = grey, colours
+
+
+def cut_frames(changes: Changes) -> list[int]:
+    """Return the frames of the grid that begin a new shot, as far as the grid can tell."""
+    distance = np.array(changes.distance)
+    # More than around it, so that a pan or a flicker, which goes on, is none.
+    usual = np.array([np.median(distance[max(0, i - 4) : i + 5]) for i in range(len(distance))])
+    return np.flatnonzero((distance > CUT_DISTANCE) & (distance > 2.0 * usual)).tolist()
+
+
+def cut_times(frames: Sequence[int], motion: Motion, grid: TimeGrid) -> list[float]:
+    """Return when the shots begin: at the picture that is new, or else at the grid's frame."""
+    times: list[float] = []
+    for frame in frames:
+        start, end = float(grid.time(frame - 1)), float(grid.time(frame))
+        # A little after the grid's time too, which is rounded in the motion's.
+        near = motion.within(start + 1e-4, end + 1e-4)
+        seen = near.times[near.is_cut]
+        times.append(float(seen[-1]) if len(seen) else end)
+    return times
+
+
+def keep_to_shots(
+    events: Sequence[Event],
+    cuts: Sequence[float],
+    probabilities: Float[np.ndarray, "frames effects"],
+    vocabulary: Vocabulary,
+    grid: TimeGrid,
+    duration: float,
+) -> list[Event]:
+    """End and begin sustained events at cuts where they do; carry backgrounds over."""
+    kept: list[Event] = []
+    for column, effect in enumerate(vocabulary.effects):
+        own = [event for event in events if event.effect == effect.name]
+        if effect.kind == "ambience":
+            kept += _carried(own, cuts, duration)
+        elif effect.kind == "loop":
+            for event in own:
+                kept += _within_shots(event, cuts, probabilities[:, column], effect, grid)
+        else:
+            kept += own
+    order = {name: number for number, name in enumerate(vocabulary.names)}
+    return sorted(kept, key=lambda event: (event.onset, order[event.effect]))
+
+
+def _within_shots(
+    event: Event,
+    cuts: Sequence[float],
+    probability: Float[np.ndarray, " frames"],
+    effect: Effect,
+    grid: TimeGrid,
+) -> list[Event]:
+    """Return the parts of an event in the shots that show it, their ends on the cuts near them."""
+    step = float(grid.step)
+    begins = [cut for cut in cuts if abs(cut - event.onset) <= 1.001 * step]
+    ends = [cut for cut in cuts if abs(cut - event.offset) <= 1.001 * step]
+    onset = begins[0] if begins else event.onset
+    offset = ends[-1] if ends and ends[-1] > onset else event.offset
+    edges = [onset, *(cut for cut in cuts if onset < cut < offset), offset]
+    least = min(effect.threshold_off, 0.5 * event.confidence)
+    parts: list[tuple[float, float]] = []
+    for start, end in itertools.pairwise(edges):
+        first, last = grid.frame_range(start + 0.5 * step, end - 0.5 * step)
+        shown = probability[first : max(last, first + 1)].mean() if first < grid.frames else 1.0
+        if len(edges) > 2 and shown < least:
+            continue
+        if parts and parts[-1][1] == start:
+            parts[-1] = (parts[-1][0], end)
+        else:
+            parts.append((start, end))
+    parts = [part for part in parts if part[1] - part[0] >= effect.min_duration_s] or [
+        (onset, offset)
+    ]
+    if parts == [(event.onset, event.offset)]:
+        return [event]
+    why = "; ".join(
+        text
+        for text, at in (("begins with its shot", 0), ("ends at a cut", 1))
+        if any(part[at] in cuts for part in parts)
+    )
+    return [dataclasses.replace(event, onset=start, offset=end, reason=why) for start, end in parts]
+
+
+def _carried(events: Sequence[Event], cuts: Sequence[float], duration: float) -> list[Event]:
+    """Join what a short shot of something else interrupts; reach over cuts at either end."""
+    joined: list[Event] = []
+    for event in events:
+        last = joined[-1] if joined else None
+        if last is not None and event.onset - last.offset <= CARRIED_S:
+            between = [c for c in cuts if last.offset - 0.5 <= c <= event.onset + 0.5]
+            if between:
+                joined[-1] = dataclasses.replace(
+                    last,
+                    offset=event.offset,
+                    confidence=max(last.confidence, event.confidence),
+                    reason="carried over a cut",
+                )
+                continue
+        joined.append(event)
+    reached: list[Event] = []
+    for event in joined:
+        onset, offset = event.onset, event.offset
+        if any(abs(cut - onset) <= OVERLAP_S for cut in cuts):
+            onset = max(0.0, onset - OVERLAP_S)
+        if any(abs(cut - offset) <= OVERLAP_S for cut in cuts):
+            offset = min(duration, offset + OVERLAP_S)
+        if (onset, offset) != (event.onset, event.offset):
+            why = f"{event.reason}; " if event.reason else ""
+            event = dataclasses.replace(
+                event, onset=onset, offset=offset, reason=f"{why}reaches over the cut"
+            )
+        reached.append(event)
+    return reached
