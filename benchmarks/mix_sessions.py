@@ -150,9 +150,8 @@ def main() -> None:
         f"| sum of stems against mix, worst | {max(sums, default=0)} steps, {len(sums)} sessions |"
     )
     if depths:
-        print(
-            f"| ducking depth | {np.median(depths):.2f} dB ({min(depths):.2f} … {max(depths):.2f}) |"
-        )
+        middle, least, most = np.median(depths), min(depths), max(depths)
+        print(f"| ducking depth | {middle:.2f} dB ({least:.2f} … {most:.2f}) |")
     minutes = options.sessions * options.seconds / 60.0
     print(f"| CPU seconds a minute of video, takes made anew included | {spent / minutes:.1f} |")
 
