@@ -1,6 +1,7 @@
 """Features of a split in; what a run must know of them before it begins out: scales and counts."""
 
 import dataclasses
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,20 +25,12 @@ class Measured:
     audio_mean: Float32[np.ndarray, " audio_features"]
     audio_deviation: Float32[np.ndarray, " audio_features"]
     positive_frames: Int[np.ndarray, " effects"]
-    positive_records: Int[np.ndarray, " effects"]
-    sources: tuple[int, ...]
-    """Of each effect: how many videos, series of pictures or recordings show or sound it."""
+    examples: tuple[dict[str, dict[str, int]], ...]
+    """Of each effect, by dataset: how many records and sources show or sound it."""
 
-    def table(self, vocabulary: Vocabulary) -> dict[str, dict[str, int]]:
-        """Return what stands behind each effect."""
-        return {
-            name: {
-                "records": int(self.positive_records[k]),
-                "frames": int(self.positive_frames[k]),
-                "sources": self.sources[k],
-            }
-            for k, name in enumerate(vocabulary.names)
-        }
+    def table(self, vocabulary: Vocabulary) -> dict[str, dict[str, dict[str, int]]]:
+        """Return what stands behind each effect: by dataset, records and sources."""
+        return dict(zip(vocabulary.names, self.examples, strict=True))
 
 
 def measure_split(
@@ -55,8 +48,8 @@ def measure_split(
     part = min(1.0, most_frames / max(sum(split.frames), 1))
     sums: dict[str, Any] = {"visual": _Moments(), "audio": _Moments()}
     frames = np.zeros(len(vocabulary), np.int64)
-    records = np.zeros(len(vocabulary), np.int64)
-    sources: list[set[str]] = [set() for _ in range(len(vocabulary))]
+    # Sets: a dataset that is read several times an epoch has its records no more than once.
+    found: list[dict[str, set[tuple[str, str]]]] = [defaultdict(set) for _ in vocabulary.names]
     for index in range(len(split)):
         record = split[index]
         kept = generator.random(record.frames) < part
@@ -66,10 +59,8 @@ def measure_split(
             sums["audio"].add(record.audio[kept])
         labels = record_labels(record, vocabulary)
         frames += ((labels.labels > 0) & labels.known).sum(axis=0)
-        present = labels.clip_labels > 0
-        records += present
-        for k in np.flatnonzero(present):
-            sources[k].add(record.source)
+        for k in np.flatnonzero(labels.clip_labels > 0):
+            found[k][split.dataset(index)].add((record.id, record.source))
     first = split[0]
     visual = sums["visual"].finish(first.visual.shape[1])
     audio = sums["audio"].finish(first.audio.shape[1])
@@ -79,8 +70,13 @@ def measure_split(
         audio_mean=audio[0],
         audio_deviation=audio[1],
         positive_frames=frames,
-        positive_records=records,
-        sources=tuple(len(names) for names in sources),
+        examples=tuple(
+            {
+                dataset: {"records": len(pairs), "sources": len({source for _, source in pairs})}
+                for dataset, pairs in sorted(by_dataset.items())
+            }
+            for by_dataset in found
+        ),
     )
 
 

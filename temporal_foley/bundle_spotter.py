@@ -4,6 +4,7 @@ It needs the whole video before it can answer for a frame, for its recurrent lay
 ends. What it keeps of a picture until then is its embedding, some 5 kB.
 """
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +16,7 @@ from jaxtyping import Float
 from temporal_foley.attribution import picture_gradients
 from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import WeightsError
+from temporal_foley.models.bundle_files import BundleFolder, open_bundle
 from temporal_foley.models.image.backbone import BackboneOutputs, load_backbone
 from temporal_foley.models.image.preparation import Aspect
 from temporal_foley.models.places import Places, class_activation
@@ -38,19 +40,26 @@ SILENCE = 1e-3
 class BundleSpotter:
     """Judges videos by a bundle."""
 
-    def __init__(self, bundle: "Bundle", *, weights: Path | None = None):
+    def __init__(self, bundle: "Bundle | BundleFolder", *, weights: Path | None = None):
+        """Take a bundle, or the folder of one, which is loaded when it is first needed."""
         senses = bundle.senses
+        self._source = bundle
+        if isinstance(bundle, BundleFolder):
+            output, fusion = bundle.tagger["output"], bundle.tagger["fusion"]["kind"]
+        else:
+            output, fusion = bundle.tagger.output, bundle.tagger.fusion.kind
+        self.facts = bundle.facts
         self.name = bundle.name
         self.sha256 = bundle.sha256
         self.vocabulary: Vocabulary = bundle.vocabulary
         self.frame_rate: Fraction | None = senses.frame_rate
         self.decision: Mapping[str, Any] | None = bundle.decision
         self._decision = (
-            default_decision(bundle.vocabulary, output=bundle.tagger.output)
+            default_decision(bundle.vocabulary, output=output)
             if bundle.decision is None
             else decision_from_json(bundle.decision, bundle.vocabulary)
         )
-        self.bundle = bundle
+        self.listens = fusion != "video"
         self._backbone = load_backbone(
             senses.backbone, aspect=cast(Aspect, senses.aspect), weights=weights
         )
@@ -60,10 +69,14 @@ class BundleSpotter:
                 f"{bundle.name} was trained with; install the version that its card names"
             )
 
-    @property
-    def listens(self) -> bool:
-        """Whether sound tells it anything."""
-        return self.bundle.tagger.fusion.kind != "video"
+    @functools.cached_property
+    def bundle(self) -> "Bundle":
+        """The bundle with its network."""
+        if not isinstance(self._source, BundleFolder):
+            return self._source
+        from temporal_foley.models.bundle import load_bundle
+
+        return load_bundle(self._source.folder)
 
     def prepare(self, image: Image) -> SmallImage:
         """Scale one RGB picture to what the backbone looks at."""
@@ -159,14 +172,15 @@ class BundleSpotter:
 
     def seen_effects(self) -> dict[str, str]:
         """Return the effects that it was trained on, and how much stands behind each."""
-        examples = self.bundle.facts.get("examples", {})
+        examples = self.facts.get("examples", {})
         told = {}
         for name in self.vocabulary.names:
-            row = examples.get(name, {})
-            if row.get("records"):
-                told[name] = (
-                    f"{row['records']} clips, pictures and recordings of {row['sources']} sources"
-                )
+            rows = [
+                f"{row['records']} of {dataset} ({row['sources']} sources)"
+                for dataset, row in examples.get(name, {}).items()
+            ]
+            if rows:
+                told[name] = ", ".join(rows)
         return told
 
     def blind_effects(self) -> dict[str, str]:
@@ -182,6 +196,4 @@ def load_bundle_spotter(folder: Path, *, weights: Path | None = None) -> BundleS
         BundleError: It is none, or has changed.
         WeightsError: What it looks or listens with is not there.
     """
-    from temporal_foley.models.bundle import load_bundle
-
-    return BundleSpotter(load_bundle(folder), weights=weights)
+    return BundleSpotter(open_bundle(folder), weights=weights)

@@ -96,6 +96,7 @@ def test_generate_leaves_every_file_and_all_are_as_long_as_the_picture(foley, cl
     assert {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} == {
         "cues.json",
         "cues.csv",
+        "credits.txt",
         "proposed.json",
         "scores.tsv",
         "events.tsv",

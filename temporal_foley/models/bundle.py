@@ -14,13 +14,12 @@ says is refused, and so is one that the manifest does not name.
 import dataclasses
 import functools
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -30,9 +29,23 @@ import safetensors.numpy
 from flax import nnx
 from jaxtyping import Array, Float, Float32, PyTree
 
-from temporal_foley.effects import Vocabulary, parse_vocabulary
-from temporal_foley.errors import FoleyError, OutputExistsError
+from temporal_foley.effects import Vocabulary
+from temporal_foley.errors import OutputExistsError
 from temporal_foley.models.background import Background
+from temporal_foley.models.bundle_files import (
+    FILES,
+    MANIFEST,
+    SCHEMA,
+    VERSION,
+    BundleError,
+    Senses,
+    manifest,
+    read_document,
+    read_files,
+    read_senses,
+    read_vocabulary,
+    to_json,
+)
 from temporal_foley.models.class_prior import PriorConfig
 from temporal_foley.models.fusion import FusionConfig
 from temporal_foley.models.judging import judge_clip
@@ -40,32 +53,10 @@ from temporal_foley.models.recurrent import RecurrentConfig
 from temporal_foley.models.tagger import Tagger, TaggerConfig
 from temporal_foley.models.taught import TaughtEffects, judge_frames
 
-SCHEMA = "temporal-foley/bundle"
-VERSION = 1
-MANIFEST = "manifest.json"
-FILES = ("bundle.json", "vocabulary.toml", "weights.safetensors", "card.md")
-MAX_FILE_BYTES = 1 << 30
+__all__ = ["FILES", "MANIFEST", "Bundle", "BundleError", "Senses", "load_bundle", "save_bundle"]
 
 # Parts beside the weights, by the name of their field: each a record of arrays.
 _EXTRAS = (("taught", TaughtEffects), ("background", Background))
-
-Listener = Literal["student", "teacher"]
-
-
-class BundleError(FoleyError):
-    """A bundle that cannot be read or has changed; names the file and the remedy."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Senses:
-    """What made the embeddings that a tagger was trained on, and must make them when it is used."""
-
-    frame_rate: Fraction
-    backbone: str
-    aspect: str
-    backbone_sha256: str
-    listener: Listener
-    listener_sha256: str
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -160,7 +151,7 @@ def save_bundle(folder: Path, bundle: Bundle, *, overwrite: bool = False) -> str
             for field in dataclasses.fields(kind):
                 flat[f"{part}.{field.name}"] = np.ascontiguousarray(getattr(extra, field.name))
     contents = {
-        "bundle.json": _json(document),
+        "bundle.json": to_json(document),
         "vocabulary.toml": bundle.vocabulary_text.encode("utf-8"),
         "weights.safetensors": safetensors.numpy.save(flat),
         "card.md": bundle.card.encode("utf-8"),
@@ -169,7 +160,7 @@ def save_bundle(folder: Path, bundle: Bundle, *, overwrite: bool = False) -> str
         name: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
         for name, content in contents.items()
     }
-    contents[MANIFEST] = _manifest(files)
+    contents[MANIFEST] = manifest(files)
     staging = folder.with_name(f"{folder.name}.{os.getpid()}.part")
     shutil.rmtree(staging, ignore_errors=True)
     try:
@@ -198,21 +189,14 @@ def load_bundle(folder: Path) -> Bundle:
         BundleError: A file is missing, has changed, or does not hold what it must.
     """
     folder = Path(folder)
-    manifest_bytes = _read(folder / MANIFEST)
-    contents = _checked(folder, manifest_bytes)
+    contents, sha256 = read_files(folder)
     try:
-        document = json.loads(contents["bundle.json"])
-        if document["schema"] != SCHEMA or document["version"] != VERSION:
-            raise ValueError(f"schema {document['schema']} {document['version']} is not known")
-        senses = Senses(
-            **{**document["senses"], "frame_rate": Fraction(document["senses"]["frame_rate"])}
-        )
+        document = read_document(contents)
         config = _tagger_config(document["tagger"])
         flat = safetensors.numpy.load(contents["weights.safetensors"])
         taught, background = (_take_extra(flat, part, kind) for part, kind in _EXTRAS)
         weights = _unflatten(flat, config)
-        text = contents["vocabulary.toml"].decode("utf-8")
-        vocabulary = parse_vocabulary(text, document["vocabulary"], f"{folder}/vocabulary.toml")
+        vocabulary = read_vocabulary(folder, contents, document)
         outputs = config.effects + (0 if taught is None else len(taught))
         if len(vocabulary) != outputs:
             raise ValueError(f"{len(vocabulary)} effects and {outputs} outputs")
@@ -224,8 +208,8 @@ def load_bundle(folder: Path) -> Bundle:
         return Bundle(
             name=str(document["name"]),
             vocabulary=vocabulary,
-            vocabulary_text=text,
-            senses=senses,
+            vocabulary_text=contents["vocabulary.toml"].decode("utf-8"),
+            senses=read_senses(document),
             tagger=config,
             weights=weights,
             decision=document["decision"],
@@ -233,7 +217,7 @@ def load_bundle(folder: Path) -> Bundle:
             card=contents["card.md"].decode("utf-8"),
             taught=taught,
             background=background,
-            sha256=hashlib.sha256(manifest_bytes).hexdigest(),
+            sha256=sha256,
         )
     except (ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
         raise BundleError(f"{folder}: not a bundle of this program ({error})") from error
@@ -244,44 +228,6 @@ def _take_extra(flat: dict[str, np.ndarray], part: str, kind: type) -> Any:
     names = [field.name for field in dataclasses.fields(kind)]
     found = {name: flat.pop(f"{part}.{name}") for name in names if f"{part}.{name}" in flat}
     return kind(**found) if found else None
-
-
-def _checked(folder: Path, manifest_bytes: bytes) -> dict[str, bytes]:
-    try:
-        listed = json.loads(manifest_bytes)["files"]
-        wanted = {name: (str(e["sha256"]), int(e["bytes"])) for name, e in listed.items()}
-        if _manifest(listed) != manifest_bytes:
-            raise ValueError("it is not as it was written")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BundleError(
-            f"{folder / MANIFEST}: damaged ({error}); install or copy the bundle again"
-        ) from None
-    if set(wanted) != set(FILES):
-        raise BundleError(
-            f"{folder / MANIFEST}: names other files than a bundle has; copy it again"
-        )
-    contents = {}
-    for name, (sha256, size) in wanted.items():
-        content = _read(folder / name)
-        if len(content) != size or hashlib.sha256(content).hexdigest() != sha256:
-            raise BundleError(f"{folder / name}: has changed; install or copy the bundle again")
-        contents[name] = content
-    return contents
-
-
-def _manifest(files: Mapping[str, Any]) -> bytes:
-    """Write a manifest, with a hash over itself: a bit that changes in it is noticed too."""
-    body = {"schema": SCHEMA, "version": VERSION, "files": files}
-    return _json({**body, "sha256": hashlib.sha256(_json(body)).hexdigest()})
-
-
-def _read(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise BundleError(f"{path}: too large for a part of a bundle")
-        return path.read_bytes()
-    except OSError as error:
-        raise BundleError(f"{path}: cannot be read ({error.strerror}); is this a bundle?") from None
 
 
 def _tagger_config(plain: Mapping[str, Any]) -> TaggerConfig:
@@ -320,10 +266,6 @@ def _unflatten(flat: Mapping[str, np.ndarray], config: TaggerConfig) -> PyTree[A
 
 def _dotted(path: tuple) -> str:
     return ".".join(str(getattr(part, "key", getattr(part, "idx", part))) for part in path)
-
-
-def _json(document: Mapping[str, Any]) -> bytes:
-    return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode("utf-8")
 
 
 def _plain(fields: dict[str, Any]) -> dict[str, Any]:

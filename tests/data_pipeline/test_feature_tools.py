@@ -89,8 +89,9 @@ def test_a_still_is_drawn_out_and_shows_the_same_all_along(features):
 def test_a_split_is_measured(features):
     measured = measure_split(open_split(features, "train"), load_vocabulary())
     assert measured.visual_mean.shape == (training_data.VISUAL,)
-    assert measured.positive_records.sum() == 24
-    assert measured.table(load_vocabulary())["water_drop"]["sources"] == 8
+    assert sum(row["made"]["records"] for row in measured.examples if row) == 24
+    twice = measure_split(open_split(features, "train", datasets=("made:2",)), load_vocabulary())
+    assert twice.table(load_vocabulary())["water_drop"] == {"made": {"records": 8, "sources": 8}}
 
 
 def test_listening_again_changes_the_sound_only(features, tmp_path):

@@ -66,7 +66,7 @@ def test_a_run_learns_and_leaves_what_it_promises(finished):
     }
     bundle = load_bundle(finished / "bundle")
     assert bundle.tagger.visual_features == training_data.VISUAL
-    assert bundle.facts["examples"]["train_passing"]["records"] == 8
+    assert bundle.facts["examples"]["train_passing"]["made"] == {"records": 8, "sources": 8}
     assert bundle.senses.listener == "student"
 
 
