@@ -439,7 +439,7 @@ def _read(kind: Any, value: Any, where: str) -> Any:
         raise CueListError(f"{where} must be a finite number, got {value}")
     if isinstance(value, str) and _LONE_SURROGATE.search(value):
         raise CueListError(f"{where} is no Unicode text: {value!r:.60}")
-    if kind is int and abs(value) >= 2**53:
+    if kind is int and isinstance(value, int) and abs(value) >= 2**53:
         raise CueListError(f"{where} is out of range: {value!r:.60}")
     return value
 

@@ -10,7 +10,7 @@ Dense Inverse Search", ECCV 2016.)
 
 import dataclasses
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Protocol, SupportsFloat
 
 import cv2
 import numpy as np
@@ -34,7 +34,7 @@ class Picture(Protocol):
     """A small picture with its time; `is_new`: it does not follow the one before it."""
 
     @property
-    def time(self) -> float: ...
+    def time(self) -> SupportsFloat: ...
 
     @property
     def grey(self) -> Grey: ...

@@ -52,7 +52,7 @@ def test_only_what_may_be_used_is_allowed(licence: str, allow: str, is_in: bool)
 
 
 def test_an_unknown_family_is_told() -> None:
-    with pytest.raises(UsageError, match="'cc1'; there are: .*cc-by-sa.*unknown"):
+    with pytest.raises(UsageError, match=r"'cc1'; there are: .*cc-by-sa.*unknown"):
         parse_allowed("cc0,cc1")
 
 

@@ -64,7 +64,7 @@ def report_page(
         f'<section><h2 id="{_anchor(title)}">{title.capitalize()}</h2>{content}</section>'
         for title, content in written
     )
-    style = (resources.files(__package__) / "report.css").read_text("utf-8")
+    style = (resources.files("temporal_foley.evaluation.report") / "report.css").read_text("utf-8")
     title = f"{main.name} on {numbers['split']}"
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
