@@ -93,7 +93,8 @@ class WindowStore:
         """Draw windows of one length."""
         shards = self.shards
         shard = shards[rng.integers(len(shards))]
-        rows = rng.choice(len(shard.samples), max(2, batch * 16 // shard.columns.shape[1]), False)
+        wanted = max(2, batch * 16 // shard.columns.shape[1])
+        rows = rng.choice(len(shard.samples), min(wanted, len(shard.samples)), replace=False)
         return batch_of(shard, np.sort(rows))
 
 

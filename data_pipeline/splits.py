@@ -78,7 +78,8 @@ def assign_splits(members: Iterable[Member], parts: Parts, seed: int = 0) -> dic
         waiting.sort(key=lambda source: -counts[source][name])
         is_tested = any(split_of.get(source) == TEST for source in sources_of[name])
         for source in waiting:
-            if source == waiting[-1] and len(sources_of[name]) > 1 and not is_tested:
+            is_last = source == waiting[-1] and len(sources_of[name]) > 1
+            if is_last and not is_tested and TEST in wanted:
                 split_of[source] = TEST
                 _take(wanted[TEST], counts[source])
                 continue

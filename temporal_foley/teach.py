@@ -156,12 +156,7 @@ def extend_bundle(
     vocabulary = parse_vocabulary(text, f"{bundle.vocabulary.name}+{effect.name}")
     frames = sum(len(rows) for rows in examples)
     known = dict(bundle.facts.get("examples", {}))
-    known[effect.name] = {
-        "records": len(examples),
-        "frames": frames,
-        "sources": len(examples),
-        "taught": True,
-    }
+    known[effect.name] = {"examples": {"records": len(examples), "sources": len(examples)}}
     note = (
         f"\n## {effect.name}\n\nTaught from {len(examples)} examples ({frames} frames) and "
         f"{len(negatives)} counter-examples, by looks alone. Its probabilities follow from how "

@@ -7,7 +7,7 @@ def test_a_top_learns_classes_that_features_tell_apart():
     generator = np.random.default_rng(0)
     classes = np.arange(300) % 3
     features = (np.eye(3)[classes] * 20 + generator.normal(0, 1, (300, 3))).astype(np.float32)
-    top = fit_top(features, classes, 3, epochs=20, seed=0)
+    top = fit_top(features, classes, 3, epochs=100, seed=0)
     assert top.shape == (4, 3)
     assert ((features @ top[:-1] + top[-1]).argmax(axis=1) == classes).all()
 

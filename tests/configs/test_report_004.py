@@ -44,7 +44,7 @@ def test_the_command_trains_compares_and_tells(tmp_path, capsys):
     data, out = tmp_path / "data", tmp_path / "out"
     for seed, (split, count) in enumerate((("train", 120), ("validation", 30), ("test", 30))):
         write_clips(data / split, count, seed)
-    words = ["--data", str(data), "--out", str(out), "--epochs", "6"]
+    words = ["--data", str(data), "--out", str(out), "--epochs", "16"]
     words += ["--heads", "video", "audio", "late", "--alphas", ".25", ".75"]
     assert main(words) == 0
     told = capsys.readouterr().out

@@ -128,7 +128,7 @@ def test_old_effects_answer_as_before_to_the_bit(bundle):
     again = extend_bundle(extended, new_effect("c", kind="repeated"), examples(2, 6)).bundle
     assert again.vocabulary.names == ("a", "b", "c")
     found = logits(again, visual)
-    assert found.shape == (300, 3)
+    assert found.shape == (60, 3)
     np.testing.assert_array_equal(found[:, :1], before)
     np.testing.assert_array_equal(found[:, :2], logits(extended, visual))
 

@@ -95,7 +95,7 @@ def test_what_a_folder_lacks_is_built_in(tmp_path: Path) -> None:
 def test_the_built_in_library_knows_every_recipe() -> None:
     library = load_library()
     assert len(library.effects) == 20
-    assert len(library.takes("typing")) == 8
+    assert len(library.takes("typing")) == 24  # Three keyboards.
     assert len(library.takes("river")) == 3
     assert library.takes("no_such_effect") == ()
     assert library.sha256 == load_library().sha256
