@@ -70,6 +70,10 @@ class Checkpoints:
             metrics=metrics,
             force=True,
         )
+        if jax.process_count() > 1:
+            # Processes meet while they write; a second thread that waits could keep them apart.
+            _seal_when_written(manager, step)
+            return
         # Hashing waits for the writer; training does not wait for either.
         thread = threading.Thread(target=_seal_when_written, args=(manager, step), daemon=True)
         thread.start()
