@@ -33,8 +33,6 @@ _DOUBTFUL_DB = 3.0
 # With so many takes in a set, pitch need not help to tell neighbours apart.
 _ENOUGH_TAKES = 8
 # Two beds this near to each other are one place after another: they cross over.
-_SCENE_GAP_S = 0.5
-_CROSS_S = 0.4
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
