@@ -32,7 +32,6 @@ _HIT_GAIN_DB = 3.0
 _DOUBTFUL_DB = 3.0
 # With so many takes in a set, pitch need not help to tell neighbours apart.
 _ENOUGH_TAKES = 8
-# Two beds this near to each other are one place after another: they cross over.
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
