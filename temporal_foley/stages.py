@@ -25,8 +25,8 @@ from temporal_foley.session.cuesheet import write_cue_sheet
 from temporal_foley.session.overview import NOTABLE, Heard, Seen, draw_overview
 from temporal_foley.session.review import ReviewTake, write_review
 from temporal_foley.session.run_record import RunRecord
-from temporal_foley.sound.alternates import list_alternates
-from temporal_foley.sound.casting import SUSTAINED_KINDS, cast_events
+from temporal_foley.sound.alternates import fill_alternates, list_alternates
+from temporal_foley.sound.casting import cast_events
 from temporal_foley.sound.credits import CREDITS_NAME, write_credits
 from temporal_foley.sound.library import Library
 from temporal_foley.sound.mix import MixReport, lay_up
@@ -35,6 +35,7 @@ from temporal_foley.spotting.events import DecodingConfig, decode_events
 from temporal_foley.spotting.placing import Sights, place_tracks
 from temporal_foley.timegrid import TimeGrid, to_sample
 from temporal_foley.timeline import (
+    MOST_ALTERNATES,
     Event,
     MixSettings,
     Provenance,
@@ -177,6 +178,7 @@ def cast_timeline(
     )
     if tags.sights is not None:
         tracks = place_tracks(tracks, tags.events, tags.sights)
+    tracks = fill_alternates(tracks, vocabulary, library)
     return Timeline(
         source=Source(
             name=info.path.name,
@@ -254,7 +256,7 @@ def review_takes(timeline: Timeline, library: Library, seen: Seen) -> list[Revie
         if track is None and peak < NOTABLE:
             continue
         own = tuple(dict.fromkeys(cue.asset for cue in track.cues)) if track is not None else ()
-        most = 1 if track is None else 2 if effect.kind in SUSTAINED_KINDS else len(own) + 3
+        most = 1 if track is None else len(own) + MOST_ALTERNATES
         for alternate, take in list_alternates(effect, library, first=own, most=most):
             one = ReviewTake(effect=effect.name, take=alternate, samples=take.samples)
             (used if alternate.asset in own else spare).append(one)

@@ -1,22 +1,73 @@
 """Alternates: an effect and a library in; takes that a cue of it could have, with their sound, out.
 
-What a take would be as a cue (where it begins, what of it repeats) is decided by casting, and by
-casting alone: each take is cast once, from a library that holds nothing else.
+Every cue keeps three of them, so that another take is at hand. What a take would be as a cue (where
+it begins, what of it repeats) is decided by casting, and by casting alone: each take is cast once,
+from a library that holds nothing else.
 """
 
 import dataclasses
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 
 from temporal_foley.effects import Effect, Vocabulary
 from temporal_foley.sound.casting import SUSTAINED_KINDS, cast_events
 from temporal_foley.sound.library import Library, LibraryTake
+from temporal_foley.sound.shuffle import set_of
 from temporal_foley.sound.take import Take
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
-from temporal_foley.timeline import Alternate, Asset, Event
+from temporal_foley.timeline import MOST_ALTERNATES, Alternate, Asset, Cue, Event, Track
 
 # Far from the start, so that what lies before a hit's anchor has room; longer than any take.
 _ONSET_S = 120.0
 _LENGTH_S = 600.0
+
+
+def fill_alternates(
+    tracks: Sequence[Track], vocabulary: Vocabulary, library: Library
+) -> tuple[Track, ...]:
+    """Give every cue up to three other takes, the most fitting first.
+
+    They are those that other cues of the effect have, and three more: few takes are read that are
+    not heard anyway.
+    """
+    return tuple(
+        dataclasses.replace(track, cues=_filled(track, vocabulary[track.effect], library))
+        for track in tracks
+    )
+
+
+def _filled(track: Track, effect: Effect, library: Library) -> tuple[Cue, ...]:
+    own = tuple(dict.fromkeys(cue.asset for cue in track.cues))
+    most = len(own) + MOST_ALTERNATES
+    pool = [other for other, _ in list_alternates(effect, library, first=own, most=most)]
+    by_asset: dict[Asset, tuple[Alternate, ...]] = {}
+    for asset in own:
+        by_asset[asset] = _most_fitting(asset, pool)
+    return tuple(dataclasses.replace(cue, alternates=by_asset[cue.asset]) for cue in track.cues)
+
+
+def _most_fitting(asset: Asset, pool: Sequence[Alternate]) -> tuple[Alternate, ...]:
+    """Return the takes that may stand in for one: of its set, played as fast, about as long."""
+    lengths = {other.asset: other.samples for other in pool}
+    place = {other.asset: number for number, other in enumerate(pool)}
+
+    def misfit(other: Alternate) -> tuple[bool, bool, int, int]:
+        # Whole octaves of length: recipes are never equally long, and all of them fit.
+        octaves = abs(math.log2(other.samples / lengths.get(asset, other.samples)))
+        after = (place[other.asset] - place.get(asset, 0)) % len(pool)
+        return (
+            set_of(other.asset) != set_of(asset),
+            other.asset.cents != asset.cents,
+            round(octaves),
+            after,
+        )
+
+    chosen: dict[Asset, Alternate] = {}
+    for other in sorted(pool, key=misfit):
+        base = dataclasses.replace(other.asset, cents=0)
+        if base != dataclasses.replace(asset, cents=0):
+            chosen.setdefault(base, other)
+    return tuple(chosen.values())[:MOST_ALTERNATES]
 
 
 def list_alternates(
@@ -48,7 +99,13 @@ def list_alternates(
 
 def _alternate(entry: LibraryTake, effect: Effect, library: Library) -> Alternate:
     alone = Library(name=library.name, sha256="", takes=[entry], load=library.read)
-    event = Event(effect=effect.name, onset=_ONSET_S, offset=_ONSET_S + _LENGTH_S, confidence=1.0)
+    event = Event(
+        effect=effect.name,
+        onset=_ONSET_S,
+        offset=_ONSET_S + _LENGTH_S,
+        confidence=1.0,
+        hits=(_ONSET_S,),
+    )
     vocabulary = Vocabulary(name=effect.name, effects=(effect,))
     duration = round((_ONSET_S + 2 * _LENGTH_S) * SAMPLE_RATE_HZ)
     (track,) = cast_events([event], vocabulary, alone, seed=0, duration_samples=duration)

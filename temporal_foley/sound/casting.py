@@ -19,7 +19,7 @@ from temporal_foley.sound.pitch import MOST_CENTS, STEP_CENTS
 from temporal_foley.sound.shuffle import ShuffleBag, sets_of
 from temporal_foley.sound.take import Take
 from temporal_foley.timegrid import to_sample
-from temporal_foley.timeline import Cue, Event, Loop, Track
+from temporal_foley.timeline import Cue, Event, Evidence, Loop, Track
 
 SUSTAINED_KINDS = ("loop", "ambience")
 
@@ -197,6 +197,7 @@ def _strike(event: Event, casting: _Casting, rng: np.random.Generator) -> Iterat
             fade_in=lead_in,
             fade_out=min(ring, (end - max(begin, meets)) // 2),
             reason=_reason(event, chosen, casting) + hit + pitch,
+            evidence=_evidence(event),
         )
 
 
@@ -263,6 +264,7 @@ def _sustain(event: Event, casting: _Casting) -> Iterator[Cue]:
         fade_in=min(to_sample(rise_s), shortened),
         fade_out=min(to_sample(fall_s), shortened),
         reason=_reason(event, chosen, casting) + ("; looped" if loop else ""),
+        evidence=_evidence(event),
     )
 
 
@@ -278,6 +280,11 @@ def _loop(entry: LibraryTake, take: Take) -> Loop | None:
     if take.loop is None and entry.asset.kind == "file":
         return find_loop(take.samples)
     return take.loop
+
+
+def _evidence(event: Event) -> Evidence:
+    """Return what is known of an event before it is placed in the picture."""
+    return Evidence(probability=round(event.confidence, 4), peak_s=event.peak, motion=event.motion)
 
 
 def _reason(event: Event, chosen: int, casting: _Casting) -> str:
