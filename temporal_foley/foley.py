@@ -33,7 +33,8 @@ from temporal_foley.models_by_name import load_spotter
 from temporal_foley.session.output import check_output, output_folder, staged, write_run
 from temporal_foley.session.run_record import Progress, RunRecord
 from temporal_foley.sound.library import Library, load_library
-from temporal_foley.sound.mix import MixReport
+from temporal_foley.sound.mix import BusReport, MixReport
+from temporal_foley.sound.stem_file import StemReport
 from temporal_foley.spotting.tables import write_events, write_scores
 from temporal_foley.stages import (
     DetectionSettings,
@@ -260,27 +261,22 @@ def _levels(report: MixReport) -> dict[str, Any]:
     def rounded(value: float | None) -> float | None:
         return None if value is None else round(value, 2)
 
+    def read(meter: StemReport | BusReport) -> dict[str, float | None]:
+        return {
+            "loudness_lufs": rounded(meter.loudness_lufs),
+            "true_peak_dbtp": rounded(meter.true_peak_dbtp),
+        }
+
     fields = ("gain_db", "limiter_db", "stems_trim_db")
-    stems = {
-        stem.name: {
-            "peak_dbfs": rounded(stem.peak_dbfs),
-            "loudness_lufs": rounded(stem.loudness_lufs),
-        }
-        for stem in report.stems
-    }
-    buses = {
-        bus.name: {
-            "loudness_lufs": rounded(bus.loudness_lufs),
-            "true_peak_dbtp": rounded(bus.true_peak_dbtp),
-        }
-        for bus in report.buses
-    }
+    without = report.music_and_effects
     return {
-        "loudness_lufs": rounded(report.loudness_lufs),
-        "true_peak_dbtp": rounded(report.true_peak_dbtp),
+        **read(report.mix),
         **{name: rounded(getattr(report, name)) for name in fields},
-        "stems": stems,
-        "buses": buses,
+        "stems": {
+            stem.name: {"peak_dbfs": rounded(stem.peak_dbfs), **read(stem)} for stem in report.stems
+        },
+        "buses": {bus.name: read(bus) for bus in report.buses},
+        **({} if without is None else {"music_and_effects": read(without)}),
         "speech_s": [list(span) for span in report.speech_s],
     }
 

@@ -14,11 +14,13 @@ from temporal_foley.keep_edits import BEFORE_FILE, PROPOSED_FILE
 from temporal_foley.media.digest import file_sha256
 from temporal_foley.media.mux import output_suffix
 from temporal_foley.media.video import VideoInfo, probe_video, sample_frames
-from temporal_foley.session.output import RUN_FILE, read_run, staged, write_run
+from temporal_foley.session.output import RUN_FILE, staged, write_run
 from temporal_foley.session.overview import Seen
 from temporal_foley.session.run_record import Progress, RunRecord
+from temporal_foley.session.source_video import find_source_video
 from temporal_foley.sound.credits import check_licences
 from temporal_foley.sound.library import load_library
+from temporal_foley.sound.mix import MUSIC_AND_EFFECTS
 from temporal_foley.spotting.tables import read_scores
 from temporal_foley.stages import THUMBNAILS, picture_samples, render_timeline
 from temporal_foley.timegrid import TimeGrid
@@ -60,7 +62,11 @@ def render_cues(
     with record.stage("probe"):
         timeline = read_timeline(cues)
         check_licences(timeline, allowed)
-        info = _find_video(timeline, cues, None if video is None else Path(video))
+        path = find_source_video(timeline, cues, None if video is None else Path(video))
+        if path is None:
+            where = cues.parent.parent / timeline.source.name
+            raise CueListError(f"{where}: the video of {cues.name} is not there; use --video FILE")
+        info = probe_video(path)
         if timeline.source.duration_samples != picture_samples(info):
             raise CueListError(
                 f"{cues}: source.duration_samples must be {picture_samples(info)}, the length of "
@@ -72,7 +78,8 @@ def render_cues(
                 f"{cues}: was cast from another library or version ({timeline.library.name}); "
                 "use --library DIR, or run generate again"
             )
-    targets = ("stems", "mix.wav", RUN_FILE, Path(info.path.name).stem + output_suffix(info))
+    video_name = Path(info.path.name).stem + output_suffix(info)
+    targets = ("stems", "mix.wav", f"{MUSIC_AND_EFFECTS}.wav", video_name, RUN_FILE)
     if not overwrite:
         for name in targets:
             if (folder / name).exists():
@@ -92,27 +99,6 @@ def render_cues(
         write_run(staging, run_document(record, info, made_with, report))
     heard = without_rejected(timeline).cues
     return Outcome(folder=folder, status="made", cues=len(heard), warnings=info.warnings)
-
-
-def _find_video(timeline: Timeline, cues: Path, given: Path | None) -> VideoInfo:
-    """Find the video that the cues were made for, and make sure that it is the one."""
-    source = timeline.source
-    if Path(source.name).name != source.name:
-        raise CueListError(f"{cues}: source.name must be a file name, got {source.name!r}")
-    if given is not None:
-        candidates = [given]
-    else:
-        run = read_run(cues.parent)
-        candidates = [cues.parent.parent / source.name, cues.parent / source.name]
-        if run is not None and run.source_path is not None:
-            candidates.insert(0, Path(run.source_path))
-    for path in candidates:
-        if path.is_file() and file_sha256(path) == source.sha256:
-            return probe_video(path)
-    if given is not None and given.is_file():
-        raise CueListError(f"{given}: is not the video that {cues.name} was made for")
-    where = given or candidates[0]
-    raise CueListError(f"{where}: the video of {cues.name} is not there; use --video FILE")
 
 
 def _what_was_seen(timeline: Timeline, folder: Path, info: VideoInfo) -> Seen:

@@ -11,7 +11,8 @@ import dataclasses
 import functools
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -291,22 +292,24 @@ def _write(
     with contextlib.ExitStack() as stack:
         # The mix is opened first, so that it appears last: with it everything is there.
         path = folder / "mix.wav"
-        mix = stack.enter_context(StemFile("mix", path, samples, true_peak=True))
+        mix = stack.enter_context(StemFile("mix", path, samples))
         files: list[StemFile] = []
         for stem in stems:
             path = folder / "stems" / f"{stem.name}.wav"
             files.append(stack.enter_context(StemFile(stem.name, path, samples)))
-        meters = {stem.bus: LoudnessMeter() for stem in stems}
+        # A bus of one stem reads as that stem does.
+        counts = Counter(stem.bus for stem in stems)
+        meters = {bus: LoudnessMeter() for bus, count in counts.items() if count > 1}
         summed = _write_stems(stems, files, samples, gains, meters, done)
         for block in limit(summed, gains.ceiling_dbtp):
             mix.write(quantise(block))
         mixed = mix.report()
         reports = tuple(file.report() for file in files)
-        buses = tuple(_bus_report(name, meter) for name, meter in meters.items())
+        buses = tuple(_bus_reports(stems, reports, meters, gains))
         without = None
         if speech is not None:
             path = folder / f"{MUSIC_AND_EFFECTS}.wav"
-            file = stack.enter_context(StemFile(MUSIC_AND_EFFECTS, path, samples, true_peak=True))
+            file = stack.enter_context(StemFile(MUSIC_AND_EFFECTS, path, samples))
             for block in limit(_unspoken(stems, samples, gains, speech), gains.ceiling_dbtp):
                 file.write(quantise(block))
             without = file.report()
@@ -323,9 +326,23 @@ def _write(
     )
 
 
-def _bus_report(name: str, meter: LoudnessMeter) -> BusReport:
-    loudness, true_peak = meter.finish()
-    return BusReport(name=name, loudness_lufs=loudness, true_peak_dbtp=true_peak)
+def _bus_reports(
+    stems: list[_Stem],
+    reports: Sequence[StemReport],
+    meters: Mapping[str, LoudnessMeter],
+    gains: _Gains,
+) -> Iterator[BusReport]:
+    """Yield what the buses read, without the trim of the stem files."""
+    alone = {stem.bus: report for stem, report in zip(stems, reports, strict=True)}
+    for bus, report in alone.items():
+        if bus in meters:
+            loudness, true_peak = meters[bus].finish()
+        else:
+            loudness, true_peak = (
+                None if level is None else level - gains.trim_db
+                for level in (report.loudness_lufs, report.true_peak_dbtp)
+            )
+        yield BusReport(name=bus, loudness_lufs=loudness, true_peak_dbtp=true_peak)
 
 
 def _unspoken(
@@ -364,8 +381,9 @@ def _write_stems(
             whole = quantise(part, gain * trim)
             file.write(whole)
             total += whole
-            scaled = (whole / (FULL_SCALE * trim)).astype(np.float32)
-            buses[stem.bus] = buses[stem.bus] + scaled if stem.bus in buses else scaled
+            if stem.bus in meters:
+                scaled = (whole / (FULL_SCALE * trim)).astype(np.float32)
+                buses[stem.bus] = buses[stem.bus] + scaled if stem.bus in buses else scaled
         for name, meter in meters.items():
             meter.push(buses.get(name, np.zeros((length, 2), np.float32)))
         yield total / (FULL_SCALE * trim)

@@ -18,10 +18,7 @@ _SILENCE = np.zeros((4 * HOP, 2), np.float32)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StemReport:
-    """What a written file holds; levels are None where it is silent.
-
-    The true peak is measured of the mix only.
-    """
+    """What a written file holds; levels are None where it is silent."""
 
     name: str
     path: Path
@@ -34,10 +31,10 @@ class StemReport:
 class StemFile:
     """A stem in the making; used in a `with`, it is whole at the end or not there."""
 
-    def __init__(self, name: str, path: Path, samples: int, *, true_peak: bool = False):
+    def __init__(self, name: str, path: Path, samples: int):
         self.name = name
         self._writer = WavWriter(path, samples)
-        self._meter = LoudnessMeter(true_peak=true_peak)
+        self._meter = LoudnessMeter()
         self._pen = WaveformPen(samples)
         self._peak = 0
         self._written = 0

@@ -9,6 +9,7 @@ import numpy as np
 import soundfile
 
 from temporal_foley.sound.library import Library
+from temporal_foley.sound.loudness import measure
 from temporal_foley.sound.mix import MixReport, lay_up
 from temporal_foley.sound.room_tone import LEVEL_DBFS, room_tone
 from temporal_foley.sound.take import Take
@@ -155,3 +156,18 @@ def test_room_tone_goes_round_without_a_seam_and_at_its_level() -> None:
     assert steps[11 * RATE - 1] <= steps.max()
     assert abs(level_db(tone * 2**23, 0.0, 11.0) - LEVEL_DBFS) < 0.1
     np.testing.assert_array_equal(room_tone(5, 100), tone[5:100])
+
+
+def test_every_stem_and_every_bus_has_its_true_peak(tmp_path: Path) -> None:
+    tracks = (track("steps", "foley", 0, 4), track("motor", "hard_effects", 2, 6))
+    report = lay(tmp_path, *tracks, track("train", "hard_effects", 5, 9))
+    read_again = {}
+    for stem in report.stems:
+        samples, _ = soundfile.read(stem.path, dtype="float32", always_2d=True)
+        read_again[stem.name] = measure([samples])[1]
+        assert stem.true_peak_dbtp == read_again[stem.name]
+    buses = {bus.name: bus.true_peak_dbtp for bus in report.buses}
+    assert list(buses) == ["foley", "hard_effects"]
+    without_trim = read_again["steps"] - report.stems_trim_db
+    assert abs(buses["foley"] - without_trim) < 0.01
+    assert buses["hard_effects"] >= max(read_again["motor"], read_again["train"]) - 0.1

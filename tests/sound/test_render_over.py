@@ -1,0 +1,86 @@
+"""Rendering a cue list: what stands there is not replaced unasked, and levels are told."""
+
+import hashlib
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from temporal_foley.effects import load_vocabulary
+from temporal_foley.errors import CueListError, OutputExistsError
+from temporal_foley.from_cues import render_cues
+from temporal_foley.sound.casting import cast_events
+from temporal_foley.sound.library import load_library
+from temporal_foley.timeline import (
+    Event,
+    MixSettings,
+    Provenance,
+    Source,
+    Timeline,
+    write_timeline,
+)
+
+SAMPLES = 2 * 48_000
+
+
+@pytest.fixture
+def cues(tmp_path: Path, make_clip) -> Path:
+    """Write a clip and a cue list for it, as `generate` would have left them."""
+    clip = make_clip(tmp_path / "clip.mp4", seconds=2, rate=10)
+    library, vocabulary = load_library(), load_vocabulary()
+    bark = Event(effect="dog_barking", onset=0.5, offset=0.9, confidence=0.9)
+    tracks = cast_events([bark], vocabulary, library, seed=0, duration_samples=SAMPLES)
+    timeline = Timeline(
+        source=Source(
+            name="clip.mp4",
+            sha256=hashlib.sha256(clip.read_bytes()).hexdigest(),
+            duration_samples=SAMPLES,
+            video_rate=Fraction(10),
+            width=160,
+            height=120,
+            has_audio=False,
+        ),
+        frame_rate=Fraction(4),
+        spotter=Provenance(name="test", sha256=""),
+        vocabulary=Provenance(name=vocabulary.name, sha256=vocabulary.sha256),
+        library=Provenance(name=library.name, sha256=library.sha256),
+        seed=0,
+        mix=MixSettings(music_and_effects=True),
+        tracks=tracks,
+    )
+    folder = tmp_path / "clip.foley"
+    folder.mkdir()
+    write_timeline(timeline, folder / "cues.json")
+    return folder / "cues.json"
+
+
+def test_a_mix_without_speech_that_stands_there_is_not_replaced_unasked(cues: Path) -> None:
+    there = cues.with_name("music_and_effects.wav")
+    there.write_bytes(b"worked on")
+    with pytest.raises(OutputExistsError, match=r"music_and_effects\.wav: exists; use --overwrite"):
+        render_cues(cues)
+    assert there.read_bytes() == b"worked on"
+    render_cues(cues, overwrite=True)
+    assert there.read_bytes()[:4] == b"RIFF"
+
+
+def test_run_json_has_loudness_and_true_peak_of_all_that_was_written(cues: Path) -> None:
+    folder = render_cues(cues).folder
+    levels = json.loads((folder / "run.json").read_text())["levels"]
+    for meter in (
+        levels,
+        levels["stems"]["dog_barking"],
+        levels["buses"]["hard_effects"],
+        levels["music_and_effects"],
+    ):
+        assert -60.0 < meter["loudness_lufs"] < 0.0
+        assert -60.0 < meter["true_peak_dbtp"] < 0.0
+
+
+def test_a_video_that_is_gone_is_asked_for(cues: Path, tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").unlink()
+    with pytest.raises(CueListError, match=r"clip\.mp4: the video of cues\.json .* --video FILE"):
+        render_cues(cues)
+    with pytest.raises(CueListError, match=r"other\.mp4: no such video; check --video"):
+        render_cues(cues, video=tmp_path / "other.mp4")
