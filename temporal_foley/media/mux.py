@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 
 from temporal_foley.errors import MediaError
 from temporal_foley.media.open import DAMAGE, cause, open_media, regular_file, shown
-from temporal_foley.media.probe import VideoInfo
+from temporal_foley.media.probe import HIGHEST_RATE, VideoInfo
 from temporal_foley.media.streams import read_packets, video_stream
 from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample
 
@@ -168,6 +168,10 @@ def _options(form: _Form, video: VideoStream) -> dict[str, str]:
 def _copy_stream(target: av.container.OutputContainer, video: VideoStream) -> VideoStream:
     picture = target.add_stream_from_template(video, opaque=True)
     picture.disposition = video.disposition
+    # Without it Matroska says that pictures last a tick of its clock.
+    rate = video.average_rate or video.guessed_rate
+    if rate and rate <= HIGHEST_RATE:
+        picture.codec_context.framerate = rate
     for name, text in video.metadata.items():
         if name.lower() not in _OWN_METADATA:
             picture.metadata[name] = text
@@ -243,6 +247,7 @@ def _timed(packet: av.Packet, form: _Form) -> av.Packet:
     to the nearest: with half milliseconds rounded up, all would be 1 ms late.
     """
     if form.muxer == "webm" and packet.pts is not None:
+        packet.duration = math.floor((packet.duration or 0) * packet.time_base * 1000)
         packet.pts = packet.dts = math.floor(packet.pts * packet.time_base * 1000)
         packet.time_base = Fraction(1, 1000)
     return packet

@@ -9,6 +9,7 @@ import collections
 import contextlib
 import dataclasses
 import multiprocessing
+import os
 import signal
 import time
 import traceback
@@ -44,7 +45,8 @@ def answers(
 ) -> Iterator[tuple[Any, Answer]]:
     """Yield `(task, answer)` as they come; `work` and `warm_up` are functions of a module.
 
-    A task that takes too long is given a second chance, for a busy machine is no fault of its own.
+    A task that takes too long is given a second chance, and time that a busy machine spends on
+    others counts a twentieth: neither is a fault of its own.
     """
     waiting = collections.deque((task, 1) for task in tasks)
     busy: list[_Worker] = []
@@ -85,10 +87,12 @@ class _Worker:
         self.task: Any = None
         self.chances = 0
         self.is_warm = False
+        self.worked_s = 0.0
         self.began = time.monotonic()
 
     def give(self, task: Any, chances: int) -> None:
         self.task, self.chances, self.began = task, chances, time.monotonic()
+        self.worked_s = _worked_s(self.process.pid or 0)
         with contextlib.suppress(OSError):  # It is dead, which `look` will see.
             self.pipe.send(task)
 
@@ -100,6 +104,7 @@ class _Worker:
                 kind, value, peak = self.pipe.recv()
                 if kind == "warm":
                     self.is_warm, self.began = True, time.monotonic()
+                    self.worked_s = _worked_s(self.process.pid or 0)
                     continue
                 fault = value if kind == "fault" else ""
                 if peak > limit_bytes:
@@ -110,7 +115,7 @@ class _Worker:
         except (EOFError, OSError):
             self.process.join(10)
             return Answer(fault=_death(self.process.exitcode), seconds=seconds)
-        if seconds > (limit_s if self.is_warm else WARM_UP_S):
+        if self._is_stuck(limit_s if self.is_warm else WARM_UP_S, seconds):
             self.end()
             return Answer(fault=f"no end after {seconds:.0f} s", seconds=seconds)
         held = _memory(self.process.pid or 0, "VmRSS")
@@ -118,6 +123,13 @@ class _Worker:
             self.end()
             return Answer(fault=f"used {held / 2**20:.0f} MiB of memory", seconds=seconds)
         return None
+
+    def _is_stuck(self, limit_s: float, seconds: float) -> bool:
+        """Tell whether a task takes too long, and not only because the machine is busy."""
+        if seconds <= limit_s:
+            return False
+        worked_s = _worked_s(self.process.pid or 0) - self.worked_s
+        return worked_s > limit_s / 2 or seconds > 20 * limit_s
 
     def end(self) -> None:
         self.process.kill()
@@ -158,6 +170,15 @@ def _memory(process: int | str, field: str) -> int:
             if line.startswith(field):
                 return int(line.split()[1]) * 1024
     return 0
+
+
+def _worked_s(process: int) -> float:
+    """Return the processor time of a process in seconds; that of a wall clock where unknown."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return time.monotonic()
 
 
 def _death(code: int | None) -> str:

@@ -73,6 +73,20 @@ def test_picture_is_copied_and_sound_is_in_sync(tmp_path, clips, suffix, codec, 
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([source.name, "s.wav", out.name])
 
 
+@pytest.mark.parametrize(("suffix", "codec"), [(".webm", "libvpx-vp9"), (".mkv", "libx264")])
+def test_matroska_says_how_long_pictures_and_sound_last(tmp_path, clips, suffix, codec):
+    times = [Fraction(n * 8, 100) for n in range(19)] + [Fraction(344, 100)]
+    source = clips.make_clip(tmp_path / f"a{suffix}", times=times, codec=codec)
+    info = probe_video(source)
+    sound = write_sound(tmp_path / "s.wav", clips.tone(float(info.duration)))
+    mux_sound(info, sound, tmp_path / f"o{suffix}")
+    assert probe_video(tmp_path / f"o{suffix}").duration == info.duration
+    with av.open(str(source)) as old, av.open(str(tmp_path / f"o{suffix}")) as new:
+        assert new.streams.video[0].average_rate == old.streams.video[0].average_rate
+        # Opus rounds the end up to a whole packet.
+        assert abs(new.duration - old.duration) <= 20_000
+
+
 @pytest.mark.parametrize("suffix", [".mov", ".mkv"])
 def test_lossless_sound_is_kept_to_the_bit(tmp_path, clips, suffix):
     info = probe_video(clips.make_clip(tmp_path / f"a{suffix}", seconds=1))
