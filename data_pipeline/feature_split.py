@@ -83,6 +83,9 @@ def open_split(
         datasets: only these, each as `name` or, to be read several times an epoch, `name:times`;
             by default all.
         still_frames: to how many frames a still is drawn out.
+
+    Raises:
+        FeatureError: A file is not what it was when it was written; all are read through once.
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder; give that of `data_pipeline.features`")
@@ -100,6 +103,8 @@ def open_split(
     for name, path in found.items():
         if not times or name in times:
             store = FeatureStore(path)
+            # A bit that has changed on disk would be trained on without a word.
+            store.verify()
             stores += [(name, store)] * (times.get(name, 1) if len(store) else 0)
     if not stores:
         raise UsageError(f"{folder}: the features of the split {split} are empty")

@@ -3,7 +3,8 @@
 A folder holds `settings.json` (what the features are made from and with), the shards, beside each
 shard a note of what is in it, and at the end `manifest.json` with the SHA-256 of every shard and
 `rejected.tsv`. Whatever is there under its own name is whole: files are written under another and
-renamed. None holds a date or a path, so the same material and settings give the same bytes.
+renamed. None holds a date or a path, so the same material and settings give the same bytes. Notes
+and manifest carry a hash over themselves, so that a bit that changes in them is noticed too.
 """
 
 import dataclasses
@@ -31,6 +32,9 @@ VERSION = 1
 # Each record can be reached by itself; half-precision noise hardly shrinks, so little effort.
 _WRITER_OPTIONS = "group_size:1,zstd:1"
 _SCHEMA = "temporal-foley/features"
+_CHECK = "check"
+_NOTE_KEYS = {"file", "sha256", "frames", "rejected"}
+_MANIFEST_KEYS = {*("schema", "version", "settings", "sha256"), *("records", "rejected", "shards")}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -49,7 +53,12 @@ class FeatureStore:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        manifest = _read_json(folder / "manifest.json", "the extraction is not finished; run it")
+        manifest = _read_checked(
+            folder / "manifest.json",
+            _MANIFEST_KEYS,
+            absent="the extraction is not finished; run it",
+            damaged="delete it and run the extraction",
+        )
         try:
             self.settings: dict[str, Any] = manifest["settings"]
             self.sha256: str = manifest["sha256"]
@@ -99,13 +108,19 @@ def begin(folder: Path, settings: dict[str, Any], *, overwrite: bool = False) ->
         # Left behind by a run that was killed.
         unfinished.unlink(missing_ok=True)
     if folder.exists() and any(folder.iterdir()):
-        found = json.loads(path.read_text("utf-8")) if path.is_file() else None
+        remedy = "delete it, and give --overwrite"
+        found = _read_json(path, remedy) if path.is_file() else None
         if found == settings:
             return
         if not overwrite or found is None:
             # Only what this program wrote is ever deleted.
-            what = "other things are" if found is None else "features of other settings are"
-            raise OutputExistsError(f"{folder}: {what} there; give another folder or --overwrite")
+            if found is None:
+                raise OutputExistsError(f"{folder}: other things are there; give another folder")
+            odd = sorted(k for k in {*found, *settings} if found.get(k) != settings.get(k))
+            raise OutputExistsError(
+                f"{path}: features of other settings are there ({', '.join(odd)}); give another "
+                "folder or --overwrite"
+            )
         for old in (*folder.glob("features-*"), folder / "manifest.json", folder / "rejected.tsv"):
             old.unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
@@ -141,7 +156,7 @@ def write_shard(folder: Path, name: str, results: Iterable[FeatureRecord | Rejec
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
-    _write_json(_note_path(path), dataclasses.asdict(note))
+    _write_checked(_note_path(path), dataclasses.asdict(note))
     return note
 
 
@@ -150,7 +165,8 @@ def read_note(folder: Path, name: str) -> ShardNote | None:
     path = folder / name
     if not path.is_file() or not _note_path(path).is_file():
         return None
-    note = _read_json(_note_path(path), "delete it")
+    remedy = "delete it and run the extraction"
+    note = _read_checked(_note_path(path), _NOTE_KEYS, absent=remedy, damaged=remedy)
     if note["sha256"] != file_sha256(path):
         return None
     return ShardNote(
@@ -179,7 +195,7 @@ def finish(folder: Path, settings: dict[str, Any], notes: Sequence[ShardNote]) -
         "rejected": len(rejected),
         "shards": shards,
     }
-    _write_json(folder / "manifest.json", manifest)
+    _write_checked(folder / "manifest.json", manifest)
     return sha256
 
 
@@ -203,6 +219,28 @@ def _read_json(path: Path, remedy: str) -> dict[str, Any]:
         return json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise FeatureError(f"{path}: cannot be read ({error}); {remedy}") from None
+
+
+def _read_checked(path: Path, keys: set[str], *, absent: str, damaged: str) -> dict[str, Any]:
+    """Read a document that carries a hash over itself; older ones have none."""
+    document = _read_json(path, damaged if path.is_file() else absent)
+    if not isinstance(document, dict):
+        raise FeatureError(f"{path}: is damaged; {damaged}")
+    check = document.pop(_CHECK, None)
+    # The name of the hash could be what has changed.
+    if not set(document) <= keys or check not in (None, _digest(document)):
+        raise FeatureError(f"{path}: has changed since it was written; {damaged}")
+    return document
+
+
+def _write_checked(path: Path, document: dict[str, Any]) -> None:
+    # What is read back has lists where tuples were written.
+    plain = json.loads(json.dumps(document))
+    _write_json(path, {**plain, _CHECK: _digest(plain)})
+
+
+def _digest(document: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def _write_json(path: Path, document: dict[str, Any]) -> None:

@@ -25,7 +25,12 @@ from temporal_foley.library_arguments import (
 from temporal_foley.media.digest import file_sha256
 from temporal_foley.progress import show_progress
 from temporal_foley.sound.audition import write_audition
-from temporal_foley.sound.catalogue import CATALOGUE_NAME, CatalogueRow, read_catalogue
+from temporal_foley.sound.catalogue import (
+    CATALOGUE_NAME,
+    CatalogueRow,
+    read_catalogue,
+    was_changed,
+)
 from temporal_foley.sound.library import load_library
 from temporal_foley.sound.licences import (
     UNKNOWN,
@@ -124,6 +129,14 @@ def _check(words: LibraryCheck) -> int:
     found = [(row.file, fault) for row in rows for fault in _faults(row, words.library, allowed)]
     for file, fault in found:
         print(f"{one_line(file)}: {fault}")
+    changed = [row.file for row in rows if was_changed(row)]
+    if changed:
+        more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
+        print(
+            f"{one_line(words.library / CATALOGUE_NAME)}: changed by hand or by damage since "
+            f"`library add` wrote it: {one_line(', '.join(changed[:SHOWN]))}{more}; look them "
+            "through, then `library add` on the library itself takes them over"
+        )
     in_use = sum(row.use for row in rows)
     if not found:
         # What the rows say of places and names is checked as `generate` does.

@@ -6,6 +6,9 @@ table (`library add --table`) only the columns `file` and one more need to be th
 
 import csv
 import dataclasses
+import difflib
+import hashlib
+import io
 import math
 import os
 import re
@@ -58,11 +61,15 @@ class CatalogueRow:
     sha256: str = ""
     content: str = ""
     fingerprint: str = ""
+    check: str = ""
+    """Two hashes, written with the row: over what was measured, and over what may be corrected."""
 
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(CatalogueRow))
 CORRECTABLE = COLUMNS[1 : COLUMNS.index("loop_alike") + 1]
 """The columns of a table that `library add --table` takes over."""
+_MEASURED = COLUMNS[len(CORRECTABLE) + 1 : -1]
+_CHECK_PART = 9
 
 
 def read_catalogue(path: Path) -> list[CatalogueRow]:
@@ -75,7 +82,14 @@ def read_catalogue(path: Path) -> list[CatalogueRow]:
     seen: dict[str, int] = {}
     for line, cells in read_table(path):
         try:
+            if not rows:
+                _check_columns(cells)
             row = CatalogueRow(**_typed(cells))
+            if row.check and not row.check.startswith(_check(row)[:_CHECK_PART]):
+                raise ValueError(
+                    f"what was measured of {row.file!r:.80} has changed; delete the line and run "
+                    "`library add` on the library itself"
+                )
         except ValueError as error:
             raise LibraryError(f"{path}, line {line}: {error}") from None
         if row.file in seen:
@@ -86,6 +100,11 @@ def read_catalogue(path: Path) -> list[CatalogueRow]:
         seen[row.file] = line
         rows.append(row)
     return rows
+
+
+def was_changed(row: CatalogueRow) -> bool:
+    """Tell whether a row that was read is not as the program wrote it, by hand or by damage."""
+    return bool(row.check) and row.check != _check(row)
 
 
 def read_table(path: Path) -> list[tuple[int, dict[str, str]]]:
@@ -99,13 +118,18 @@ def read_table(path: Path) -> list[tuple[int, dict[str, str]]]:
             raise LibraryError(f"{path}: larger than {_LARGEST_BYTES >> 20} MiB")
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise LibraryError(f"{path}: cannot be read as UTF-8 text ({error})") from None
+        raise LibraryError(
+            f"{path}: cannot be read as UTF-8 text ({error}); save it as that, or bring back a copy"
+        ) from None
     delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
     try:
-        reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True)
+        # Lines end where a spreadsheet ends them, not wherever Unicode knows a break.
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         lines = [(reader.line_num, cells) for cells in reader if cells]
     except csv.Error as error:
         raise LibraryError(f"{path}: not a table ({error})") from None
+    if not lines:
+        raise LibraryError(f"{path}: is empty; delete it, and run `library add` on the library")
     head = [cell.strip().lower().replace("license", "licence") for cell in lines[0][1]]
     if "file" not in head:
         raise LibraryError(f"{path}: the first line must name the columns, `file` among them")
@@ -116,7 +140,9 @@ def read_table(path: Path) -> list[tuple[int, dict[str, str]]]:
         if len(cells) > len(head):
             raise LibraryError(f"{path}, line {line}: has {len(cells)} cells, not {len(head)}")
         padded = [*cells, *[""] * (len(head) - len(cells))]
-        found.append((line, dict(zip(head, map(str.strip, padded), strict=True))))
+        found.append(
+            (line, {name: cell.strip(" ") for name, cell in zip(head, padded, strict=True)})
+        )
     return found
 
 
@@ -148,7 +174,10 @@ def write_catalogue(rows: Iterable[CatalogueRow], path: Path) -> None:
             writer = csv.writer(file, delimiter="\t", lineterminator="\n")
             writer.writerow(COLUMNS)
             for row in sorted(rows, key=lambda row: row.file):
-                writer.writerow(_cell(getattr(row, column)) for column in COLUMNS)
+                cells = {column: _cell(getattr(row, column)) for column in COLUMNS}
+                # Of the row as it will be read, after rounding.
+                cells["check"] = _check(CatalogueRow(**_typed(cells)))
+                writer.writerow(cells.values())
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
@@ -186,6 +215,26 @@ _PLACES = (
     *("loop_start_s", "loop_end_s", "loop_join_s", "loop_alike"),
 )
 _HINTS = get_type_hints(CatalogueRow)
+
+
+def _check_columns(cells: dict[str, str]) -> None:
+    """Refuse a head in which a column may have lost its name; further columns are left alone."""
+    missing = [name for name in COLUMNS if name not in cells]
+    unknown = [name for name in cells if name not in COLUMNS]
+    if missing and unknown:
+        near = difflib.get_close_matches(unknown[0], missing, 1) or missing
+        raise ValueError(f"column {unknown[0]!r} is not known; should it be {near[0]!r}?")
+
+
+def _check(row: CatalogueRow) -> str:
+    # Letters before the digits: a spreadsheet would take 12e34567 for a number.
+    parts = (("m", _MEASURED), ("c", ("file", *CORRECTABLE)))
+    return "".join(
+        (letter + hashlib.sha256(repr([getattr(row, n) for n in names]).encode()).hexdigest())[
+            :_CHECK_PART
+        ]
+        for letter, names in parts
+    )
 
 
 def _typed(cells: dict[str, str]) -> dict[str, Any]:
