@@ -22,7 +22,7 @@ import numpy as np
 from tests.campaigns import Failure, Result
 from tests.campaigns.painted import BLACK, COLOURS, ColourSpotter, painter
 
-MINUTES = (7.5, 30.0, 120.0)
+MINUTES = (7.5, 120.0)
 FULL = len(MINUTES)
 SHOT_S = Fraction(36, 25)
 SHOWN_S = Fraction(9, 10)
