@@ -26,8 +26,10 @@ from temporal_foley.session.overview import NOTABLE, Heard, Seen, draw_overview
 from temporal_foley.session.review import ReviewTake, write_review
 from temporal_foley.session.run_record import RunRecord
 from temporal_foley.sound.alternates import fill_alternates, list_alternates
+from temporal_foley.sound.ambience import crossfade_ambience, meet_at_cuts
 from temporal_foley.sound.casting import cast_events
 from temporal_foley.sound.credits import CREDITS_NAME, write_credits
+from temporal_foley.sound.density import thin_out
 from temporal_foley.sound.library import Library
 from temporal_foley.sound.mix import MixReport, lay_up
 from temporal_foley.spotting.decision import decide, decision_from_json
@@ -173,11 +175,14 @@ def cast_timeline(
     """Give events their sounds: the whole work on a video as one timeline."""
     info, vocabulary = tags.info, tags.seen.vocabulary
     duration_samples = picture_samples(info)
-    tracks = cast_events(
-        tags.events, vocabulary, library, seed=seed, duration_samples=duration_samples
-    )
-    if tags.sights is not None:
-        tracks = place_tracks(tracks, tags.events, tags.sights)
+    events, sights = tags.events, tags.sights
+    if sights is not None:
+        cuts_s = [float(sights.grid.time(cut)) for cut in sights.cuts]
+        events = meet_at_cuts(events, vocabulary, cuts_s)
+    tracks = cast_events(events, vocabulary, library, seed=seed, duration_samples=duration_samples)
+    if sights is not None:
+        tracks = place_tracks(tracks, events, sights)
+    tracks = thin_out(crossfade_ambience(tracks), library)
     tracks = fill_alternates(tracks, vocabulary, library)
     return Timeline(
         source=Source(
