@@ -18,6 +18,7 @@ from temporal_foley.session.layout import Media, Session, TakeShape
 from temporal_foley.session.names import clean_name, title_of, ucs_name
 from temporal_foley.session.timecode import DAY_S, EditRate, time_reference
 from temporal_foley.sound.blocks import Block
+from temporal_foley.sound.distance import REACH, lowpass
 from temporal_foley.sound.library import Library
 from temporal_foley.sound.mix import lay_up
 from temporal_foley.sound.render import render_track
@@ -140,9 +141,21 @@ def _media_blocks(media: Media, library: Library) -> Iterator[Whole]:
     for start in range(first, end, _BLOCK):
         stop = min(end, start + _BLOCK)
         if media.loop is None:
-            yield quantise(library.read(media.asset).samples[start:stop], gain)
+            samples = library.read(media.asset).samples
+            yield quantise(_stretch(samples, start, stop, media.lowpass_hz), gain)
         else:
             yield quantise(_looped(media, media.asset, media.loop, library, start, stop), gain)
+
+
+def _stretch(
+    samples: Float[np.ndarray, "samples channels"], start: int, stop: int, lowpass_hz: float | None
+) -> Float[np.ndarray, "inner channels"]:
+    """Return `[start, stop)` of a take, through the distance filter if it has one."""
+    if lowpass_hz is None:
+        return samples[start:stop]
+    first, last = max(0, start - REACH), min(len(samples), stop + REACH)
+    missing = (REACH - (start - first), REACH - (last - stop))
+    return lowpass(np.pad(samples[first:last], (missing, (0, 0))), lowpass_hz)
 
 
 def _looped(
@@ -159,6 +172,7 @@ def _looped(
         licence="",
         source_end=loop.end,
         loop=loop,
+        lowpass_hz=media.lowpass_hz,
     )
     # On the bus at 0 dB and in the middle, where a mono take has half its power on each side.
     track = Track(effect="loop", kind="loop", bus="hard_effects", cues=(cue,))

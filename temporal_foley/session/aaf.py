@@ -1,7 +1,7 @@
 """AAF, for Pro Tools and Media Composer: a session in; an `.aaf` out, linked or with its sound.
 
 The Advanced Authoring Format's edit protocol, by pyaaf2. Every cue is a clip of its own name with
-gain and fades; sound tracks count in samples, so no place is rounded.
+gain, its course, and fades; sound tracks count in samples, so no place is rounded.
 """
 
 import struct
@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from temporal_foley.session.curves import ratio_of, ratios
 from temporal_foley.session.layout import Clip, Media, Session, exact_place, lanes
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 
 _GAIN_OPERATION = "9d2ea894-0968-11d3-8a38-0050040ef7d2"
 _AMPLITUDE = "e4962321-2267-11d3-8a4c-0050040ef7d2"
+_LINEAR = "LinearInterp"
+_LINEAR_INTERPOLATION = "5b6c85a4-0ede-11d3-80a9-006008143e6f"
 _GAIN_STEPS = 1 << 16
 
 
@@ -98,7 +101,7 @@ def _summary(sound: Media) -> bytearray:
     return bytearray(head + struct.pack("<HHIIHH", *form))
 
 
-def _clip(file: Any, clip: Clip, source: Any, gain: Any, track_db: float) -> Any:
+def _clip(file: Any, clip: Clip, source: Any, operation: Any, track_db: float) -> Any:
     """Make a clip: a master mob of the cue's own name, faded and brought to its level."""
     master = file.create.MasterMob(clip.name)
     file.content.mobs.append(master)
@@ -111,14 +114,26 @@ def _clip(file: Any, clip: Clip, source: Any, gain: Any, track_db: float) -> Any
         if length:
             used[f"Fade{side}Length"].value = length
             used[f"Fade{side}Type"].value = "FadeLinearAmp"
-    group = file.create.OperationGroup(gain, length=clip.length, media_kind="sound")
+    group = file.create.OperationGroup(operation, length=clip.length, media_kind="sound")
     group.segments.append(used)
-    parameter = file.create.ConstantValue()
-    parameter.parameterdef = file.dictionary.lookup_parameterdef("Amplitude")
-    ratio = 10.0 ** ((clip.gain_db + track_db) / 20.0)
-    parameter.value = Fraction(round(ratio * _GAIN_STEPS), _GAIN_STEPS)
+    gain = ratio_of(clip.gain_db + track_db)
+    if len(clip.level) == 1:
+        parameter = file.create.ConstantValue()
+        parameter.parameterdef = file.dictionary.lookup_parameterdef("Amplitude")
+        parameter.value = _steps(gain)
+    else:
+        parameter = file.create.VaryingValue()
+        parameter.parameterdef = file.dictionary.lookup_parameterdef("Amplitude")
+        parameter.interpolation = file.dictionary.lookup_interperlationdef(_LINEAR)
+        for place, ratio in ratios(clip.level):
+            # Time counts from 0 at the clip's start to 1 at its end.
+            parameter.add_keyframe(Fraction(place, clip.length), _steps(gain * ratio))
     group.parameters.append(parameter)
     return group
+
+
+def _steps(ratio: float) -> Fraction:
+    return Fraction(round(ratio * _GAIN_STEPS), _GAIN_STEPS)
 
 
 def _gain_operation(file: Any) -> Any:
@@ -126,6 +141,8 @@ def _gain_operation(file: Any) -> Any:
 
     amplitude = file.create.ParameterDef(AUID(_AMPLITUDE), "Amplitude", "", "Rational")
     file.dictionary.register_def(amplitude)
+    linear = file.create.InterpolationDef(AUID(_LINEAR_INTERPOLATION), _LINEAR, "")
+    file.dictionary.register_def(linear)
     operation = file.create.OperationDef(AUID(_GAIN_OPERATION), "Mono Audio Gain", "")
     operation.media_kind = "sound"
     operation["NumberInputs"].value = 1

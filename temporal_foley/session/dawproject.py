@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree as xml
 
 from temporal_foley import __version__
+from temporal_foley.session.curves import ratio_of, ratios
 from temporal_foley.session.layout import Clip, Session, SessionTrack
 from temporal_foley.session.otio import add_file
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
@@ -75,7 +76,7 @@ def _structure_track(parent: xml.Element, track: SessionTrack, key: str, gain_db
         destination="master-channel",
     )
     volume = {"unit": "linear", "min": "0", "max": "2", "id": f"{key}-volume", "name": "Volume"}
-    level = min(10.0 ** (gain_db / 20.0), 2.0)
+    level = min(ratio_of(gain_db), 2.0)
     xml.SubElement(channel, "Volume", volume, value=f"{level:.9f}")
 
 
@@ -105,7 +106,9 @@ def _clip(parent: xml.Element, clip: Clip) -> None:
         algorithm="raw",
     )
     xml.SubElement(audio, "File", path=f"audio/{clip.media.name}")
-    _points(lanes, "gain", "linear", [(clip.source_in, 10.0 ** (clip.gain_db / 20.0))])
+    gain = ratio_of(clip.gain_db)
+    level = [(clip.source_in + place, gain * value) for place, value in ratios(clip.level)]
+    _points(lanes, "gain", "linear", level)
     pan = [(clip.source_in + place, (value + 1.0) / 2.0) for place, value in clip.pan]
     _points(lanes, "pan", "normalized", pan)
 

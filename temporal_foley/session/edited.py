@@ -2,9 +2,10 @@
 
 import dataclasses
 import json
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from temporal_foley.session.layout import Clip
+from temporal_foley.session.layout import Clip, Session
 from temporal_foley.timeline import Curve
 
 METADATA = "temporal_foley"
@@ -13,16 +14,23 @@ MOST_BYTES = 64 << 20
 """Of a session: two thousand cues take less than two million."""
 MOST_SAMPLES = 1 << 40
 _NOTE = "temporal-foley "
+_KNOWN = "temporal-foley cues "
+_LINE = 500
+"""Letters of ids in a line: editors cut long ones."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Origin:
-    """Which cue a clip was made of, and which samples `[start, end)` of the take its file holds."""
+    """Which cue a clip was made of, and which samples `[start, end)` of the take its file holds.
+
+    `file` is that file's name: a clip that plays another one was given another take.
+    """
 
     cue: str
     start: int
     end: int
     file_db: float
+    file: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,6 +47,7 @@ class EditedClip:
     is_muted: bool
     gain_db: float | None = None
     """None, here and below: the session says nothing of it."""
+    level: Curve | None = None
     pan: Curve | None = None
     fade_in: int | None = None
     fade_out: int | None = None
@@ -50,6 +59,9 @@ class EditedSession:
 
     clips: tuple[EditedClip, ...]
     warnings: tuple[str, ...] = ()
+    known: frozenset[str] | None = None
+    """The cues that were in it when it was exported: only these can have been deleted. None: all.
+    """
 
 
 def origin_of(clip: Clip) -> dict[str, Any]:
@@ -60,12 +72,49 @@ def origin_of(clip: Clip) -> dict[str, Any]:
         "start": media.start,
         "end": media.start + media.samples,
         "file_db": round(clip.file_db, 6),
+        "file": media.name,
     }
 
 
 def origin_note(clip: Clip) -> str:
     """Return the same as one line of text, for formats that keep notes only."""
     return _NOTE + json.dumps(origin_of(clip))
+
+
+def known_lines(session: Session) -> Iterator[str]:
+    """Return the ids of the cues in a session, as lines of text."""
+    line: list[str] = []
+    for cue in (clip.cue for clip in session.clips if clip.effect):
+        line.append(cue)
+        if sum(map(len, line)) > _LINE:
+            yield _KNOWN + json.dumps(line)
+            line = []
+    yield _KNOWN + json.dumps(line)
+
+
+def read_known(lines: Iterable[str]) -> frozenset[str] | None:
+    """Read what `known_lines` wrote; None if it is not there."""
+    found: set[str] | None = None
+    for line in lines:
+        if not line.startswith(_KNOWN):
+            continue
+        try:
+            ids = json.loads(line.removeprefix(_KNOWN))
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(ids, list):
+            found = (found or set()) | {one for one in ids if isinstance(one, str)}
+    return None if found is None else frozenset(found)
+
+
+def file_part(path: str) -> str:
+    """Return a file's name, however an editor wrote its path."""
+    return path.replace("\\", "/").rpartition("/")[2]
+
+
+def has_other_take(file: str, origin: Origin | None) -> bool:
+    """Tell whether a clip plays another file than the one it was exported with."""
+    return origin is not None and origin.file != "" and file_part(file) != origin.file
 
 
 def read_origin(value: Any) -> Origin | None:
@@ -85,6 +134,8 @@ def read_origin(value: Any) -> Origin | None:
     is_range = all(type(place) is int for place in (start, end)) and (
         -MOST_SAMPLES < start < end < MOST_SAMPLES
     )
-    if not isinstance(cue, str) or not is_range or not -120.0 <= file_db <= 120.0:
+    if not isinstance(cue, str) or not is_range or not -240.0 <= file_db <= 240.0:
         return None
-    return Origin(cue=cue, start=start, end=end, file_db=file_db)
+    file = value.get("file", "") if hasattr(value, "get") else ""
+    name = file if isinstance(file, str) else ""
+    return Origin(cue=cue, start=start, end=end, file_db=file_db, file=name)

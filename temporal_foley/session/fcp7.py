@@ -11,8 +11,9 @@ from fractions import Fraction
 from urllib.parse import quote
 from xml.etree import ElementTree as xml
 
+from temporal_foley.session.curves import ratio_of, ratios, value_at
 from temporal_foley.session.layout import Clip, Media, Session, lanes
-from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_seconds
+from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample, to_seconds
 
 TICKS_A_SECOND = 254_016_000_000
 """Premiere's clock: a multiple of every common picture and sample rate."""
@@ -162,9 +163,9 @@ def _video(parent: xml.Element, session: Session, address: str | None) -> None:
 
 
 def _level(item: xml.Element, snapped: SnappedClip, session: Session, track_db: float) -> None:
-    """Write gain and fades as levels over the frames of the file."""
+    """Write gain, its course and fades as levels over the frames of the file."""
     clip, rate = snapped.clip, session.edit.rate
-    gain = min(10.0 ** ((clip.gain_db + track_db) / 20.0), MOST_GAIN)
+    gain = min(ratio_of(clip.gain_db + track_db), MOST_GAIN)
     effect = _effect(item, "Audio Levels", "audiolevels", "audio")
     level = xml.SubElement(effect, "parameter")
     xml.SubElement(level, "parameterid").text = "level"
@@ -173,16 +174,9 @@ def _level(item: xml.Element, snapped: SnappedClip, session: Session, track_db: 
     xml.SubElement(level, "valuemax").text = str(MOST_GAIN)
     xml.SubElement(level, "value").text = f"{gain:.6f}"
     first = math.floor(snapped.source_in * rate + Fraction(1, 2))
-    length = snapped.end - snapped.start
-    rise, fall = (round(to_seconds(fade) * rate) for fade in (clip.fade_in, clip.fade_out))
-    keys: dict[int, float] = {}
-    if rise:
-        keys |= {first: 0.0, first + rise: gain}
-    if fall:
-        keys |= {max(first + rise, first + length - fall): gain, first + length: 0.0}
-    for frame, value in keys.items():
+    for frame, value in _keys(snapped, session, ratio_of(clip.gain_db + track_db)).items():
         key = xml.SubElement(level, "keyframe")
-        xml.SubElement(key, "when").text = str(frame)
+        xml.SubElement(key, "when").text = str(first + frame)
         xml.SubElement(key, "value").text = f"{value:.6f}"
     pan = sum(value for _, value in clip.pan) / len(clip.pan)
     if pan:
@@ -193,6 +187,29 @@ def _level(item: xml.Element, snapped: SnappedClip, session: Session, track_db: 
         xml.SubElement(parameter, "valuemin").text = "-1"
         xml.SubElement(parameter, "valuemax").text = "1"
         xml.SubElement(parameter, "value").text = f"{pan:.6f}"
+
+
+def _keys(snapped: SnappedClip, session: Session, gain: float) -> dict[int, float]:
+    """Return amplitudes at frames after the clip's start: level and fades in one line."""
+    clip, grid = snapped.clip, session.edit.grid
+    length = snapped.end - snapped.start
+    rise, fall = (round(to_seconds(f) * session.edit.rate) for f in (clip.fade_in, clip.fade_out))
+    rise = min(rise, length)
+    fall = min(fall, length - rise)
+    level = ratios(clip.level)
+    places = {0, rise} if rise else set()
+    places |= {length - fall, length} if fall else set()
+    if len(level) > 1:
+        # The frames on both sides of a corner: between them it is cut off, elsewhere it is exact.
+        for place, _ in level:
+            frame = grid.frame_at(to_seconds(clip.place + place)) - snapped.start
+            places |= {min(max(one, 0), length) for one in (frame, frame + 1)}
+    keys: dict[int, float] = {}
+    for frame in sorted(places):
+        faded = min(frame / rise if rise else 1.0, (length - frame) / fall if fall else 1.0, 1.0)
+        place = to_sample(grid.time(snapped.start + frame)) - clip.place
+        keys[frame] = min(gain * value_at(level, place) * faded, MOST_GAIN)
+    return keys
 
 
 def _effect(item: xml.Element, name: str, key: str, kind: str) -> xml.Element:

@@ -1,8 +1,9 @@
 """Edits back: an edited session and the cue list it came from in, the edited cue list out.
 
-A clip is known by the cue noted with it. What was moved, trimmed, faded, panned or brought to
-another level becomes the cue's own; what is gone or muted is rejected; copies and the other halves
-of cuts become cues. All of these are locked, as they are what a person wants.
+A clip is known by the cue noted with it. What was moved, trimmed, faded, panned, brought to another
+level or given another take becomes the cue's own; what is gone or muted is rejected; copies and the
+other halves of cuts become cues. All of these are locked, as they are what a person wants. A cue
+that came into the list after the session was exported stays as it is.
 """
 
 import dataclasses
@@ -10,16 +11,23 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from temporal_foley.errors import FoleyError, OutputExistsError, UsageError
-from temporal_foley.session.edited import MOST_BYTES, EditedClip, EditedSession, Origin
+from temporal_foley.session.curves import shifted
+from temporal_foley.session.edit_cue import decided, edit_cue, with_take
+from temporal_foley.session.edited import (
+    MOST_BYTES,
+    EditedClip,
+    EditedSession,
+    Origin,
+    file_part,
+    has_other_take,
+)
+from temporal_foley.session.lay_out import is_file_of
 from temporal_foley.session.names import clean_name, title_of
 from temporal_foley.session.read_otio import read_bundle, read_otio
 from temporal_foley.session.read_reaper import read_reaper
-from temporal_foley.timeline import Cue, Curve, Timeline, Track, read_timeline, write_timeline
+from temporal_foley.timeline import Cue, Timeline, Track, read_timeline, write_timeline
 
 READERS: dict[str, Callable[[str], EditedSession]] = {".rpp": read_reaper, ".otio": read_otio}
-LEVEL_TOLERANCE_DB = 0.005
-PAN_TOLERANCE = 1e-4
-"""Below these, a change is how an editor writes numbers."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,7 +37,7 @@ class Changes:
     moved: int = 0
     trimmed: int = 0
     adjusted: int = 0
-    """Another level, pan, fade or effect."""
+    """Another level, pan, fade, take or effect."""
     rejected: int = 0
     added: int = 0
     kept: int = 0
@@ -68,7 +76,7 @@ def import_edits(
     if out.exists() and not overwrite:
         raise OutputExistsError(f"{out}: exists; use --overwrite or --out FILE")
     session = read_session(edited)
-    result, changes, warnings = apply_edits(timeline, session.clips)
+    result, changes, warnings = apply_edits(timeline, session.clips, session.known)
     part = out.with_name(out.name + ".part")
     try:
         write_timeline(result, part)
@@ -103,22 +111,32 @@ def read_session(path: Path) -> EditedSession:
 
 
 def apply_edits(
-    timeline: Timeline, clips: Sequence[EditedClip]
+    timeline: Timeline, clips: Sequence[EditedClip], exported: frozenset[str] | None = None
 ) -> tuple[Timeline, Changes, tuple[str, ...]]:
-    """Return the timeline with the edits in it, what changed, and what could not be used."""
+    """Return the timeline with the edits in it, what changed, and what could not be used.
+
+    Only cues that were `exported` can be missing for having been deleted; None: all of them were.
+    """
     known = {cue.id: cue for cue in timeline.cues}
     effects = _effects(timeline)
     placed, warnings = _known_clips(clips, known)
+    stale = {
+        name
+        for name, own in placed.items()
+        if not all(_is_of_its_take(known[name], origin) for _, origin in own)
+    }
+    takes = _known_takes(clips, known)
     duration = timeline.source.duration_samples
-    taken = set(known)
+    used = set(known)
     result: list[Cue] = []
     counts: dict[str, int] = dict.fromkeys(
         ("moved", "trimmed", "adjusted", "rejected", "added", "kept"), 0
     )
-    vanished = 0
+    vanished = strange = 0
     for cue in timeline.cues:
         own = placed.get(cue.id, [])
-        if cue.status == "rejected" and not own:
+        was_there = exported is None or cue.id in exported
+        if cue.id in stale or (not own and (cue.status == "rejected" or not was_there)):
             result.append(cue)
             counts["kept"] += 1
             continue
@@ -130,7 +148,16 @@ def apply_edits(
         # Of a cue that was cut or copied, the piece nearest to its old place stays that cue.
         heard.sort(key=lambda pair: (abs(pair[0].place - cue.onset_sample), pair[0].place))
         for number, (clip, origin) in enumerate(heard):
-            edited = _edit(cue, clip, origin, effects.get(clip.track, cue.effect), duration)
+            taken = cue
+            if has_other_take(clip.file, origin):
+                found = takes.get(file_part(clip.file))
+                strange += found is None
+                if found is not None:
+                    taken, origin = with_take(cue, clip, *found)
+            effect = effects.get(clip.track, cue.effect)
+            edited = edit_cue(taken, clip, origin, effect, duration)
+            if edited == taken != cue:
+                edited = decided(taken)
             if edited is None:
                 vanished += 1
                 if number == 0:
@@ -141,13 +168,23 @@ def apply_edits(
                 for name in _differences(cue, edited):
                     counts[name] += 1
             else:
-                name = _free_id(edited.effect, taken)
-                taken.add(name)
+                name = _free_id(edited.effect, used)
+                used.add(name)
                 reason = f"copy of {cue.id}"
-                result.append(dataclasses.replace(_decided(edited), id=name, reason=reason))
+                result.append(dataclasses.replace(decided(edited), id=name, reason=reason))
                 counts["added"] += 1
+    if stale:
+        warnings.append(
+            f"{len(stale)} cues have another take in the list than in the session, and stay as "
+            "they are in the list; export it again to go on from there"
+        )
     if vanished:
         warnings.append(f"{vanished} clips lie outside the picture or hold no sound of a take")
+    if strange:
+        warnings.append(
+            f"{strange} clips play a file that is no take of the session and keep their take; "
+            "put their sound into a library to use it"
+        )
     return _with_cues(timeline, result), Changes(**counts), tuple(warnings)
 
 
@@ -181,60 +218,21 @@ def _known_clips(clips: Sequence[EditedClip], known: dict[str, Cue]) -> tuple[_P
     return placed, warnings
 
 
-def _edit(cue: Cue, clip: EditedClip, origin: Origin, effect: str, duration: int) -> Cue | None:
-    """Return a cue as its clip was left, or itself if nothing changed; None if nothing is heard."""
-    place, length, source = clip.place, clip.length, origin.start + clip.source_in
-    # Before the take and before the picture there is nothing: the cue begins later.
-    late = max(0, -source, -place)
-    place, length, source = place + late, length - late, source + late
-    length = min(length, duration - place)
-    if cue.loop is None:
-        length = min(length, origin.end - source)
-    if length < 1:
-        return None
-    if cue.loop is not None and source >= cue.loop.end:
-        source = cue.loop.start + (source - cue.loop.end) % (cue.loop.end - cue.loop.start)
-    gain_db = cue.gain_db
-    if clip.gain_db is not None and abs(clip.gain_db - origin.file_db - gain_db) > (
-        LEVEL_TOLERANCE_DB
-    ):
-        gain_db = round(min(max(clip.gain_db - origin.file_db, -120.0), 40.0), 2)
-    pan = cue.pan if clip.pan is None or _is_same_pan(clip.pan, cue.pan) else clip.pan
-    if late and len(pan) > 1:
-        pan = tuple((at - late, value) for at, value in pan)
-    fade_in = cue.fade_in if clip.fade_in is None else max(0, clip.fade_in)
-    fade_out = cue.fade_out if clip.fade_out is None else max(0, clip.fade_out)
-    fade_in = min(fade_in, length)
-    edited = dataclasses.replace(
-        cue,
-        effect=effect,
-        onset_sample=place,
-        offset_sample=place + length,
-        source_start=source,
-        source_end=source + length if cue.loop is None else max(cue.loop.end, source + 1),
-        gain_db=gain_db,
-        pan=pan,
-        fade_in=fade_in,
-        fade_out=min(fade_out, length - fade_in),
-    )
-    if cue.loop is not None and source == cue.source_start:
-        edited = dataclasses.replace(edited, source_end=cue.source_end)
-    if edited == dataclasses.replace(cue, status=edited.status, locked=edited.locked):
-        return cue if cue.status != "rejected" else _decided(cue)
-    return _decided(edited)
+def _is_of_its_take(cue: Cue, origin: Origin) -> bool:
+    """Tell whether a cue has the take that it had when the session was exported."""
+    return not origin.file or is_file_of(cue, origin.file, origin.start, origin.end)
 
 
-def _decided(cue: Cue) -> Cue:
-    return dataclasses.replace(cue, status="accepted", locked=True)
+_Takes = dict[str, tuple[Origin, Cue]]
 
 
-def _is_same_pan(a: Curve, b: Curve) -> bool:
-    if len(a) == len(b) == 1:
-        return abs(a[0][1] - b[0][1]) <= PAN_TOLERANCE
-    return len(a) == len(b) and all(
-        abs(at - other) <= 1 and abs(value - level) <= PAN_TOLERANCE
-        for (at, value), (other, level) in zip(a, b, strict=True)
-    )
+def _known_takes(clips: Sequence[EditedClip], known: dict[str, Cue]) -> _Takes:
+    """Return what the sound files of the session hold: for each, a cue that was made of it."""
+    return {
+        clip.origin.file: (clip.origin, known[clip.origin.cue])
+        for clip in clips
+        if clip.origin is not None and clip.origin.cue in known and clip.origin.file
+    }
 
 
 def _differences(before: Cue, after: Cue) -> list[str]:
@@ -246,8 +244,11 @@ def _differences(before: Cue, after: Cue) -> list[str]:
         found.append("moved")
     if after.length != before.length:
         found.append("trimmed")
-    names = ("effect", "gain_db", "pan", "fade_in", "fade_out")
-    if any(getattr(after, name) != getattr(before, name) for name in names):
+    names = ("effect", "asset", "gain_db", "fade_in", "fade_out")
+    is_other = any(getattr(after, name) != getattr(before, name) for name in names)
+    # A trim at the front moves curves along, and changes nothing of them.
+    curves = ((after.level, before.level), (after.pan, before.pan))
+    if is_other or any(shifted(a, a[0][0]) != shifted(b, b[0][0]) for a, b in curves):
         found.append("adjusted")
     if not found and after is not before:
         found.append("adjusted")

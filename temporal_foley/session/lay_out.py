@@ -2,7 +2,8 @@
 
 Every cue becomes a clip of its own over the file of its take, not of a rendered stem: an editor
 moves, trims, fades and pans it as if it had been cut by hand, and the file holds more of the take
-on both sides (handles). Cues of one take share its file; a loop is written out in full.
+on both sides (handles). Cues of one take share its file; a loop is written out in full. No editor
+has a distance filter that another would read, so what it does is in the file.
 """
 
 import dataclasses
@@ -12,6 +13,7 @@ import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from temporal_foley.session.curves import STILL, inside, level_inside
 from temporal_foley.session.layout import (
     Clip,
     Marker,
@@ -28,6 +30,11 @@ from temporal_foley.timeline import Asset, Cue, Loop, Timeline, Track, without_r
 
 MONO_DB = 20.0 * math.log10(math.sqrt(0.5))
 """A mono take in the middle is 3 dB down on each side; most editors leave it as it is."""
+
+LOWPASS_STEPS = 6
+"""In an octave: cues whose treble ends within one step of another's share a file."""
+LOWPASS_OVERSHOOT = 1.25
+"""How much higher a filtered sound may peak."""
 
 LEADER_S = 10
 POP_BEFORE_S = 2
@@ -112,15 +119,26 @@ def lay_out(
     )
 
 
-_Key = tuple[Asset, Loop | None]
+_Key = tuple[Asset, Loop | None, float | None]
 
 
 def _key(cue: Cue) -> _Key:
-    return cue.asset, cue.loop
+    return cue.asset, cue.loop, _step_of(cue.lowpass_hz)
+
+
+def _step_of(lowpass_hz: float | None) -> float | None:
+    if lowpass_hz is None:
+        return None
+    return round(
+        1_000.0 * 2.0 ** (round(LOWPASS_STEPS * math.log2(lowpass_hz / 1e3)) / LOWPASS_STEPS), 1
+    )
 
 
 def _clip(cue: Cue, name: str, media: Media, leader: int) -> Clip:
     file_db = media.gain_db + (MONO_DB if media.channels == 1 else 0.0)
+    level = level_inside(cue.level, cue.length)
+    if len(level) == 1:
+        file_db, level = file_db + level[0][1], STILL
     return Clip(
         name=name,
         cue=cue.id,
@@ -132,7 +150,8 @@ def _clip(cue: Cue, name: str, media: Media, leader: int) -> Clip:
         meets=min(max(0, cue.anchor - cue.source_start), cue.length),
         gain_db=cue.gain_db + file_db,
         file_db=file_db,
-        pan=cue.pan,
+        level=level,
+        pan=inside(cue.pan, cue.length),
         fade_in=cue.fade_in,
         fade_out=cue.fade_out,
         note=clean_name(cue.reason, instead=""),
@@ -155,8 +174,9 @@ def _plan_media(
     lead = settings.edit.frame_samples
     handles = max(settings.handles, lead)
     planned: dict[_Key, Media] = {}
-    for (asset, loop), used in users.items():
+    for (asset, loop, lowpass_hz), used in users.items():
         shape = shape_of(asset)
+        peak = shape.peak * (1.0 if lowpass_hz is None else LOWPASS_OVERSHOOT)
         start = max(min(cue.source_start for _, cue in used) - handles, -lead)
         end = max(cue.source_start + cue.length for _, cue in used) + handles
         if loop is None:
@@ -166,18 +186,19 @@ def _plan_media(
         name = ucs_name(
             categories.get(track.effect, ""),
             track.effect,
-            f"{title} {_digest(asset, loop, start, end)}",
+            f"{title} {_digest((asset, loop, lowpass_hz), start, end)}",
             source,
         )
-        planned[asset, loop] = Media(
+        planned[asset, loop, lowpass_hz] = Media(
             name=f"{name}.wav",
             title=title,
             asset=asset,
             loop=loop,
+            lowpass_hz=lowpass_hz,
             start=start,
             samples=end - start,
             channels=shape.channels,
-            gain_db=20.0 * math.log10(shape.peak) if shape.peak > 1.0 else 0.0,
+            gain_db=20.0 * math.log10(peak) if peak > 1.0 else 0.0,
         )
     return planned
 
@@ -185,12 +206,21 @@ def _plan_media(
 def _title(asset: Asset) -> str:
     if asset.kind == "recipe":
         return f"take {0 if asset.seed is None else asset.seed + 1}"
-    return file_name(Path(asset.name).stem)[:32].strip()
+    # Short enough that the digest behind it is never cut off.
+    return file_name(Path(asset.name).stem)[:20].strip()
 
 
-def _digest(asset: Asset, loop: Loop | None, start: int, end: int) -> str:
+def is_file_of(cue: Cue, file: str, start: int, end: int) -> bool:
+    """Tell whether a file of an earlier session holds these samples of the take of a cue."""
+    return _digest(_key(cue), start, end) in file
+
+
+def _digest(key: _Key, start: int, end: int) -> str:
     """Return a text that differs where the sound does: an old session never gets another sound."""
+    asset, loop, lowpass_hz = key
     plain = [dataclasses.asdict(asset), loop and dataclasses.asdict(loop), start, end]
+    if lowpass_hz is not None:
+        plain.append(lowpass_hz)
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:6]
 
 
@@ -217,7 +247,8 @@ def _pop(edit: EditRate) -> SessionTrack:
         meets=0,
         gain_db=0.0,
         file_db=0.0,
-        pan=((0, 0.0),),
+        level=STILL,
+        pan=STILL,
         fade_in=0,
         fade_out=0,
     )

@@ -27,7 +27,8 @@ class Media:
     """A sound file of a session.
 
     It holds the take's samples `[start, start + samples)`, those of the loop written out; before
-    the take's first sample it is silent. `gain_db` was taken off so that it does not clip.
+    the take's first sample it is silent. `gain_db` was taken off so that it does not clip, and
+    above `lowpass_hz` distance has taken the treble away.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Media:
     asset: Asset | None
     """None: the tone of the 2-pop."""
     loop: Loop | None = None
+    lowpass_hz: float | None = None
     start: int = 0
     samples: int
     channels: int
@@ -63,7 +65,10 @@ class Clip:
     """Samples from its start to the moment of the picture."""
     gain_db: float
     file_db: float
-    """The part of its gain that is not the cue's, but makes up for what its file is."""
+    """The part of its gain that is not the cue's `gain_db`: what makes up for what its file is, and
+    a level that stands still."""
+    level: Curve
+    """Decibels on top of the gain; `STILL`, or two points or more, all inside of the clip."""
     pan: Curve
     fade_in: int
     fade_out: int

@@ -30,6 +30,7 @@ def otio_text(session: Session, picture: str | None) -> str:
         "timecode": session.start_timecode,
         "rate": str(edit.rate),
         "mix_gain_db": session.mix_gain_db,
+        "cues": [clip.cue for clip in session.clips if clip.effect],
     }
     if session.picture is not None and picture is not None:
         timeline.tracks.append(_picture_track(otio, session, picture))
@@ -121,6 +122,9 @@ def _clip(otio: Any, clip: Clip) -> Any:
         **(origin_of(clip) if clip.effect else {}),  # The 2-pop is of no cue.
         "effect": clip.effect,
         "gain_db": round(clip.gain_db, 6),
+        "level_db": [[place, value] for place, value in clip.level],
+        "lowpass_hz": clip.media.lowpass_hz,
+        "source_in_samples": clip.source_in,
         "pan": [[place, value] for place, value in clip.pan],
         "fade_in_samples": clip.fade_in,
         "fade_out_samples": clip.fade_out,

@@ -6,8 +6,10 @@ import zipfile
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from temporal_foley.errors import FoleyError
+from temporal_foley.session.curves import shifted
 from temporal_foley.session.edited import (
     FIRST_PICTURE,
     METADATA,
@@ -15,6 +17,7 @@ from temporal_foley.session.edited import (
     MOST_SAMPLES,
     EditedClip,
     EditedSession,
+    has_other_take,
     read_origin,
 )
 from temporal_foley.timegrid import as_fraction, to_sample
@@ -66,7 +69,16 @@ def read_otio(text: str) -> EditedSession:
     warnings = ()
     if strange:
         warnings = (f"{strange} nested or stretched pieces were left out",)
-    return EditedSession(clips=tuple(clips), warnings=warnings)
+    return EditedSession(clips=tuple(clips), warnings=warnings, known=_known(timeline))
+
+
+def _known(timeline: Any) -> frozenset[str] | None:
+    """Return the cues that were in the timeline when it was exported; None: it does not say."""
+    own = timeline.metadata.get(METADATA)
+    ids = own.get("cues") if hasattr(own, "get") else None
+    if ids is None or isinstance(ids, str) or not hasattr(ids, "__iter__"):
+        return None
+    return frozenset(one for one in ids if isinstance(one, str))
 
 
 def _first_picture(timeline: Any) -> int:
@@ -109,25 +121,33 @@ def _clip(
     effect = about.get("effect") if hasattr(about, "get") else None
     first = to_sample(begin)
     gain = own.get("gain_db")
+    source_in = _samples(used.start_time)
+    origin = read_origin(own)
+    file = unquote(getattr(item.media_reference, "target_url", "") or "")
+    # No other editor moves the curves in the metadata along when a clip is cut at its front.
+    was_in = _count(own.get("source_in_samples"))
+    by = 0 if was_in is None or has_other_take(file, origin) else source_in - was_in
+    pan, level = _curve(own.get("pan"), 1.0), _curve(own.get("level_db"), 120.0)
     return EditedClip(
         name=item.name,
         track=effect if isinstance(effect, str) else track.name,
-        file=getattr(item.media_reference, "target_url", "") or "",
-        origin=read_origin(own),
+        file=file,
+        origin=origin,
         place=first - leader,
         length=to_sample(end) - first,
-        source_in=_samples(used.start_time),
+        source_in=source_in,
         is_muted=not item.enabled,
         gain_db=float(gain) if isinstance(gain, int | float) and abs(gain) <= 240.0 else None,
-        pan=_pan(own.get("pan")),
+        level=None if level is None else shifted(level, by),
+        pan=None if pan is None else shifted(pan, by),
         fade_in=_count(own.get("fade_in_samples")),
         fade_out=_count(own.get("fade_out_samples")),
     )
 
 
-def _pan(value: Any) -> Curve | None:
+def _curve(value: Any, most: float) -> Curve | None:
     try:
-        points = tuple((int(place), min(max(float(at), -1.0), 1.0)) for place, at in value)
+        points = tuple((int(place), min(max(float(at), -most), most)) for place, at in value)
     except (TypeError, ValueError, OverflowError):
         return None
     is_rising = all(a[0] < b[0] for a, b in itertools.pairwise(points))

@@ -5,7 +5,14 @@ import math
 import re
 
 from temporal_foley.errors import FoleyError
-from temporal_foley.session.edited import FIRST_PICTURE, EditedClip, EditedSession, read_origin
+from temporal_foley.session.curves import STILL, decibels, decibels_of
+from temporal_foley.session.edited import (
+    FIRST_PICTURE,
+    EditedClip,
+    EditedSession,
+    read_known,
+    read_origin,
+)
 from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample
 from temporal_foley.timeline import Curve
 
@@ -16,15 +23,22 @@ _TOKEN = re.compile(r"""\"([^"]*)\"|'([^']*)'|`([^`]*)`|(\S+)""")
 
 @dataclasses.dataclass
 class _Block:
-    """A block of the project: its words, the lines in it, and the blocks in it."""
+    """A block of the project: its words, and the lines and blocks in it, in their order."""
 
     words: list[str]
-    lines: list[str] = dataclasses.field(default_factory=list)
-    blocks: list["_Block"] = dataclasses.field(default_factory=list)
+    parts: list["str | _Block"] = dataclasses.field(default_factory=list)
 
     @property
     def kind(self) -> str:
         return self.words[0] if self.words else ""
+
+    @property
+    def lines(self) -> list[str]:
+        return [part for part in self.parts if isinstance(part, str)]
+
+    @property
+    def blocks(self) -> list["_Block"]:
+        return [part for part in self.parts if isinstance(part, _Block)]
 
     def values(self, word: str) -> list[str]:
         """Return what stands behind the first line that begins with a word; nothing if none."""
@@ -63,19 +77,27 @@ def read_reaper(text: str) -> EditedSession:
     project = _parse(text)
     leader = _first_picture(project)
     clips: list[EditedClip] = []
-    stretched = 0
+    stretched = scaled = 0
     for track in project.of("TRACK"):
         name = " ".join(track.values("NAME")[:1])
         for item in track.of("ITEM"):
-            source = _source(item)
-            if source is None or source.kind != "SOURCE" or source.words[1:2] == ["VIDEO"]:
+            take = _heard_take(item)
+            source = _source(take)
+            if source is None or source.words[1:2] == ["VIDEO"]:
                 continue
-            stretched += abs(item.number("PLAYRATE", default=1.0) - 1.0) > 1e-9
-            clips.append(_clip(item, source, name, leader))
-    warnings = ()
+            stretched += abs(take.number("PLAYRATE", default=1.0) - 1.0) > 1e-9
+            scaled += any(envelope.number("VOLTYPE") for envelope in take.of("VOLENV"))
+            clips.append(_clip(item, take, source, name, leader))
+    warnings: list[str] = []
     if stretched:
-        warnings = (f"{stretched} clips were stretched; they keep the speed of their take",)
-    return EditedSession(clips=tuple(clips), warnings=warnings)
+        warnings.append(f"{stretched} clips were stretched; they keep the speed of their take")
+    if scaled:
+        warnings.append(
+            f"{scaled} volume envelopes count as faders do and were left out; set them to "
+            "amplitude scaling"
+        )
+    notes = [line.removeprefix("|") for block in project.of("NOTES") for line in block.lines]
+    return EditedSession(clips=tuple(clips), warnings=tuple(warnings), known=read_known(notes))
 
 
 def _parse(text: str) -> _Block:
@@ -85,7 +107,7 @@ def _parse(text: str) -> _Block:
         line = raw.strip()
         if line.startswith("<"):
             block = _Block(words=_words(line[1:]))
-            stack[-1].blocks.append(block)
+            stack[-1].parts.append(block)
             stack.append(block)
             if len(stack) > _DEEPEST:
                 raise FoleyError("is nested too deeply for a REAPER project; save it again")
@@ -94,7 +116,7 @@ def _parse(text: str) -> _Block:
                 raise FoleyError("closes more blocks than it opens; save it again")
             stack.pop()
         elif line:
-            stack[-1].lines.append(line)
+            stack[-1].parts.append(line)
     if len(root.blocks) != 1 or root.blocks[0].kind != "REAPER_PROJECT" or len(stack) != 1:
         raise FoleyError("is no whole REAPER project; save it again")
     return root.blocks[0]
@@ -110,7 +132,7 @@ def _first_picture(project: _Block) -> int:
         if line.startswith("MARKER "):
             words = _words(line)
             if words[3:4] == [FIRST_PICTURE]:
-                return _samples(_Block(words=[], lines=[line]).number("MARKER", 1))
+                return _samples(_Block(words=[], parts=[line]).number("MARKER", 1))
     for track in project.of("TRACK"):
         for item in track.of("ITEM"):
             source = _source(item)
@@ -119,47 +141,69 @@ def _first_picture(project: _Block) -> int:
     return 0
 
 
-def _source(item: _Block) -> _Block | None:
-    """Return the sound of an item, looking through the section that REAPER may put round it."""
-    found = next(iter(item.of("SOURCE")), None)
+def _heard_take(item: _Block) -> _Block:
+    """Return the lines and blocks of the take that an item plays; the first stand in the item."""
+    takes = [_Block(words=[])]
+    heard = 0
+    for part in item.parts:
+        words = _words(part) if isinstance(part, str) else []
+        if words[:1] == ["TAKE"]:
+            if "SEL" in words:
+                heard = len(takes)
+            takes.append(_Block(words=words))
+        else:
+            takes[-1].parts.append(part)
+    return takes[heard]
+
+
+def _source(take: _Block) -> _Block | None:
+    """Return the sound of a take, looking through the section that REAPER may put round it."""
+    found = next(iter(take.of("SOURCE")), None)
     while found is not None and found.words[1:2] == ["SECTION"]:
         found = next(iter(found.of("SOURCE")), None)
     return found
 
 
-def _clip(item: _Block, source: _Block, track: str, leader: int) -> EditedClip:
+def _clip(item: _Block, take: _Block, source: _Block, track: str, leader: int) -> EditedClip:
     notes = [line.removeprefix("|") for block in item.of("NOTES") for line in block.lines]
     origin = next((found for note in notes if (found := read_origin(note))), None)
     begin = _samples(item.number("POSITION"))
     end = _samples(item.number("POSITION") + item.number("LENGTH"))
-    ratio = abs(item.number("VOLPAN", 0, 1.0) * item.number("VOLPAN", 2, 1.0))
+    # The item's own gain stands before its first take's pan and gain.
+    pan, gain = take.number("VOLPAN", 1), take.number("VOLPAN", 2, 1.0)
+    if take.words:
+        pan, gain = take.number("TAKEVOLPAN"), take.number("TAKEVOLPAN", 1, 1.0)
+    level = _envelope(take, "VOLENV")
+    is_scaled = any(envelope.number("VOLTYPE") for envelope in take.of("VOLENV"))
+    pans = tuple((at, round(min(max(-x, -1.0), 1.0), 6)) for at, x in _envelope(take, "PANENV"))
     return EditedClip(
-        name=" ".join(item.values("NAME")[:1]),
+        name=" ".join(take.values("NAME")[:1]),
         track=track,
         file=" ".join(source.values("FILE")[:1]),
         origin=origin,
         place=begin - leader,
         length=end - begin,
-        source_in=_samples(item.number("SOFFS")),
+        source_in=_samples(take.number("SOFFS")),
         is_muted=item.number("MUTE") != 0,
-        gain_db=20.0 * math.log10(max(ratio, 1e-6)),
-        pan=_pan(item),
+        gain_db=decibels_of(abs(item.number("VOLPAN", 0, 1.0) * gain)),
+        level=None if is_scaled else decibels(level) or STILL,
+        pan=pans or ((0, round(min(max(pan, -1.0), 1.0), 6)),),
         fade_in=_samples(max(item.number("FADEIN", 1), item.number("FADEIN", 2))),
         fade_out=_samples(max(item.number("FADEOUT", 1), item.number("FADEOUT", 2))),
     )
 
 
-def _pan(item: _Block) -> Curve:
+def _envelope(take: _Block, kind: str) -> Curve:
+    """Return the points of an envelope that is switched on; nothing if there is none."""
     points: dict[int, float] = {}
-    for envelope in item.of("PANENV"):
+    for envelope in take.of(kind):
+        if envelope.number("ACT", default=1.0) == 0:
+            continue
         for line in envelope.lines:
             if line.startswith("PT "):
-                point = _Block(words=[], lines=[line])
-                value = min(max(-point.number("PT", 1), -1.0), 1.0)
-                points[_samples(point.number("PT"))] = round(value, 6)
-    if points:
-        return tuple(sorted(points.items()))
-    return ((0, round(min(max(item.number("VOLPAN", 1), -1.0), 1.0), 6)),)
+                point = _Block(words=[], parts=[line])
+                points[_samples(point.number("PT"))] = point.number("PT", 1)
+    return tuple(sorted(points.items()))
 
 
 def _samples(seconds: float) -> int:

@@ -7,7 +7,8 @@ opens a block and `>` closes it. Places are seconds, written so that each finds 
 import uuid
 from collections.abc import Iterator
 
-from temporal_foley.session.edited import origin_note
+from temporal_foley.session.curves import ratio_of, ratios
+from temporal_foley.session.edited import known_lines, origin_note
 from temporal_foley.session.layout import Clip, Session, SessionTrack
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 
@@ -32,6 +33,9 @@ def _project(session: Session, picture: str | None) -> Iterator[str]:
     yield f"  TIMEMODE 1 5 -1 {edit.nominal} {pulldown} 0 -1"
     yield f"  SAMPLERATE {SAMPLE_RATE_HZ} 1 0"
     yield "  TEMPO 120 4 4"
+    yield "  <NOTES 0 2"
+    yield from (f"    |{line}" for line in known_lines(session))
+    yield "  >"
     yield "  MASTER_VOLUME 1 0 -1 -1 1"
     for number, marker in enumerate(session.markers, 1):
         yield f"  MARKER {number} {_seconds(marker.place)} {_quoted(marker.name)} 0"
@@ -104,6 +108,9 @@ def _item(clip: Clip) -> Iterator[str]:
     yield "      PLAYRATE 1 1 0 -1 0 0.0025"
     yield "      CHANMODE 0"
     yield f"      GUID {_guid(f'take {clip.cue}')}"
+    if len(clip.level) > 1:
+        points = [(_seconds(at), repr(round(value, 9))) for at, value in ratios(clip.level)]
+        yield from _envelope("VOLENV", points, indent="      ")
     if len(clip.pan) > 1:
         # In envelopes, unlike in VOLPAN, left is above zero.
         points = [(_seconds(place), repr(-value)) for place, value in clip.pan]
@@ -149,7 +156,7 @@ def _seconds(samples: int) -> str:
 
 
 def _ratio(decibels: float) -> float:
-    return round(10.0 ** (decibels / 20.0), 9)
+    return round(ratio_of(decibels), 9)
 
 
 def _quoted(text: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.session_matrix import cue_lists, session_of
+from benchmarks.session_lists import cue_lists, make_timeline, session_of
 from temporal_foley.errors import FoleyError, OutputExistsError, UsageError
 from temporal_foley.session.edited import read_origin
 from temporal_foley.session.import_edits import apply_edits, import_edits, read_session
@@ -31,7 +31,8 @@ def reaper_edit(*edits, **settings):
         items[at], changed = re.subn(pattern, instead, items[at])
         assert changed
         text = "    <ITEM\n".join(items)
-    return apply_edits(TIMELINE, read_reaper(text).clips)
+    session = read_reaper(text)
+    return apply_edits(TIMELINE, session.clips, session.known)
 
 
 def cue_of(timeline, name):
@@ -83,10 +84,121 @@ def test_level_pan_and_fades_are_taken_over():
         ("fire-0", r"FADEOUT 5 \S+", "FADEOUT 5 0.5"),
     )
     cue = cue_of(edited, "fire-0")
-    assert cue.gain_db == pytest.approx(-6.02)
+    # The item's -6 dB are the cue's level of -2 dB, which stands still, and 4 dB of its gain.
+    assert (cue.gain_db, cue.level) == (pytest.approx(-4.02), ((0, -2.0),))
     assert cue.pan == ((0, -0.3),)
     assert cue.fade_out == 24_000
     assert changes.adjusted == 1
+
+
+def test_volume_envelopes_are_taken_over_and_an_envelope_switched_off_is_none():
+    edited, changes, warnings = reaper_edit(
+        ("dog-0", r"PT 0.25 1.0 0", "PT 0.2 0.5 0"),
+        ("dog-1", r"<VOLENV\n\s+ACT 1", "<VOLENV\n        ACT 0"),
+        ("dog-2", r"<VOLENV\n", "<VOLENV\n        VOLTYPE 1\n"),
+        ("fire-0", r"      GUID", "      <VOLENV\n ACT 1\n PT 0 1 0\n PT 1 0.5 0\n >\n      GUID"),
+    )
+    before = cue_of(TIMELINE, "dog-0")
+    level = dict(cue_of(edited, "dog-0").level)
+    assert level[9_600] == pytest.approx(-6.02, abs=0.01)
+    assert level[26_000] == pytest.approx(-9.0, abs=0.01)
+    assert cue_of(edited, "dog-0") == dataclasses.replace(
+        before, level=cue_of(edited, "dog-0").level, status="accepted", locked=True
+    )
+    assert cue_of(edited, "dog-1").level == ((0, 0.0),)
+    # Fader scaling is told and left alone.
+    assert cue_of(edited, "dog-2") == cue_of(TIMELINE, "dog-2")
+    assert "1 volume envelopes" in read_reaper_warnings(r"<VOLENV\n", "<VOLENV\nVOLTYPE 1\n")[0]
+    # Drawn on top of a level of -2 dB that stands still.
+    assert cue_of(edited, "fire-0").level == ((0, -2.0), (48_000, pytest.approx(-8.02, abs=0.01)))
+    assert changes.adjusted == 3
+    assert warnings == ()
+
+
+def read_reaper_warnings(pattern, instead):
+    text = reaper_text(session_of(TIMELINE, "25"), None)
+    return read_reaper(re.sub(pattern, instead, text, count=1)).warnings
+
+
+def test_a_trim_at_the_front_takes_level_and_pan_along():
+    before = cue_of(TIMELINE, "dog-0")
+    session = session_of(TIMELINE, "25")
+    cut = 6_000
+    clips = [
+        dataclasses.replace(
+            clip,
+            place=clip.place + cut,
+            length=clip.length - cut,
+            source_in=clip.source_in + cut,
+            level=tuple((at - cut, value) for at, value in clip.level),
+            pan=tuple((at - cut, value) for at, value in clip.pan),
+        )
+        if clip.name == "dog-0"
+        else clip
+        for clip in read_reaper(reaper_text(session, None)).clips
+    ]
+    edited, changes, _ = apply_edits(TIMELINE, clips)
+    after = cue_of(edited, "dog-0")
+    assert after.level == tuple((at - cut, value) for at, value in before.level)
+    assert after.pan == tuple((at - cut, value) for at, value in before.pan)
+    assert (changes.trimmed, changes.adjusted) == (1, 0)
+    # OpenTimelineIO keeps the metadata as it was; the reader moves them along.
+    otio = pytest.importorskip("opentimelineio")
+    timeline = otio.adapters.read_from_string(otio_text(session, None), "otio_json")
+    own = next(clip for clip in timeline.find_clips() if clip.name == "dog-0")
+    gap = own.parent()[own.parent().index(own) - 1]
+    some = otio.opentime.RationalTime(cut, 48_000)
+    used, room = own.source_range, gap.source_range
+    own.source_range = otio.opentime.TimeRange(used.start_time + some, used.duration - some)
+    gap.source_range = otio.opentime.TimeRange(room.start_time, room.duration + some)
+    read = read_otio(otio.adapters.write_to_string(timeline, "otio_json"))
+    assert apply_edits(TIMELINE, read.clips, read.known)[0] == edited
+
+
+def test_a_clip_that_plays_another_take_of_the_session_changes_its_take():
+    other = cue_of(TIMELINE, "dog-3")
+    text = reaper_text(session_of(TIMELINE, "25"), None)
+    file = re.search(r'NAME "dog-3".*?FILE "([^"]+)"', text, re.DOTALL)
+    assert file is not None
+    edited, changes, warnings = reaper_edit(
+        ("dog-0", r'FILE "[^"]+"', f'FILE "C:\\\\film\\\\{file[1]}"'),
+        ("dog-1", r'FILE "[^"]+"', 'FILE "media/my own.wav"'),
+    )
+    before, after = cue_of(TIMELINE, "dog-0"), cue_of(edited, "dog-0")
+    assert after == dataclasses.replace(before, asset=other.asset, status="accepted", locked=True)
+    assert cue_of(edited, "dog-1") == cue_of(TIMELINE, "dog-1")
+    assert changes.adjusted == 1
+    assert "1 clips play a file that is no take of the session" in warnings[0]
+
+
+def test_of_several_takes_in_an_item_the_chosen_one_counts():
+    second = (
+        '      TAKE SEL\n      NAME "again"\n      TAKEVOLPAN 0.4 0.25 -1\n      SOFFS 0.05\n'
+        "      <SOURCE WAVE\n        \\1\n      >\n    >\n"
+    )
+    edited, _, _ = reaper_edit(
+        ("fire-0", r'(FILE "[^"]+")\n      >\n    >\n', f"\\1\n      >\n{second}")
+    )
+    before, after = cue_of(TIMELINE, "fire-0"), cue_of(edited, "fire-0")
+    assert after.asset == before.asset
+    assert after.pan == ((0, 0.4),)
+    assert after.gain_db == pytest.approx(before.gain_db - 12.04, abs=0.01)
+    # A frame of silence stands before the take.
+    assert after.source_start == before.source_start + 2_400 - 1_920
+
+
+def test_cues_that_are_newer_than_the_session_stay_as_they_are():
+    session = read_reaper(reaper_text(session_of(TIMELINE, "25"), None))
+    newer = dataclasses.replace(cue_of(TIMELINE, "dog-0"), id="dog-new")
+    other = dataclasses.replace(
+        cue_of(TIMELINE, "dog-1"), asset=dataclasses.replace(newer.asset, seed=99)
+    )
+    cues = [newer, other, *(cue for cue in TIMELINE.cues if cue.id != "dog-1")]
+    timeline = make_timeline(*sorted(cues, key=lambda cue: (cue.onset_sample, cue.id)))
+    edited, changes, warnings = apply_edits(timeline, session.clips, session.known)
+    assert edited == timeline
+    assert changes.kept == 12
+    assert warnings[0].startswith("1 cues have another take in the list than in the session")
 
 
 def test_a_deleted_and_a_muted_clip_are_rejected_and_stay_in_the_list():

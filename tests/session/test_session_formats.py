@@ -8,16 +8,15 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from benchmarks.session_matrix import (
+from benchmarks.session_lists import (
     RATES,
-    WAYS,
     cue_lists,
     make_timeline,
     session_of,
-    wanted,
-    worst,
     write_silence,
 )
+from benchmarks.session_matrix import losses, worst
+from benchmarks.session_reopen import WAYS, wanted
 from temporal_foley.session.aaf import write_aaf
 from temporal_foley.session.dawproject import write_dawproject
 from temporal_foley.session.fcp7 import fcp7_text, snap
@@ -51,6 +50,20 @@ def test_takes_sound_where_the_cue_list_says(way, name, tmp_path):
     far = worst(WAYS[way](LISTS[name], session, tmp_path), session)
     assert far is not None, "a cue is missing, or there is one too many"
     assert far <= tolerance(way)
+
+
+@pytest.mark.parametrize("way", ["otio", "reaper", "aaf", "dawproject", "fcp7, ticks"])
+def test_levels_pans_and_fades_survive_where_a_format_holds_them(way, tmp_path):
+    pytest.importorskip(NEEDS.get(way, "opentimelineio"))
+    session = session_of(LISTS["unique"], "25")
+    assert max(len(clip.level) for clip in session.clips) == 3
+    off = losses(WAYS[way](LISTS["unique"], session, tmp_path), session)
+    held = {"aaf": {"level", "fades"}, "fcp7, ticks": {"level", "pan"}}
+    assert set(off) == held.get(way, {"level", "pan", "fades"})
+    # Final Cut has whole frames, which cut off corners, and one pan for a clip.
+    assert off["level"] < (0.8 if way == "fcp7, ticks" else 0.001)
+    if way != "fcp7, ticks":
+        assert max(off.get("pan", 0.0), off["fades"]) < 1e-6
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -138,6 +151,9 @@ def test_reaper_has_fades_levels_and_pan_curves():
     assert float(item.find("FADEOUT")[2]) == 0.05
     # -1.5 dB, and 3 dB less because the take is mono.
     assert 20 * np.log10(float(item.find("VOLPAN")[1])) == pytest.approx(-4.51, abs=0.01)
+    points = item.find("VOLENV").findall("PT")
+    levels = [(float(p[1]), round(20 * np.log10(float(p[2])), 2)) for p in points]
+    assert levels == [(0.0, -6.0), (0.25, 0.0), (round(26_000 / 48_000, 12), -9.0)]
     points = item.find("PANENV").findall("PT")
     assert [(float(p[1]), float(p[2])) for p in points] == [(0.0, 0.25), (0.2, -0.5)]
 
