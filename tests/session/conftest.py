@@ -6,13 +6,18 @@ from pathlib import Path
 
 import pytest
 
-_spec = importlib.util.spec_from_file_location(
-    "review_pages", Path(__file__).parent / "review_pages.py"
-)
-assert _spec is not None
-assert _spec.loader is not None
-_pages = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_pages)
+
+def _load(name):
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_pages = _load("review_pages")
+_hands = _load("review_hands")
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +49,30 @@ def chromium(tmp_path_factory):
     chromium.execute_cdp_cmd("Browser.setDownloadBehavior", where)
     yield chromium
     chromium.quit()
+
+
+@pytest.fixture
+def hands():
+    """The hands on a page: `hands.Page(browser, path)`."""
+    return _hands
+
+
+@pytest.fixture
+def opened(chromium, review_pages, tmp_path):
+    """Open a page: returns the page, its timeline and its takes."""
+
+    def open_page(**options):
+        path = tmp_path / "review.html"
+        timeline, takes = review_pages.make_page(path, **options)
+        page = _hands.Page(chromium, path)
+        pages.append(page)
+        return page, timeline, takes
+
+    pages = []
+    yield open_page
+    for page in pages:
+        assert page.wrong() == []
+        # Not asked about unsaved edits when the next page comes.
+        page.browser.execute_script(
+            "addEventListener('beforeunload', e => e.stopImmediatePropagation(), true)"
+        )

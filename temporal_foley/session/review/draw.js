@@ -120,6 +120,7 @@ function drawCue(pen, view, page, colours, cue, top, colour) {
   pen.globalAlpha = isRejected ? 0.3 : 1;
   if (take) drawWaveform(pen, view, cue, take.peaks, y + height / 2, height / 2 - 3, colour);
   pen.globalAlpha = 1;
+  if (isChosen && cue.level.length > 1) drawLevel(pen, view, cue, y, height, colours.accent);
   pen.strokeStyle = isChosen ? colours.accent : colour;
   pen.lineWidth = isChosen ? 2 : 1;
   pen.setLineDash(cue.status === "proposed" ? [] : isRejected ? [2, 3] : []);
@@ -146,6 +147,19 @@ function drawMark(pen, cue, right, y, colour) {
   }
 }
 
+/** The course of a cue's level as a line: at the top 12 dB, at the bottom -24 dB. */
+function drawLevel(pen, view, cue, y, height, colour) {
+  const length = cue.offset_sample - cue.onset_sample;
+  const inside = cue.level.map(([place]) => place).filter((place) => place > 0 && place < length);
+  const points = [0, ...inside, length].map((place) => {
+    const level = 20 * Math.log10(Math.max(levelAt(cue, place / SAMPLE_RATE), 1e-6));
+    return [xOf(cue.onset_sample + place, view), y + ((12 - clamp(level, -24, 12)) / 36) * height];
+  });
+  pen.globalAlpha = 0.8;
+  stroke(pen, colour, 1.2, points);
+  pen.globalAlpha = 1;
+}
+
 function drawWaveform(pen, view, cue, peaks, middle, half, colour) {
   const scale = (ratioOf(clamp(cue.gain_db, -24, 12)) * half) / 255;
   const left = Math.max(0, Math.floor(xOf(cue.onset_sample, view)));
@@ -156,7 +170,9 @@ function drawWaveform(pen, view, cue, peaks, middle, half, colour) {
     const from = Math.max(0, sampleAt(x, view) - cue.onset_sample);
     const to = Math.min(from + view.samplesPerPixel, cue.offset_sample - cue.onset_sample);
     if (to <= from) continue;
-    const high = peakBetween(peaks, cue, from, to) * scale * fadeAt(cue, (from + to) / 96000);
+    const seconds = (from + to) / (2 * SAMPLE_RATE);
+    const gain = scale * fadeAt(cue, seconds) * levelAt(cue, seconds);
+    const high = peakBetween(peaks, cue, from, to) * gain;
     const tall = Math.min(half, Math.max(0.4, high));
     pen.rect(x, middle - tall, 1, 2 * tall);
   }

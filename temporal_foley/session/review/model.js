@@ -66,6 +66,9 @@ function withFields(cue, fields) {
   return next;
 }
 
+const shiftCurve = (curve, by) =>
+  curve.length > 1 ? curve.map(([place, value]) => [place - by, value]) : curve;
+
 function moveCue(cue, shift, duration) {
   const most = Math.max(-cue.onset_sample, duration - cue.offset_sample);
   const moved = clamp(Math.round(shift), -cue.onset_sample, most);
@@ -89,7 +92,8 @@ function trimStart(cue, at, kind) {
     onset_sample: onset,
     source_start: source,
     anchor: isSustained(kind) ? source : cue.anchor,
-    pan: cue.pan.length > 1 ? cue.pan.map(([place, value]) => [place - shift, value]) : cue.pan,
+    pan: shiftCurve(cue.pan, shift),
+    level: shiftCurve(cue.level, shift),
   });
 }
 
@@ -247,7 +251,7 @@ function addCue(doc, effect, at, takes, probability, effects) {
   const cue = {
     ...{ id: name(), effect: effect.name, onset_sample, offset_sample, confidence: sure },
     ...{ asset, licence, credit, ...source },
-    ...{ gain_db: takes[0].gain_db, pan: [[0, 0]] },
+    ...{ gain_db: takes[0].gain_db, level: [[0, 0]], pan: [[0, 0]], lowpass_hz: null },
     ...{ fade_in: isSustained(effect.kind) ? 2400 : 0, fade_out: 240 },
     reason: "added by hand",
     evidence: { probability: probability ?? null, peak_s: null, motion: null, region: null },
@@ -288,5 +292,6 @@ function readSaved(text, doc) {
   if (read?.schema !== doc.schema || !Array.isArray(read.tracks)) throw new Error("not a cue list");
   if (read.version !== doc.version) throw new Error(`a cue list of version ${read.version}`);
   if (read.source?.sha256 !== doc.source.sha256) throw new Error("made for another video");
+  for (const cue of read.tracks.flatMap((track) => track.cues)) cue.level ??= [[0, 0]];
   return read;
 }

@@ -16,7 +16,9 @@ function make(tag, fields = {}, ...children) {
 }
 
 function takeText(asset) {
-  return asset.kind === "file" ? asset.name.split("/").at(-1) : `${wordsOf(asset.name)} #${asset.seed}`;
+  const { kind, name, seed, cents } = asset;
+  const text = kind === "file" ? name.split("/").at(-1) : `${wordsOf(name)} #${seed}`;
+  return cents ? `${text}, ${cents > 0 ? "+" : "−"}${Math.abs(cents)} cents` : text;
 }
 
 function describe(cue) {
@@ -35,7 +37,19 @@ function whyText(cue) {
   }
   if (motion != null) parts.push(`motion ${motion.toFixed(2)}`);
   parts.push([takeText(cue.asset), cue.licence, cue.credit].filter(Boolean).join(", "));
+  parts.push(...farText(cue));
   return parts.join("; ");
+}
+
+/** What distance and the picture do to a cue's sound. */
+function farText(cue) {
+  const levels = cue.level.map(([, value]) => value);
+  const [least, most] = [Math.min(...levels), Math.max(...levels)].map((level) => level.toFixed(1));
+  const parts = [];
+  if (least !== most) parts.push(`level from ${least} to ${most} dB`);
+  else if (Number(most) !== 0) parts.push(`level ${most} dB`);
+  if (cue.lowpass_hz) parts.push(`treble up to ${(cue.lowpass_hz / 1000).toFixed(1)} kHz`);
+  return parts;
 }
 
 /** The list: only rows in view are in the page, however many cues there are. */

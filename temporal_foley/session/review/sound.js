@@ -7,6 +7,7 @@ const TICK_MS = 60;
 const MOST_DRIFT_S = 0.04;
 const MOST_DECODED_BYTES = 300 * 2 ** 20;
 const FADE_STEPS = 8;
+const FILTER_REACH = 16; // samples on either side that the distance filter looks at
 const BUS_LEVELS_DB = { hard_effects: 0, foley: -6, backgrounds: -4 };
 
 const ratioOf = (decibels) => 10 ** (decibels / 20);
@@ -25,14 +26,53 @@ function fadeAt(cue, seconds) {
   return rise * fall;
 }
 
+/** The gain of a cue's level at a number of seconds after its onset: straight between points. */
+function levelAt(cue, seconds) {
+  const place = seconds * SAMPLE_RATE;
+  const next = cue.level.findIndex(([at]) => at > place);
+  if (next === 0) return ratioOf(cue.level[0][1]);
+  if (next < 0) return ratioOf(cue.level.at(-1)[1]);
+  const [[begin, before], [end, after]] = [cue.level[next - 1], cue.level[next]];
+  const part = (place - begin) / (end - begin);
+  return ratioOf(before) * (1 - part) + ratioOf(after) * part;
+}
+
 /** The seconds after the onset at which a cue's gain must be given, so that ramps follow it. */
-function fadeTimes(cue) {
+function gainTimes(cue) {
   const length = (cue.offset_sample - cue.onset_sample) / SAMPLE_RATE;
   const [rise, fall] = [cue.fade_in / SAMPLE_RATE, cue.fade_out / SAMPLE_RATE];
   const steps = Array.from({ length: FADE_STEPS + 1 }, (_, step) => step / FADE_STEPS);
   const rises = rise ? steps.map((part) => part * rise) : [];
   const falls = fall ? steps.map((part) => length - fall + part * fall) : [];
-  return [...rises, ...falls].sort((a, b) => a - b);
+  const points = cue.level.map(([place]) => place / SAMPLE_RATE);
+  const inside = points.filter((time) => time > 0 && time < length);
+  return [...rises, ...falls, ...inside].sort((a, b) => a - b);
+}
+
+/** A sound as it is heard from farther away: the filter of `render`, and round a loop as well. */
+function distant(context, buffer, cutoff, loop) {
+  const taps = Array.from({ length: FILTER_REACH + 1 }, (_, place) => {
+    const turns = (2 * Math.PI * cutoff * place) / SAMPLE_RATE;
+    const window = 0.5 + 0.5 * Math.cos((Math.PI * place) / (FILTER_REACH + 1));
+    return (place ? Math.sin(turns) / turns : 1) * window;
+  });
+  const whole = 2 * taps.reduce((sum, tap) => sum + tap, 0) - taps[0];
+  const copy = context.createBuffer(buffer.numberOfChannels, buffer.length, buffer.sampleRate);
+  for (let channel = 0; channel < buffer.numberOfChannels; channel += 1) {
+    const from = new Float32Array(buffer.length + 2 * FILTER_REACH);
+    from.set(buffer.getChannelData(channel), FILTER_REACH);
+    const to = copy.getChannelData(channel);
+    for (let step = 0; loop && step < FILTER_REACH; step += 1) {
+      from[FILTER_REACH + loop.end + step] = from[FILTER_REACH + loop.start + step];
+    }
+    for (let at = 0; at < to.length; at += 1) {
+      const middle = at + FILTER_REACH;
+      let sum = from[middle] * taps[0];
+      for (let k = 1; k <= FILTER_REACH; k += 1) sum += (from[middle - k] + from[middle + k]) * taps[k];
+      to[at] = sum / whole;
+    }
+  }
+  return copy;
 }
 
 /** Mix a loop's end with what comes before its start, as `render` joins them. */
@@ -44,8 +84,10 @@ function joinedLoop(context, buffer, loop) {
     to.set(from);
     for (let step = 0; step < loop.crossfade; step += 1) {
       const ratio = smoothStep((step + 0.5) / loop.crossfade);
+      const [rise, fall] = [Math.sqrt(ratio), Math.sqrt(1 - ratio)];
+      const power = Math.sqrt(1 + 2 * (loop.alike ?? 0) * rise * fall);
       const [before, ahead] = [loop.end - loop.crossfade + step, loop.start - loop.crossfade + step];
-      to[before] = from[before] * Math.sqrt(1 - ratio) + from[ahead] * Math.sqrt(ratio);
+      to[before] = (from[before] * fall + from[ahead] * rise) / power;
     }
   }
   return copy;
@@ -89,8 +131,8 @@ function createSound(takes, mixGain, clock) {
 
   function bufferOf(cue) {
     const asset = assetKey(cue.asset);
-    const loop = cue.loop;
-    const key = loop ? `${asset}\n${loop.start} ${loop.end} ${loop.crossfade}` : asset;
+    const { loop, lowpass_hz: cutoff } = cue;
+    const key = [asset, loop && JSON.stringify(loop), cutoff].filter(Boolean).join("\n");
     if (!decoded.has(key)) {
       const sound = carried.get(asset)?.sound;
       const entry = { buffer: null };
@@ -98,7 +140,9 @@ function createSound(takes, mixGain, clock) {
       if (!sound) return null;
       const read = context.decodeAudioData(bytesOf(sound).buffer);
       read.then((buffer) => {
-        entry.buffer = loop && loop.end <= buffer.length ? joinedLoop(context, buffer, loop) : buffer;
+        const goesRound = loop && loop.end <= buffer.length;
+        const joined = goesRound ? joinedLoop(context, buffer, loop) : buffer;
+        entry.buffer = cutoff ? distant(context, joined, cutoff, goesRound && loop) : joined;
         forgetOldest();
       }, () => console.error(`a take cannot be decoded: ${cue.asset.name}`));
     }
@@ -122,9 +166,10 @@ function createSound(takes, mixGain, clock) {
     const panner = context.createStereoPanner();
     const level = ratioOf(cue.gain_db + track.gain_db + (BUS_LEVELS_DB[track.bus] ?? 0));
     const length = (cue.offset_sample - cue.onset_sample) / SAMPLE_RATE;
-    gain.gain.setValueAtTime(level * fadeAt(cue, into), when);
-    for (const time of fadeTimes(cue).filter((time) => time > into)) {
-      gain.gain.linearRampToValueAtTime(level * fadeAt(cue, time), when + time - into);
+    const gainAt = (time) => level * levelAt(cue, time) * fadeAt(cue, time);
+    gain.gain.setValueAtTime(gainAt(into), when);
+    for (const time of gainTimes(cue).filter((time) => time > into)) {
+      gain.gain.linearRampToValueAtTime(gainAt(time), when + time - into);
     }
     panner.pan.setValueAtTime(cue.pan[0][1], when);
     for (const [place, value] of cue.pan.slice(1)) {
