@@ -5,7 +5,10 @@ The dangers are those of the archive formats themselves: CWE-22 (path traversal)
 CWE-409 (decompression bombs), CWE-178 (names that differ in case only).
 """
 
+import bz2
 import dataclasses
+import gzip
+import lzma
 import re
 import shutil
 import stat
@@ -16,7 +19,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from temporal_foley.errors import LibraryError, MediaError, one_line
 from temporal_foley.media.open import regular_file
@@ -26,8 +29,10 @@ _CHUNK = 1 << 16
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?$", re.I)
 _CONTROL = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029<>:"|?*]')
 _ENCRYPTED = 0x1
+_HEADER = 2048
+"""What the header of a member takes in a TAR file, with its long name."""
 _DAMAGE = (
-    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError),
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError),
     *(NotImplementedError, RuntimeError, ValueError),
 )
 
@@ -42,6 +47,8 @@ class ArchiveLimits:
     ratio: float = 200.0
     """Of what is unpacked to what is packed; above `ratio_from_bytes`. Silence packs well."""
     ratio_from_bytes: int = 32 << 20
+    header_bytes: int = 1 << 20
+    """Of one header of a TAR file, long names and comments with it."""
     name_bytes: int = 240
     depth: int = 24
 
@@ -100,7 +107,11 @@ def _members(path: Path, stack: ExitStack, limits: ArchiveLimits) -> Iterator[_M
     if zipfile.is_zipfile(path):
         yield from _zip_members(stack.enter_context(zipfile.ZipFile(path)), limits)
     else:
-        yield from _tar_members(stack.enter_context(tarfile.open(path)), path, limits)  # noqa: SIM115
+        headers = _Headers(stack.enter_context(_unpacked(path)), limits)
+        stream = cast(IO[bytes], headers)
+        archive = stack.enter_context(tarfile.open(fileobj=stream, mode="r:"))  # noqa: SIM115
+        yield from _tar_members(archive, path, limits)
+        headers.left = None
 
 
 def _zip_members(archive: zipfile.ZipFile, limits: ArchiveLimits) -> Iterator[_Member]:
@@ -126,6 +137,46 @@ def _zip_members(archive: zipfile.ZipFile, limits: ArchiveLimits) -> Iterator[_M
         )
 
 
+def _unpacked(path: Path) -> IO[bytes]:
+    """Open a TAR file as a stream of what is in it, whatever it is packed with."""
+    with path.open("rb") as file:
+        start = file.read(6)
+    if start.startswith(b"\x1f\x8b"):
+        return cast(IO[bytes], gzip.open(path))
+    if start.startswith(b"BZh"):
+        return cast(IO[bytes], bz2.open(path))
+    if start == b"\xfd7zXZ\x00":
+        return cast(IO[bytes], lzma.open(path))
+    return path.open("rb")
+
+
+class _Headers:
+    """A stream of which only so much is read while the members of an archive are listed.
+
+    `tarfile` takes long names and comments into memory as long as they say they are.
+    """
+
+    def __init__(self, stream: IO[bytes], limits: ArchiveLimits):
+        self._stream = stream
+        self._most = limits.header_bytes
+        self.left: int | None = limits.members * _HEADER
+
+    def read(self, size: int) -> bytes:
+        if size > self._most:
+            raise _Refusal(f"has a header of {size >> 20} MiB")
+        if self.left is not None:
+            self.left -= size
+            if self.left < 0:
+                raise _Refusal("has more headers than files")
+        return self._stream.read(size)
+
+    def seek(self, place: int) -> int:
+        return self._stream.seek(place)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+
 def _tar_members(archive: tarfile.TarFile, path: Path, limits: ArchiveLimits) -> Iterator[_Member]:
     packed, total = path.stat().st_size, 0
     # Listing reads through all of it, so a bomb must be seen while it is listed.
@@ -135,6 +186,8 @@ def _tar_members(archive: tarfile.TarFile, path: Path, limits: ArchiveLimits) ->
             raise _Refusal(f"holds more than {limits.members} members")
         if not (info.isreg() or info.isdir()):
             raise _Refusal(f"{name} is a link or device, not a file")
+        if info.size < 0:
+            raise _Refusal(f"{name} has a size below zero")
         total += info.size
         if info.size > limits.file_bytes:
             raise _Refusal(f"{name} is larger than {limits.file_bytes >> 20} MiB")

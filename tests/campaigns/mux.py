@@ -127,7 +127,8 @@ def faults(clip: Clip, folder: Path, rng: np.random.Generator) -> tuple[list[str
         found.append("looks cut off")
     heard = np.concatenate(list(read_audio(new) or [np.zeros((0, 2), np.float32)]))
     off = [clicked(heard, place) for place in places_s]
-    off += [clicked(plain_sound(out, new.start), place) for place in places_s]
+    plain = plain_sound(out, new.start)
+    off += [clicked(plain, place) for place in places_s]
     if any(off):
         found.append(f"clicks are off by {off} samples")
     for path in (source, out, sound):
@@ -151,19 +152,17 @@ def packets(path: Path) -> list[tuple]:
 
 
 def plain_sound(path: Path, start: Fraction) -> np.ndarray:
-    """Decode the sound with nothing but PyAV, and lay every frame where its timestamp says."""
-    laid = np.zeros((0, 2), np.float32)
-    place = None
+    """Decode the sound with nothing but PyAV; it begins where the first timestamp says."""
+    pieces: list[np.ndarray] = []
+    place = 0
     with av.open(str(path)) as container:
         resampler = av.AudioResampler("fltp", "stereo", SAMPLE_RATE_HZ)
         for frame in container.decode(audio=0):
-            if place is None:
+            if not pieces:
                 place = round((frame.pts * frame.time_base - start) * SAMPLE_RATE_HZ)
-                laid = np.zeros((max(0, place), 2), np.float32)
-                early = max(0, -place)
-            pieces = [piece.to_ndarray().T for piece in resampler.resample(frame)]
-            laid = np.concatenate([laid, *pieces])
-    return laid if place is None else laid[early:]
+            pieces += [piece.to_ndarray().T for piece in resampler.resample(frame)]
+    laid = np.concatenate([np.zeros((max(0, place), 2), np.float32), *pieces])
+    return laid[max(0, -place) :]
 
 
 def clicked(sound: np.ndarray, place_s: float, reach: int = 3_000) -> int:

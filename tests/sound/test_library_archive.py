@@ -133,6 +133,34 @@ def test_damaged_archives_are_refused(tmp_path: Path, keep: int) -> None:
     refused(path, tmp_path, "not an archive")
 
 
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
+@pytest.mark.parametrize("suffix", [".tar", ".tar.gz", ".tar.bz2", ".tar.xz"])
+def test_a_header_that_wants_much_memory_is_refused(tmp_path: Path, kind: bytes, suffix: str):
+    info = tarfile.TarInfo("././@LongLink")
+    info.type, info.size = kind, 2 << 20
+    path = tmp_path / f"bad{suffix}"
+    with tarfile.open(path, f"w:{suffix[5:]}") as archive:
+        archive.addfile(info, io.BytesIO(b"d" * info.size))
+    refused(path, tmp_path, "a header of 2 MiB")
+
+
+def test_headers_that_add_up_and_sizes_below_zero_are_refused(tmp_path: Path) -> None:
+    many = tmp_path / "many.tar.gz"
+    with tarfile.open(many, "w:gz", format=tarfile.PAX_FORMAT) as archive:
+        for number in range(10):
+            info = tarfile.TarInfo(f"{number}.wav")
+            info.pax_headers = {"comment": "c" * 9000}
+            archive.addfile(info)
+    refused(many, tmp_path, "more headers than files", ArchiveLimits(members=20))
+    many.unlink()
+    header = bytearray(tarfile.TarInfo("a.wav").tobuf(tarfile.GNU_FORMAT))
+    header[124:136] = b"\xff" * 12
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\x00 " % sum(header)
+    (tmp_path / "negative.tar").write_bytes(bytes(header) + bytes(1024))
+    refused(tmp_path / "negative.tar", tmp_path, "below zero")
+
+
 def test_a_folder_that_is_there_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out/mine.txt").write_text("mine")
