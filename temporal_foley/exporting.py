@@ -1,7 +1,8 @@
 """The path from a cue list to editors' sessions and lists: `cues.json` and formats in, files out.
 
 No model is needed and jax is never loaded. Every format is written from the cue list; those with
-sound share the files in `media`, which are the takes themselves and not rendered stems.
+sound share the files in `media`, which are the takes themselves and not rendered stems. A session
+that an editor saved since is never replaced before its edits were imported.
 """
 
 import dataclasses
@@ -28,6 +29,7 @@ from temporal_foley.session.output import RUN_FILE, read_run, staged
 from temporal_foley.session.run_record import Progress, RunRecord
 from temporal_foley.session.source_video import find_source_video
 from temporal_foley.session.timecode import nearest_rate, parse_timecode
+from temporal_foley.session.written import changed_files, note_written
 from temporal_foley.sound.library import Library, load_library
 from temporal_foley.sound.render import BUS_LEVELS_DB
 from temporal_foley.timeline import Timeline, read_timeline
@@ -86,12 +88,13 @@ def export_cues(
         settings: Rate, timecode, handles and the like.
         video: The video the cues were made for; by default looked for where it was.
         library: The sound library's folder, if it was not the built-in one.
-        overwrite: Replace sessions and lists that stand there.
+        overwrite: Replace sessions and lists that stand there as they were exported.
         progress: Told how far each stage is.
 
     Raises:
         CueListError: The cue list is wrong, or does not fit the video or library.
-        OutputExistsError: A session or list stands there, and `overwrite` is not given.
+        OutputExistsError: A session or list stands there, and `overwrite` is not given; or it was
+            changed since it was exported, and not imported.
     """
     settings, cues = settings or ExportSettings(), Path(cues).absolute()
     if not formats:
@@ -127,6 +130,7 @@ def export_cues(
         if {*formats} & {*SESSIONS} and sounds is not None:
             export_sessions(work, sounds, formats, staging, mix_gain_db)
         export_lists(work, formats, staging)
+        note_written(staging, folder, _files(work, formats))
     return ExportOutcome(
         folder=folder,
         files=tuple(file_of(work.base, name) for name in formats),
@@ -150,11 +154,25 @@ def _check_folder(work: Work, formats: Sequence[str], *, overwrite: bool) -> Non
     if (folder / RUN_FILE).exists():
         raise OutputExistsError(f"{folder}: holds a finished run; choose another --out")
     if overwrite:
+        changed = changed_files(folder, _files(work, formats))
+        if changed:
+            is_read = Path(changed[0]).suffix in (".rpp", ".otio", ".otioz")
+            way = (
+                "bring its edits into the cue list by temporal-foley import, or " if is_read else ""
+            )
+            raise OutputExistsError(
+                f"{folder / changed[0]}: was changed since it was exported; {way}move it away"
+            )
         return
     for name in formats:
         target = folder / file_of(work.base, name)
         if os.path.lexists(target):
             raise OutputExistsError(f"{target}: exists; use --overwrite or --out DIR")
+
+
+def _files(work: Work, formats: Sequence[str]) -> list[str]:
+    """Return the files that are one each; stems are many, and rendered anew as the mix is."""
+    return [file_of(work.base, name) for name in formats if name != "stems"]
 
 
 def _library(timeline: Timeline, cues: Path, path: Path | None) -> Library:

@@ -1,5 +1,6 @@
 """From a cue list on disk to sessions, stems and lists: whole, or not at all."""
 
+import dataclasses
 import re
 from fractions import Fraction
 
@@ -11,7 +12,9 @@ from temporal_foley.errors import CueListError, OutputExistsError, UsageError
 from temporal_foley.exporting import ExportSettings, export_cues, missing_formats, parse_formats
 from temporal_foley.media.digest import file_sha256
 from temporal_foley.session.import_edits import import_edits
+from temporal_foley.session.lay_out import MONO_DB
 from temporal_foley.session.read_reaper import read_reaper
+from temporal_foley.sound.distance import REACH, lowpass
 from temporal_foley.sound.library import load_library
 from temporal_foley.timeline import (
     Asset,
@@ -138,6 +141,52 @@ def test_what_stands_there_is_not_replaced_unasked(cues, tmp_path):
     assert missing_formats(cues, ("csv", "otio")) == ("csv", "otio")
 
 
+def test_what_an_editor_saved_is_not_replaced_before_it_was_imported(cues, tmp_path):
+    out = tmp_path / "out"
+    export_cues(cues, ("reaper", "csv", "vtt"), out)
+    export_cues(cues, ("reaper", "csv"), out, overwrite=True)
+    project, sheet = out / "Clip é.rpp", out / "Clip é.csv"
+    text = project.read_text("utf-8")
+    edited = text.replace("POSITION 0.5", "POSITION 0.25")
+    assert edited != text
+    project.write_text(edited, "utf-8")
+    with pytest.raises(OutputExistsError, match=r"Clip é\.rpp: was changed.*temporal-foley import"):
+        export_cues(cues, ("otio", "reaper"), out, overwrite=True)
+    assert project.read_text("utf-8") == edited
+    assert not (out / "Clip é.otio").exists()
+    # What is not in question is written.
+    export_cues(cues, ("vtt",), out, overwrite=True)
+    changed = import_edits(project, cues, tmp_path / "back.json")
+    assert changed.changes.moved == 1
+    export_cues(cues, ("reaper",), out, overwrite=True)
+    assert project.read_text("utf-8") == text
+    sheet.write_text("my own notes")
+    with pytest.raises(OutputExistsError, match=r"Clip é\.csv: was changed .*; move it away"):
+        export_cues(cues, ("csv",), out, overwrite=True)
+    (out / "export.json").write_text("[]")
+    with pytest.raises(OutputExistsError, match="was changed since"):
+        export_cues(cues, ("vtt",), out, overwrite=True)
+
+
+def test_what_distance_takes_away_is_in_the_sound_of_a_session(cues, tmp_path):
+    timeline = read_timeline(cues)
+    far = dataclasses.replace(timeline.cues[0], lowpass_hz=4_000.0)
+    track = dataclasses.replace(timeline.tracks[0], cues=(far,))
+    write_timeline(dataclasses.replace(timeline, tracks=(track,)), tmp_path / "cues.json")
+    export_cues(
+        tmp_path / "cues.json", ("reaper",), tmp_path / "out", video=cues.parents[1] / "Clip é.mp4"
+    )
+    (clip,) = read_reaper((tmp_path / "out" / "Clip é.rpp").read_text("utf-8")).clips
+    assert clip.origin is not None
+    sound, _ = soundfile.read(tmp_path / "out" / clip.file, dtype="float32", always_2d=True)
+    heard = sound[clip.source_in : clip.source_in + clip.length]
+    whole = np.pad(load_library().read(far.asset).samples, ((REACH, REACH), (0, 0)))
+    expected = lowpass(whole, 4_000.0)[: clip.length]
+    # A file counts the treble in steps of a sixth of an octave: 4 000 Hz is one.
+    scale = 10 ** (-(clip.origin.file_db - MONO_DB) / 20)
+    np.testing.assert_allclose(heard, expected * scale, atol=2**-22)
+
+
 def test_the_way_to_reaper_and_back_keeps_the_list(cues, tmp_path):
     export_cues(cues, ("reaper",), tmp_path / "out", ExportSettings(has_pop=True))
     outcome = import_edits(tmp_path / "out" / "Clip é.rpp", cues, tmp_path / "back.json")
@@ -184,8 +233,6 @@ def test_handles_have_a_range():
 
 
 def test_a_hostile_asset_kind_reaches_no_file(cues, tmp_path):
-    import dataclasses
-
     timeline = read_timeline(cues)
     stolen = dataclasses.replace(
         timeline.cues[0], asset=Asset(kind="file", name="../../etc/passwd", sha256="00" * 32)

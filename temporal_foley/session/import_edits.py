@@ -25,6 +25,7 @@ from temporal_foley.session.lay_out import is_file_of
 from temporal_foley.session.names import clean_name, title_of
 from temporal_foley.session.read_otio import read_bundle, read_otio
 from temporal_foley.session.read_reaper import read_reaper
+from temporal_foley.session.written import note_imported
 from temporal_foley.timeline import Cue, Timeline, Track, read_timeline, write_timeline
 
 READERS: dict[str, Callable[[str], EditedSession]] = {".rpp": read_reaper, ".otio": read_otio}
@@ -84,6 +85,7 @@ def import_edits(
     except OSError as error:
         part.unlink(missing_ok=True)
         raise FoleyError(f"{out}: cannot be written ({error.strerror})") from None
+    note_imported(edited)
     return ImportOutcome(path=out, changes=changes, warnings=(*session.warnings, *warnings))
 
 
