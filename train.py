@@ -162,6 +162,13 @@ def train_tagger(
             **statistics["prior"],
             **prior_statistics(network.params, class_weights(vocabulary)),
         }
+    if shape.tag_prior is not None:
+        from temporal_foley.models.tag_prior import tag_prior_statistics
+
+        statistics["tag_prior"] = {
+            **statistics["tag_prior"],
+            **tag_prior_statistics([effect.audioset for effect in vocabulary.effects]),
+        }
     tx = make_optimizer(config.optimizer, config.steps)
     state = init_state(params, statistics, tx, ema=config.ema_decay > 0)
     augment = None

@@ -14,6 +14,7 @@ from jaxtyping import Float, UInt8
 
 from data_pipeline.feature_record import FeatureRecord
 from data_pipeline.feature_source import Material, Prepare, Source, Wave
+from data_pipeline.toned import Picture, tone
 from temporal_foley.errors import FoleyError
 from temporal_foley.timegrid import TimeGrid
 
@@ -30,12 +31,14 @@ class Networks:
     """Scale a picture to what `look` takes."""
     look: Callable[[UInt8[np.ndarray, "batch rows columns 3"]], Rows]
     """Return the features of prepared pictures, a row a picture."""
-    listen: Callable[[Wave | Iterable[Wave], TimeGrid], Rows]
-    """Return an embedding for each frame."""
+    listen: Callable[[Wave | Iterable[Wave], TimeGrid], Rows | None]
+    """Return an embedding for each frame, or None where there is only silence."""
     visual_features: int
     audio_features: int
     sha256: Mapping[str, str]
     """Of the weights, by network."""
+    toned: bool = False
+    """Look at pictures in shades of one colour."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -105,7 +108,12 @@ def _open(
         if material.sound is not None:
             pending.audio = networks.listen(material.sound(), material.grid)
         last = None
-        for time_s, image in material.pictures(networks.prepare) if material.pictures else ():
+
+        def prepare(picture: Picture) -> Picture:
+            prepared = networks.prepare(picture)
+            return tone(prepared, material.sha256) if networks.toned else prepared
+
+        for time_s, image in material.pictures(prepare) if material.pictures else ():
             if image is not last:
                 last = image
                 pending.missing += 1

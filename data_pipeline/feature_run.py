@@ -115,6 +115,8 @@ def _settings(source: Source, config: ExtractionConfig) -> dict[str, Any]:
         "backbone": config.backbone,
         "aspect": config.aspect,
         "listener": config.listener,
+        # Only where it is so: features made before there was a choice stay what they are.
+        **({"toned": True} if config.toned else {}),
         "weights": dict(load_networks(config).sha256),
     }
 

@@ -5,6 +5,7 @@ killed goes on where it stood, and a bundle that a runner gives out twice does n
 """
 
 import dataclasses
+import functools
 import logging
 import os
 import threading
@@ -19,7 +20,7 @@ import apache_beam as beam
 from data_pipeline.feature_extractor import Networks, extract
 from data_pipeline.feature_source import Source
 from data_pipeline.feature_store import read_note, shard_name, write_shard
-from temporal_foley.models.audio.encoders import load_encoder
+from temporal_foley.models.audio.encoders import listen, load_encoder
 from temporal_foley.models.compilation import enable_compilation_cache
 from temporal_foley.models.image.backbone import load_backbone
 from temporal_foley.models.image.preparation import Aspect
@@ -43,6 +44,8 @@ class ExtractionConfig:
     """The audio network."""
     listener_weights: Path | None = None
     """A copy of its file; by default the downloaded one, or the one of the package."""
+    toned: bool = False
+    """Look at pictures in shades of one colour: a second copy for training (`toned.py`)."""
     items_per_shard: int = 64
 
     def __post_init__(self) -> None:
@@ -64,10 +67,11 @@ def load_networks(config: ExtractionConfig) -> Networks:
     return Networks(
         prepare=backbone.prepare,
         look=lambda images: backbone(images).features,
-        listen=listener.frame_embeddings,
+        listen=functools.partial(listen, listener),
         visual_features=backbone.network.features,
         audio_features=listener.features,
         sha256={"backbone": backbone.sha256, "listener": listener.sha256},
+        toned=config.toned,
     )
 
 

@@ -108,6 +108,11 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
             help=f"the audio network's file; default: what `{release.COMMAND}` downloads for the "
             "teacher, what comes with the package for the student",
         )
+        command.add_argument(
+            "--toned",
+            action="store_true",
+            help="look at pictures in shades of one colour each: a second copy to train on",
+        )
         command.add_argument("--items-per-shard", type=int, default=64)
         command.add_argument("--workers", type=int, default=0, help="processes; 0: one a core")
         command.add_argument("--overwrite", action="store_true")
@@ -122,6 +127,7 @@ def _config(words: argparse.Namespace) -> ExtractionConfig:
             aspect=words.aspect,
             listener=words.listener,
             listener_weights=words.listener_weights,
+            toned=words.toned,
             items_per_shard=words.items_per_shard,
         )
     except (ValueError, ZeroDivisionError) as error:

@@ -25,7 +25,7 @@ from data_pipeline.feature_store import (
     write_shard,
 )
 from temporal_foley.errors import FoleyError, UsageError
-from temporal_foley.models.audio.encoders import AudioEncoder, EncoderName, load_encoder
+from temporal_foley.models.audio.encoders import AudioEncoder, EncoderName, listen, load_encoder
 from temporal_foley.models.compilation import enable_compilation_cache
 
 
@@ -82,8 +82,12 @@ def _listen(
                 labelled=facts.labelled,
             )
             if material.sound is not None:
-                heard = encoder.frame_embeddings(material.sound(), material.grid)
-                record = dataclasses.replace(record, audio=np.asarray(heard, np.float16))
+                heard = listen(encoder, material.sound(), material.grid)
+                if heard is None and not record.has_picture:
+                    yield Rejected(item=source.name(item), reason="holds only silence")
+                    continue
+                audio = np.zeros_like(record.audio) if heard is None else heard
+                record = dataclasses.replace(record, audio=audio, has_sound=heard is not None)
             yield record
         except (FoleyError, ValueError, OSError) as error:
             yield Rejected(item=source.name(item), reason=str(error) or type(error).__name__)

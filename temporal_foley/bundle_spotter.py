@@ -33,9 +33,6 @@ from temporal_foley.timegrid import TimeGrid
 if TYPE_CHECKING:
     from temporal_foley.models.bundle import Bundle
 
-SILENCE = 1e-3
-"""A track that never gets louder says nothing: many videos carry one that is empty (-60 dBFS)."""
-
 
 class BundleSpotter:
     """Judges videos by a bundle."""
@@ -149,7 +146,7 @@ class BundleSpotter:
     ) -> Float[np.ndarray, "frames features"] | None:
         """Return an embedding of each frame's sound, or None if it is silence."""
         # Not before there is something to hear: this loads a network.
-        from temporal_foley.models.audio.encoders import load_encoder
+        from temporal_foley.models.audio.encoders import listen, load_encoder
 
         senses = self.bundle.senses
         encoder = load_encoder(senses.listener)
@@ -158,17 +155,7 @@ class BundleSpotter:
                 f"{senses.listener}: not the audio network that the bundle {self.name} was "
                 "trained with; install the version that its card names"
             )
-        peak = 0.0
-
-        def mono() -> Iterator[Float[np.ndarray, " samples"]]:
-            nonlocal peak
-            for block in sound:
-                wave = block.mean(axis=1)
-                peak = max(peak, float(np.abs(wave).max(initial=0.0)))
-                yield wave
-
-        rows = encoder.frame_embeddings(mono(), grid)
-        return np.asarray(rows, np.float16) if peak >= SILENCE else None
+        return listen(encoder, (block.mean(axis=1) for block in sound), grid)
 
     def seen_effects(self) -> dict[str, str]:
         """Return the effects that it was trained on, and how much stands behind each."""

@@ -50,6 +50,7 @@ from temporal_foley.models.class_prior import PriorConfig
 from temporal_foley.models.fusion import FusionConfig
 from temporal_foley.models.judging import judge_clip
 from temporal_foley.models.recurrent import RecurrentConfig
+from temporal_foley.models.tag_prior import TagPriorConfig
 from temporal_foley.models.tagger import Tagger, TaggerConfig
 from temporal_foley.models.taught import TaughtEffects, judge_frames
 
@@ -236,7 +237,10 @@ def _tagger_config(plain: Mapping[str, Any]) -> TaggerConfig:
             **plain,
             "fusion": FusionConfig(**plain["fusion"]),
             "recurrent": RecurrentConfig(**plain["recurrent"]),
-            "prior": None if plain.get("prior") is None else PriorConfig(**plain["prior"]),
+            **{
+                name: None if plain.get(name) is None else kind(**plain[name])
+                for name, kind in (("prior", PriorConfig), ("tag_prior", TagPriorConfig))
+            },
         }
     )
 

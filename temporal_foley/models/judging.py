@@ -68,7 +68,7 @@ def judge_clip(
     logits = heads[0]
     if len(heads) == 2:
         logits = np.asarray(_join(graphdef, weights, heads[0][None], heads[1][None], *presence))[0]
-    if nnx.merge(graphdef, weights).config.prior is not None:
+    if nnx.merge(graphdef, weights).config.has_prior:
         told = [np.asarray(_prior(graphdef, weights, part))[0] for part in parts]
         logits = logits + np.concatenate(told)[:frames]
     return logits

@@ -25,6 +25,7 @@ from temporal_foley.models.fusion import (
     Rows,
 )
 from temporal_foley.models.recurrent import RecurrentConfig, RecurrentLayer, look_ahead
+from temporal_foley.models.tag_prior import TagPrior, TagPriorConfig
 
 Output = Literal["sigmoid", "softmax"]
 
@@ -40,6 +41,8 @@ class TaggerConfig:
     recurrent: RecurrentConfig = dataclasses.field(default_factory=RecurrentConfig)
     prior: PriorConfig | None = None
     """Whether the backbone's own classifier has a say; only with sigmoids."""
+    tag_prior: TagPriorConfig | None = None
+    """Whether the audio network's own tags have a say; only with sigmoids."""
     output: Output = "sigmoid"
     """`softmax`: one class a frame, `other` behind the last effect (report 000)."""
     compute: Literal["float32", "bfloat16"] = "float32"
@@ -51,8 +54,9 @@ class TaggerConfig:
                 raise ValueError(f"tagger.{name} must be at least 1, got {getattr(self, name)}")
         if self.output not in ("sigmoid", "softmax"):
             raise ValueError(f"tagger.output must be sigmoid or softmax, got {self.output!r}")
-        if self.prior is not None and self.output != "sigmoid":
-            raise ValueError("tagger.prior must be left out with a softmax")
+        for name in ("prior", "tag_prior"):
+            if getattr(self, name) is not None and self.output != "sigmoid":
+                raise ValueError(f"tagger.{name} must be left out with a softmax")
         if self.compute not in ("float32", "bfloat16"):
             raise ValueError(f"tagger.compute must be float32 or bfloat16, got {self.compute!r}")
 
@@ -60,6 +64,11 @@ class TaggerConfig:
     def outputs(self) -> int:
         """Logits a frame."""
         return self.effects + (self.output == "softmax")
+
+    @property
+    def has_prior(self) -> bool:
+        """Whether classifiers of the networks add to the logits."""
+        return self.prior is not None or self.tag_prior is not None
 
 
 class TaggerInputs(NamedTuple):
@@ -144,6 +153,8 @@ class Tagger(nnx.Module):
         self.audio = ModalityBranch(config.audio_features, fusion, rngs=rngs)
         if config.prior is not None:
             self.prior = ClassPrior(config.visual_features, config.effects, config.prior)
+        if config.tag_prior is not None:
+            self.tag_prior = TagPrior(config.audio_features, config.effects, config.tag_prior)
         if fusion.kind == "late":
             self.video_head = Head(fusion.width, config, rngs=rngs)
             self.audio_head = Head(fusion.width, config, rngs=rngs)
@@ -165,14 +176,21 @@ class Tagger(nnx.Module):
             )
         else:
             logits, attention = self.head(self.fusion(video, audio), lengths, rngs=rngs)
-        if self.config.prior is not None:
+        if self.config.has_prior:
             logits = logits + self.prior_logits(inputs)
         return TaggerOutputs(frames=logits, clip=pool_clip(logits, attention, lengths))
 
     def prior_logits(self, inputs: TaggerInputs) -> Rows:
-        """Return what the backbone's classifier adds to the logits; 0 where there is no picture."""
-        told = self.prior(inputs.visual.astype(jnp.dtype(self.config.compute)))
-        return jnp.where(inputs.has_picture[:, None, None], told, 0.0)
+        """Return what the networks' own classifiers add to the logits; 0 for what is missing."""
+        dtype = jnp.dtype(self.config.compute)
+        told = jnp.zeros(())
+        if self.config.prior is not None:
+            seen = self.prior(inputs.visual.astype(dtype))
+            told = told + jnp.where(inputs.has_picture[:, None, None], seen, 0.0)
+        if self.config.tag_prior is not None:
+            heard = self.tag_prior(inputs.audio.astype(dtype))
+            told = told + jnp.where(inputs.has_sound[:, None, None], heard, 0.0)
+        return told
 
     def branches(self, inputs: TaggerInputs, *, rngs: nnx.Rngs | None = None) -> tuple[Rows, Rows]:
         """Return the rows of both modalities, before they are joined."""

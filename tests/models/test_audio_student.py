@@ -10,7 +10,7 @@ from flax import nnx
 
 from temporal_foley.errors import WeightsError
 from temporal_foley.models.audio import SAMPLE_RATE_HZ, student
-from temporal_foley.models.audio.encoders import load_encoder
+from temporal_foley.models.audio.encoders import listen, load_encoder
 from temporal_foley.models.audio.mel import log_mel
 from temporal_foley.timegrid import TimeGrid
 
@@ -75,6 +75,17 @@ def test_a_burst_is_heard_when_it_sounds(encoder):
     change = np.linalg.norm(encoder.frame_embeddings(sound, grid) - silence, axis=1)
     assert 8 <= change.argmax() < 12
     assert change[8:12].mean() > 2 * np.concatenate([change[:6], change[14:]]).mean()
+
+
+def test_a_silent_track_is_as_none(encoder):
+    grid = TimeGrid.covering(3.0, 4)
+    faint = 1e-4 * noise(2.0)
+    assert listen(encoder, faint, grid) is None
+    heard = listen(encoder, iter([faint, noise(1.0)]), grid)
+    np.testing.assert_array_equal(
+        heard,
+        encoder.frame_embeddings(np.concatenate([faint, noise(1.0)]), grid).astype(np.float16),
+    )
 
 
 def test_clips_are_heard_alone_whatever_is_in_their_batch(encoder):

@@ -32,7 +32,7 @@ def features(tmp_path_factory):
 @pytest.fixture(scope="module")
 def finished(features, tmp_path_factory):
     run = tmp_path_factory.mktemp("finished") / "run"
-    assert train.main([*training_data.small_words(features, run), training_data.NO_PRIOR]) == 0
+    assert train.main([*training_data.small_words(features, run), *training_data.NO_PRIOR]) == 0
     return run
 
 
@@ -86,7 +86,7 @@ def test_one_batch_is_learnt_by_heart(features, tmp_path):
     }
     for name, value in flags.items():
         words += [f"--config.{name}", str(value)]
-    assert train.main([*words, training_data.NO_PRIOR]) == 0
+    assert train.main([*words, *training_data.NO_PRIOR]) == 0
     assert losses(tmp_path / "run")[250] < 0.005
 
 
@@ -100,7 +100,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_bit(features, finished, tmp_path)
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    assert train.main([*training_data.small_words(features, run), training_data.NO_PRIOR]) == 0
+    assert train.main([*training_data.small_words(features, run), *training_data.NO_PRIOR]) == 0
     assert losses(run) == losses(finished)
     first, second = (load_bundle(folder / "bundle") for folder in (run, finished))
     assert first.sha256 == second.sha256
@@ -122,7 +122,7 @@ def test_sigterm_saves_and_ends_and_the_same_command_goes_on(features, finished,
     assert "goes on" in told
     # How often is saved belongs to the run's settings.
     words = training_data.small_words(features, run, save_every=1000)
-    assert train.main([*words, training_data.NO_PRIOR]) == 0
+    assert train.main([*words, *training_data.NO_PRIOR]) == 0
     ended, whole = losses(run), losses(finished)
     assert ended[30] == whole[30]
 
@@ -153,13 +153,13 @@ def test_two_processes_lose_as_much_as_one(features, finished, tmp_path):
 def test_a_loss_that_is_no_number_ends_the_run_and_names_the_step(features, tmp_path, capsys):
     words = training_data.small_words(features, tmp_path / "run")
     words += ["--config.optimizer.learning-rate", "1e30", "--config.optimizer.clip-norm", "0"]
-    assert train.main([*words, training_data.NO_PRIOR]) == 3
+    assert train.main([*words, *training_data.NO_PRIOR]) == 3
     assert "error: step " in capsys.readouterr().err
 
 
 def test_another_configuration_does_not_go_on_in_the_same_folder(features, finished, capsys):
     words = training_data.small_words(features, finished, steps=40)
-    assert train.main([*words, training_data.NO_PRIOR]) == 3
+    assert train.main([*words, *training_data.NO_PRIOR]) == 3
     assert "another config" in capsys.readouterr().err
 
 
@@ -174,7 +174,7 @@ def test_a_changed_checkpoint_is_passed_over(features, finished, tmp_path, capsy
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    assert train.main([*training_data.small_words(features, run), training_data.NO_PRIOR]) == 0
+    assert train.main([*training_data.small_words(features, run), *training_data.NO_PRIOR]) == 0
     assert "has changed" in capsys.readouterr().out
     assert losses(run) == losses(finished)
 

@@ -25,7 +25,7 @@ from data_pipeline.schema import EffectEvent  # noqa: E402
 from temporal_foley.effects import load_vocabulary  # noqa: E402
 
 VISUAL, AUDIO = 24, 12
-NO_PRIOR = "config.tagger.prior:none"
+NO_PRIOR = ("config.tagger.prior:none", "config.tagger.tag-prior:none")
 """The last word of a command line: these features are not those of a real backbone."""
 SPLITS = {"train": 24, "validation": 12, "test": 12}
 
@@ -112,4 +112,4 @@ if __name__ == "__main__":
 
         numbers = [int(word) for word in sys.argv[4:6]]
         words = small_words(Path(sys.argv[1]), Path(sys.argv[3]), *numbers)
-        sys.exit(train.main([*words, *sys.argv[6:], NO_PRIOR]))
+        sys.exit(train.main([*words, *sys.argv[6:], *NO_PRIOR]))

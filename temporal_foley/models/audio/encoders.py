@@ -1,11 +1,11 @@
 """A name in, what turns sound into an embedding for each frame of a grid out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float16
 
 from temporal_foley.models.audio import load_teacher
 from temporal_foley.models.audio.columns import Wave
@@ -13,6 +13,9 @@ from temporal_foley.models.audio.student import load_student
 from temporal_foley.timegrid import TimeGrid
 
 EncoderName = Literal["student", "teacher"]
+
+SILENCE = 1e-3
+"""A track that never gets louder says nothing: many videos carry one that is empty (-60 dBFS)."""
 
 
 class AudioEncoder(Protocol):
@@ -53,3 +56,29 @@ def load_encoder(name: EncoderName, weights: Path | None = None) -> AudioEncoder
         case "teacher":
             return load_teacher(weights)
     raise ValueError(f"encoder must be student or teacher, got {name!r}")
+
+
+def listen(
+    encoder: AudioEncoder, sound: Wave | Iterable[Wave], grid: TimeGrid
+) -> Float16[np.ndarray, "frames features"] | None:
+    """Return an embedding of each frame's sound, as it is stored; None if it is all silence.
+
+    Args:
+        encoder: what listens.
+        sound: mono at 32 kHz, whole or in blocks.
+        grid: the frames.
+    """
+    peak = 0.0
+
+    def measured(blocks: Iterable[Wave]) -> Iterator[Wave]:
+        nonlocal peak
+        for block in blocks:
+            peak = max(peak, float(np.abs(block).max(initial=0.0)))
+            yield block
+
+    if isinstance(sound, np.ndarray):
+        (heard,) = measured([sound])
+    else:
+        heard = measured(sound)
+    rows = encoder.frame_embeddings(heard, grid)
+    return np.asarray(rows, np.float16) if peak >= SILENCE else None

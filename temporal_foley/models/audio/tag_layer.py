@@ -24,7 +24,7 @@ def tag_probabilities(
     embedding: Float[np.ndarray, "sounds features"],
 ) -> Float[np.ndarray, "sounds classes"]:
     """Return how probable each of AudioSet's 527 classes is in each sound."""
-    layers = _layers()
+    layers = tag_layers()
     hidden = embedding @ layers["hidden.kernel"] + layers["hidden.bias"]
     hidden *= np.clip(hidden + 3.0, 0.0, 6.0) / 6.0
     logits = hidden @ layers["readout.kernel"] + layers["readout.bias"]
@@ -32,7 +32,8 @@ def tag_probabilities(
 
 
 @functools.cache
-def _layers() -> dict[str, np.ndarray]:
+def tag_layers() -> dict[str, np.ndarray]:
+    """Read the weights of both layers, in single precision."""
     path = resources.files("temporal_foley.models.audio") / FILE
     with resources.as_file(path) as shipped:
         try:
