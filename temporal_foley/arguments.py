@@ -71,6 +71,8 @@ class Generate(Detect):
     """Lay a quiet room tone under steps and hands where nothing else is heard."""
     music_and_effects: Switch = False
     """Also write music_and_effects.wav: the mix without the speech of the video's own sound."""
+    space: Literal["none", "indoor", "outdoor"] = "none"
+    """What steps, doors and other effects are heard in: a furnished room, the open, or nothing."""
     seed: int = 0
     """Another seed, other takes."""
     export: Formats = ""
@@ -109,6 +111,9 @@ class Render:
     """The sound library that the cues were cast from, if it was not the built-in one."""
     allow: Names = ""
     """Refuse takes under other licences than these, such as cc0,cc-by."""
+    space: Literal["", "none", "indoor", "outdoor"] = ""
+    """What effects are heard in, as of generate; as it was when they were last laid up, if not
+    given."""
     overwrite: Overwrite = False
     """Replace stems, mix and video that are there already."""
 

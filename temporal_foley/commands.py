@@ -115,6 +115,7 @@ def _generate(words: Generate) -> int:
             settings,
             mix,
             seed=words.seed,
+            space=words.space,
             overwrite=words.overwrite,
             discard_edits=words.discard_edits,
             progress=progress,
@@ -160,6 +161,7 @@ def _render(words: Render) -> int:
             video=words.video,
             library=words.library,
             allowed=parse_allowed(words.allow),
+            space=words.space or None,
             overwrite=words.overwrite,
             progress=progress,
         )

@@ -32,6 +32,7 @@ from temporal_foley.sound.credits import CREDITS_NAME, write_credits
 from temporal_foley.sound.density import thin_out
 from temporal_foley.sound.library import Library
 from temporal_foley.sound.mix import MixReport, lay_up
+from temporal_foley.sound.space import Space
 from temporal_foley.spotting.decision import decide, decision_from_json
 from temporal_foley.spotting.events import DecodingConfig, decode_events
 from temporal_foley.spotting.placing import Sights, place_tracks
@@ -211,6 +212,7 @@ def render_timeline(
     folder: Path,
     record: RunRecord,
     seen: Seen,
+    space: Space = "none",
 ) -> MixReport:
     """Turn a timeline into cue sheet, stems, mix, the video with its new sound, and overview."""
     write_cue_sheet(timeline, folder / "cues.csv")
@@ -221,7 +223,14 @@ def render_timeline(
 
     with record.stage("lay up") as done:
         heard = original if info.has_audio else None
-        report = lay_up(without_rejected(timeline), library, folder, original=heard, progress=done)
+        report = lay_up(
+            without_rejected(timeline),
+            library,
+            folder,
+            original=heard,
+            space=space,
+            progress=done,
+        )
 
     def mux() -> None:
         name = Path(info.path.name).with_suffix(output_suffix(info)).name

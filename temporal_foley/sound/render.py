@@ -5,6 +5,7 @@ of rendering all at once.
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -19,6 +20,8 @@ from temporal_foley.sound.fades import (
     smooth_step,
 )
 from temporal_foley.sound.library import Library
+from temporal_foley.sound.reverb import reverberate
+from temporal_foley.sound.space import RESPONSE, Space, send_gain
 from temporal_foley.sound.take import Take
 from temporal_foley.timeline import Cue, Curve, Track
 
@@ -60,7 +63,31 @@ def render_track(track: Track, library: Library, start: int, stop: int) -> Stere
 
 
 def render_cues(index: CueIndex, library: Library, start: int, stop: int) -> Stereo:
-    """Render the samples `[start, stop)` of an indexed track's stem."""
+    """Render the samples `[start, stop)` of an indexed track's stem, without a space."""
+    return _sum_cues(index, library, start, stop, lambda cue: 1.0)
+
+
+def render_space(
+    index: CueIndex, library: Library, space: Space, start: int, stop: int
+) -> Stereo | None:
+    """Render what a space adds to the samples `[start, stop)`; None where that is nothing."""
+    bus = index.track.bus
+
+    def send(first: int, last: int) -> Stereo | None:
+        if not index.sounding(first, last).any():
+            return None
+        return _sum_cues(index, library, first, last, lambda cue: send_gain(space, bus, cue))
+
+    if space == "none" or not index.sounding(start - RESPONSE, stop).any():
+        return None
+    answer = reverberate(send, space, start, stop)
+    return None if answer is None else answer.astype(np.float32)
+
+
+def _sum_cues(
+    index: CueIndex, library: Library, start: int, stop: int, share: Callable[[Cue], float]
+) -> Stereo:
+    """Render cues and add them up, of each as much as `share` says."""
     track = index.track
     if track.bus not in BUS_LEVELS_DB:
         known = ", ".join(BUS_LEVELS_DB)
@@ -69,9 +96,11 @@ def render_cues(index: CueIndex, library: Library, start: int, stop: int) -> Ste
     track_db = track.gain_db + BUS_LEVELS_DB[track.bus]
     for number in np.flatnonzero(index.sounding(start, stop)):
         cue = track.cues[number]
+        gain = share(cue) * 10.0 ** ((track_db + cue.gain_db) / 20.0)
+        if gain == 0.0:
+            continue
         first = max(start, cue.onset_sample)
         last = min(stop, cue.offset_sample)
-        gain = 10.0 ** ((track_db + cue.gain_db) / 20.0)
         sound = _render_cue(cue, library.read(cue.asset), gain, first, last)
         out[first - start : last - start] += sound
     return out

@@ -1,0 +1,104 @@
+"""How loud a mix is to be: stems and settings in; the gain that gets them there out."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from temporal_foley.sound.blocks import Block
+from temporal_foley.sound.limiter import limit
+from temporal_foley.sound.loudness import PEAK_STEP, LoudnessMeter, measure
+from temporal_foley.sound.stems import BLOCK, Stem, add_up, side_by_side
+from temporal_foley.sound.wav import FULL_SCALE
+from temporal_foley.timeline import MixSettings
+
+MOST_GAIN_DB = 40.0
+"""A sum that would need more gain stays quieter than asked for: it is all but silent."""
+
+MOST_LIMITING_DB = 24.0
+"""The limiter takes off no more than this: sparse, peaky sound stays quieter than asked for."""
+
+_TOLERANCE_LU = 0.05
+_MOST_PASSES = 8
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Gains:
+    """What is applied to all stems (`gain_db`) and only to their files (`trim_db`)."""
+
+    gain_db: float
+    trim_db: float
+    limiter_db: float
+    ceiling_dbtp: float
+
+
+def find_gains(
+    stems: Sequence[Stem], samples: int, settings: MixSettings, done: Callable[[float], None]
+) -> Gains:
+    meter = LoudnessMeter()
+    stem_peak = 0.0
+    for start, parts in side_by_side(stems, samples):
+        sounding = [part for part in parts if part is not None]
+        stem_peak = max([stem_peak, *(float(np.abs(part).max()) for part in sounding)])
+        total = add_up(sounding, min(BLOCK, samples - start))
+        meter.push(total)
+        done(0.6 * (start + len(total)) / samples)
+    loudness, true_peak = meter.finish()
+    gain_db = limiter_db = trim_db = 0.0
+    if loudness is not None and true_peak is not None:
+        # The meter rounds: a quiet peak may be a good deal higher than it says.
+        true_peak = level_of_ratio(ratio_of_level(true_peak) + PEAK_STEP / 2.0)
+        gain_db = _gain_for(stems, samples, settings, loudness, true_peak)
+        limiter_db = max(0.0, true_peak + gain_db - settings.true_peak_dbtp)
+    # A rounding step below full scale, so that no sample of a stem file clips.
+    loudest = stem_peak * ratio_of_level(gain_db) / (1.0 - 2.0 / FULL_SCALE)
+    if loudest > 1.0:
+        trim_db = -level_of_ratio(loudest)
+    done(1.0)
+    return Gains(
+        gain_db=gain_db,
+        trim_db=trim_db,
+        limiter_db=limiter_db,
+        ceiling_dbtp=settings.true_peak_dbtp,
+    )
+
+
+def _gain_for(
+    stems: Sequence[Stem], samples: int, settings: MixSettings, loudness: float, true_peak: float
+) -> float:
+    """Return the gain at which the limited sum is as loud as asked for."""
+    most = min(MOST_GAIN_DB, settings.true_peak_dbtp - true_peak + MOST_LIMITING_DB)
+    gain = min(most, settings.loudness_lufs - loudness)
+    # Louder, more of the quiet parts pass the meter's gate at -70 LUFS: then look again.
+    if gain <= 0.0 and true_peak + gain <= settings.true_peak_dbtp:
+        return gain
+    before: tuple[float, float] | None = None
+    for _ in range(_MOST_PASSES):
+        limited = limit(_sum(stems, samples, gain), settings.true_peak_dbtp)
+        reached, _ = measure(limited, true_peak=False)
+        missing = settings.loudness_lufs - (loudness + gain if reached is None else reached)
+        if abs(missing) <= _TOLERANCE_LU or (missing > 0.0 and gain >= most):
+            break
+        # The more the limiter works, the less a decibel of gain gives: follow the secant.
+        slope = 1.0
+        if before is not None and gain != before[0]:
+            slope = min(1.0, max(0.1, (before[1] - missing) / (gain - before[0])))
+        before = (gain, missing)
+        gain = min(most, gain + missing / slope)
+    return gain
+
+
+def _sum(stems: Sequence[Stem], samples: int, gain_db: float) -> Iterator[Block]:
+    gain = np.float32(ratio_of_level(gain_db))
+    for start, parts in side_by_side(stems, samples):
+        sounding = [part for part in parts if part is not None]
+        yield add_up(sounding, min(BLOCK, samples - start)) * gain
+
+
+def ratio_of_level(decibels: float) -> float:
+    return 10.0 ** (decibels / 20.0)
+
+
+def level_of_ratio(ratio: float) -> float:
+    return 20.0 * math.log10(ratio)
