@@ -13,6 +13,5 @@ def config() -> Config:
     """Return the settings."""
     base = foley20.config()
     fusion = dataclasses.replace(base.tagger.fusion, kind="video")
-    return dataclasses.replace(
-        base, name="foley20_video", tagger=dataclasses.replace(base.tagger, fusion=fusion)
-    )
+    tagger = dataclasses.replace(base.tagger, fusion=fusion, tag_prior=None)
+    return dataclasses.replace(base, name="foley20_video", tagger=tagger)
