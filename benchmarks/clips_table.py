@@ -1,12 +1,14 @@
-"""Real clips with known content in, a table of what the first spotter finds in them out.
+"""Real clips with known content in, what the ImageNet map and a model find in them out.
 
-    python benchmarks/clips_table.py CLIPS_DIR [--aspect ASPECT] [--quick] [--json FILE]
+    python benchmarks/clips_table.py CLIPS_DIR [--model BUNDLE[:FEATURES] ...] [--json FILE]
 
-CLIPS_DIR holds `clips.tsv` (columns part, file, class, what) and a folder for each part. A class of
-`dog_seen` or `cat_seen`, the animal without its sound, counts as the effect here: single pictures
-cannot tell the two apart. Every other class that is no effect of the vocabulary means that nothing
-is to be heard. An effect counts as heard if it is spotted anywhere in a clip that has it, and a
-false cue is an event of an effect that the clip does not have.
+CLIPS_DIR holds `clips.tsv` (columns part, file, class, what) and a folder for each part. A bundle
+with FEATURES judges the clips that are in them: so each clip can be judged by the one of two
+bundles that was not trained on it. Without `--model` there is the map alone. A class of `dog_seen`
+or `cat_seen`, the animal without its sound, counts as the effect here: a silent picture cannot tell
+the two apart. Every other class that is no effect of the vocabulary means that nothing is to be
+heard. An effect counts as heard if it is spotted anywhere in a clip that has it, and a false cue is
+an event of an effect that the clip does not have.
 """
 
 import argparse
@@ -14,25 +16,25 @@ import csv
 import dataclasses
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
+from data_pipeline.feature_store import FeatureStore
 from temporal_foley.effects import load_vocabulary
-from temporal_foley.media.read_ahead import read_ahead
-from temporal_foley.media.video import probe_video, sample_frames
+from temporal_foley.media.video import probe_video
 from temporal_foley.models.image.backbone import DEFAULT_ASPECT
 from temporal_foley.models.image.preparation import ASPECTS
 from temporal_foley.models.imagenet_spotter import load_imagenet_spotter
 from temporal_foley.models.spotter import Spotter
-from temporal_foley.spotting.events import SMOOTHINGS, DecodingConfig, decode_events
-from temporal_foley.timegrid import TimeGrid
+from temporal_foley.models_by_name import load_spotter
+from temporal_foley.spotting.events import SMOOTHINGS, DecodingConfig
+from temporal_foley.stages import DetectionSettings, tag_video
 from temporal_foley.timeline import Event
 
-FRAME_RATE_HZ = 4
 SEEN_ONLY = {"dog_seen": "dog_barking", "cat_seen": "cat_meowing"}
 QUICK_CLIPS = 8
-READ_AHEAD_FRAMES = 32
+
+Choose = Callable[[str], Spotter | None]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,6 +43,7 @@ class Judged:
 
     file: str
     said: str
+    what: str
     seconds: float
     present: frozenset[str]
     events: list[Event]
@@ -51,10 +54,6 @@ class Judged:
         return {event.effect for event in self.events} & self.present
 
     @property
-    def missed(self) -> set[str]:
-        return set(self.present) - self.heard
-
-    @property
     def false_cues(self) -> list[Event]:
         return [event for event in self.events if event.effect not in self.present]
 
@@ -62,77 +61,105 @@ class Judged:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("clips", type=Path)
-    parser.add_argument("--aspect", choices=ASPECTS, default=DEFAULT_ASPECT)
+    parser.add_argument("--model", action="append", default=[], metavar="BUNDLE[:FEATURES]")
+    parser.add_argument("--no-listen", action="store_true")
+    parser.add_argument("--aspect", choices=ASPECTS, default=DEFAULT_ASPECT, help="of the map")
     parser.add_argument("--smoothing", choices=SMOOTHINGS, default=DecodingConfig().smoothing)
     parser.add_argument("--quick", action="store_true", help=f"the first {QUICK_CLIPS} clips only")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     with (args.clips / "clips.tsv").open(encoding="utf-8", newline="") as text:
-        rows = list(csv.DictReader(text, delimiter="\t"))
+        rows = sorted(csv.DictReader(text, delimiter="\t"), key=lambda row: row["class"])
     rows = rows[:QUICK_CLIPS] if args.quick else rows
-
-    spotter = load_imagenet_spotter(load_vocabulary(), aspect=args.aspect)
-    config = DecodingConfig(smoothing=args.smoothing)
-    judged: list[Judged] = []
-    print("clip | seconds | what is in it | spotted (false cues: !) | missed | took")
-    for row in sorted(rows, key=lambda row: row["class"]):
-        clip = judge(args.clips / row["part"] / row["file"], row, spotter, config)
-        judged.append(clip)
-        print(
-            f"{clip.file[:32]} | {clip.seconds:.1f} | {clip.said}: {row['what'][:40]} | "
-            f"{', '.join(map(_say, *_marked(clip))) or '-'} | "
-            f"{', '.join(sorted(clip.missed)) or '-'} | {clip.took_s:.1f} s",
-            flush=True,
+    of_map = load_imagenet_spotter(load_vocabulary(), aspect=args.aspect)
+    decoding = DecodingConfig(smoothing=args.smoothing)
+    ways: dict[str, tuple[Choose, DetectionSettings]] = {
+        "map": (lambda file: of_map, DetectionSettings(decoding=decoding))
+    }
+    if args.model:
+        ways["model"] = (out_of_fold(args.model), DetectionSettings(listen=not args.no_listen))
+    found: dict[str, list[Judged]] = {way: [] for way in ways}
+    print("| clip | s | what is in it |", " | ".join(ways), "|")
+    print("|---|---|---|" + "---|" * len(ways))
+    for row in rows:
+        for way, (choose, settings) in ways.items():
+            spotter = choose(row["file"])
+            if spotter is not None:
+                path = args.clips / row["part"] / row["file"]
+                found[way].append(judge(path, row, spotter, settings))
+        last = found["map"][-1]
+        told = " | ".join(
+            _say(clips[-1]) if clips and clips[-1].file == last.file else "not judged"
+            for clips in found.values()
         )
-    summary = summarise(judged, spotter)
+        line = f"| {last.file[:28]} | {last.seconds:.0f} | {last.said}: {last.what[:40]} | {told} |"
+        print(line, flush=True)
+    summaries = {way: summarise(clips) for way, clips in found.items()}
     print()
-    for name, value in summary.items():
-        print(f"{name}: {value}")
-    print(f"ratio spotting_time_of_clip_time {summary['time as a share of clip time']}")
+    for name in summaries["map"]:
+        print(f"{name}: " + ", ".join(f"{way} {told[name]}" for way, told in summaries.items()))
     if args.json:
-        clips = [dataclasses.asdict(clip) | {"present": sorted(clip.present)} for clip in judged]
-        args.json.write_text(json.dumps({"summary": summary, "clips": clips}, indent=1) + "\n")
+        clips = {
+            way: [dataclasses.asdict(clip) | {"present": sorted(clip.present)} for clip in judged]
+            for way, judged in found.items()
+        }
+        args.json.write_text(json.dumps({"summaries": summaries, "clips": clips}, indent=1) + "\n")
 
 
-def judge(path: Path, row: dict[str, str], spotter: Spotter, config: DecodingConfig) -> Judged:
-    """Run the spotter over one clip."""
+def out_of_fold(models: list[str]) -> Choose:
+    """Return what chooses the spotter of a clip, by its file's name; None: nobody judges it."""
+    everything: list[Spotter] = []
+    by_clip: dict[str, Spotter] = {}
+    for words in models:
+        bundle, _, features = words.partition(":")
+        spotter = load_spotter(bundle)
+        if not features:
+            everything.append(spotter)
+            continue
+        store = FeatureStore(Path(features))
+        by_clip |= {Path(store[i].id).stem: spotter for i in range(len(store))}
+    return lambda file: by_clip.get(Path(file).stem, everything[0] if everything else None)
+
+
+def judge(path: Path, row: dict[str, str], spotter: Spotter, settings: DetectionSettings) -> Judged:
+    """Run a spotter over one clip."""
     began = time.perf_counter()
     info = probe_video(path)
-    grid = TimeGrid.covering(info.duration, FRAME_RATE_HZ)
-    frames = read_ahead(sample_frames(info, grid, spotter.prepare), READ_AHEAD_FRAMES)
-    blocks = list(spotter.probabilities(frame.image for frame in frames))
-    events = decode_events(
-        np.concatenate(blocks), grid, spotter.vocabulary, config=config, duration=info.duration
-    )
+    tags = tag_video(info, spotter, settings)
     classes = {SEEN_ONLY.get(name, name) for name in row["class"].split("|")}
     return Judged(
         file=row["file"],
         said=row["class"],
+        what=row["what"],
         seconds=float(info.duration),
         present=frozenset(classes & set(spotter.vocabulary.names)),
-        events=events,
+        events=list(tags.events),
         took_s=time.perf_counter() - began,
     )
 
 
-def summarise(judged: list[Judged], spotter: Spotter) -> dict[str, float | str]:
+def summarise(judged: list[Judged]) -> dict[str, float]:
     """Count what was heard, missed and made up."""
     wanted = [(clip, effect) for clip in judged for effect in clip.present]
-    visible = [(clip, effect) for clip, effect in wanted if effect in spotter.seen_effects()]
+    with_effect = [clip for clip in judged if clip.present]
     quiet = [clip for clip in judged if not clip.present]
     minutes = sum(clip.seconds for clip in quiet) / 60
     false_quiet = sum(len(clip.false_cues) for clip in quiet)
-    seconds = sum(clip.seconds for clip in judged)
+    of_one = [
+        sum(event.effect == effect for event in clip.events)
+        for clip, effect in wanted
+        if effect in clip.heard
+    ]
     # The first clip also pays for compilation.
     share = sum(clip.took_s for clip in judged[1:]) / max(sum(c.seconds for c in judged[1:]), 1e-9)
     return {
-        "spotter": spotter.name,
         "clips": len(judged),
-        "seconds": round(seconds, 1),
         "effects to be heard": len(wanted),
         "heard": sum(effect in clip.heard for clip, effect in wanted),
-        "to be heard and within the spotter's sight": len(visible),
-        "false cues in clips with an effect": sum(len(c.false_cues) for c in judged if c.present),
+        "clips with an effect": len(with_effect),
+        "of these with one heard": sum(bool(clip.heard) for clip in with_effect),
+        "false cues in clips with an effect": sum(len(c.false_cues) for c in with_effect),
+        "events of an effect that is there": round(sum(of_one) / max(len(of_one), 1), 2),
         "clips with nothing to be heard": len(quiet),
         "of these left silent": sum(not clip.events for clip in quiet),
         "false cues in them": false_quiet,
@@ -141,13 +168,14 @@ def summarise(judged: list[Judged], spotter: Spotter) -> dict[str, float | str]:
     }
 
 
-def _marked(clip: Judged) -> tuple[list[Event], list[bool]]:
-    return clip.events, [event.effect not in clip.present for event in clip.events]
-
-
-def _say(event: Event, is_false: bool) -> str:
-    mark = "!" if is_false else ""
-    return f"{mark}{event.effect} {event.onset:.2f}-{event.offset:.2f} ({event.confidence:.2f})"
+def _say(clip: Judged) -> str:
+    told = [
+        f"{'' if event.effect in clip.present else '!'}{event.effect} "
+        f"{event.onset:.1f}-{event.offset:.1f} ({event.confidence:.2f})"
+        for event in clip.events
+    ]
+    told += [f"missed: {effect}" for effect in sorted(clip.present - clip.heard)]
+    return ", ".join(told) or "-"
 
 
 if __name__ == "__main__":
