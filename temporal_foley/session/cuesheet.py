@@ -26,6 +26,8 @@ COLUMNS = (
     "source_start",
     "source_end",
     "gain_db",
+    "level",
+    "lowpass_hz",
     "pan",
     "fade_in",
     "fade_out",
@@ -56,6 +58,8 @@ def write_cue_sheet(timeline: Timeline, path: Path, rate: Fraction | None = None
             row["timecode_out"] = sample_timecode(cue.offset_sample, first, edit)
             row["confidence"] = f"{cue.confidence:.4f}"
             row["gain_db"] = f"{cue.gain_db:.2f}"
+            row["level"] = " ".join(f"{value:.2f}" for _, value in cue.level)
+            row["lowpass_hz"] = "" if cue.lowpass_hz is None else f"{cue.lowpass_hz:.0f}"
             row["pan"] = " ".join(f"{value:.2f}" for _, value in cue.pan)
             row["asset"] = asset_text(cue.asset)
             writer.writerow([_cell(row[name]) for name in COLUMNS])

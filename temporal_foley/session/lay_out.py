@@ -23,7 +23,14 @@ from temporal_foley.session.layout import (
     SessionTrack,
     TakeShape,
 )
-from temporal_foley.session.names import clean_name, cue_names, file_name, title_of, ucs_name
+from temporal_foley.session.names import (
+    clean_name,
+    clean_text,
+    cue_names,
+    file_name,
+    title_of,
+    ucs_name,
+)
 from temporal_foley.session.timecode import EditRate, frames_a_day
 from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample
 from temporal_foley.timeline import Asset, Cue, Loop, Timeline, Track, without_rejected
@@ -154,7 +161,7 @@ def _clip(cue: Cue, name: str, media: Media, leader: int) -> Clip:
         pan=inside(cue.pan, cue.length),
         fade_in=cue.fade_in,
         fade_out=cue.fade_out,
-        note=clean_name(cue.reason, instead=""),
+        note=clean_text(cue.reason),
     )
 
 

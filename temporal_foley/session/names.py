@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from temporal_foley.timeline import Timeline
 
 LONGEST_NAME = 80
+LONGEST_TEXT = 500
 _MOST_FILE_BYTES = 160
 """Of a file's name without its suffix: file systems allow 255, archives add a folder."""
 _BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\s]+")
@@ -25,6 +26,15 @@ def clean_name(text: str, instead: str = "untitled") -> str:
     # REAPER quotes with whichever of three marks is not in a name, so one of them never is.
     kept = unicodedata.normalize("NFC", kept).replace("`", "'")
     return kept.strip()[:LONGEST_NAME].strip() or instead
+
+
+def clean_text(text: str) -> str:
+    """Return a text of more than a name, such as a reason, on one line; nothing if nothing stays.
+
+    At most 500 characters stay: some editors cut longer lines.
+    """
+    kept = "".join(letter for letter in _BREAKS.sub(" ", text) if _may_stay(letter))
+    return unicodedata.normalize("NFC", kept).strip()[:LONGEST_TEXT].strip()
 
 
 def file_name(text: str, instead: str = "untitled") -> str:

@@ -3,14 +3,15 @@
 import base64
 import dataclasses
 import html
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from temporal_foley.session.cuesheet import asset_text
-from temporal_foley.session.names import clean_name, cue_names, title_of
+from temporal_foley.session.names import clean_name, clean_text, cue_names, title_of
 from temporal_foley.session.timecode import EditRate, sample_timecode
-from temporal_foley.timeline import Timeline, without_rejected
+from temporal_foley.timeline import Asset, Cue, Timeline, without_rejected
 
 Pictures = Mapping[str, bytes]
 """A JPEG for the id of each cue; a cue without one has an empty box."""
@@ -24,7 +25,7 @@ table { border-collapse: collapse; width: 100%; }
 th { text-align: left; font-weight: 600; border-bottom: 2px solid; padding: .3rem .5rem; }
 td { border-bottom: 1px solid #8884; padding: .3rem .5rem; vertical-align: top; }
 td.time { font-variant-numeric: tabular-nums; white-space: nowrap; }
-td.id { overflow-wrap: anywhere; }
+td.id { overflow-wrap: break-word; }
 img, .none { display: block; width: 112px; min-height: 40px; background: #8882; }
 .reason { opacity: .7; }
 @media print {
@@ -35,6 +36,8 @@ img, .none { display: block; width: 112px; min-height: 40px; background: #8882; 
 }
 """
 ROWS_A_PAGE = 12
+_LETTERS_A_LINE = 100
+_MOST_LINES = 3
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,12 +66,26 @@ def spotting_rows(
             end=sample_timecode(cue.offset_sample, first_frame, edit),
             effect=title_of(cue.effect),
             name=names[cue.id],
-            take=clean_name(asset_text(cue.asset)),
-            level=f"{cue.gain_db:+.1f} dB",
-            reason=clean_name(cue.reason, instead=""),
+            take=clean_name(_take_text(cue.asset)),
+            level=_level_text(cue),
+            reason=clean_text(cue.reason),
         )
         for cue in without_rejected(timeline).cues
     ]
+
+
+def _take_text(asset: Asset) -> str:
+    """Return a take's name as reasons count takes: from 1 on."""
+    if asset.kind == "file" or asset.seed is None:
+        return asset_text(asset)
+    pitch = f", {asset.cents:+d} cents" if asset.cents else ""
+    return f"{title_of(asset.name)}, take {asset.seed + 1}{pitch}"
+
+
+def _level_text(cue: Cue) -> str:
+    levels = [cue.gain_db + value for _, value in cue.level]
+    least, most = f"{min(levels):+.1f}", f"{max(levels):+.1f}"
+    return f"{most} dB" if least == most else f"{least} to {most} dB"
 
 
 def spotting_title(timeline: Timeline, edit: EditRate, rows: int) -> tuple[str, str]:
@@ -125,9 +142,9 @@ def _html_row(row: Row) -> str:
         ("time", html.escape(row.begin)),
         ("time", html.escape(row.end)),
         ("", html.escape(row.effect)),
-        ("id", html.escape(row.name)),
+        ("id", html.escape(row.name).replace("_", "_<wbr>")),
         ("id", html.escape(row.take)),
-        ("time", html.escape(row.level)),
+        ("", html.escape(row.level)),
         ("reason", html.escape(row.reason)),
     )
     return "<tr>" + "".join(f'<td class="{kind}">{text}' for kind, text in cells)
@@ -146,7 +163,8 @@ def _draw_row(figure: Any, row: Row, bottom: float, style: dict[str, Any]) -> No
     figure.text(0.36, top, row.effect, fontsize=9, fontweight="bold", **style)
     about = f"{row.name[:48]}   ·   {row.take[:48]}   ·   {row.level}"
     figure.text(0.36, top - 0.018, about, fontsize=7, **style)
-    figure.text(0.36, top - 0.033, row.reason[:100], fontsize=7, color="#555", **style)
+    lines = textwrap.wrap(row.reason, _LETTERS_A_LINE, max_lines=_MOST_LINES, placeholder=" …")
+    figure.text(0.36, top - 0.033, "\n".join(lines), fontsize=7, color="#555", **style)
     line = {"transform": figure.transFigure, "color": "#ccc", "linewidth": 0.5}
     figure.add_artist(Line2D((0.06, 0.94), (bottom, bottom), **line))
 

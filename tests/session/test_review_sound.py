@@ -19,7 +19,7 @@ def by_id(timeline):
 def test_another_take_meets_the_picture_at_the_same_moment_and_is_heard(opened):
     page, timeline, takes = opened()
     page.press(page.keys.ARROW_DOWN)
-    page.pick("take", "steps #1")
+    page.pick("take", "steps take 2")
     after, before = by_id(page.saved())["steps-0001"], by_id(timeline)["steps-0001"]
     assert after.asset == takes[1].take.asset
     assert after.picture_sample == before.picture_sample

@@ -17,7 +17,8 @@ function make(tag, fields = {}, ...children) {
 
 function takeText(asset) {
   const { kind, name, seed, cents } = asset;
-  const text = kind === "file" ? name.split("/").at(-1) : `${wordsOf(name)} #${seed}`;
+  // Counted as reasons count them.
+  const text = kind === "file" ? name.split("/").at(-1) : `${wordsOf(name)} take ${seed + 1}`;
   return cents ? `${text}, ${cents > 0 ? "+" : "−"}${Math.abs(cents)} cents` : text;
 }
 

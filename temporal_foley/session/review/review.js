@@ -166,6 +166,7 @@ function refresh() {
   const lanes = state.lanes.filter((lane) => takesFor(lane.effect).length);
   setOptions(byId("lane"), lanes.map((lane) => [lane.effect, wordsOf(lane.effect)]), state.chosenLane);
   byId("add").disabled = !lanes.some((lane) => lane.effect === state.chosenLane);
+  document.documentElement.style.setProperty("--lanes", state.lanes.length);
   measure();
 }
 
