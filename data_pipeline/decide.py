@@ -8,6 +8,7 @@ four decoders at equal recall instead of writing anything.
 
 import argparse
 import dataclasses
+import fnmatch
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -84,6 +85,7 @@ def run(words: argparse.Namespace) -> None:
                 heard.clips.append(clip)
                 heard.logits.append(rows)
         heard.facts.update(shown.facts)
+    heard = without(heard, words.leave_out)
     try:
         config = FitConfig(
             rule=words.rule,
@@ -127,6 +129,17 @@ def run(words: argparse.Namespace) -> None:
     print(f"wrote {words.out} ({sha256[:12]})")
 
 
+def without(heard: Heard, patterns: Sequence[str]) -> Heard:
+    """Leave out the clips whose names fit a pattern of the shell."""
+    kept = [
+        place
+        for place, clip in enumerate(heard.clips)
+        if not any(fnmatch.fnmatchcase(clip.id, pattern) for pattern in patterns)
+    ]
+    clips, logits = [heard.clips[i] for i in kept], [heard.logits[i] for i in kept]
+    return Heard(clips, logits, heard.facts)
+
+
 def uncalibrated(decision: "Decision") -> "Decision":
     """Leave the logits as they are."""
     effects = tuple(dataclasses.replace(e, slope=1.0, bias=0.0) for e in decision.effects)
@@ -167,6 +180,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="folder of features")
     parser.add_argument("--split", nargs="*", default=["validation"])
+    parser.add_argument(
+        "--leave-out",
+        nargs="*",
+        default=[],
+        metavar="PATTERN",
+        help="clips that do not count, by name: those whose truth is a matter of taste",
+    )
     parser.add_argument(
         "--hits-from",
         nargs="*",
