@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from temporal_foley.errors import VocabularyError
+from temporal_foley.reading import file_cause, read_whole
 
 KINDS = ("one_shot", "repeated", "loop", "ambience")
 BUSES = ("hard_effects", "foley", "backgrounds")
@@ -160,9 +161,11 @@ def vocabulary_text(name_or_path: str) -> str:
             f"{', '.join(shipped)}"
         )
     try:
-        return path.read_text("utf-8")
+        return read_whole(path).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise VocabularyError(f"{path}: cannot be read as UTF-8 text ({error})") from None
+        raise VocabularyError(
+            f"{path}: cannot be read as UTF-8 text ({file_cause(error)})"
+        ) from None
 
 
 @functools.cache
@@ -182,7 +185,7 @@ def parse_vocabulary(text: str, name: str, where: str | None = None) -> Vocabula
     where = where or f"{name}.toml"
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise VocabularyError(f"{where}: {error}") from None
     unknown = sorted(set(document) - {"effect"})
     if unknown:

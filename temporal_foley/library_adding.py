@@ -265,7 +265,9 @@ class _Work:
             rate_hz = soundfile.info(path).samplerate
             samples = read_sound_file(path, rate_hz)
         except (MediaError, soundfile.SoundFileError, OSError) as error:
-            self.left_out.append((str(file), one_line(error)))
+            # The file is named beside it, and where an archive was unpacked helps nobody.
+            why = getattr(error, "error_string", None) or str(error)
+            self.left_out.append((str(file), one_line(why).removeprefix(f"{path}: ")))
             return None
         analysis = analyse_take(samples, rate_hz)
         double = self._double(analysis, str(file) if self.in_place else "")

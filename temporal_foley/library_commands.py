@@ -39,6 +39,7 @@ from temporal_foley.sound.licences import (
     parse_allowed,
     plain_licence,
 )
+from temporal_foley.sound.manifest import file_inside
 
 SHOWN = 10
 
@@ -147,10 +148,14 @@ def _check(words: LibraryCheck) -> int:
 
 def _faults(row: CatalogueRow, library: Path, allowed: frozenset[str]) -> Iterator[str]:
     try:
-        if row.sha256 and file_sha256(library / row.file) != row.sha256:
+        path = file_inside(library.resolve(), row.file)
+        if row.sha256 and file_sha256(path) != row.sha256:
             yield "has changed since it was added; run `library add` on the library itself"
-    except MediaError:
-        yield "is gone; put it back, or delete its line"
+    except (MediaError, ValueError) as error:
+        if (library / row.file).is_file():
+            yield f"is not read ({error}); delete its line"
+        else:
+            yield "is gone; put it back, or delete its line"
     if not row.use:
         return
     if UNKNOWN in licence_families(row.licence or UNKNOWN):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from temporal_foley.errors import CueListError
+from temporal_foley.reading import file_cause, read_whole
 from temporal_foley.timegrid import SAMPLE_RATE_HZ, as_fraction
 
 SCHEMA_VERSION = 2
@@ -371,9 +372,9 @@ def read_timeline(path: Path) -> Timeline:
         CueListError: The file cannot be read, or a field is wrong; the text names it.
     """
     try:
-        text = path.read_text("utf-8")
+        text = read_whole(path).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise CueListError(f"{path}: cannot be read ({error})") from None
+        raise CueListError(f"{path}: cannot be read ({file_cause(error)})") from None
     try:
         return timeline_from_json(text)
     except CueListError as error:

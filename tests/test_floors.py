@@ -12,7 +12,7 @@ PACKAGE = ROOT / "temporal_foley"
 
 # From the ground up; a module may import from floors below its own and from its own room.
 FLOORS = (
-    ("errors",),
+    ("errors", "reading"),
     ("timegrid", "effects", "config", "versions"),
     ("timeline", "media", "models"),
     ("spotting", "sound", "session", "attribution"),

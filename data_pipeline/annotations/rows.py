@@ -11,8 +11,10 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from data_pipeline.annotations.records import AnnotationError, RowError
+from temporal_foley.reading import read_whole
 
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+_LARGEST_BYTES = 2 << 30
 _BYTE_ORDER_MARKS = (
     (b"\xef\xbb\xbf", "utf-8"),
     (b"\xff\xfe", "utf-16-le"),
@@ -51,7 +53,7 @@ def read_content(path: Path) -> bytes:
         AnnotationError: The file cannot be read, is binary, or is a pointer to the real one.
     """
     try:
-        content = path.read_bytes()
+        content = read_whole(path, _LARGEST_BYTES)
     except OSError as error:
         raise AnnotationError(f"{path}: cannot be read ({error.strerror})") from None
     if content.startswith(_LFS_POINTER):

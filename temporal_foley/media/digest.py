@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 from temporal_foley.errors import MediaError
+from temporal_foley.reading import open_regular
 
 
 def file_sha256(path: Path) -> str:
@@ -13,7 +14,7 @@ def file_sha256(path: Path) -> str:
         MediaError: The file cannot be read.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise MediaError(f"{path}: cannot be read ({error.strerror})") from None

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from temporal_foley.effects import Vocabulary, parse_vocabulary
 from temporal_foley.errors import FoleyError
+from temporal_foley.reading import read_whole
 
 SCHEMA = "temporal-foley/bundle"
 VERSION = 1
@@ -139,9 +140,7 @@ def manifest(files: Mapping[str, Any]) -> bytes:
 
 def _read(path: Path) -> bytes:
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise BundleError(f"{path}: too large for a part of a bundle")
-        return path.read_bytes()
+        return read_whole(path, MAX_FILE_BYTES)
     except OSError as error:
         raise BundleError(f"{path}: cannot be read ({error.strerror}); is this a bundle?") from None
 

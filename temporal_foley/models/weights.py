@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from temporal_foley.errors import WeightsError
+from temporal_foley.reading import open_regular, read_whole
 
 MAX_FILE_BYTES = 2 * 1024**3
 MAX_PICKLE_BYTES = 16 * 1024**2
@@ -47,7 +48,7 @@ _OPCODES = frozenset(
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise WeightsError(f"{path}: cannot read the weights file ({error.strerror})") from error
@@ -61,10 +62,7 @@ def read_torch_checkpoint(path: Path, *, sha256: str | None = None) -> dict[str,
         sha256: if given, the hash that the file must have; checked before anything is parsed.
     """
     try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise WeightsError(f"{path}: {size} bytes are too many for a weights file")
-        blob = path.read_bytes()
+        blob = read_whole(path, MAX_FILE_BYTES)
     except OSError as error:
         raise WeightsError(f"{path}: cannot read the weights file ({error.strerror})") from error
     if sha256 is not None:

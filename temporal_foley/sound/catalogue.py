@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from temporal_foley.errors import LibraryError, one_line
+from temporal_foley.reading import file_cause, read_whole
 from temporal_foley.sound.manifest import TakeRecord, check_record
 
 CATALOGUE_NAME = "library.tsv"
@@ -114,12 +115,11 @@ def read_table(path: Path) -> list[tuple[int, dict[str, str]]]:
         LibraryError: It is no such table; the text says what is wrong.
     """
     try:
-        if path.stat().st_size > _LARGEST_BYTES:
-            raise LibraryError(f"{path}: larger than {_LARGEST_BYTES >> 20} MiB")
-        text = path.read_text("utf-8-sig")
+        text = read_whole(path, _LARGEST_BYTES).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise LibraryError(
-            f"{path}: cannot be read as UTF-8 text ({error}); save it as that, or bring back a copy"
+            f"{path}: cannot be read as UTF-8 text ({file_cause(error)}); save it as that, or "
+            "bring back a copy"
         ) from None
     delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
     try:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from temporal_foley.errors import LibraryError, MediaError
+from temporal_foley.reading import open_regular
 from temporal_foley.sound.catalogue import CATALOGUE_NAME, take_records
 from temporal_foley.sound.landmarks import find_anchor
 from temporal_foley.sound.licences import is_allowed
@@ -253,7 +254,7 @@ def _marked_take(samples: np.ndarray, record: TakeRecord, where: str) -> Take:
 
 def _file_sha256(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise LibraryError(f"{path}: cannot be read ({error.strerror})") from None

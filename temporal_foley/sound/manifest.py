@@ -9,6 +9,7 @@ from typing import Any
 
 from temporal_foley.effects import KINDS
 from temporal_foley.errors import LibraryError
+from temporal_foley.reading import file_cause, read_whole
 
 MANIFEST_NAME = "library.toml"
 
@@ -56,15 +57,15 @@ def read_manifest(manifest: Path) -> tuple[str, tuple[TakeRecord, ...]]:
         LibraryError: The manifest cannot be read or a record is wrong; the text names the line.
     """
     try:
-        if manifest.stat().st_size > _LARGEST_BYTES:
-            raise LibraryError(f"{manifest}: larger than 16 MiB; is this a manifest?")
-        text = manifest.read_text("utf-8")
+        text = read_whole(manifest, _LARGEST_BYTES).decode("utf-8")
     except FileNotFoundError:
         raise LibraryError(
             f"{manifest}: no such file; a sound library is a folder with a {MANIFEST_NAME}"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise LibraryError(f"{manifest}: cannot be read as UTF-8 text ({error})") from None
+        raise LibraryError(
+            f"{manifest}: cannot be read as UTF-8 text ({file_cause(error)})"
+        ) from None
     try:
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -124,7 +125,7 @@ def check_record(
     for key in ("effect", "file", "licence"):
         if not take.get(key):
             raise ValueError(f"{key} must be given")
-    path = _inside(folder, take["file"])
+    path = file_inside(folder, take["file"])
     record = TakeRecord(path=path, line=line, sha256=sha256, **take)
     if not _EFFECT.fullmatch(record.effect):
         raise ValueError(f"effect must be the name of an effect, got {record.effect!r:.60}")
@@ -157,8 +158,12 @@ def _check_range(record: TakeRecord) -> None:
             raise ValueError(f"{key} must not be after end_s, got {value}")
 
 
-def _inside(folder: Path, file: str) -> Path:
-    """Return the regular file inside the folder that a record names; nothing else is opened."""
+def file_inside(folder: Path, file: str) -> Path:
+    """Return the regular file inside the folder that a record names; nothing else is opened.
+
+    Raises:
+        ValueError: The name leads elsewhere, or there is no such file.
+    """
     parts = PurePosixPath(file)
     if "\\" in file or parts.is_absolute() or ".." in parts.parts or ":" in parts.parts[0]:
         raise ValueError(

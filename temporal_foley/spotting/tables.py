@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from temporal_foley.errors import FoleyError
+from temporal_foley.reading import file_cause, read_whole
 from temporal_foley.timegrid import Seconds, TimeGrid
 from temporal_foley.timeline import Event
 
@@ -160,9 +161,9 @@ def _write_lines(path: Path, lines: Iterable[str]) -> None:
 def _read_rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Return the names of the columns, and each further row with the number of its line."""
     try:
-        text = path.read_text("utf-8")
+        text = read_whole(path).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise FoleyError(f"{path}: cannot be read as a table ({error})") from None
+        raise FoleyError(f"{path}: cannot be read as a table ({file_cause(error)})") from None
     # Not splitlines: a name may hold letters that it takes for line breaks.
     lines = [line.split("\t") for line in text.removesuffix("\n").split("\n")]
     header = lines[0]

@@ -142,7 +142,7 @@ def attempt(case: Case) -> tuple[str, str]:
     rng = np.random.default_rng([case.seed, case.number])
     damaged.write_bytes(KINDS[case.kind](case.source.read_bytes(), rng))
     if case.way == "training":
-        end, fault = _train(damaged)
+        end, fault = read_for_training(damaged, case.folder)
     elif case.way == "library add":
         end, fault = _add(damaged, case.folder / "library")
     else:
@@ -222,14 +222,17 @@ def _add(damaged: Path, library: Path) -> tuple[str, str]:
     ) else f"left {files}"
 
 
-def _train(damaged: Path) -> tuple[str, str]:
-    """Read a file as the making of features does, which lists what it rejects."""
+def read_for_training(path: Path, folder: Path) -> tuple[str, str]:
+    """Read a file as the making of features does, which lists what it rejects.
+
+    Returns how it ended, and what was wrong with that.
+    """
     from data_pipeline.annotations.records import AnnotatedClip
     from data_pipeline.feature_source import MediaSource
     from temporal_foley.errors import FoleyError
 
-    clip = AnnotatedClip(origin="test", source=damaged.name, clip=damaged.name)
-    source = MediaSource(str(damaged.parent), (clip,))
+    clip = AnnotatedClip(origin="test", source=str(path.name), clip=str(path.name))
+    source = MediaSource(str(folder), (clip,))
     try:
         material = source.load(0, Fraction(4))
         pictures = 0
@@ -243,7 +246,7 @@ def _train(damaged: Path) -> tuple[str, str]:
                 return "", "samples that are no numbers"
     except (FoleyError, ValueError) as error:
         told = str(error)
-        return "rejected", "" if damaged.name in told else f"does not name the file: {told}"
+        return "rejected", "" if path.name in told else f"does not name the file: {told}"
     if material.pictures and pictures != material.grid.frames:
         return "", f"{pictures} pictures on a grid of {material.grid.frames}"
     return "read", ""

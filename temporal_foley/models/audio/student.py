@@ -45,6 +45,7 @@ from temporal_foley.models.audio.layers import Depthwise, FrameWeights, keep
 from temporal_foley.models.audio.mel import MIN_SAMPLES, log_mel, mel_frames
 from temporal_foley.models.image.layers import Pointwise
 from temporal_foley.models.weights import check_sha256
+from temporal_foley.reading import read_whole
 from temporal_foley.timegrid import TimeGrid
 
 FILE = "student.safetensors"
@@ -176,7 +177,7 @@ def load_student(weights: Path | None = None) -> AudioStudent:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_whole(path)
     except OSError as error:
         raise WeightsError(f"{path}: cannot read the weights file ({error.strerror})") from error
 
