@@ -1,7 +1,8 @@
 """One look that tells what was found: probabilities, events and waveforms over time, as a PNG."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from temporal_foley.effects import Vocabulary
-from temporal_foley.timegrid import TimeGrid
-from temporal_foley.timeline import Timeline, Track, without_rejected
+from temporal_foley.timegrid import SAMPLE_RATE_HZ, TimeGrid
+from temporal_foley.timeline import Cue, Timeline, Track, without_rejected
 
 BUS_COLOURS = {"hard_effects": "#c2452d", "foley": "#2a6f97", "backgrounds": "#3f7d4e"}
 INK, FAINT, PAPER = "#22262b", "#9aa1a9", "#ffffff"
@@ -19,7 +20,11 @@ NOTABLE = 0.25
 MAX_QUIET_LANES = 6
 LEFT, RIGHT = 0.135, 0.985
 """Where the time axis begins and ends, as parts of the width."""
-WIDTH_IN, LANE_IN, STRIP_IN, DPI = 13.0, 0.72, 0.95, 100
+WIDTH_IN, LANE_IN, STRIP_IN, DPI = 13.0, 0.84, 0.95, 100
+LETTER_IN = 0.049
+"""How wide a letter of a reason is, on average."""
+FEWEST_LETTERS = 12
+"""Less of a reason than this tells nothing."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -159,7 +164,7 @@ def _draw_lane(
         axis.stairs(values, edges, color=colour, linewidth=0.9, baseline=None)
         axis.axhline(effect.threshold_on, color=colour, linewidth=0.6, linestyle=(0, (4, 4)))
     if envelope is not None:
-        _draw_waveform(axis, envelope, duration, colour, centre=-0.5, height=0.46)
+        _draw_waveform(axis, envelope, duration, colour, centre=-0.42, height=0.36)
     for cue in cues:
         onset, offset = float(cue.onset), float(cue.offset)
         if cue.status == "rejected":
@@ -172,8 +177,50 @@ def _draw_lane(
             continue
         axis.axvspan(onset, offset, 0.0, 0.49, color=colour, alpha=0.14, lw=0)
         axis.axvline(onset, 0.0, 0.49, color=colour, linewidth=0.7, alpha=0.8)
+        _draw_evidence(axis, cue, colour)
+    letters_s = LETTER_IN * duration / (WIDTH_IN * (RIGHT - LEFT))
+    style = {"fontsize": 6.5, "color": INK, "va": "bottom", "parse_math": False}
+    for time, text in why_texts(heard, duration, letters_s):
+        axis.text(time, -0.99, text, zorder=4, **style)
     below = None if heard else "rejected" if cues else "no cue"
     _label(axis, name.replace("_", " "), below, colour)
+
+
+def _draw_evidence(axis: Any, cue: Cue, colour: str) -> None:
+    """Mark where an effect is most probable, what moves where it is met, and how its level goes."""
+    evidence = cue.evidence
+    if evidence.peak_s is not None and evidence.probability is not None:
+        axis.plot([evidence.peak_s], [evidence.probability], ".", color=colour, markersize=5)
+    if evidence.motion is not None:
+        met = cue.picture_sample / SAMPLE_RATE_HZ
+        axis.plot([met, met], [0.0, 0.3 * evidence.motion], color=INK, linewidth=1.4)
+    if len(cue.level) > 1:
+        times = [float(cue.onset) + place / SAMPLE_RATE_HZ for place, _ in cue.level]
+        # Full level at the top of the waveform, silence at its middle.
+        heights = [-0.42 + 0.36 * min(10.0 ** (level / 20.0), 1.0) for _, level in cue.level]
+        axis.plot(times, heights, color=INK, linewidth=0.7, linestyle=(0, (3, 2)), alpha=0.7)
+
+
+def why_texts(cues: Sequence[Cue], duration: float, letter_s: float) -> Iterator[tuple[float, str]]:
+    """Yield why cues are there, with the time to begin the text at, as far as there is room.
+
+    A letter takes `letter_s` seconds of the axis. Of hits in a row the first speaks for all.
+    """
+    free = 0.0
+    starts = [cue for cue in cues if not _is_later_hit(cue)]
+    ends = [float(cue.onset) for cue in starts[1:]] + [duration]
+    for cue, end in zip(starts, ends, strict=True):
+        time = max(float(cue.onset), free)
+        letters = int((end - time) / letter_s)
+        text = printable(cue.reason.replace("probability ", "p "), max(letters, 1))
+        if cue.reason and letters >= FEWEST_LETTERS:
+            free = time + len(text) * letter_s
+            yield time, text
+
+
+def _is_later_hit(cue: Cue) -> bool:
+    hit = re.search(r"; hit (\d+) of \d+", cue.reason)
+    return hit is not None and hit[1] != "1"
 
 
 def _draw_waveform(
