@@ -23,7 +23,8 @@ _LINE = 500
 class Origin:
     """Which cue a clip was made of, and which samples `[start, end)` of the take its file holds.
 
-    `file` is that file's name: a clip that plays another one was given another take.
+    `file` is that file's name: a clip that plays another one was given another take. `onset` is
+    where the cue was when it was exported.
     """
 
     cue: str
@@ -31,6 +32,7 @@ class Origin:
     end: int
     file_db: float
     file: str = ""
+    onset: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -73,6 +75,7 @@ def origin_of(clip: Clip) -> dict[str, Any]:
         "end": media.start + media.samples,
         "file_db": round(clip.file_db, 6),
         "file": media.name,
+        "onset": clip.onset,
     }
 
 
@@ -136,6 +139,12 @@ def read_origin(value: Any) -> Origin | None:
     )
     if not isinstance(cue, str) or not is_range or not -240.0 <= file_db <= 240.0:
         return None
-    file = value.get("file", "") if hasattr(value, "get") else ""
-    name = file if isinstance(file, str) else ""
-    return Origin(cue=cue, start=start, end=end, file_db=file_db, file=name)
+    file, onset = value.get("file"), value.get("onset")
+    return Origin(
+        cue=cue,
+        start=start,
+        end=end,
+        file_db=file_db,
+        file=file if isinstance(file, str) else "",
+        onset=onset if type(onset) is int else None,
+    )

@@ -3,7 +3,7 @@
 A clip is known by the cue noted with it. What was moved, trimmed, faded, panned, brought to another
 level or given another take becomes the cue's own; what is gone or muted is rejected; copies and the
 other halves of cuts become cues. All of these are locked, as they are what a person wants. A cue
-that came into the list after the session was exported stays as it is.
+that came into the list, or changed in it, after the session was exported stays as it is.
 """
 
 import dataclasses
@@ -125,7 +125,7 @@ def apply_edits(
     stale = {
         name
         for name, own in placed.items()
-        if not all(_is_of_its_take(known[name], origin) for _, origin in own)
+        if any(_is_outdated(known[name], clip, origin) for clip, origin in own)
     }
     takes = _known_takes(clips, known)
     duration = timeline.source.duration_samples
@@ -169,7 +169,7 @@ def apply_edits(
                 result.append(edited)
                 for name in _differences(cue, edited):
                     counts[name] += 1
-            else:
+            elif not any(_is_same_sound(edited, other) for other in timeline.cues):
                 name = _free_id(edited.effect, used)
                 used.add(name)
                 reason = f"copy of {cue.id}"
@@ -177,8 +177,8 @@ def apply_edits(
                 counts["added"] += 1
     if stale:
         warnings.append(
-            f"{len(stale)} cues have another take in the list than in the session, and stay as "
-            "they are in the list; export it again to go on from there"
+            f"{len(stale)} cues have another place or take in the list since the session was "
+            "exported, and stay as they are in the list; export it again to go on from there"
         )
     if vanished:
         warnings.append(f"{vanished} clips lie outside the picture or hold no sound of a take")
@@ -220,9 +220,16 @@ def _known_clips(clips: Sequence[EditedClip], known: dict[str, Cue]) -> tuple[_P
     return placed, warnings
 
 
-def _is_of_its_take(cue: Cue, origin: Origin) -> bool:
-    """Tell whether a cue has the take that it had when the session was exported."""
-    return not origin.file or is_file_of(cue, origin.file, origin.start, origin.end)
+def _is_outdated(cue: Cue, clip: EditedClip, origin: Origin) -> bool:
+    """Tell whether a cue was changed in the list since, and its clip says nothing newer.
+
+    What a person decided on may have come from an earlier import: then the session goes on from it.
+    """
+    is_placed = origin.onset is None or origin.onset == cue.onset_sample
+    has_take = not origin.file or is_file_of(cue, origin.file, origin.start, origin.end)
+    if not has_take and not has_other_take(clip.file, origin):
+        return True
+    return not is_placed and (not cue.locked or clip.place == origin.onset)
 
 
 _Takes = dict[str, tuple[Origin, Cue]]
@@ -230,11 +237,18 @@ _Takes = dict[str, tuple[Origin, Cue]]
 
 def _known_takes(clips: Sequence[EditedClip], known: dict[str, Cue]) -> _Takes:
     """Return what the sound files of the session hold: for each, a cue that was made of it."""
+    noted = (clip.origin for clip in clips if clip.origin is not None and clip.origin.cue in known)
     return {
-        clip.origin.file: (clip.origin, known[clip.origin.cue])
-        for clip in clips
-        if clip.origin is not None and clip.origin.cue in known and clip.origin.file
+        origin.file: (origin, known[origin.cue])
+        for origin in noted
+        if origin.file and is_file_of(known[origin.cue], origin.file, origin.start, origin.end)
     }
+
+
+def _is_same_sound(a: Cue, b: Cue) -> bool:
+    """Tell whether two cues sound alike: a copy that was brought into the list before."""
+    names = ("effect", "asset", "onset_sample", "offset_sample", "source_start")
+    return all(getattr(a, name) == getattr(b, name) for name in names)
 
 
 def _differences(before: Cue, after: Cue) -> list[str]:

@@ -151,6 +151,7 @@ def _clip(cue: Cue, name: str, media: Media, leader: int) -> Clip:
         cue=cue.id,
         effect=cue.effect,
         media=media,
+        onset=cue.onset_sample,
         place=leader + cue.onset_sample,
         length=cue.length,
         source_in=cue.source_start - media.start,
@@ -218,7 +219,7 @@ def _title(asset: Asset) -> str:
 
 
 def is_file_of(cue: Cue, file: str, start: int, end: int) -> bool:
-    """Tell whether a file of an earlier session holds these samples of the take of a cue."""
+    """Tell whether a file of a session holds these samples of the take that a cue has now."""
     return _digest(_key(cue), start, end) in file
 
 
@@ -248,6 +249,7 @@ def _pop(edit: EditRate) -> SessionTrack:
         cue="",
         effect="",
         media=media,
+        onset=0,
         place=place,
         length=end - place,
         source_in=0,

@@ -57,6 +57,8 @@ class Clip:
     """The cue's id, or empty."""
     effect: str
     media: Media
+    onset: int
+    """The cue's own, from the first picture."""
     place: int
     length: int
     source_in: int

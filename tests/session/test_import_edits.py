@@ -198,7 +198,44 @@ def test_cues_that_are_newer_than_the_session_stay_as_they_are():
     edited, changes, warnings = apply_edits(timeline, session.clips, session.known)
     assert edited == timeline
     assert changes.kept == 12
-    assert warnings[0].startswith("1 cues have another take in the list than in the session")
+    assert warnings[0].startswith("1 cues have another place or take in the list since")
+
+
+def test_a_session_can_be_imported_again_after_more_work_in_it():
+    text = reaper_text(session_of(TIMELINE, "25"), None)
+    clips = [
+        dataclasses.replace(clip, place=120_000) if clip.name == "dog-0" else clip
+        for clip in read_reaper(text).clips
+    ]
+    copy = dataclasses.replace(next(c for c in clips if c.name == "dog-2"), place=300_000)
+    once, changes, _ = apply_edits(TIMELINE, [*clips, copy])
+    assert (changes.moved, changes.added) == (1, 1)
+    twice, changes, warnings = apply_edits(once, [*clips, copy], exported_ids())
+    assert (twice, warnings) == (once, ())
+    further = [
+        dataclasses.replace(clip, place=130_000) if clip.name == "dog-0" else clip for clip in clips
+    ]
+    thrice, changes, _ = apply_edits(once, [*further, copy], exported_ids())
+    assert cue_of(thrice, "dog-0").onset_sample == 130_000
+    assert (changes.moved, changes.added) == (1, 0)
+
+
+def test_a_cue_that_a_later_look_moved_is_not_moved_back():
+    clips = read_reaper(reaper_text(session_of(TIMELINE, "25"), None)).clips
+    cues = [
+        dataclasses.replace(cue, onset_sample=10_000, offset_sample=10_000 + cue.length)
+        if cue.id == "dog-0"
+        else cue
+        for cue in TIMELINE.cues
+    ]
+    later = make_timeline(*sorted(cues, key=lambda cue: (cue.onset_sample, cue.id)))
+    edited, _, warnings = apply_edits(later, clips, exported_ids())
+    assert edited == later
+    assert warnings[0].startswith("1 cues have another place")
+
+
+def exported_ids():
+    return frozenset(cue.id for cue in TIMELINE.cues)
 
 
 def test_a_deleted_and_a_muted_clip_are_rejected_and_stay_in_the_list():
