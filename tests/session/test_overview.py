@@ -31,7 +31,7 @@ def test_reasons_never_run_into_each_other_or_out_of_the_picture() -> None:
     cues = [cue(at, f"probability 0.90; take 1 of 3; because of {at}") for at in range(0, 30, 2)]
     for letter_s in (0.01, 0.05, 0.1, 0.15, 0.5):
         texts = list(why_texts(cues, 30.0, letter_s))
-        ends = [time for time, _ in texts[1:]] + [30.0]
+        ends = [*(time for time, _ in texts), 30.0][1:]
         for (time, text), end in zip(texts, ends, strict=True):
             assert time + len(text) * letter_s <= end + 1e-9
             assert len(text) >= FEWEST_LETTERS
