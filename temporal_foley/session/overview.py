@@ -208,7 +208,7 @@ def why_texts(cues: Sequence[Cue], duration: float, letter_s: float) -> Iterator
     """
     free = 0.0
     starts = [cue for cue in cues if not _is_later_hit(cue)]
-    ends = [float(cue.onset) for cue in starts[1:]] + [duration]
+    ends = [*(float(cue.onset) for cue in starts), duration][1:]
     for cue, end in zip(starts, ends, strict=True):
         time = max(float(cue.onset), free)
         letters = int((end - time) / letter_s)

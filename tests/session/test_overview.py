@@ -47,3 +47,7 @@ def test_the_first_of_several_hits_speaks_for_all() -> None:
 
 def test_a_cue_without_a_reason_says_nothing() -> None:
     assert list(why_texts([dataclasses.replace(cue(1.0, "x"), reason="")], 20.0, 0.1)) == []
+
+
+def test_a_lane_without_cues_has_nothing_to_say() -> None:
+    assert list(why_texts([], 20.0, 0.1)) == []
