@@ -177,20 +177,24 @@ def _draw_lane(
             continue
         axis.axvspan(onset, offset, 0.0, 0.49, color=colour, alpha=0.14, lw=0)
         axis.axvline(onset, 0.0, 0.49, color=colour, linewidth=0.7, alpha=0.8)
-        _draw_evidence(axis, cue, colour)
+        _draw_evidence(axis, cue, seen, colour)
     letters_s = LETTER_IN * duration / (WIDTH_IN * (RIGHT - LEFT))
-    style = {"fontsize": 6.5, "color": INK, "va": "bottom", "parse_math": False}
+    paper = {"facecolor": PAPER, "alpha": 0.6, "linewidth": 0, "pad": 0.6}
+    style = {"fontsize": 6.5, "color": INK, "va": "bottom", "parse_math": False, "bbox": paper}
     for time, text in why_texts(heard, duration, letters_s):
         axis.text(time, -0.99, text, zorder=4, **style)
     below = None if heard else "rejected" if cues else "no cue"
     _label(axis, name.replace("_", " "), below, colour)
 
 
-def _draw_evidence(axis: Any, cue: Cue, colour: str) -> None:
+def _draw_evidence(axis: Any, cue: Cue, seen: Seen, colour: str) -> None:
     """Mark where an effect is most probable, what moves where it is met, and how its level goes."""
     evidence = cue.evidence
-    if evidence.peak_s is not None and evidence.probability is not None:
-        axis.plot([evidence.peak_s], [evidence.probability], ".", color=colour, markersize=5)
+    known = cue.effect in seen.vocabulary.names and len(seen.probabilities) > 0
+    if evidence.peak_s is not None and known:
+        frame = min(max(seen.grid.frame_at(evidence.peak_s), 0), len(seen.probabilities) - 1)
+        peak = float(seen.probabilities[frame, seen.vocabulary.index(cue.effect)])
+        axis.plot([evidence.peak_s], [peak], ".", color=colour, markersize=5)
     if evidence.motion is not None:
         met = cue.picture_sample / SAMPLE_RATE_HZ
         axis.plot([met, met], [0.0, 0.3 * evidence.motion], color=INK, linewidth=1.4)
