@@ -50,6 +50,8 @@ def measure_split(
     frames = np.zeros(len(vocabulary), np.int64)
     # Sets: a dataset that is read several times an epoch has its records no more than once.
     found: list[dict[str, set[tuple[str, str]]]] = [defaultdict(set) for _ in vocabulary.names]
+    # Nor is what two datasets hold, such as a picture and its toned copy, material twice.
+    owner: dict[tuple[str, str], str] = {}
     for index in range(len(split)):
         record = split[index]
         kept = generator.random(record.frames) < part
@@ -59,8 +61,9 @@ def measure_split(
             sums["audio"].add(record.audio[kept])
         labels = record_labels(record, vocabulary)
         frames += ((labels.labels > 0) & labels.known).sum(axis=0)
+        dataset = owner.setdefault((record.id, record.sha256), split.dataset(index))
         for k in np.flatnonzero(labels.clip_labels > 0):
-            found[k][split.dataset(index)].add((record.id, record.source))
+            found[k][dataset].add((record.id, record.source))
     first = split[0]
     visual = sums["visual"].finish(first.visual.shape[1])
     audio = sums["audio"].finish(first.audio.shape[1])

@@ -2,6 +2,7 @@
 
 import importlib.util
 import itertools
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,13 @@ def test_a_split_is_measured(features):
     assert sum(row["made"]["records"] for row in measured.examples if row) == 24
     twice = measure_split(open_split(features, "train", datasets=("made:2",)), load_vocabulary())
     assert twice.table(load_vocabulary())["water_drop"] == {"made": {"records": 8, "sources": 8}}
+
+
+def test_a_copy_of_a_dataset_is_no_more_material(features, tmp_path):
+    for name in ("made", "toned"):
+        shutil.copytree(features / "made", tmp_path / name)
+    once = measure_split(open_split(features, "train"), load_vocabulary())
+    assert measure_split(open_split(tmp_path, "train"), load_vocabulary()).examples == once.examples
 
 
 def test_listening_again_changes_the_sound_only(features, tmp_path):
