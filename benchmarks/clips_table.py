@@ -92,7 +92,7 @@ def main() -> None:
             _say(clips[-1]) if clips and clips[-1].file == last.file else "not judged"
             for clips in found.values()
         )
-        line = f"| {last.file[:28]} | {last.seconds:.0f} | {last.said}: {last.what[:40]} | {told} |"
+        line = f"| {last.file[:28]} | {last.seconds:.0f} | {_what(last)} | {told} |"
         print(line, flush=True)
     summaries = {way: summarise(clips) for way, clips in found.items()}
     print()
@@ -166,6 +166,10 @@ def summarise(judged: list[Judged]) -> dict[str, float]:
         "false cues a minute in them": round(false_quiet / minutes, 2) if minutes else 0.0,
         "time as a share of clip time": round(share, 3),
     }
+
+
+def _what(clip: Judged) -> str:
+    return f"{clip.said.replace('|', ', ')}: {clip.what[:40]}"
 
 
 def _say(clip: Judged) -> str:
