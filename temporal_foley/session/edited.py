@@ -15,6 +15,7 @@ MOST_BYTES = 64 << 20
 MOST_SAMPLES = 1 << 40
 _NOTE = "temporal-foley "
 _KNOWN = "temporal-foley cues "
+_TAKE = "temporal-foley take "
 _LINE = 500
 """Letters of ids in a line: editors cut long ones."""
 
@@ -64,6 +65,8 @@ class EditedSession:
     known: frozenset[str] | None = None
     """The cues that were in it when it was exported: only these can have been deleted. None: all.
     """
+    takes: tuple[Origin, ...] = ()
+    """A cue for each of its sound files, whether a clip plays that still or not."""
 
 
 def origin_of(clip: Clip) -> dict[str, Any]:
@@ -84,8 +87,15 @@ def origin_note(clip: Clip) -> str:
     return _NOTE + json.dumps(origin_of(clip))
 
 
+def takes_of(session: Session) -> list[dict[str, Any]]:
+    """Return what is noted with a clip of each sound file of a session."""
+    users = {clip.media.name: clip for clip in reversed(session.clips) if clip.effect}
+    return [origin_of(clip) for clip in users.values()]
+
+
 def known_lines(session: Session) -> Iterator[str]:
-    """Return the ids of the cues in a session, as lines of text."""
+    """Return the ids of the cues in a session, and its sound files, as lines of text."""
+    yield from (_TAKE + json.dumps(take) for take in takes_of(session))
     line: list[str] = []
     for cue in (clip.cue for clip in session.clips if clip.effect):
         line.append(cue)
@@ -118,6 +128,12 @@ def file_part(path: str) -> str:
 def has_other_take(file: str, origin: Origin | None) -> bool:
     """Tell whether a clip plays another file than the one it was exported with."""
     return origin is not None and origin.file != "" and file_part(file) != origin.file
+
+
+def read_takes(lines: Iterable[str]) -> tuple[Origin, ...]:
+    """Read the sound files that `known_lines` wrote."""
+    own = (line.removeprefix(_TAKE) for line in lines if line.startswith(_TAKE))
+    return tuple(found for line in own if (found := read_origin(_NOTE + line)) is not None)
 
 
 def read_origin(value: Any) -> Origin | None:

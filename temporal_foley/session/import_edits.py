@@ -77,7 +77,7 @@ def import_edits(
     if out.exists() and not overwrite:
         raise OutputExistsError(f"{out}: exists; use --overwrite or --out FILE")
     session = read_session(edited)
-    result, changes, warnings = apply_edits(timeline, session.clips, session.known)
+    result, changes, warnings = apply_edits(timeline, session.clips, session.known, session.takes)
     part = out.with_name(out.name + ".part")
     try:
         write_timeline(result, part)
@@ -113,11 +113,15 @@ def read_session(path: Path) -> EditedSession:
 
 
 def apply_edits(
-    timeline: Timeline, clips: Sequence[EditedClip], exported: frozenset[str] | None = None
+    timeline: Timeline,
+    clips: Sequence[EditedClip],
+    exported: frozenset[str] | None = None,
+    takes: Sequence[Origin] = (),
 ) -> tuple[Timeline, Changes, tuple[str, ...]]:
     """Return the timeline with the edits in it, what changed, and what could not be used.
 
     Only cues that were `exported` can be missing for having been deleted; None: all of them were.
+    `takes` are the session's sound files, beside those that clips tell of.
     """
     known = {cue.id: cue for cue in timeline.cues}
     effects = _effects(timeline)
@@ -127,7 +131,8 @@ def apply_edits(
         for name, own in placed.items()
         if any(_is_outdated(known[name], clip, origin) for clip, origin in own)
     }
-    takes = _known_takes(clips, known)
+    origins = [*takes, *(clip.origin for clip in clips if clip.origin is not None)]
+    files = _known_files(origins, known)
     duration = timeline.source.duration_samples
     used = set(known)
     result: list[Cue] = []
@@ -152,7 +157,7 @@ def apply_edits(
         for number, (clip, origin) in enumerate(heard):
             taken = cue
             if has_other_take(clip.file, origin):
-                found = takes.get(file_part(clip.file))
+                found = files.get(file_part(clip.file))
                 strange += found is None
                 if found is not None:
                     taken, origin = with_take(cue, clip, *found)
@@ -232,16 +237,14 @@ def _is_outdated(cue: Cue, clip: EditedClip, origin: Origin) -> bool:
     return not is_placed and (not cue.locked or clip.place == origin.onset)
 
 
-_Takes = dict[str, tuple[Origin, Cue]]
-
-
-def _known_takes(clips: Sequence[EditedClip], known: dict[str, Cue]) -> _Takes:
+def _known_files(origins: Sequence[Origin], known: dict[str, Cue]) -> dict[str, tuple[Origin, Cue]]:
     """Return what the sound files of the session hold: for each, a cue that was made of it."""
-    noted = (clip.origin for clip in clips if clip.origin is not None and clip.origin.cue in known)
     return {
-        origin.file: (origin, known[origin.cue])
-        for origin in noted
-        if origin.file and is_file_of(known[origin.cue], origin.file, origin.start, origin.end)
+        one.file: (one, known[one.cue])
+        for one in origins
+        if one.file
+        and one.cue in known
+        and is_file_of(known[one.cue], one.file, one.start, one.end)
     }
 
 

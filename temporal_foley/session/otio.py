@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from temporal_foley.session.edited import METADATA, origin_of
+from temporal_foley.session.edited import METADATA, origin_of, takes_of
 from temporal_foley.session.layout import Clip, Session, SessionTrack, exact_place, lanes
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 
@@ -31,6 +31,7 @@ def otio_text(session: Session, picture: str | None) -> str:
         "rate": str(edit.rate),
         "mix_gain_db": session.mix_gain_db,
         "cues": [clip.cue for clip in session.clips if clip.effect],
+        "takes": takes_of(session),
     }
     if session.picture is not None and picture is not None:
         timeline.tracks.append(_picture_track(otio, session, picture))

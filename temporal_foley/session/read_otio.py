@@ -69,16 +69,21 @@ def read_otio(text: str) -> EditedSession:
     warnings = ()
     if strange:
         warnings = (f"{strange} nested or stretched pieces were left out",)
-    return EditedSession(clips=tuple(clips), warnings=warnings, known=_known(timeline))
+    ids, takes = (_list(timeline, name) for name in ("cues", "takes"))
+    return EditedSession(
+        clips=tuple(clips),
+        warnings=warnings,
+        known=None if ids is None else frozenset(one for one in ids if isinstance(one, str)),
+        takes=tuple(found for one in takes or () if (found := read_origin(one)) is not None),
+    )
 
 
-def _known(timeline: Any) -> frozenset[str] | None:
-    """Return the cues that were in the timeline when it was exported; None: it does not say."""
+def _list(timeline: Any, name: str) -> list[Any] | None:
+    """Return a list that stands in the timeline's metadata; None: it is not there."""
     own = timeline.metadata.get(METADATA)
-    ids = own.get("cues") if hasattr(own, "get") else None
-    if ids is None or isinstance(ids, str) or not hasattr(ids, "__iter__"):
-        return None
-    return frozenset(one for one in ids if isinstance(one, str))
+    found = own.get(name) if hasattr(own, "get") else None
+    is_list = not isinstance(found, str) and hasattr(found, "__iter__")
+    return list(found) if found is not None and is_list else None
 
 
 def _first_picture(timeline: Any) -> int:

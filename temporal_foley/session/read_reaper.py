@@ -12,6 +12,7 @@ from temporal_foley.session.edited import (
     EditedSession,
     read_known,
     read_origin,
+    read_takes,
 )
 from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample
 from temporal_foley.timeline import Curve
@@ -97,7 +98,12 @@ def read_reaper(text: str) -> EditedSession:
             "amplitude scaling"
         )
     notes = [line.removeprefix("|") for block in project.of("NOTES") for line in block.lines]
-    return EditedSession(clips=tuple(clips), warnings=tuple(warnings), known=read_known(notes))
+    return EditedSession(
+        clips=tuple(clips),
+        warnings=tuple(warnings),
+        known=read_known(notes),
+        takes=read_takes(notes),
+    )
 
 
 def _parse(text: str) -> _Block:

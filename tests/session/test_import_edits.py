@@ -32,7 +32,7 @@ def reaper_edit(*edits, **settings):
         assert changed
         text = "    <ITEM\n".join(items)
     session = read_reaper(text)
-    return apply_edits(TIMELINE, session.clips, session.known)
+    return apply_edits(TIMELINE, session.clips, session.known, session.takes)
 
 
 def cue_of(timeline, name):

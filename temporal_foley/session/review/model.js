@@ -254,7 +254,7 @@ function addCue(doc, effect, at, takes, probability, effects) {
     ...{ gain_db: takes[0].gain_db, level: [[0, 0]], pan: [[0, 0]], lowpass_hz: null },
     ...{ fade_in: isSustained(effect.kind) ? 2400 : 0, fade_out: 240 },
     reason: "added by hand",
-    evidence: { probability: probability ?? null, peak_s: null, motion: null, region: null },
+    evidence: { probability: probability == null ? null : sure, peak_s: null, motion: null, region: null },
     ...{ status: "accepted", locked: true },
     alternates: takes.slice(1, 1 + MOST_ALTERNATES),
   };
