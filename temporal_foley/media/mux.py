@@ -153,12 +153,14 @@ def _time(packet: av.Packet) -> Fraction:
 
 
 def _options(form: _Form, video: VideoStream) -> dict[str, str]:
+    # Bit-exact: else Matroska names the file by chance, and no two runs are the same.
+    fixed = {"fflags": "+bitexact"}
     if form.muxer not in ("mp4", "mov"):
-        return {}
+        return fixed
     scale = video.time_base.denominator if video.time_base else 90_000
     # Edit lists count in ticks of the movie: make those fit both streams, or they are rounded.
     movie = math.lcm(scale, SAMPLE_RATE_HZ)
-    return {
+    return fixed | {
         "movflags": "+faststart" if form.muxer == "mp4" else "+write_colr",
         "video_track_timescale": str(scale),
         "movie_timescale": str(movie if movie < 2**31 else SAMPLE_RATE_HZ),

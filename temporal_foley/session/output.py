@@ -17,6 +17,8 @@ from temporal_foley.errors import FoleyError, OutputExistsError
 RUN_FILE = "run.json"
 RUN_SCHEMA = "temporal-foley/run"
 RUN_VERSION = 1
+_REPLACED = ".replaced.json"
+"""The `run.json` that is being replaced, beside what replaces it: with it, a move has begun."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,8 +40,12 @@ def output_folder(video: Path, out: Path | None, suffix: str = ".foley") -> Path
 
 def read_run(folder: Path) -> FinishedRun | None:
     """Read what run was finished in a folder; None if none was."""
+    return _read_run(folder / RUN_FILE)
+
+
+def _read_run(path: Path) -> FinishedRun | None:
     try:
-        document = json.loads((folder / RUN_FILE).read_text("utf-8"))
+        document = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
         return None
     if not isinstance(document, dict) or document.get("schema") != RUN_SCHEMA:
@@ -72,6 +78,7 @@ def check_output(
     Raises:
         OutputExistsError: Something else stands there, and `overwrite` was not given.
     """
+    finish_interrupted(folder)
     if not os.path.lexists(folder):
         return "make"
     if not folder.is_dir():
@@ -110,7 +117,8 @@ def staged(folder: Path) -> Iterator[Path]:
     Raises:
         FoleyError: The folder cannot be written; the text names it.
     """
-    staging = folder.with_name(f".{folder.name}.part")
+    finish_interrupted(folder)
+    staging = _staging(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(staging, ignore_errors=True)  # left by a run that was killed
@@ -135,15 +143,47 @@ def write_run(staging: Path, document: Mapping[str, Any]) -> None:
     (staging / RUN_FILE).write_text(text, encoding="utf-8")
 
 
-def _publish(staging: Path, folder: Path) -> None:
-    if not folder.exists():
-        staging.rename(folder)
+def finish_interrupted(folder: Path) -> None:
+    """Move the rest of a finished run into its folder, if whoever moved it was killed.
+
+    Raises:
+        FoleyError: The folder cannot be written.
+    """
+    staging = _staging(folder)
+    run = _read_run(staging / RUN_FILE)
+    if run is None or not (staging / _REPLACED).is_file() or (folder / RUN_FILE).exists():
         return
-    earlier = read_run(folder)
-    made = [path for path in staging.rglob("*") if path.is_file()]
+    if not all((staging / name).is_file() or (folder / name).is_file() for name in run.files):
+        return
+    try:
+        _replace(staging, folder)
+    except OSError as error:
+        named = error.filename or folder
+        raise FoleyError(f"{named}: cannot be written ({error.strerror or error})") from None
+    shutil.rmtree(staging, ignore_errors=True)
+
+
+def _staging(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.part")
+
+
+def _publish(staging: Path, folder: Path) -> None:
+    if folder.exists():
+        _replace(staging, folder)
+    else:
+        staging.rename(folder)
+
+
+def _replace(staging: Path, folder: Path) -> None:
+    """Put the files of a run in the place of an earlier one's; can be gone on with at any file."""
+    replaced = staging / _REPLACED
     # Until the new run.json is there, the folder says of itself that it is not finished.
-    (folder / RUN_FILE).unlink(missing_ok=True)
+    if (folder / RUN_FILE).exists():
+        os.replace(folder / RUN_FILE, replaced)
+    earlier, new = _read_run(replaced), _read_run(staging / RUN_FILE)
+    made = [path for path in staging.rglob("*") if path.is_file() and path != replaced]
     names = {path.relative_to(staging).as_posix() for path in made}
+    names.update(() if new is None else new.files)
     for name in () if earlier is None else earlier.files:
         if name not in names:
             (folder / name).unlink(missing_ok=True)

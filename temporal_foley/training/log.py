@@ -20,9 +20,10 @@ class TrainLog:
         self.path = folder / LOG
         # What a killed run told of steps that are now made again is forgotten.
         kept = [row for row in read_log(folder) if row["step"] <= first_step] if first_step else []
-        self._file = self.path.open("w", encoding="utf-8")
-        for row in kept:
-            self._write(row)
+        unfinished = self.path.with_name(f"{LOG}.part")
+        unfinished.write_text("".join(json.dumps(row) + "\n" for row in kept), "utf-8")
+        unfinished.replace(self.path)
+        self._file = self.path.open("a", encoding="utf-8")
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=first_step + 1)
         self._started = time.monotonic()
 

@@ -1,5 +1,7 @@
 """The output folder: whole or not there, known again, never overwritten unasked."""
 
+import os
+
 import pytest
 
 from temporal_foley.errors import FoleyError, OutputExistsError
@@ -119,3 +121,35 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 def test_the_folder_stands_beside_the_video_or_in_out(tmp_path):
     assert output_folder(tmp_path / "a.b.mp4", None) == tmp_path / "a.b.foley"
     assert output_folder(tmp_path / "clip.mp4", tmp_path / "o") == tmp_path / "o" / "clip.foley"
+
+
+@pytest.mark.parametrize("moved", [0, 1, 2])
+def test_a_move_that_was_killed_is_gone_on_with(tmp_path, monkeypatch, moved):
+    folder = tmp_path / "clip.foley"
+    finish(folder, {"a.txt": "old", "old.txt": "old"})
+    (folder / "mine.txt").write_text("mine")
+    replace, count = os.replace, 0
+
+    def dies(source, target):
+        nonlocal count
+        if count == moved + 1:  # The first is the old run.json.
+            raise KeyboardInterrupt
+        count += 1
+        replace(source, target)
+
+    staging = tmp_path / ".clip.foley.part"
+    with monkeypatch.context() as killed:
+        killed.setattr("os.replace", dies)
+        # Whoever is killed removes nothing.
+        killed.setattr("shutil.rmtree", lambda *words, **more: None)
+        with pytest.raises(KeyboardInterrupt):
+            finish(folder, {"a.txt": "new", "new.txt": "new"}, MADE_WITH | {"seed": "1"})
+    assert read_run(folder) is None
+    made_with = MADE_WITH | {"seed": "1"}
+    assert check_output(folder, "generate", made_with, overwrite=False) == "finished"
+    assert {path.name: path.read_text() for path in folder.glob("*.txt")} == {
+        "a.txt": "new",
+        "new.txt": "new",
+        "mine.txt": "mine",
+    }
+    assert not staging.exists()

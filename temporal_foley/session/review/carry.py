@@ -51,7 +51,8 @@ def sound_text(samples: Float[np.ndarray, "samples channels"]) -> str:
     # Full scale is all that the encoder takes.
     whole = np.ascontiguousarray(np.clip(samples, -1.0, 1.0), np.float32).reshape(1, -1)
     file = io.BytesIO()
-    with av.open(file, "w", format="ogg") as container:
+    # Bit-exact: else the stream gets a number by chance, and no two pages are the same.
+    with av.open(file, "w", format="ogg", options={"fflags": "+bitexact"}) as container:
         # A quick search: it is for listening to cues, the stems are made from the takes.
         options = {"compression_level": "2"}
         stream = container.add_stream(
