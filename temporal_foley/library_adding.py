@@ -5,12 +5,7 @@ into the library first and the catalogue is replaced last, so that what is inter
 again. A folder that is itself the library is catalogued where it is.
 """
 
-import contextlib
 import dataclasses
-import os
-import re
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -20,7 +15,8 @@ import numpy as np
 import soundfile
 
 from temporal_foley.effects import Vocabulary
-from temporal_foley.errors import LibraryError, MediaError, UsageError, one_line
+from temporal_foley.errors import LibraryError, MediaError, one_line
+from temporal_foley.library_corrections import corrected_row, corrected_rows
 from temporal_foley.library_listening import Listener, Wave, listening_wave
 from temporal_foley.library_recognition import (
     Heard,
@@ -28,10 +24,16 @@ from temporal_foley.library_recognition import (
     measured_row,
     recognised_row,
 )
+from temporal_foley.library_sources import (
+    SOUND_SUFFIXES,
+    copy_into,
+    opened_source,
+    safe_name,
+    sound_files,
+)
 from temporal_foley.media.audio import read_sound_file
 from temporal_foley.media.digest import file_sha256
 from temporal_foley.session.run_record import Progress
-from temporal_foley.sound.archive import is_archive, unpack
 from temporal_foley.sound.catalogue import (
     CATALOGUE_NAME,
     CatalogueRow,
@@ -46,10 +48,7 @@ from temporal_foley.sound.licences import UNKNOWN, is_allowed
 from temporal_foley.sound.sidecars import Papers
 from temporal_foley.sound.take_analysis import TakeAnalysis, analyse_take
 
-SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".mp3", ".aif", ".aiff")
-DEFAULT_LIBRARY = Path("foley-library")
 _LISTEN_AT_ONCE = 64
-_MOST_FILES = 1_000_000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -105,14 +104,14 @@ def add_sounds(
     catalogue = library / CATALOGUE_NAME
     before = read_catalogue(catalogue) if catalogue.is_file() else []
     rows = {row.file: row for row in before}
-    rows, corrected = _correct(rows, said, settings)
-    with _opened(source) as (folder, name):
+    rows, corrected = corrected_rows(rows, said, settings.vocabulary)
+    with opened_source(source) as (folder, name):
         in_place = folder.resolve().is_relative_to(library.resolve())
         if in_place:
             folder, library = folder.resolve(), library.resolve()
         work = _Work(
             folder=library if in_place else folder,
-            name="" if in_place else _safe(name),
+            name="" if in_place else safe_name(name),
             library=library,
             in_place=in_place,
             settings=settings,
@@ -121,7 +120,7 @@ def add_sounds(
             said=said,
             listener=listener or Listener(settings.vocabulary),
         )
-        files = list(_sound_files(folder, library, in_place))
+        files = list(sound_files(folder, library, in_place=in_place))
         if not files and not corrected:
             raise LibraryError(
                 f"{source}: holds no sound file; known endings: {' '.join(SOUND_SUFFIXES)}"
@@ -139,69 +138,6 @@ def add_sounds(
         corrected=corrected,
         left_out=tuple(work.left_out),
     )
-
-
-@contextlib.contextmanager
-def _opened(source: Path) -> Iterator[tuple[Path, str]]:
-    """Offer the folder of a source; an archive is unpacked for as long as it is needed."""
-    if source.is_dir():
-        yield source, source.resolve().name
-        return
-    if not is_archive(source):
-        raise UsageError(f"{source}: neither a folder nor a ZIP or TAR file of sounds")
-    with tempfile.TemporaryDirectory(prefix="temporal-foley-") as scratch:
-        folder = Path(scratch) / "unpacked"
-        unpack(source, folder)
-        yield folder, re.split(r"\.(?:zip|tar|t[gbx])", source.name.lower())[0] or "archive"
-
-
-def _sound_files(folder: Path, library: Path, in_place: bool) -> Iterator[Path]:
-    """Yield the sound files of a folder in order; links and hidden files are passed by."""
-    found = 0
-    own = library.resolve()
-    for here, folders, files in os.walk(folder, followlinks=False):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        if not in_place:
-            folders[:] = [name for name in folders if (Path(here) / name).resolve() != own]
-        for name in sorted(files):
-            path = Path(here) / name
-            if name.startswith(".") or path.suffix.lower() not in SOUND_SUFFIXES:
-                continue
-            if path.is_symlink() or not path.is_file():
-                continue
-            found += 1
-            if found > _MOST_FILES:
-                raise LibraryError(f"{folder}: holds more than {_MOST_FILES} sounds; add its parts")
-            yield path
-
-
-def _correct(
-    rows: dict[str, CatalogueRow], said: dict[str, dict[str, Any]], settings: AddSettings
-) -> tuple[dict[str, CatalogueRow], int]:
-    """Change the rows that a person's table speaks of; also tell how many changed."""
-    changed = dict(rows)
-    for file, values in said.items():
-        if file in rows:
-            changed[file] = corrected_row(rows[file], values, settings.vocabulary)
-    return changed, sum(changed[file] != rows[file] for file in rows)
-
-
-def corrected_row(
-    row: CatalogueRow, values: dict[str, Any], vocabulary: Vocabulary
-) -> CatalogueRow:
-    """Return a row as a person says; what hangs on the effect follows it unless said as well."""
-    differs = {key: value for key, value in values.items() if value != getattr(row, key)}
-    for key in ("confidence", "by"):
-        differs.pop(key, None)
-    if not differs:
-        return row
-    if "effect" in differs:
-        new = dataclasses.replace(row, effect=differs["effect"], use=bool(differs["effect"]))
-        new = finished_row(new, vocabulary)
-        row = dataclasses.replace(new, use=bool(differs["effect"]))
-    if {"effect", "use"} & set(differs):
-        differs = {"confidence": 1.0, "by": "table", **differs}
-    return dataclasses.replace(row, **differs)
 
 
 class _Work:
@@ -336,11 +272,11 @@ class _Work:
         """Return the name that a file has in the library: free, and plain on every system."""
         if self.in_place:
             return str(file)
-        target = PurePosixPath(self.name, *map(_safe, file.parts))
+        target = PurePosixPath(self.name, *map(safe_name, file.parts))
         number = 1
         while str(target) in self.rows:
             number += 1
-            target = target.with_name(f"{_safe(file.stem)} {number}{file.suffix}")
+            target = target.with_name(f"{safe_name(file.stem)} {number}{file.suffix}")
         return str(target)
 
     def _listen(self, silent: Sequence[Heard]) -> Iterator[Heard]:
@@ -354,7 +290,7 @@ class _Work:
         if heard.said:
             row = corrected_row(row, heard.said, self.settings.vocabulary)
         if not self.in_place:
-            _copy(heard.path, self.library / row.file)
+            copy_into(heard.path, self.library / row.file)
         self.rows[row.file] = row
         return row
 
@@ -362,21 +298,3 @@ class _Work:
         if not self.settings.listen:
             return np.zeros(0, np.float32)
         return listening_wave(samples, rate_hz)
-
-
-def _copy(path: Path, target: Path) -> None:
-    part = target.with_name(f".{target.name}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, part)
-        part.replace(target)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise LibraryError(f"{target}: cannot be written ({error.strerror})") from None
-
-
-def _safe(name: str) -> str:
-    """Return a file name without what some system, or a spreadsheet, takes for something else."""
-    plain = re.sub(r'[\x00-\x1f\x7f-\x9f\u2028\u2029<>:"|?*\\]', "_", one_line(name))
-    plain = plain.encode("utf-8", "replace").decode("utf-8").rstrip(" .")
-    return f"_{plain}" if not plain or plain[0] in "=+@-." else plain
