@@ -10,6 +10,7 @@ from temporal_foley.errors import FoleyError
 from temporal_foley.media.digest import file_sha256
 from temporal_foley.models.bundle_files import open_bundle
 from temporal_foley.reading import read_whole
+from temporal_foley.session.output import read_run
 from temporal_foley.sound.catalogue import read_catalogue
 from temporal_foley.sound.library import load_library
 from temporal_foley.spotting.tables import read_events
@@ -51,6 +52,14 @@ def test_places_that_take_a_file_turn_a_pipe_away(tmp_path):
     ):
         with pytest.raises(FoleyError, match=r"pipe|no such"):
             read(path)
+
+
+def test_a_run_that_is_a_pipe_or_nested_too_deeply_is_no_run(tmp_path):
+    os.mkfifo(tmp_path / "run.json")
+    assert read_run(tmp_path) is None
+    (tmp_path / "run.json").unlink()
+    (tmp_path / "run.json").write_text("[" * 100_000)
+    assert read_run(tmp_path) is None
 
 
 def test_a_vocabulary_nested_too_deeply_is_refused(tmp_path):

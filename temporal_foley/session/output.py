@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from temporal_foley.errors import FoleyError, OutputExistsError
+from temporal_foley.reading import read_whole
 
 RUN_FILE = "run.json"
 RUN_SCHEMA = "temporal-foley/run"
@@ -45,8 +46,8 @@ def read_run(folder: Path) -> FinishedRun | None:
 
 def _read_run(path: Path) -> FinishedRun | None:
     try:
-        document = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+        document = json.loads(read_whole(path))
+    except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(document, dict) or document.get("schema") != RUN_SCHEMA:
         return None
@@ -129,7 +130,8 @@ def staged(folder: Path) -> Iterator[Path]:
         yield staging
         _publish(staging, folder)
     except OSError as error:
-        named = error.filename or folder
+        # Of two names the second is where something was to go.
+        named = error.filename2 or error.filename or folder
         raise FoleyError(f"{named}: cannot be written ({error.strerror or error})") from None
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -158,7 +160,8 @@ def finish_interrupted(folder: Path) -> None:
     try:
         _replace(staging, folder)
     except OSError as error:
-        named = error.filename or folder
+        # Of two names the second is where something was to go.
+        named = error.filename2 or error.filename or folder
         raise FoleyError(f"{named}: cannot be written ({error.strerror or error})") from None
     shutil.rmtree(staging, ignore_errors=True)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from temporal_foley.media.digest import file_sha256
+from temporal_foley.reading import read_whole
 
 WRITTEN_FILE = "export.json"
 _SCHEMA = "temporal-foley/export"
@@ -40,7 +41,7 @@ def note_imported(path: Path) -> None:
 
 def _read(folder: Path) -> dict[str, str]:
     try:
-        document = json.loads((folder / WRITTEN_FILE).read_text("utf-8"))
+        document = json.loads(read_whole(folder / WRITTEN_FILE))
         files = document["files"] if document["schema"] == _SCHEMA else {}
         return {str(name): str(digest) for name, digest in files.items()}
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):

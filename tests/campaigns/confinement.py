@@ -8,9 +8,11 @@ for every seed.
 import dataclasses
 import functools
 import importlib
+import itertools
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -171,13 +173,14 @@ def run(cases: Sequence[int], seed: int, folder: Path) -> Result:
     folder = folder.resolve()
     tasks: list[tuple[int, Path]] = [(n, folder) for n in cases if n < len(kinds)]
     failures, slowest = [], 0.0
-    for (number, _), answer in [
-        *answers(prepare, [(-1, folder)], limit_s=300.0, workers=1),
-        *answers(attempt, tasks, warm_up=warm_up, limit_bytes=LIMIT_BYTES),
-    ]:
+    for (number, _), answer in itertools.chain(
+        answers(prepare, [(-1, folder)], limit_s=300.0, workers=1),
+        answers(attempt, tasks, warm_up=warm_up, limit_bytes=LIMIT_BYTES),
+    ):
         what = "the good inputs" if number < 0 else ", ".join(kinds[number])
         slowest = max(slowest, answer.seconds if number >= 0 else 0.0)
         if fault := answer.fault or answer.value:
+            print(f"{number}: {what}: {fault}", file=sys.stderr, flush=True)
             failures.append(Failure(case=number, what=what, came=fault))
     failures.sort(key=lambda failure: failure.case)
     figures = {"longest case": f"{slowest:.1f} s"}

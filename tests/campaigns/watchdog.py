@@ -46,7 +46,7 @@ def answers(
     """Yield `(task, answer)` as they come; `work` and `warm_up` are functions of a module.
 
     A task that takes too long is given a second chance, and time that a busy machine spends on
-    others counts a twentieth: neither is a fault of its own.
+    others is not counted: neither is a fault of its own.
     """
     waiting = collections.deque((task, 1) for task in tasks)
     busy: list[_Worker] = []
@@ -87,24 +87,31 @@ class _Worker:
         self.task: Any = None
         self.chances = 0
         self.is_warm = False
-        self.worked_s = 0.0
-        self.began = time.monotonic()
+        self._start_clock()
+
+    def _start_clock(self) -> None:
+        self.began = self.looked = time.monotonic()
+        self.worked_s, self.waited_s = _worked_s(self.process.pid or 0), 0.0
 
     def give(self, task: Any, chances: int) -> None:
-        self.task, self.chances, self.began = task, chances, time.monotonic()
-        self.worked_s = _worked_s(self.process.pid or 0)
+        self.task, self.chances = task, chances
+        self._start_clock()
         with contextlib.suppress(OSError):  # It is dead, which `look` will see.
             self.pipe.send(task)
 
     def look(self, limit_s: float, limit_bytes: int) -> Answer | None:
         """Return the answer if there is one by now."""
-        seconds = time.monotonic() - self.began
+        now = time.monotonic()
+        seconds = now - self.began
+        if not _wants_to_run(self.process.pid or 0):
+            self.waited_s += now - self.looked
+        self.looked = now
         try:
             while self.pipe.poll():
                 kind, value, peak = self.pipe.recv()
                 if kind == "warm":
-                    self.is_warm, self.began = True, time.monotonic()
-                    self.worked_s = _worked_s(self.process.pid or 0)
+                    self.is_warm = True
+                    self._start_clock()
                     continue
                 fault = value if kind == "fault" else ""
                 if peak > limit_bytes:
@@ -129,7 +136,7 @@ class _Worker:
         if seconds <= limit_s:
             return False
         worked_s = _worked_s(self.process.pid or 0) - self.worked_s
-        return worked_s > limit_s / 2 or seconds > 20 * limit_s
+        return worked_s > limit_s / 2 or self.waited_s > limit_s or seconds > 20 * limit_s
 
     def end(self) -> None:
         self.process.kill()
@@ -170,6 +177,15 @@ def _memory(process: int | str, field: str) -> int:
             if line.startswith(field):
                 return int(line.split()[1]) * 1024
     return 0
+
+
+def _wants_to_run(process: int) -> bool:
+    """Tell whether a thread of a process runs, or would if it were let; True where unknown."""
+    states = set()
+    for path in Path(f"/proc/{process}/task").glob("*/stat"):
+        with contextlib.suppress(OSError):
+            states.add(path.read_text().rpartition(")")[2].split()[0])
+    return not states or bool(states & {"R", "D"})
 
 
 def _worked_s(process: int) -> float:
