@@ -6,6 +6,7 @@ from a library that holds nothing else.
 """
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 
@@ -13,6 +14,7 @@ from temporal_foley.effects import Effect, Vocabulary
 from temporal_foley.sound.casting import SUSTAINED_KINDS, cast_events
 from temporal_foley.sound.library import Library, LibraryTake
 from temporal_foley.sound.shuffle import set_of
+from temporal_foley.sound.synth import RECIPES
 from temporal_foley.sound.take import Take
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 from temporal_foley.timeline import MOST_ALTERNATES, Alternate, Asset, Cue, Event, Track
@@ -76,7 +78,7 @@ def list_alternates(
     """Yield the takes in `first`, as far as the library has them, then others, up to `most`.
 
     At least all of `first` are yielded. A take that sounds in another way than the effect does is
-    left out.
+    left out; a recipe makes as many as are asked for.
     """
     kinds = {entry.asset: entry.kind or effect.kind for entry in library.takes(effect.name)}
     entries = [
@@ -84,17 +86,38 @@ def list_alternates(
         for entry in library.takes(effect.name)
         if (kinds[entry.asset] in SUSTAINED_KINDS) == (effect.kind in SUSTAINED_KINDS)
     ]
-    # A take that is played faster or slower stands beside the one it is made of.
     by_asset = {entry.asset: entry for entry in entries}
     for asset in first:
-        base = by_asset.get(dataclasses.replace(asset, cents=0))
-        if base is not None and asset.cents:
+        # A take that is played faster or slower stands beside the one it is made of.
+        base = by_asset.get(dataclasses.replace(asset, cents=0)) or _made_by_recipe(asset, entries)
+        if base is not None and asset not in by_asset:
             entries.append(dataclasses.replace(base, asset=asset))
     order = {asset: place for place, asset in enumerate(first)}
     entries.sort(key=lambda entry: order.get(entry.asset, len(order)))
     own = sum(entry.asset in order for entry in entries)
+    entries += _more_by_recipe(entries, max(own, most) - len(entries))
     for entry in entries[: max(own, most)]:
         yield _alternate(entry, effect, library), library.read(entry.asset)
+
+
+def _made_by_recipe(asset: Asset, entries: Sequence[LibraryTake]) -> LibraryTake | None:
+    """Return the take that a recipe makes of another seed than those that the library lists."""
+    same = [one for one in entries if one.asset.kind == "recipe" and one.asset.name == asset.name]
+    return same[0] if same and asset.kind == "recipe" and asset.name in RECIPES else None
+
+
+def _more_by_recipe(entries: Sequence[LibraryTake], count: int) -> list[LibraryTake]:
+    """Return takes that a recipe makes beyond those that the library lists."""
+    recipes = [entry for entry in entries if entry.asset.name in RECIPES]
+    if count < 1 or len(recipes) < len(entries) or not entries:
+        return []
+    seeds = {entry.asset.seed for entry in entries}
+    others = itertools.islice((seed for seed in itertools.count() if seed not in seeds), count)
+    base = entries[0]
+    return [
+        dataclasses.replace(base, asset=dataclasses.replace(base.asset, seed=seed, cents=0))
+        for seed in others
+    ]
 
 
 def _alternate(entry: LibraryTake, effect: Effect, library: Library) -> Alternate:

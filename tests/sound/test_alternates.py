@@ -4,10 +4,10 @@ import dataclasses
 
 import numpy as np
 
-from temporal_foley.effects import Effect, Vocabulary
+from temporal_foley.effects import Effect, Vocabulary, load_vocabulary
 from temporal_foley.sound.alternates import fill_alternates, list_alternates
 from temporal_foley.sound.casting import cast_events
-from temporal_foley.sound.library import Library, LibraryTake
+from temporal_foley.sound.library import Library, LibraryTake, load_library
 from temporal_foley.sound.take import Take
 from temporal_foley.timeline import Asset, Cue, Event, Evidence, Track
 
@@ -109,3 +109,16 @@ def test_the_takes_asked_for_come_first_and_at_least_they() -> None:
     wanted = (Asset(kind="file", name="c.wav"), Asset(kind="file", name="b.wav", cents=50))
     listed = [other.asset for other, _ in list_alternates(DOOR, library, first=wanted, most=1)]
     assert listed == list(wanted)
+
+
+def test_a_built_in_recipe_makes_a_third_alternate_and_knows_it_again() -> None:
+    library, vocabulary = load_library(), load_vocabulary()
+    assert len(library.takes("blender")) == 3
+    blend = Event(effect="blender", onset=1.0, offset=3.0, confidence=0.9)
+    tracks = cast_events([blend], vocabulary, library, seed=0, duration_samples=5 * RATE)
+    (cue,) = fill_alternates(tracks, vocabulary, library)[0].cues
+    seeds = {cue.asset.seed, *(other.asset.seed for other in cue.alternates)}
+    assert seeds == {0, 1, 2, 3}
+    fourth = Asset(kind="recipe", name="blender", seed=3)
+    listed = list_alternates(vocabulary["blender"], library, first=(fourth,), most=1)
+    assert [other.asset for other, _ in listed] == [fourth]
