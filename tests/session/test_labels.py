@@ -3,7 +3,7 @@
 import dataclasses
 import re
 
-from benchmarks.session_matrix import cue_lists, make_timeline
+from benchmarks.session_lists import cue_lists, make_timeline
 from temporal_foley.session.labels import audacity_text, captions_text
 
 LISTS = cue_lists(many=10)

@@ -120,7 +120,7 @@ function drawCue(pen, view, page, colours, cue, top, colour) {
   pen.globalAlpha = isRejected ? 0.3 : 1;
   if (take) drawWaveform(pen, view, cue, take.peaks, y + height / 2, height / 2 - 3, colour);
   pen.globalAlpha = 1;
-  if (isChosen && cue.level.length > 1) drawLevel(pen, view, cue, y, height, colours.accent);
+  if (isChosen && cue.level.length > 1) drawLevel(pen, view, cue, y, height, colours.ink);
   pen.strokeStyle = isChosen ? colours.accent : colour;
   pen.lineWidth = isChosen ? 2 : 1;
   pen.setLineDash(cue.status === "proposed" ? [] : isRejected ? [2, 3] : []);
@@ -155,8 +155,8 @@ function drawLevel(pen, view, cue, y, height, colour) {
     const level = 20 * Math.log10(Math.max(levelAt(cue, place / SAMPLE_RATE), 1e-6));
     return [xOf(cue.onset_sample + place, view), y + ((12 - clamp(level, -24, 12)) / 36) * height];
   });
-  pen.globalAlpha = 0.8;
-  stroke(pen, colour, 1.2, points);
+  pen.globalAlpha = 0.85;
+  stroke(pen, colour, 1.5, points);
   pen.globalAlpha = 1;
 }
 
