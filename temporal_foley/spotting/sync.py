@@ -2,7 +2,8 @@
 
 The grid tells when within a quarter of a second or so; the picture shows when to a part of a frame.
 An onset is moved to the strongest impact near it, if one stands out, and hits that a source makes
-again and again follow the impacts that are seen. Where motion says nothing, the grid stays.
+again and again follow the impacts that are seen. Where motion says nothing, the grid stays; and
+it says nothing of what comes from a throat: a bark begins neither where the dog stops nor lands.
 """
 
 import dataclasses
@@ -17,6 +18,8 @@ from temporal_foley.timegrid import TimeGrid
 from temporal_foley.timeline import Event
 
 STRIKING_KINDS = ("one_shot", "repeated")
+CALLING_CATEGORIES = ("ANML", "BIRD", "CREA", "CRWD", "HMN", "VOX")
+"""How UCS categories begin whose sounds come from a throat."""
 
 LEAST_CONFIDENCE = 0.35
 """Below it the grid stays."""
@@ -31,6 +34,11 @@ _RUN_IN_S = 0.3
 """Of pictures before the stretch in which something is sought: what is quiet must be seen so."""
 
 Stretch = tuple[float, float]
+
+
+def strikes(effect: Effect) -> bool:
+    """Return whether an effect is heard when something visibly meets something else."""
+    return effect.kind in STRIKING_KINDS and not effect.ucs.startswith(CALLING_CATEGORIES)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,7 +58,7 @@ def stretches_to_watch(
     wanted: list[Stretch] = []
     for event in events:
         effect = vocabulary[event.effect]
-        if effect.kind not in STRIKING_KINDS:
+        if not strikes(effect):
             continue
         end = event.onset + _AFTER * step
         if effect.interval_s is not None:
@@ -137,7 +145,7 @@ def _met(
     strengths: Float[np.ndarray, " pictures"],
     grid: TimeGrid,
 ) -> Event:
-    if effect.kind not in STRIKING_KINDS:
+    if not strikes(effect):
         return event
     if effect.interval_s is not None:
         followed = _followed(event, effect.interval_s, motion, strengths, grid)

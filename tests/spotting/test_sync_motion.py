@@ -24,6 +24,7 @@ VOCABULARY = Vocabulary(
         Effect(name="door", kind="one_shot", bus="hard_effects"),
         Effect(name="steps", kind="repeated", bus="foley", interval_s=(0.4, 0.8)),
         Effect(name="motor", kind="loop", bus="hard_effects"),
+        Effect(name="bark", kind="one_shot", bus="hard_effects", ucs="ANMLDog"),
     ),
 )
 
@@ -80,6 +81,13 @@ def test_repeated_hits_follow_the_rhythm_of_the_picture():
     assert len(met.hits) == len(hits)
     np.testing.assert_allclose(met.hits, hits, atol=1.5 / RATE)
     assert met.onset == met.hits[0]
+
+
+def test_a_call_stays_on_the_grid_and_is_not_watched():
+    motion = measure_motion(falling_block([1.11]))
+    given = event("bark", 1.0, 1.5)
+    assert meet_picture([given], motion, VOCABULARY, GRID) == [given]
+    assert stretches_to_watch([given], VOCABULARY, GRID) == []
 
 
 def test_sustained_effects_stay_where_they_are():
