@@ -1,6 +1,6 @@
 """Reopen every session format with another library: formats x picture rates x cue lists, a table.
 
-    python -m benchmarks.session_matrix [--cues 2000] [--only otio ...] [--crowded 25 ...] > matrix.md
+    python -m benchmarks.session_matrix [--cues 2000] [--only otio ...] [--crowded 25 ...]
 
 A cell is the largest distance, in samples, between where a take sounds by the cue list and where it
 sounds by the reopened file, over all cue lists; `-` where cues were missing. Behind them stands
