@@ -152,10 +152,10 @@ def _faults(row: CatalogueRow, library: Path, allowed: frozenset[str]) -> Iterat
         if row.sha256 and file_sha256(path) != row.sha256:
             yield "has changed since it was added; run `library add` on the library itself"
     except (MediaError, ValueError) as error:
-        if (library / row.file).is_file():
-            yield f"is not read ({error}); delete its line"
-        else:
+        if isinstance(error, MediaError) or "not there" in str(error):
             yield "is gone; put it back, or delete its line"
+        else:
+            yield f"is not read ({error}); delete its line"
     if not row.use:
         return
     if UNKNOWN in licence_families(row.licence or UNKNOWN):

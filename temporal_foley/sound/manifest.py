@@ -60,7 +60,8 @@ def read_manifest(manifest: Path) -> tuple[str, tuple[TakeRecord, ...]]:
         text = read_whole(manifest, _LARGEST_BYTES).decode("utf-8")
     except FileNotFoundError:
         raise LibraryError(
-            f"{manifest}: no such file; a sound library is a folder with a {MANIFEST_NAME}"
+            f"{manifest}: no such file; a sound library is a folder with a {MANIFEST_NAME}, or one "
+            "that `library add` made"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise LibraryError(
