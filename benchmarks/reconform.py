@@ -164,7 +164,7 @@ def judge(old: Path, new: Path, spans: Sequence[Span], rate: Fraction) -> str:
 
 def main() -> None:
     """Print a table, a row for each clip and coding."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("clips", type=Path, nargs="+")
     parser.add_argument("--spans", type=int, default=5, help="where a clip has fewer cuts")
     words = parser.parse_args()

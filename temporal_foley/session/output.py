@@ -57,14 +57,14 @@ def _read_run(path: Path) -> FinishedRun | None:
         return None
     if not isinstance(files, list) or not all(map(_is_inside, files)):
         return None
-    path = source.get("path") if isinstance(source, dict) else None
+    video = source.get("path") if isinstance(source, dict) else None
     levels = document.get("levels")
     gain = levels.get("gain_db") if isinstance(levels, dict) else None
     return FinishedRun(
         command=command,
         made_with={str(key): str(value) for key, value in made_with.items()},
         files=tuple(files),
-        source_path=path if isinstance(path, str) else None,
+        source_path=video if isinstance(video, str) else None,
         mix_gain_db=_decibels(gain),
     )
 
