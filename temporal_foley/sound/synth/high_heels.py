@@ -46,10 +46,10 @@ def make(rng: np.random.Generator, shoe: np.random.Generator) -> Take:
         rng,
         size_m=rng.uniform(2.5, 5.0),
         t60_s=rng.uniform(0.2, 0.4),
-        wet_db=rng.uniform(-28, -20),
+        wet_db=rng.uniform(-32, -24),
         damping_hz=5000.0,
     )
-    wet = highpass(wet, 50.0)
+    wet = highpass(wet, 70.0)
     return finish_take(fade(normalise_peak(wet, -6.0), 0.001, 0.12), anchor=lead)
 
 
@@ -57,7 +57,7 @@ def _heel(rng: np.random.Generator, board: float) -> Signal:
     """The tip's hard click and the floor's thud; the tip often lands twice within a moment."""
     blow = np.zeros(count(0.2))
     thud = strike(
-        rng, low_hz=85.0 + 30.0 * board, high_hz=900.0, t60_s=0.06 + 0.04 * board, slope=0.8
+        rng, low_hz=130.0 + 45.0 * board, high_hz=900.0, t60_s=0.06 + 0.04 * board, slope=0.8
     )
     add_at(blow, thud, 0, 0.35 + 0.3 * board)
     at = 0.0
@@ -91,4 +91,4 @@ def _grit(rng: np.random.Generator, length_s: float) -> Signal:
     samples = len(grit)
     scuff = bandpass(coloured_noise(samples, rng), 800.0, 6000.0, 1)
     scuff *= attack_decay(samples, 0.7 * length_s, 0.15)
-    return normalise_peak(grit, 0.0) + 0.03 * scuff
+    return normalise_peak(grit, 0.0) + 0.15 * scuff
