@@ -190,6 +190,8 @@ class _Work:
         """Recognise and measure one file; None if it is known or stays out."""
         file = PurePosixPath(path.relative_to(self.folder).as_posix())
         try:
+            # First: whatever is no sound is told at once, however large it is.
+            rate_hz = soundfile.info(path).samplerate
             sha256 = file_sha256(path)
             own = self.rows.get(str(file)) if self.in_place else None
             same = self._by_sha256.get(sha256)
@@ -198,7 +200,6 @@ class _Work:
                 return None
             if own is None and same is not None:
                 return self._known(file, same)
-            rate_hz = soundfile.info(path).samplerate
             samples = read_sound_file(path, rate_hz)
         except (MediaError, soundfile.SoundFileError, OSError) as error:
             # The file is named beside it, and where an archive was unpacked helps nobody.
