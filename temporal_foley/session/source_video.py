@@ -14,7 +14,6 @@ def find_source_video(timeline: Timeline, cues: Path, given: Path | None) -> Pat
 
     Raises:
         CueListError: The given file is another video or not there, or the list's name is no name.
-        MediaError: The given file is no video.
     """
     source = timeline.source
     if Path(source.name).name != source.name:
@@ -22,9 +21,7 @@ def find_source_video(timeline: Timeline, cues: Path, given: Path | None) -> Pat
     if given is not None:
         if not given.is_file():
             raise CueListError(f"{given}: no such video; check --video")
-        # First: whatever is no video is told at once, however large it is.
-        open_media(given).close()
-        if file_sha256(given) != source.sha256:
+        if not _is_it(given, source.sha256):
             raise CueListError(f"{given}: is not the video that {cues.name} was made for")
         return given.absolute()
     candidates = [cues.parent.parent / source.name, cues.parent / source.name]
@@ -32,14 +29,15 @@ def find_source_video(timeline: Timeline, cues: Path, given: Path | None) -> Pat
     if run is not None and run.source_path is not None:
         candidates.insert(0, Path(run.source_path))
     for path in candidates:
-        if path.is_file() and _is_video(path) and file_sha256(path) == source.sha256:
+        if path.is_file() and _is_it(path, source.sha256):
             return path.absolute()
     return None
 
 
-def _is_video(path: Path) -> bool:
+def _is_it(path: Path, sha256: str) -> bool:
     try:
+        # First: what is no video is told at once, however large it is.
         open_media(path).close()
     except MediaError:
         return False
-    return True
+    return file_sha256(path) == sha256

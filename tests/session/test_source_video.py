@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-from temporal_foley.errors import CueListError, MediaError
+from temporal_foley.errors import CueListError
 from temporal_foley.media.digest import file_sha256
 from temporal_foley.session.source_video import find_source_video
 from temporal_foley.timeline import MixSettings, Provenance, Source, Timeline
@@ -57,5 +57,5 @@ def test_a_terabyte_of_nothing_is_told_at_once(tmp_path, make_clip):
         file.truncate(1 << 40)
     cues = tmp_path / "film.foley" / "cues.json"
     assert find_source_video(timeline, cues, None) is None
-    with pytest.raises(MediaError, match="not a media file"):
+    with pytest.raises(CueListError, match="is not the video"):
         find_source_video(timeline, cues, video)
