@@ -24,7 +24,8 @@ SCHEMA_VERSION = 2
 
 MOST_ALTERNATES = 3
 DEFAULT_START_TIMECODE = "01:00:00:00"
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+# Halves of a letter cannot be written; at a NUL other libraries end a text, ids included.
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 _TIMECODE = re.compile(r"[0-2]\d:[0-5]\d:[0-5]\d[:;][0-5]\d")
 
 Curve = tuple[tuple[int, float], ...]
@@ -438,7 +439,7 @@ def _read(kind: Any, value: Any, where: str) -> Any:
         raise CueListError(f"{where} must be {kind.__name__}, got {value!r:.60}")
     if isinstance(value, float) and not math.isfinite(value):
         raise CueListError(f"{where} must be a finite number, got {value}")
-    if isinstance(value, str) and _LONE_SURROGATE.search(value):
+    if isinstance(value, str) and _NO_TEXT.search(value):
         raise CueListError(f"{where} is no Unicode text: {value!r:.60}")
     if kind is int and isinstance(value, int) and abs(value) >= 2**53:
         raise CueListError(f"{where} is out of range: {value!r:.60}")

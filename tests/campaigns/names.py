@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from temporal_foley.errors import CueListError
 from temporal_foley.exporting import FORMATS, export_cues
 from temporal_foley.foley import Foley
 from temporal_foley.session.names import clean_name, cue_names
@@ -82,6 +83,7 @@ def run(cases: Sequence[int], seed: int, folder: Path) -> Result:
         text = text_of(case, seed)
         what = f"{text!r:.60}"
         place = folder / f"case_{case}"
+        came = ""
         try:
             found = bones(written(video, text, place))
             for name in sorted({*plain, *found}):
@@ -90,6 +92,9 @@ def run(cases: Sequence[int], seed: int, folder: Path) -> Result:
                     came = f"{name}: {', with plain names '.join(both)}"
                     failures.append(Failure(case=case, what=what, came=came))
             came = texts_lost(place, text) or named_video(place, text)
+        except CueListError as error:
+            # No cue list holds a NUL.
+            came = "" if "\x00" in text and "is no Unicode text" in str(error) else str(error)
         except Exception as error:  # which is what is looked for
             came = f"{type(error).__name__}: {error!s:.200}"
         if came:
@@ -116,7 +121,9 @@ def written(video: Path, text: str, place: Path) -> Path:
     from temporal_foley.media.digest import file_sha256
 
     place.mkdir()
-    write_timeline(make_list(text, sha256=file_sha256(video)), place / "cues.json")
+    # What lies in a folder is named without one.
+    name = f"{text}.mp4".replace("/", "_").replace("\\", "_")
+    write_timeline(make_list(text, sha256=file_sha256(video), name=name), place / "cues.json")
     outcome = export_cues(place / "cues.json", tuple(FORMATS), video=video)
     for path in outcome.folder.rglob("*"):
         if not path.resolve().is_relative_to(place.resolve()):

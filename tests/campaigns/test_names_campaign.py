@@ -4,6 +4,9 @@ import shutil
 
 import pytest
 
+from temporal_foley.errors import CueListError
+from temporal_foley.timeline import timeline_from_json, timeline_to_json
+from tests.campaigns.listed import make_list
 from tests.campaigns.names import FULL, MARKUP, TEXTS, make_video, run, written
 from tests.session.review_pages import make_page
 
@@ -12,6 +15,12 @@ SOME = (0, TEXTS.index(MARKUP), TEXTS.index("nul\x00byte"))
 
 def test_some_hostile_names_come_back_whole(tmp_path):
     assert not run(SOME, 0, tmp_path).failures
+
+
+def test_a_cue_list_with_a_nul_in_a_text_is_refused():
+    text = timeline_to_json(make_list("nul\x00byte"))
+    with pytest.raises(CueListError, match=r"\.id is no Unicode text|source.name is no Unicode"):
+        timeline_from_json(text)
 
 
 @pytest.mark.slow
