@@ -65,7 +65,7 @@ def shares(ranks: Iterable[int]) -> list[float]:
 def real_sounds(folder: Path, effect: str, most: int) -> list[Path]:
     """Choose real files of an effect, the same ones each time."""
     with (folder / "sounds.csv").open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["class"] == effect]
+        rows = [row for row in csv.DictReader(file) if effect in row["class"].split("|")]
     random.Random(0).shuffle(rows)
     return [folder / row["file"] for row in rows[:most]]
 

@@ -44,7 +44,7 @@ def make(rng: np.random.Generator) -> Take:
     tyres = coloured(rng, samples, TYRES)
     wind = coloured(rng, samples, AIR)
     far_bed = np.exp(0.15 * slow_curve(rng, samples, 0.7))
-    road = coloured_pair(rng, samples, CITY) * far_bed[:, None] * 0.07
+    road = coloured_pair(rng, samples, CITY) * far_bed[:, None] * 0.14
     passes = int(rng.integers(4, 6))
     spacing_s = rng.dirichlet(np.full(passes, 12.0)) * whole_s
     direction = rng.choice([-1.0, 1.0])
@@ -61,7 +61,7 @@ def _car(
     """Drive one car by; it is nearest at the middle of the buffer."""
     samples = len(tyres)
     speed_m_s = rng.uniform(13.0, 22.0)
-    nearest_m = rng.uniform(4.0, 9.0)
+    nearest_m = rng.uniform(7.0, 14.0)
     time_s = curve_times(samples) - samples / SAMPLE_RATE_HZ / 2
     along_m = speed_m_s * time_s
     away_m = np.hypot(along_m, nearest_m)
@@ -84,6 +84,6 @@ def _car(
     engine = harmonics(cycles, orders * (partials / 4.0) ** -0.7)
     engine = low_pass(engine, 1200.0, order=1)
     engine /= np.sqrt(np.mean(engine**2))
-    car = rolling + 1.8 * engine * rng.uniform(0.5, 1.2)
+    car = rolling + 3.0 * engine * rng.uniform(0.5, 1.2)
     sides = pan(loudness, direction * along_m / away_m * 0.9)
     return np.stack([car * drawn(sides[:, side], samples) for side in (0, 1)], axis=1)

@@ -48,7 +48,7 @@ def make(rng: np.random.Generator, keyboard: np.random.Generator) -> Take:
     add_at(sound, touch, lead - count(touch_s), gain(rng.uniform(-22, -14)))
     add_at(sound, _contact(rng, cap_hz, desk_db, blows=4), lead)
     release = _contact(rng, 1.3 * cap_hz, desk_db - 9.0, blows=3)
-    add_at(sound, release, lead + count(held_s), gain(rng.uniform(-9, -3)))
+    add_at(sound, release, lead + count(held_s), gain(rng.uniform(-13, -6)))
     wet = room(sound, rng, size_m=2.2, t60_s=0.25, wet_db=rng.uniform(-22, -15), damping_hz=7000.0)
     wet = highpass(wet, 90.0)
     return finish_take(fade(normalise_peak(wet, -6.0), 0.001, 0.06), anchor=lead)
