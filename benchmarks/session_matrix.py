@@ -104,7 +104,8 @@ def main() -> None:
                 most = None if most is None or far is None else max(most, far)
                 for name, value in losses(found, session).items():
                     off[name] = max(off.get(name, 0.0), value)
-            cells.append("-" if most is None else f"{float(most):.2g}")
+            digits = 2 if most is None or most < 10 else 4
+            cells.append("-" if most is None else f"{float(most):.{digits}g}")
         units = (("level", " dB"), ("pan", ""), ("fades", " ms"))
         cells += [f"{count:,} of {asked:,}"]
         cells += [f"{off[name]:.2g}{unit}" if name in off else "lost" for name, unit in units]
