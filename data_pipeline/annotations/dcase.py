@@ -15,6 +15,7 @@ from data_pipeline.annotations.records import (
     MODALITIES,
     STRENGTHS,
     AnnotatedClip,
+    AnnotationError,
     LabelledEvent,
     Reading,
     RowError,
@@ -70,6 +71,9 @@ def _belongs(path: Path) -> bool:
 def _read_file(path: Path) -> Reading:
     rows = read_rows(path, split_at(path))
     names, rows = take_header(rows, (*COLUMNS, "event_labels", "confidence"), _DEFAULT)
+    needed = _WEAK if "event_labels" in names else _DEFAULT
+    if missing := [name for name in needed if name not in names]:
+        raise AnnotationError(f"{path}: its first line must name the column {missing[0]}")
 
     def read(row: Row) -> AnnotatedClip:
         # Many programs leave out the cells after the file name where there is no event.

@@ -60,7 +60,9 @@ def read_content(path: Path) -> bytes:
         raise AnnotationError(f"{path}: is a pointer of Git LFS, not the file; run git lfs pull")
     for mark, encoding in _BYTE_ORDER_MARKS:
         if content.startswith(mark):
-            text = content[len(mark) :].decode(encoding, errors="surrogateescape")
+            # A row of broken UTF-8 is told by its line; of broken UTF-16 the rest is read.
+            errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"
+            text = content[len(mark) :].decode(encoding, errors=errors)
             return text.encode("utf-8", errors="surrogateescape")
     if b"\x00" in content[:4096]:
         raise AnnotationError(f"{path}: is not a text file")

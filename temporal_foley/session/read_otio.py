@@ -54,7 +54,7 @@ def read_otio(text: str) -> EditedSession:
         # Refuses what is nested so deeply that OTIO's own reader would run out of stack.
         json.loads(text)
         timeline = otio.adapters.read_from_string(text, "otio_json")
-    except (ValueError, RecursionError, otio.exceptions.OTIOError) as error:
+    except (ValueError, KeyError, RecursionError, otio.exceptions.OTIOError) as error:
         first = str(error).splitlines()[:1] or [type(error).__name__]
         raise FoleyError(f"is no OpenTimelineIO file ({first[0]:.80}); save it again") from None
     if not isinstance(timeline, otio.schema.Timeline):

@@ -1,12 +1,43 @@
 """Damaged input of every parser is refused in one line, or read."""
 
+import pytest
+
+from data_pipeline.annotations.dcase import read_dcase
+from temporal_foley.errors import FoleyError
 from tests.campaigns.fuzz import TARGETS, came_of, run, seeds
 
 
 def test_whole_seeds_are_read(tmp_path):
-    # That of Keras lacks most layers, and is told so.
+    # Or told: that of Keras lacks most layers.
     assert not [t for t in TARGETS for seed in seeds()[t] if came_of(t, seed, tmp_path)]
 
 
 def test_damaged_seeds_are_refused_or_read(tmp_path):
     assert not run(range(16 * len(TARGETS)), 0, tmp_path).failures
+
+
+@pytest.mark.parametrize(
+    ("target", "old", "new", "said"),
+    [
+        ("annotations", b"\tevent_label", b"", "must name the column event_label"),
+        ("otio", b'"target_url"', b'"target_urn"', "is no OpenTimelineIO file"),
+    ],
+)
+def test_what_fuzzing_found_is_told(tmp_path, target, old, new, said):
+    content = next(seed for seed in seeds()[target] if old in seed)
+    with pytest.raises(FoleyError, match=said):
+        TARGETS[target](content.replace(old, new), tmp_path)
+
+
+def test_a_table_in_utf_16_that_breaks_off_is_read_as_far_as_it_goes(tmp_path):
+    rows = "filename\tonset\toffset\tevent_label\na.mp4\t0.5\t1.5\tfire\n"
+    path = tmp_path / "events.tsv"
+    path.write_bytes(rows.encode("utf-16") + b"\n")
+    assert read_dcase(path).clips[0].clip == "a.mp4"
+
+
+def test_a_damaged_file_of_keras_is_told(tmp_path):
+    content = seeds()["keras"][0]
+    for place in range(0, len(content), 40):
+        damaged = content[:place] + b"\xff\xff\xff\xff" + content[place + 4 :]
+        assert not came_of("keras", damaged, tmp_path)

@@ -60,7 +60,7 @@ def read_keras_weights(path: Path, name: str) -> dict[str, dict[str, Float[np.nd
             extra = [layer for layer in groups if layer.startswith("conv") and layer not in wanted]
             if extra:
                 raise ValueError(f"it also holds the layer {extra[0]}")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise WeightsError(f"{path}: not Keras weights of {name} ({error})") from error
     return {**layers, _TOP: top} if top else layers
 
