@@ -21,7 +21,7 @@ from temporal_foley.deploy import DOCUMENT, deploy
 from temporal_foley.models import deployment
 from temporal_foley.models.audio.student import load_student
 from temporal_foley.models.bundle import Bundle, load_bundle
-from temporal_foley.models.image.backbone import load_backbone
+from temporal_foley.models.bundle_backbone import load_bundle_backbone
 
 RNG = np.random.default_rng(0)
 
@@ -57,7 +57,7 @@ def main() -> int:
     parser.add_argument("bundle", type=Path)
     words = parser.parse_args()
     bundle = load_bundle(words.bundle)
-    backbone = load_backbone(bundle.senses.backbone)
+    backbone = load_bundle_backbone(bundle, lambda: bundle)
     size = backbone.input_size_px
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "programs"

@@ -8,7 +8,7 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
@@ -16,9 +16,9 @@ from jaxtyping import Float
 from temporal_foley.attribution import picture_gradients
 from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import WeightsError
+from temporal_foley.models.bundle_backbone import load_bundle_backbone
 from temporal_foley.models.bundle_files import BundleFolder, open_bundle
-from temporal_foley.models.image.backbone import BackboneOutputs, load_backbone
-from temporal_foley.models.image.preparation import Aspect
+from temporal_foley.models.image.backbone import BackboneOutputs
 from temporal_foley.models.places import Places, class_activation
 from temporal_foley.models.spotter import (
     FrameProbabilities,
@@ -57,14 +57,7 @@ class BundleSpotter:
             else decision_from_json(bundle.decision, bundle.vocabulary)
         )
         self.listens = fusion != "video"
-        self._backbone = load_backbone(
-            senses.backbone, aspect=cast(Aspect, senses.aspect), weights=weights
-        )
-        if self._backbone.sha256 != senses.backbone_sha256:
-            raise WeightsError(
-                f"{senses.backbone}: the installed weights are not those that the bundle "
-                f"{bundle.name} was trained with; install the version that its card names"
-            )
+        self._backbone = load_bundle_backbone(bundle, lambda: self.bundle, weights=weights)
 
     @functools.cached_property
     def bundle(self) -> "Bundle":

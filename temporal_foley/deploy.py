@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import cast
 
 from temporal_foley.errors import OutputExistsError, UsageError
 from temporal_foley.models_by_name import bundle_folder
@@ -37,12 +36,11 @@ def deploy(
     from temporal_foley.models import deployment
     from temporal_foley.models.audio.student import load_student
     from temporal_foley.models.bundle import load_bundle
-    from temporal_foley.models.image.backbone import load_backbone
-    from temporal_foley.models.image.preparation import Aspect
+    from temporal_foley.models.bundle_backbone import load_bundle_backbone
 
     bundle = load_bundle(folder)
     senses = bundle.senses
-    backbone = load_backbone(senses.backbone, aspect=cast(Aspect, senses.aspect), weights=weights)
+    backbone = load_bundle_backbone(bundle, lambda: bundle, weights=weights)
     programs = {
         "tagger.stablehlo": deployment.export_tagger(bundle),
         "looker.stablehlo": deployment.export_looker(backbone),

@@ -3,7 +3,8 @@
     bundle.json          what the network is, what it looks and listens with, how it decides
     vocabulary.toml      its effects
     weights.safetensors  its weights, half precision; effects taught to it, and the bank of
-                         features that effects are taught against
+                         features that effects are taught against; its backbone, if that was
+                         fine-tuned
     card.md              what it was trained on, how good it is, what it cannot do
     manifest.json        SHA-256 and size of each of the others
 
@@ -32,6 +33,7 @@ from jaxtyping import Array, Float, Float32, PyTree
 from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import OutputExistsError
 from temporal_foley.models.background import Background
+from temporal_foley.models.bundle_backbone import PART as BACKBONE
 from temporal_foley.models.bundle_files import (
     FILES,
     MANIFEST,
@@ -48,6 +50,8 @@ from temporal_foley.models.bundle_files import (
 )
 from temporal_foley.models.class_prior import PriorConfig
 from temporal_foley.models.fusion import FusionConfig
+from temporal_foley.models.image.fine_tuned import name_weights, read_network
+from temporal_foley.models.image.loaded import LoadedNetwork
 from temporal_foley.models.judging import judge_clip
 from temporal_foley.models.recurrent import RecurrentConfig
 from temporal_foley.models.tag_prior import TagPriorConfig
@@ -80,6 +84,8 @@ class Bundle:
     """Effects behind those of the tagger, at the end of the vocabulary."""
     background: Background | None = None
     """What further effects can be taught against."""
+    backbone: LoadedNetwork | None = None
+    """What it looks with, if that was fine-tuned; `senses.backbone_sha256` is of its weights."""
     sha256: str = ""
     """Of the manifest; empty before it was saved."""
 
@@ -151,6 +157,9 @@ def save_bundle(folder: Path, bundle: Bundle, *, overwrite: bool = False) -> str
         if (extra := getattr(bundle, part)) is not None:
             for field in dataclasses.fields(kind):
                 flat[f"{part}.{field.name}"] = np.ascontiguousarray(getattr(extra, field.name))
+    if bundle.backbone is not None:
+        named = name_weights(bundle.backbone.params)
+        flat |= {f"{BACKBONE}{name}": array for name, array in named.items()}
     contents = {
         "bundle.json": to_json(document),
         "vocabulary.toml": bundle.vocabulary_text.encode("utf-8"),
@@ -196,6 +205,8 @@ def load_bundle(folder: Path) -> Bundle:
         config = _tagger_config(document["tagger"])
         flat = safetensors.numpy.load(contents["weights.safetensors"])
         taught, background = (_take_extra(flat, part, kind) for part, kind in _EXTRAS)
+        senses = read_senses(document)
+        backbone = _take_backbone(flat, senses)
         weights = _unflatten(flat, config)
         vocabulary = read_vocabulary(folder, contents, document)
         outputs = config.effects + (0 if taught is None else len(taught))
@@ -210,7 +221,7 @@ def load_bundle(folder: Path) -> Bundle:
             name=str(document["name"]),
             vocabulary=vocabulary,
             vocabulary_text=contents["vocabulary.toml"].decode("utf-8"),
-            senses=read_senses(document),
+            senses=senses,
             tagger=config,
             weights=weights,
             decision=document["decision"],
@@ -218,6 +229,7 @@ def load_bundle(folder: Path) -> Bundle:
             card=contents["card.md"].decode("utf-8"),
             taught=taught,
             background=background,
+            backbone=backbone,
             sha256=sha256,
         )
     except (ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
@@ -229,6 +241,19 @@ def _take_extra(flat: dict[str, np.ndarray], part: str, kind: type) -> Any:
     names = [field.name for field in dataclasses.fields(kind)]
     found = {name: flat.pop(f"{part}.{name}") for name in names if f"{part}.{name}" in flat}
     return kind(**found) if found else None
+
+
+def _take_backbone(flat: dict[str, np.ndarray], senses: Senses) -> LoadedNetwork | None:
+    """Take the weights of a fine-tuned backbone out of the others, if it is there."""
+    names = [name for name in flat if name.startswith(BACKBONE)]
+    if not names:
+        return None
+    network = read_network(
+        senses.backbone, {name.removeprefix(BACKBONE): flat.pop(name) for name in names}
+    )
+    if network.sha256 != senses.backbone_sha256:
+        raise ValueError("its backbone is not the one that it was trained with")
+    return network
 
 
 def _tagger_config(plain: Mapping[str, Any]) -> TaggerConfig:
