@@ -53,9 +53,9 @@ def main() -> None:
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, source / name)
         settings = AddSettings(vocabulary=vocabulary, listen=not options.no_listen)
-        began = time.perf_counter()
+        began, began_cpu = time.perf_counter(), time.process_time()
         done = add_sounds(source, library, settings)
-        seconds = time.perf_counter() - began
+        seconds, cpu = time.perf_counter() - began, time.process_time() - began_cpu
         began = time.perf_counter()
         again = add_sounds(source, library, settings)
         seconds_again = time.perf_counter() - began
@@ -66,7 +66,7 @@ def main() -> None:
     left_out = Counter(why.split(" as ")[0][:40] for _, why in done.left_out)
     marks = Counter(mark for row in done.added for mark in row.marks.split())
     print(f"{len(listed)} sounds, {sum(row.seconds for row in done.added):.0f} s of sound")
-    print(f"{len(done.added)} added in {seconds:.1f} s")
+    print(f"{len(done.added)} added in {seconds:.1f} s, {cpu:.1f} s of processor time")
     print(f"{again.known} known again in {seconds_again:.1f} s")
     for (by, fate), count in sorted(fates.items()):
         print(f"{by}\t{fate}\t{count}")
