@@ -115,7 +115,6 @@ def _generate(words: Generate) -> int:
             settings,
             mix,
             seed=words.seed,
-            space=words.space,
             overwrite=words.overwrite,
             discard_edits=words.discard_edits,
             progress=progress,
@@ -416,6 +415,7 @@ def _mix(words: Generate) -> MixSettings:
             speech_db=words.speech_db,
             room_tone=words.room_tone,
             music_and_effects=words.music_and_effects,
+            space=words.space,
         )
     except ValueError as error:
         # The field that is wrong is named as its option is, but for the loudness.

@@ -34,7 +34,6 @@ from temporal_foley.session.output import check_output, output_folder, staged, w
 from temporal_foley.session.run_record import Progress, RunRecord
 from temporal_foley.sound.library import Library, load_library
 from temporal_foley.sound.mix import BusReport, MixReport
-from temporal_foley.sound.space import Space
 from temporal_foley.sound.stem_file import StemReport
 from temporal_foley.spotting.tables import write_events, write_scores
 from temporal_foley.stages import (
@@ -161,14 +160,12 @@ class Foley:
         mix: MixSettings | None = None,
         *,
         seed: int = 0,
-        space: Space = "none",
         overwrite: bool = False,
         discard_edits: bool = False,
         progress: Progress | None = None,
     ) -> Outcome:
         """Lay up effect tracks for a video, into `VIDEO.foley` in `out` or beside the video.
 
-        Hard effects and foley are heard in a `space`: a room, the open, or none.
         With `overwrite`, what a person decided in the `cues.json` that stands there is kept, unless
         `discard_edits` is given too; either way the old list stays as `cues.before.json`.
 
@@ -185,7 +182,6 @@ class Foley:
             made_with = self._made_with(sha256, settings) | {
                 "library": self.library.sha256,
                 "seed": str(seed),
-                "space": space,
                 **{f.name: str(getattr(mix, f.name)) for f in dataclasses.fields(mix)},
             }
         folder = output_folder(Path(video), None if out is None else Path(out))
@@ -213,9 +209,7 @@ class Foley:
             _write_tables(tags, staging)
             write_timeline(timeline, staging / "cues.json")
             write_timeline(proposed, staging / PROPOSED_FILE)
-            report = render_timeline(
-                timeline, self.library, info, staging, record, tags.seen, space
-            )
+            report = render_timeline(timeline, self.library, info, staging, record, tags.seen)
             write_run(staging, run_document(record, info, made_with, report))
         return Outcome(
             folder=folder,

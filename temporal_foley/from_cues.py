@@ -1,5 +1,6 @@
 """The path from a cue list, as written or as edited, to stems, mix and video; no model needed."""
 
+import dataclasses
 import shutil
 from collections.abc import Iterator
 from fractions import Fraction
@@ -14,18 +15,18 @@ from temporal_foley.keep_edits import BEFORE_FILE, PROPOSED_FILE
 from temporal_foley.media.digest import file_sha256
 from temporal_foley.media.mux import output_suffix
 from temporal_foley.media.video import VideoInfo, probe_video, sample_frames
-from temporal_foley.session.output import RUN_FILE, read_run, staged, write_run
+from temporal_foley.session.output import RUN_FILE, staged, write_run
 from temporal_foley.session.overview import Seen
 from temporal_foley.session.run_record import Progress, RunRecord
 from temporal_foley.session.source_video import find_source_video
 from temporal_foley.sound.credits import check_licences
 from temporal_foley.sound.library import load_library
 from temporal_foley.sound.mix import MUSIC_AND_EFFECTS
-from temporal_foley.sound.space import SPACES, Space
+from temporal_foley.sound.space import Space
 from temporal_foley.spotting.tables import read_scores
 from temporal_foley.stages import THUMBNAILS, picture_samples, render_timeline
 from temporal_foley.timegrid import TimeGrid
-from temporal_foley.timeline import Timeline, read_timeline, without_rejected
+from temporal_foley.timeline import Timeline, read_timeline, without_rejected, write_timeline
 
 CUES_FILE = "cues.json"
 TABLES = ("scores.tsv", "events.tsv", PROPOSED_FILE, BEFORE_FILE)
@@ -51,7 +52,7 @@ def render_cues(
         video: The video the cues were made for; by default looked for where it was.
         library: The sound library's folder, if it was not the built-in one.
         allowed: Families of licences; a cue with a take under another is refused. Empty: any.
-        space: What hard effects and foley are heard in; None: as when the cues were last laid up.
+        space: What hard effects and foley are heard in; None: as the cue list says.
         overwrite: Replace stems, mix and video that stand there.
         progress: Told how far each stage is.
 
@@ -89,31 +90,23 @@ def render_cues(
                 raise OutputExistsError(f"{folder / name}: exists; use --overwrite or --out DIR")
     with staged(folder) as staging:
         shutil.copyfile(cues, staging / CUES_FILE)
+        if space not in (None, timeline.mix.space):
+            mix = dataclasses.replace(timeline.mix, space=space)
+            timeline = dataclasses.replace(timeline, mix=mix)
+            write_timeline(timeline, staging / CUES_FILE)
         for name in TABLES:
             if (cues.parent / name).is_file():
                 shutil.copyfile(cues.parent / name, staging / name)
         seen = _what_was_seen(timeline, cues.parent, info)
-        heard_in = space or _space_before(cues.parent)
-        report = render_timeline(timeline, sounds, info, staging, record, seen, heard_in)
+        report = render_timeline(timeline, sounds, info, staging, record, seen)
         made_with = {
             "video": timeline.source.sha256,
-            "cues": file_sha256(cues),
+            "cues": file_sha256(staging / CUES_FILE),
             "library": sounds.sha256,
-            "space": heard_in,
         }
         write_run(staging, run_document(record, info, made_with, report))
     heard = without_rejected(timeline).cues
     return Outcome(folder=folder, status="made", cues=len(heard), warnings=info.warnings)
-
-
-def _space_before(folder: Path) -> Space:
-    """Return the space that the last run in a folder used."""
-    run = read_run(folder)
-    used = "none" if run is None else run.made_with.get("space", "none")
-    for space in SPACES:
-        if used == space:
-            return space
-    return "none"
 
 
 def _what_was_seen(timeline: Timeline, folder: Path, info: VideoInfo) -> Seen:

@@ -32,7 +32,6 @@ from temporal_foley.sound.credits import CREDITS_NAME, write_credits
 from temporal_foley.sound.density import thin_out
 from temporal_foley.sound.library import Library
 from temporal_foley.sound.mix import MixReport, lay_up
-from temporal_foley.sound.space import Space
 from temporal_foley.spotting.decision import decide, decision_from_json
 from temporal_foley.spotting.events import DecodingConfig, decode_events
 from temporal_foley.spotting.placing import Sights, place_tracks
@@ -212,7 +211,6 @@ def render_timeline(
     folder: Path,
     record: RunRecord,
     seen: Seen,
-    space: Space = "none",
 ) -> MixReport:
     """Turn a timeline into cue sheet, stems, mix, the video with its new sound, and overview."""
     write_cue_sheet(timeline, folder / "cues.csv")
@@ -228,7 +226,6 @@ def render_timeline(
             library,
             folder,
             original=heard,
-            space=space,
             progress=done,
         )
 

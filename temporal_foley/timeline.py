@@ -292,10 +292,14 @@ class MixSettings:
     """Lay a quiet room tone under foley where nothing else is heard."""
     music_and_effects: bool = False
     """Also write a mix without the original's speech."""
+    space: Literal["none", "indoor", "outdoor"] = "none"
+    """What hard effects and foley are heard in."""
 
     def __post_init__(self) -> None:
         if self.original not in ("keep", "duck", "mute"):
             raise ValueError(f"original must be keep, duck or mute, got {self.original!r}")
+        if self.space not in ("none", "indoor", "outdoor"):
+            raise ValueError(f"space must be none, indoor or outdoor, got {self.space!r}")
         if not -60.0 <= self.duck_db <= 0.0:
             raise ValueError(f"duck_db must be in [-60, 0], got {self.duck_db}")
         if not -60.0 <= self.speech_db <= 0.0:

@@ -211,3 +211,15 @@ def test_an_event_ends_after_it_begins():
 def test_the_model_cannot_be_changed_in_place():
     with pytest.raises(dataclasses.FrozenInstanceError):
         make_cue().gain_db = 1.0
+
+
+def test_a_space_travels_in_the_cue_list_and_older_lists_have_none():
+    mix = MixSettings(space="indoor")
+    text = timeline_to_json(dataclasses.replace(make_timeline(make_cue()), mix=mix))
+    assert timeline_from_json(text).mix.space == "indoor"
+    older = json.loads(text)
+    del older["mix"]["space"]
+    assert timeline_from_json(json.dumps(older)).mix.space == "none"
+    older["mix"]["space"] = "moon"
+    with pytest.raises(CueListError, match="space"):
+        timeline_from_json(json.dumps(older))

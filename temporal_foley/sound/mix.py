@@ -23,7 +23,6 @@ from temporal_foley.sound.library import Library
 from temporal_foley.sound.limiter import limit
 from temporal_foley.sound.loudness import LoudnessMeter
 from temporal_foley.sound.room_tone import bare_foley
-from temporal_foley.sound.space import Space
 from temporal_foley.sound.speech import speech_spans
 from temporal_foley.sound.stem_file import StemFile, StemReport
 from temporal_foley.sound.stems import (
@@ -82,14 +81,13 @@ def lay_up(
     folder: Path,
     *,
     original: Original | None,
-    space: Space = "none",
     progress: Callable[[float], None] | None = None,
 ) -> MixReport:
     """Write `stems/<effect>.wav`, `stems/original.wav` and `mix.wav` into a folder.
 
     Files of the same names are replaced. `original` returns the video's own sound anew each time
-    it is called: stereo at 48 kHz from the picture's zero; None if there is none. Hard effects and
-    foley are heard in a `space`. `progress` is called with the part that is done, from 0 to 1.
+    it is called: stereo at 48 kHz from the picture's zero; None if there is none. `progress` is
+    called with the part that is done, from 0 to 1.
 
     Raises:
         MediaError: The folder cannot be written.
@@ -103,7 +101,9 @@ def lay_up(
     if heard is not None and (timeline.mix.speech_db < 0.0 or timeline.mix.music_and_effects):
         speech = join_spans(speech_spans(fit(heard(), samples, BLOCK)))
     stems = [
-        step_back(track_stem(track, library, samples, space), speech, timeline.mix.speech_db)
+        step_back(
+            track_stem(track, library, samples, timeline.mix.space), speech, timeline.mix.speech_db
+        )
         for track in timeline.tracks
     ]
     if timeline.mix.room_tone and heard is None and (spans := bare_foley(timeline.tracks)):

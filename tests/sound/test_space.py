@@ -14,7 +14,7 @@ from temporal_foley.sound.library import Library
 from temporal_foley.sound.mix import MixReport, lay_up
 from temporal_foley.sound.render import index_cues, render_space
 from temporal_foley.sound.reverb import PIECE
-from temporal_foley.sound.space import RESPONSE, SPACES, send_gain, space_response
+from temporal_foley.sound.space import RESPONSE, SPACES, Space, send_gain, space_response
 from temporal_foley.sound.take import Take
 from temporal_foley.timeline import Asset, Cue, MixSettings, Provenance, Source, Timeline, Track
 
@@ -51,7 +51,7 @@ def track(*onsets: int, bus: str = "foley", **fields) -> Track:
     return Track(effect="knock", kind="one_shot", bus=bus, cues=cues)
 
 
-def lay(folder: Path, *tracks: Track, **options) -> MixReport:
+def lay(folder: Path, *tracks: Track, space: Space = "none") -> MixReport:
     source = Source(
         name="clip.mp4",
         sha256="",
@@ -68,10 +68,10 @@ def lay(folder: Path, *tracks: Track, **options) -> MixReport:
         vocabulary=NOBODY,
         library=NOBODY,
         seed=0,
-        mix=MixSettings(loudness_lufs=-40.0),
+        mix=MixSettings(loudness_lufs=-40.0, space=space),
         tracks=tracks,
     )
-    return lay_up(timeline, LIBRARY, folder, original=None, **options)
+    return lay_up(timeline, LIBRARY, folder, original=None)
 
 
 def read(path: Path) -> np.ndarray:
