@@ -69,7 +69,12 @@ def timeline_of(tracks: tuple[Track, ...], samples: int, seed: int) -> Timeline:
         vocabulary=nobody,
         library=nobody,
         seed=seed,
-        mix=MixSettings(original="duck", duck_db=DUCK_DB, loudness_lufs=TARGET_LUFS),
+        mix=MixSettings(
+            original="duck",
+            duck_db=DUCK_DB,
+            loudness_lufs=TARGET_LUFS,
+            space=SPACES[seed % len(SPACES)],
+        ),
         tracks=tracks,
     )
 
@@ -218,7 +223,6 @@ def measure_sessions(sessions: int, seconds: float, stop_after_s: float) -> None
                 library,
                 Path(made),
                 original=lambda seed=seed: original(samples, seed),
-                space=SPACES[seed % len(SPACES)],
             )
             cast_s += cast - begun
             laid_s += time.process_time() - cast
