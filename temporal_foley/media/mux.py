@@ -128,9 +128,8 @@ def _write(info: VideoInfo, sound: Path, part: Path, form: _Form) -> None:
             while pending is not None and _time(pending) <= now:
                 target.mux(pending)
                 pending = next(sounds, None)
-            if not packet.duration and form.muxer in ("mp4", "mov"):
-                # A table of durations has no place for an unknown one.
-                packet.duration = round(1 / info.video_rate / packet.time_base)
+            if form.muxer in ("mp4", "mov"):
+                packet.duration = _ticks_on_screen(packet, info)
             packet.stream = picture
             try:
                 target.mux(packet)
@@ -144,6 +143,23 @@ def _write(info: VideoInfo, sound: Path, part: Path, form: _Form) -> None:
         while pending is not None:
             target.mux(pending)
             pending = next(sounds, None)
+
+
+def _ticks_on_screen(packet: av.Packet, info: VideoInfo) -> int:
+    """Return how long a picture is shown.
+
+    A demuxer tells the step to the next one that is decoded, which with B-frames is the step of
+    another picture; where the longest is not the last, the film would seem to go on after its end.
+    """
+    ticks = info.pictures.ticks
+    if packet.pts is not None and info.pictures.is_exact:
+        after = int(np.searchsorted(ticks, packet.pts, side="right"))
+        if after < len(ticks):
+            return int(ticks[after]) - packet.pts
+        left = int(ticks[0]) + int(info.duration / info.pictures.time_base) - packet.pts
+        if left > 0:
+            return left
+    return packet.duration or round(1 / info.video_rate / packet.time_base)
 
 
 def _time(packet: av.Packet) -> Fraction:

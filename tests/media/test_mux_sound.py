@@ -73,6 +73,23 @@ def test_picture_is_copied_and_sound_is_in_sync(tmp_path, clips, suffix, codec, 
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([source.name, "s.wav", out.name])
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+def test_a_long_picture_among_b_frames_does_not_move_the_end(tmp_path, clips, suffix):
+    steps = [Fraction(1, 30)] * 14 + [Fraction(6, 5)] + [Fraction(1, 60)] * 5
+    times = [sum(steps[:n], Fraction(0)) for n in range(len(steps) + 1)]
+    options = {"bf": "3", "g": "9"}
+    source = clips.make_clip(tmp_path / f"a{suffix}", times=times, options=options)
+    info = probe_video(source)
+    sound = write_sound(tmp_path / "s.wav", clips.tone(float(info.duration)))
+    mux_sound(info, sound, tmp_path / f"o{suffix}")
+    assert not probe_video(tmp_path / f"o{suffix}").is_truncated
+    with av.open(str(source)) as old, av.open(str(tmp_path / f"o{suffix}")) as new:
+        ends = [
+            one.streams.video[0].duration * one.streams.video[0].time_base for one in (old, new)
+        ]
+    assert ends[0] == ends[1]
+
+
 @pytest.mark.parametrize(("suffix", "codec"), [(".webm", "libvpx-vp9"), (".mkv", "libx264")])
 def test_matroska_says_how_long_pictures_and_sound_last(tmp_path, clips, suffix, codec):
     times = [Fraction(n * 8, 100) for n in range(19)] + [Fraction(344, 100)]
