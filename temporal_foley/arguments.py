@@ -318,6 +318,7 @@ Command = (
     | Export
     | Import
     | Reconform
+    | Learn
     | LibraryWork
     | Demo
     | Info

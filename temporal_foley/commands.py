@@ -1,5 +1,6 @@
 """What each command does: its words in, work done and told, an exit code out."""
 
+import dataclasses
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -98,7 +99,12 @@ def run(command: Command) -> int:
 
 
 def _generate(words: Generate) -> int:
-    from temporal_foley.exporting import export_cues, missing_formats, parse_formats
+    from temporal_foley.exporting import (
+        check_sessions,
+        export_cues,
+        missing_formats,
+        parse_formats,
+    )
 
     if words.discard_edits and not words.overwrite:
         raise UsageError("--discard-edits: goes with --overwrite")
@@ -109,6 +115,9 @@ def _generate(words: Generate) -> int:
     settings = _settings(words, foley.vocabulary)
 
     def one(video: Path, progress: Progress) -> Outcome:
+        if formats and words.overwrite:
+            # Before the list is new, for it and the session belong together.
+            check_sessions(output_folder(video, words.out), video, formats)
         outcome = foley.generate(
             video,
             words.out,
@@ -123,7 +132,7 @@ def _generate(words: Generate) -> int:
         # What an editor may have worked on since is not replaced unasked.
         wanted = formats if words.overwrite or not formats else missing_formats(cues, formats)
         if wanted:
-            export_cues(
+            exported = export_cues(
                 cues,
                 wanted,
                 video=video,
@@ -131,6 +140,8 @@ def _generate(words: Generate) -> int:
                 overwrite=words.overwrite,
                 progress=progress,
             )
+            told = (*outcome.warnings, *exported.warnings)
+            outcome = dataclasses.replace(outcome, warnings=told)
         return outcome
 
     return _each(videos, words.out, one)

@@ -68,6 +68,26 @@ def missing_formats(cues: Path, formats: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in formats if not (folder / file_of(base, name)).exists())
 
 
+def check_sessions(folder: Path, video: Path, formats: Sequence[str]) -> None:
+    """Make sure that sessions of a video's output folder may be written anew.
+
+    Raises:
+        OutputExistsError: One was changed since it was exported, and not imported.
+    """
+    refuse_changed(folder / EXPORT_FOLDER, file_name(video.stem), formats)
+
+
+def refuse_changed(folder: Path, base: str, formats: Sequence[str]) -> None:
+    """Raise `OutputExistsError` for what a person changed since it was exported."""
+    changed = changed_files(folder, _files(base, formats))
+    if changed:
+        is_read = Path(changed[0]).suffix in (".rpp", ".otio", ".otioz")
+        way = "bring its edits into the cue list by temporal-foley import, or " if is_read else ""
+        raise OutputExistsError(
+            f"{folder / changed[0]}: was changed since it was exported; {way}move it away"
+        )
+
+
 def export_cues(
     cues: str | Path,
     formats: Sequence[str],
@@ -118,7 +138,12 @@ def export_cues(
             settings=settings,
             record=record,
         )
-    _check_folder(work, formats, overwrite=overwrite)
+    if (folder / RUN_FILE).exists():
+        raise OutputExistsError(f"{folder}: holds a finished run; choose another --out")
+    if overwrite:
+        refuse_changed(folder, work.base, formats)
+    else:
+        _refuse_existing(folder, work.base, formats)
     sounds = None
     if {*formats} & {"stems", *SESSIONS}:
         sounds = _library(timeline, cues, None if library is None else Path(library))
@@ -130,7 +155,7 @@ def export_cues(
         if {*formats} & {*SESSIONS} and sounds is not None:
             export_sessions(work, sounds, formats, staging, mix_gain_db)
         export_lists(work, formats, staging)
-        note_written(staging, folder, _files(work, formats))
+        note_written(staging, folder, _files(work.base, formats))
     return ExportOutcome(
         folder=folder,
         files=tuple(file_of(work.base, name) for name in formats),
@@ -149,30 +174,16 @@ def _base(timeline: Timeline) -> str:
     return file_name(Path(timeline.source.name).stem)
 
 
-def _check_folder(work: Work, formats: Sequence[str], *, overwrite: bool) -> None:
-    folder = work.folder
-    if (folder / RUN_FILE).exists():
-        raise OutputExistsError(f"{folder}: holds a finished run; choose another --out")
-    if overwrite:
-        changed = changed_files(folder, _files(work, formats))
-        if changed:
-            is_read = Path(changed[0]).suffix in (".rpp", ".otio", ".otioz")
-            way = (
-                "bring its edits into the cue list by temporal-foley import, or " if is_read else ""
-            )
-            raise OutputExistsError(
-                f"{folder / changed[0]}: was changed since it was exported; {way}move it away"
-            )
-        return
+def _refuse_existing(folder: Path, base: str, formats: Sequence[str]) -> None:
     for name in formats:
-        target = folder / file_of(work.base, name)
+        target = folder / file_of(base, name)
         if os.path.lexists(target):
             raise OutputExistsError(f"{target}: exists; use --overwrite or --out DIR")
 
 
-def _files(work: Work, formats: Sequence[str]) -> list[str]:
+def _files(base: str, formats: Sequence[str]) -> list[str]:
     """Return the files that are one each; stems are many, and rendered anew as the mix is."""
-    return [file_of(work.base, name) for name in formats if name != "stems"]
+    return [file_of(base, name) for name in formats if name != "stems"]
 
 
 def _library(timeline: Timeline, cues: Path, path: Path | None) -> Library:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from temporal_foley.cli import main
 from temporal_foley.errors import CueListError, OutputExistsError, UsageError
 from temporal_foley.exporting import ExportSettings, export_cues, missing_formats, parse_formats
 from temporal_foley.media.digest import file_sha256
@@ -166,6 +167,17 @@ def test_what_an_editor_saved_is_not_replaced_before_it_was_imported(cues, tmp_p
     (out / "export.json").write_text("[]")
     with pytest.raises(OutputExistsError, match="was changed since"):
         export_cues(cues, ("vtt",), out, overwrite=True)
+
+
+def test_generate_leaves_the_list_of_an_edited_session_as_it_is(cues, capsys):
+    video = cues.parent.parent / "Clip é.mp4"
+    export_cues(cues, ("otio",))
+    session = cues.parent / "export" / "Clip é.otio"
+    session.write_text(session.read_text("utf-8") + " ", "utf-8")
+    before = cues.read_bytes()
+    assert main(["generate", str(video), "--overwrite", "--export", "otio"]) == 3
+    assert "Clip é.otio: was changed since it was exported" in capsys.readouterr().err
+    assert cues.read_bytes() == before
 
 
 def test_what_distance_takes_away_is_in_the_sound_of_a_session(cues, tmp_path):
