@@ -204,9 +204,11 @@ def _strike(event: Event, casting: _Casting, rng: np.random.Generator) -> Iterat
 def _hit_times(event: Event, casting: _Casting, rng: np.random.Generator) -> list[float]:
     """Return the times of an event's hits in seconds, the first at its onset.
 
-    A repeated effect keeps a pace of its own for each event, as a walker or a typist does, and
-    strays from it by a sixth of the interval's width; a one-shot that happens again does so at
-    any interval in the range. Where the picture shows the hits, they are those.
+    A repeated effect keeps a pace of its own for each event, as a walker or a typist does, near
+    the geometric middle of the range, and strays from it by factors: the wider the range, the more.
+    So intervals are skewed, as those of typists are (Dhakal et al., "Observations on typing from
+    136 million keystrokes", CHI 2018). A one-shot that happens again does so at any interval in
+    the range. Where the picture shows the hits, they are those.
     """
     if event.hits:
         return [time for time in event.hits if to_sample(time) < casting.duration]
@@ -214,10 +216,11 @@ def _hit_times(event: Event, casting: _Casting, rng: np.random.Generator) -> lis
     if casting.effect.interval_s is None:
         return times
     shortest, longest = casting.effect.interval_s
-    pace = float(rng.uniform(shortest, longest))
+    middle, width = math.sqrt(shortest * longest), math.log(longest / shortest)
+    pace = middle * math.exp(float(rng.uniform(-width / 6.0, width / 6.0)))
     while True:
         if casting.kind == "repeated":
-            interval = float(rng.normal(pace, (longest - shortest) / 6.0))
+            interval = pace * math.exp(float(rng.normal(0.0, width / 4.0)))
         else:
             interval = float(rng.uniform(shortest, longest))
         time = times[-1] + min(max(interval, shortest), longest)
