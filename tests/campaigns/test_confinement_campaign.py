@@ -11,6 +11,7 @@ def test_hostile_paths_lead_nowhere(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.campaign
 def test_no_place_with_no_disguise_leads_anywhere(tmp_path):
     result = run(range(FULL), 0, tmp_path)
     assert not result.failures, told("confinement", 0, result)

@@ -10,6 +10,7 @@ def test_times_are_exact_in_every_container(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.campaign
 def test_times_are_exact_with_every_pattern(tmp_path):
     result = run(range(FULL), 1, tmp_path)
     assert result.count == FULL

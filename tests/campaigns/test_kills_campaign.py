@@ -9,6 +9,7 @@ from tests.campaigns.kills import run
 
 
 @pytest.mark.slow
+@pytest.mark.campaign
 def test_what_is_killed_is_gone_on_with(tmp_path):
     # Generate, over edits, and a library: the others are slower and have tests of their own.
     assert not run([0, 1, 2, 5, 6, 7], 0, tmp_path).failures

@@ -24,12 +24,14 @@ def test_a_cue_list_with_a_nul_in_a_text_is_refused():
 
 
 @pytest.mark.slow
+@pytest.mark.campaign
 def test_every_hostile_name_comes_back_whole(tmp_path):
     cases = [case for case in range(FULL) if case % 4 == 1]
     assert not run(cases, 0, tmp_path).failures
 
 
 @pytest.mark.slow
+@pytest.mark.campaign
 def test_no_page_runs_what_is_in_a_name(tmp_path):
     webdriver = pytest.importorskip("selenium.webdriver")
     browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
