@@ -1,10 +1,10 @@
 """A regular file in, its bytes out, whole and not more than wanted: no device, pipe or surprise."""
 
 import errno
+import io
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
 
 USUAL_BYTES = 256 << 20
 """No text that a person or this program writes comes near."""
@@ -24,7 +24,7 @@ def read_whole(path: Path, most_bytes: int = USUAL_BYTES) -> bytes:
         return file.read()
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> io.BufferedReader:
     """Open a regular file for reading.
 
     Raises:
