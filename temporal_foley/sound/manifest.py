@@ -173,7 +173,7 @@ def file_inside(folder: Path, file: str) -> Path:
     try:
         path = (folder / parts).resolve(strict=True)
     except (OSError, RuntimeError):
-        raise ValueError(f"file {file!r} is not there") from None
+        raise ValueError(f"file {file!r} is not there; bring it back, or delete its row") from None
     if not path.is_relative_to(folder):
         raise ValueError(f"file {file!r} is a link that leads out of the library")
     if not path.is_file():
