@@ -76,15 +76,6 @@ def run(words: argparse.Namespace) -> None:
         heard.clips.extend(other.clips)
         heard.logits.extend(other.logits)
         heard.facts.update(other.facts)
-    if words.hits_from:
-        shown = judge_splits(
-            bundle, words.data, words.hits_from, words.datasets, without_sound=words.without_sound
-        )
-        for clip, rows in zip(shown.clips, shown.logits, strict=True):
-            if clip.truth.any():
-                heard.clips.append(clip)
-                heard.logits.append(rows)
-        heard.facts.update(shown.facts)
     heard = without(heard, words.leave_out)
     try:
         config = FitConfig(
@@ -186,14 +177,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         default=[],
         metavar="PATTERN",
         help="clips that do not count, by name: those whose truth is a matter of taste",
-    )
-    parser.add_argument(
-        "--hits-from",
-        nargs="*",
-        default=[],
-        metavar="SPLIT",
-        help="more splits, of which only clips with an effect count: false cues are better "
-        "learnt from real videos than from made-up ones",
     )
     parser.add_argument(
         "--out-of-fold",
