@@ -204,10 +204,10 @@ class Foley:
             if decided is not None:
                 kept = keep_edits(decided, timeline, self.vocabulary.names)
                 timeline, proposed, changes = kept.timeline, kept.proposed, str(kept.changes)
-            if decided is not None or (discard_edits and (folder / "cues.json").is_file()):
-                shutil.copyfile(folder / "cues.json", staging / BEFORE_FILE)
             _write_tables(tags, staging)
             write_timeline(timeline, staging / "cues.json")
+            if decided is not None or discard_edits:
+                _keep_old_list(folder, staging)
             write_timeline(proposed, staging / PROPOSED_FILE)
             report = render_timeline(timeline, self.library, info, staging, record, tags.seen)
             write_run(staging, run_document(record, info, made_with, report))
@@ -279,6 +279,17 @@ def _levels(report: MixReport) -> dict[str, Any]:
         **({} if without is None else {"music_and_effects": read(without)}),
         "speech_s": [list(span) for span in report.speech_s],
     }
+
+
+def _keep_old_list(folder: Path, staging: Path) -> None:
+    """Keep the list that stands in a folder beside the new one, if there is any."""
+    old, new = folder / "cues.json", staging / "cues.json"
+    if not old.is_file():
+        return
+    # A run that is repeated, maybe because it seemed to have been cut short, would otherwise put
+    # its own list in the place of the one that a person had worked on.
+    is_repeated = old.read_bytes() == new.read_bytes() and (folder / BEFORE_FILE).is_file()
+    shutil.copyfile(folder / BEFORE_FILE if is_repeated else old, staging / BEFORE_FILE)
 
 
 def _write_tables(tags: Tags, folder: Path) -> None:

@@ -283,6 +283,15 @@ def test_generate_again_keeps_what_was_rejected_and_says_so(foley, clip):
     assert not any(row.startswith(first.id) for row in rows)
 
 
+def test_a_run_that_is_repeated_keeps_the_list_from_before_the_first(foley, clip):
+    folder = foley.generate(clip).folder
+    reject_first(folder / "cues.json")
+    edited = (folder / "cues.json").read_bytes()
+    for _ in range(2):
+        foley.generate(clip, overwrite=True, seed=1)
+        assert (folder / "cues.before.json").read_bytes() == edited
+
+
 def test_edits_live_through_render_and_are_lost_only_by_the_word(foley, clip):
     folder = foley.generate(clip).folder
     reject_first(folder / "cues.json")

@@ -27,13 +27,28 @@ _TO_STEREO: dict[str, tuple[float, float]] = {
     "LFE2": (0.0, 0.0),
 }
 
+# What channels without a name are taken for, by their number, as FFmpeg does: PCM in AVI and
+# Matroska tells no more.
+_USUAL = {
+    2: ("FL", "FR"),
+    3: ("FL", "FR", "LFE"),
+    4: ("FL", "FR", "FC", "BC"),
+    5: ("FL", "FR", "FC", "BL", "BR"),
+    6: ("FL", "FR", "FC", "LFE", "BL", "BR"),
+    7: ("FL", "FR", "FC", "LFE", "BC", "SL", "SR"),
+    8: ("FL", "FR", "FC", "LFE", "BL", "BR", "SL", "SR"),
+}
+
 
 def downmix_matrix(layout: Sequence[str], channels: int) -> Float32[np.ndarray, "source channels"]:
     """Return the weights from the loudspeakers of a layout to 1 or 2 channels.
 
-    A single channel keeps its level on both sides, and equal sides keep theirs in mono.
-    Loudspeakers without a known place are shared between the sides.
+    A single channel keeps its level on both sides, and equal sides keep theirs in mono. Where no
+    channel has a name the usual layout of so many is meant; other loudspeakers without a known
+    place are shared between the sides.
     """
+    if all(name == "NONE" for name in layout):
+        layout = _USUAL.get(len(layout), layout)
     if len(layout) == 1:
         stereo = np.ones((1, 2), np.float32)
     else:

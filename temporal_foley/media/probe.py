@@ -26,6 +26,8 @@ TRUNCATION_TOLERANCE_S = Fraction(1, 4)
 # Packets offered to the decoder in search of a first picture.
 FIRST_PICTURE_PACKETS = 600
 USUAL_RATE, HIGHEST_RATE = Fraction(25), Fraction(1000)
+# A film that is longer than this and stands still for so long, on average, is a damaged header.
+LONG_S, LONGEST_PICTURE_S = 3600, 60
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -125,6 +127,11 @@ def _probe(
     if last * time_base * HIGHEST_RATE < 1:
         last = _last_step(ticks, rate, time_base)
     duration = (int(ticks[-1] - ticks[0]) + last) * time_base
+    if duration > max(LONG_S, LONGEST_PICTURE_S * len(ticks)):
+        raise MediaError(
+            f"{shown(path)}: has {len(ticks)} pictures in {float(duration / 3600):.1f} hours; its "
+            "header tells a wrong rate: export it again"
+        )
     warnings = []
     missing = _missing(container, video, packets, duration)
     is_truncated = packets.is_cut or missing > TRUNCATION_TOLERANCE_S

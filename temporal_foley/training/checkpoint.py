@@ -1,16 +1,18 @@
 """Checkpoints: states onto disk while training goes on, and the newest whole one back.
 
 Orbax writes them, each into a folder that appears under its name only when it is whole. It does not
-notice a bit that has changed since; so beside each checkpoint lies a manifest with the SHA-256 of
-its files, and one that does not fit is passed over with a word. Two keepers: the last few, from
-which a run goes on, and the best few, of which one is released.
+notice a bit that has changed since; so a checkpoint is sealed by a manifest with the SHA-256 of its
+files, and one that does not fit is passed over with a word. Two keepers: the last few, from which a
+run goes on, and the best few, of which one is released. An older one goes only when enough newer
+ones are sealed, and they are sealed in the order in which they were saved: where a state can be
+gone on from, the best one that it speaks of is there.
 """
 
 import hashlib
 import json
 import os
-import threading
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +36,15 @@ class Checkpoints:
         self.folder = folder.resolve()
         self.last = self._manager(self.folder / "last", keep_last)
         self.best = self._manager(self.folder / "best", keep_best, by="score")
-        self._sealing: list[threading.Thread] = []
+        self._keep = ((self.last, keep_last), (self.best, keep_best))
+        self._sealer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="seal")
+        self._sealing: dict[ocp.CheckpointManager, Future[None]] = {}
 
     @staticmethod
     def _manager(folder: Path, keep: int, by: str | None = None) -> ocp.CheckpointManager:
         folder.mkdir(parents=True, exist_ok=True)
-        options: dict[str, Any] = {"max_to_keep": keep, "enable_async_checkpointing": True}
+        # Orbax drops the oldest before the newest is sealed.
+        options: dict[str, Any] = {"max_to_keep": keep + 1, "enable_async_checkpointing": True}
         if by is not None:
             options |= {"best_fn": lambda metrics: metrics[by], "best_mode": "max"}
         return ocp.CheckpointManager(folder, options=ocp.CheckpointManagerOptions(**options))
@@ -62,6 +67,8 @@ class Checkpoints:
         step = int(state.step)
         if step in manager.all_steps():
             return
+        if earlier := self._sealing.get(manager):
+            earlier.result()
         manager.save(
             step,
             args=ocp.args.Composite(
@@ -75,9 +82,7 @@ class Checkpoints:
             _seal_when_written(manager, step)
             return
         # Hashing waits for the writer; training does not wait for either.
-        thread = threading.Thread(target=_seal_when_written, args=(manager, step), daemon=True)
-        thread.start()
-        self._sealing.append(thread)
+        self._sealing[manager] = self._sealer.submit(_seal_when_written, manager, step)
 
     def restore_last(self, like: TrainState) -> tuple[TrainState, dict[str, Any]] | None:
         """Return the newest whole state and its notes, or None before the first.
@@ -117,14 +122,29 @@ class Checkpoints:
             )
         return None
 
+    def go_on_from(self, first: int) -> None:
+        """Remove what a run that goes on from a step makes again: what is later or unusable."""
+        # Judged all before any is removed: other processes judge the same files.
+        again = [
+            (keeper, step)
+            for keeper, _ in self._keep
+            for step in keeper.all_steps()
+            if step > first or verify(Path(keeper.directory) / str(step)) is not None
+        ]
+        for keeper, step in again:
+            keeper.delete(step)
+
     def close(self) -> None:
-        """Wait until everything is written and sealed."""
-        for manager in (self.last, self.best):
-            manager.wait_until_finished()
-        for thread in self._sealing:
-            thread.join()
-        for manager in (self.last, self.best):
-            manager.close()
+        """Wait until everything is written and sealed, and keep no more than was asked for."""
+        self._sealer.shutdown()
+        for earlier in self._sealing.values():
+            earlier.result()
+        for keeper, count in self._keep:
+            keeper.wait_until_finished()
+            # A state is saved as the best only if it is better than those before it.
+            for step in sorted(keeper.all_steps())[:-count]:
+                keeper.delete(step)
+            keeper.close()
 
 
 def seal(folder: Path) -> None:
@@ -154,12 +174,8 @@ def verify(folder: Path) -> str | None:
 def _seal_when_written(manager: ocp.CheckpointManager, step: int) -> None:
     manager.wait_until_finished()
     folder = Path(manager.directory) / str(step)
-    # With a small number to keep it may be gone again by now. One process writes the manifest.
-    if folder.is_dir() and jax.process_index() == 0:
-        try:
-            seal(folder)
-        except FileNotFoundError:
-            return
+    if jax.process_index() == 0:  # One process writes the manifest.
+        seal(folder)
 
 
 def _hashes(folder: Path) -> dict[str, str]:

@@ -114,6 +114,7 @@ def train(
             )
         best, scores = float(noted["best"]), dict(noted["scores"])
     first = int(state.step)
+    checkpoints.go_on_from(first)
     # All processes measure the same; one writes it down.
     log = TrainLog(folder, first_step=first) if jax.process_index() == 0 else None
     waiting: list[tuple[int, dict[str, jax.Array]]] = []

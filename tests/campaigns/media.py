@@ -5,6 +5,7 @@ file is used, used as far as it goes with a word about it, or refused in one lin
 """
 
 import collections
+import contextlib
 import dataclasses
 import functools
 import importlib
@@ -28,6 +29,8 @@ NETWORK = "generate with a network"
 # Beyond this a film that was cut off must be told to be.
 _UNTOLD_S = 0.3
 _LONGEST_S = 3600.0
+# A film of so many seconds, be it of a few pictures, takes its time and is no hang.
+_LONG_S = 600.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -148,6 +151,7 @@ def _keep_loaded() -> None:
 def attempt(case: Case) -> tuple[str, str]:
     """Hand a damaged file in; returns how it ended, and what was wrong with that."""
     _keep_loaded()
+    shutil.rmtree(case.folder, ignore_errors=True)  # Of a first attempt that took too long.
     case.folder.mkdir()
     damaged = case.folder / f"film{case.source.suffix}"
     rng = np.random.default_rng([case.seed, case.number])
@@ -164,6 +168,8 @@ def attempt(case: Case) -> tuple[str, str]:
 
 
 def _generate(damaged: Path, case: Case) -> tuple[str, str]:
+    if _claimed_s(damaged) > _LONG_S:
+        return "longer by its header than ten minutes, not tried", ""
     out = case.folder / "out"
     words = ["generate", str(damaged), "--out", str(out), "--loudness", "-23"]
     if case.way == NETWORK:
@@ -178,6 +184,16 @@ def _generate(damaged: Path, case: Case) -> tuple[str, str]:
         if kept_s < SECONDS - _UNTOLD_S:
             return "made", f"only {kept_s:.2f} s of {SECONDS} s, and not a word of it"
     return "made, told to be cut off" if is_told else "made", ""
+
+
+def _claimed_s(path: Path) -> float:
+    """Return how long a film is that a header makes longer or shorter than it was; 0 for none."""
+    from temporal_foley.errors import FoleyError
+    from temporal_foley.media.probe import probe_video
+
+    with contextlib.suppress(FoleyError):
+        return float(probe_video(path).duration)
+    return 0.0
 
 
 def _whole_or_nothing(said: Spoken, damaged: Path, out: Path) -> str:

@@ -2,9 +2,11 @@
 
 import pytest
 
+from data_pipeline.annotations.catalogue import READERS
 from data_pipeline.annotations.dcase import read_dcase
 from temporal_foley.errors import FoleyError
-from tests.campaigns.fuzz import TARGETS, came_of, run, seeds
+from tests.campaigns.fuzz import came_of, run
+from tests.campaigns.parsers import ONTOLOGY, PUBLISHED, TARGETS, seeds
 
 
 def test_whole_seeds_are_read(tmp_path):
@@ -19,7 +21,7 @@ def test_damaged_seeds_are_refused_or_read(tmp_path):
 @pytest.mark.parametrize(
     ("target", "old", "new", "said"),
     [
-        ("annotations", b"\tevent_label", b"", "must name the column event_label"),
+        ("annotations", b"\tevent_label\n", b"\n", "must name the column event_label"),
         ("otio", b'"target_url"', b'"target_urn"', "is no OpenTimelineIO file"),
     ],
 )
@@ -41,3 +43,13 @@ def test_a_damaged_file_of_keras_is_told(tmp_path):
     for place in range(0, len(content), 40):
         damaged = content[:place] + b"\xff\xff\xff\xff" + content[place + 4 :]
         assert not came_of("keras", damaged, tmp_path)
+
+
+def test_annotations_of_every_form_are_understood_whole(tmp_path):
+    for reader, name, text in PUBLISHED:
+        folder = tmp_path / f"{reader} {name}"
+        folder.mkdir()
+        (folder / "ontology.json").write_text(ONTOLOGY)
+        (folder / name).write_text(text)
+        reading = READERS[reader].read(folder / name)
+        assert (bool(reading.clips), reading.rejected) == (True, ()), name

@@ -140,3 +140,12 @@ def test_keyframes_that_start_afresh_are_found(tmp_path, make_clip):
     assert len(probe_video(closed).pictures.keyframe_ticks) >= 5
     assert len(probe_video(open_gop).pictures.keyframe_ticks) == 1
     assert len(probe_video(stream).pictures.keyframe_ticks) >= 5
+
+
+def test_pictures_that_would_last_for_an_hour_are_a_damaged_header(tmp_path, clips):
+    slow = [Fraction(place * 3600) for place in range(3)]
+    path = clips.make_clip(tmp_path / "slow.mkv", times=slow)
+    with pytest.raises(MediaError, match=r"slow.mkv: has 3 pictures in .* hours; .*export"):
+        probe_video(path)
+    still = clips.make_clip(tmp_path / "still.mkv", times=[Fraction(0), Fraction(1800)])
+    assert probe_video(still).duration >= 1800

@@ -116,6 +116,15 @@ def test_surround_is_mixed_down(tmp_path, clips):
     assert sound[5_000, 1] == pytest.approx(0.2 + half * (0.3 + 0.2), abs=1e-4)
 
 
+@pytest.mark.parametrize("suffix", [".avi", ".mkv", ".mov"])
+def test_pcm_keeps_its_sides_where_the_container_does_not_name_them(tmp_path, clips, suffix):
+    sides = np.tile(np.array([[0.25, -0.5]], np.float32), (24_000, 1))
+    path = tmp_path / f"a{suffix}"
+    clips.make_clip(path, codec="mpeg4", seconds=0.5, audio=sides, audio_codec="pcm_s16le")
+    heard = read(probe_video(path))
+    np.testing.assert_array_equal(heard, sides[: len(heard)])
+
+
 def test_every_layout_has_weights():
     assert downmix_matrix(["FL", "FR", "FC", "LFE", "BL", "BR", "XX"], 2).shape == (7, 2)
     assert downmix_matrix(["FL", "FR"], 1).tolist() == [[0.5], [0.5]]
@@ -135,6 +144,16 @@ def test_a_hole_in_the_sound_is_silence(tmp_path, clips):
                 packet.stream = streams[packet.stream.index]
                 target.mux(packet)
     assert click_errors(read(probe_video(holed)), [0.3, 1.7]) == [0, 0]
+
+
+def test_damaged_samples_are_silence_and_the_rest_sounds(tmp_path, clips):
+    sound = np.full((24_960, 2), 0.25, np.float32)
+    sound[[100, 200, 300], 0] = np.nan, 3e38, -np.inf
+    path = clips.make_clip(tmp_path / "a.mkv", seconds=0.52, audio=sound, audio_codec="pcm_f32le")
+    heard = read(probe_video(path))
+    assert np.flatnonzero(heard[:, 0] != 0.25).tolist() == [100, 200, 300]
+    assert not heard[[100, 200, 300], 0].any()
+    assert np.all(heard[:, 1] == 0.25)
 
 
 def test_no_sound_is_none_and_silence_is_zeros(tmp_path, clips):

@@ -53,6 +53,8 @@ def test_what_cannot_be_is_refused(tmp_path, clips):
     refused("empty.wav", "no sound")
     soundfile.write(tmp_path / "nan.wav", np.full((9, 1), np.nan), 48_000, subtype="FLOAT")
     refused("nan.wav", "no numbers")
+    soundfile.write(tmp_path / "huge.wav", np.full((9, 1), 3e38), 48_000, subtype="FLOAT")
+    refused("huge.wav", "huge")
     soundfile.write(tmp_path / "long.flac", np.zeros((4_000 * 601, 1)), 4_000)
     refused("long.flac", "10 minutes")
     (tmp_path / "text.wav").write_text("not a sound")

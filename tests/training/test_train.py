@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +15,8 @@ import numpy as np
 import pytest
 
 from temporal_foley.models.bundle import load_bundle
+from temporal_foley.training import checkpoint
+from temporal_foley.training.step import TrainState
 
 MAKER = Path(__file__).parent / "training_data.py"
 ROOT = Path(__file__).parents[2]
@@ -164,8 +167,6 @@ def test_another_configuration_does_not_go_on_in_the_same_folder(features, finis
 
 
 def test_a_changed_checkpoint_is_passed_over(features, finished, tmp_path, capsys):
-    import shutil
-
     run = tmp_path / "run"
     shutil.copytree(finished, run)
     shutil.rmtree(run / "bundle")
@@ -177,6 +178,40 @@ def test_a_changed_checkpoint_is_passed_over(features, finished, tmp_path, capsy
     assert train.main([*training_data.small_words(features, run), *training_data.NO_PRIOR]) == 0
     assert "has changed" in capsys.readouterr().out
     assert losses(run) == losses(finished)
+
+
+def test_a_best_state_that_was_not_finished_is_made_again(features, finished, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    shutil.rmtree(run / "bundle")
+    (run / "best" / "30" / "sha256.json").unlink()
+    shutil.rmtree(run / "last" / "30" / "state")
+    assert train.main([*training_data.small_words(features, run), *training_data.NO_PRIOR]) == 0
+    manifest = Path("bundle") / "manifest.json"
+    assert (run / manifest).read_text() == (finished / manifest).read_text()
+
+
+def test_a_best_state_is_sealed_before_one_that_speaks_of_it(tmp_path, monkeypatch):
+    sealed = []
+    seal = checkpoint.seal
+
+    def slow_for_the_best(folder):
+        time.sleep(0.5 if folder.parent.name == "best" else 0)
+        seal(folder)
+        sealed.append((folder.parent.name, int(folder.name)))
+
+    monkeypatch.setattr(checkpoint, "seal", slow_for_the_best)
+    keeper = checkpoint.Checkpoints(tmp_path, keep_last=1)
+    for step in (1, 2, 3):
+        rest = [np.zeros(2)] * (len(TrainState._fields) - 1)
+        state = TrainState(np.asarray(step), *rest)
+        keeper.save_best(state, {}, float(step))
+        keeper.save_last(state, {})
+        whole = [path.parent.name for path in tmp_path.glob("best/*/sha256.json")]
+        assert step == 1 or whole, "none is whole while the next is written"
+    keeper.close()
+    assert sealed == [(kind, step) for step in (1, 2, 3) for kind in ("best", "last")]
+    assert [path.name for path in tmp_path.glob("*/*")] == ["3", "3"]
 
 
 def test_wrong_words_are_told_in_one_line(tmp_path, capsys):
