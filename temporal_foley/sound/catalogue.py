@@ -108,8 +108,10 @@ def was_changed(row: CatalogueRow) -> bool:
     return bool(row.check) and row.check != _check(row)
 
 
-def read_table(path: Path) -> list[tuple[int, dict[str, str]]]:
+def read_table(path: Path, *, by_hand: bool = False) -> list[tuple[int, dict[str, str]]]:
     """Read a table with a header that has a column `file`: line numbers and cells.
+
+    One written `by_hand` may name its columns in capitals, and in American spelling.
 
     Raises:
         LibraryError: It is no such table; the text says what is wrong.
@@ -130,7 +132,9 @@ def read_table(path: Path) -> list[tuple[int, dict[str, str]]]:
         raise LibraryError(f"{path}: not a table ({error})") from None
     if not lines:
         raise LibraryError(f"{path}: is empty; delete it, and run `library add` on the library")
-    head = [cell.strip().lower().replace("license", "licence") for cell in lines[0][1]]
+    head = [cell.strip() for cell in lines[0][1]]
+    if by_hand:
+        head = [cell.lower().replace("license", "licence") for cell in head]
     if "file" not in head:
         raise LibraryError(f"{path}: the first line must name the columns, `file` among them")
     if len(set(head)) != len(head):
@@ -153,7 +157,7 @@ def corrections(path: Path, effects: Sequence[str]) -> dict[str, dict[str, Any]]
         LibraryError: The table or a cell is wrong, or an effect is none of those there are.
     """
     said: dict[str, dict[str, Any]] = {}
-    for line, cells in read_table(path):
+    for line, cells in read_table(path, by_hand=True):
         try:
             values = _typed({k: v for k, v in cells.items() if k in (*CORRECTABLE, "file")})
             if values.get("effect", "") not in ("", *effects):

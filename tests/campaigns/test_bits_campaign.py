@@ -62,6 +62,7 @@ def test_a_table_of_before_there_were_checks_is_read(table):
     ("old", "new", "said"),
     [
         ("\tlicence\t", "\tlicebce\t", "should it be 'licence'"),
+        ("\tchannels\t", "\tchannelS\t", "should it be 'channels'"),
         ("sounds/dog bark 1.wav\t", "sounds/dog bark 1.wav\x0b\t", "text on one line"),
     ],
 )
