@@ -144,6 +144,7 @@ def _build(words: argparse.Namespace) -> None:
     if folder.exists() and words.overwrite:
         shutil.rmtree(folder)
     if (folder / "manifest.json").exists():
+        staging.forget(kept)  # Of a build that was killed when all was done.
         raise OutputExistsError(f"{folder}: is built already; give --overwrite to build it again")
     for left in place.glob("incomplete.*"):
         shutil.rmtree(left, ignore_errors=True)

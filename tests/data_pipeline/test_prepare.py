@@ -73,8 +73,11 @@ def test_what_is_built_is_not_built_again_and_what_is_altered_is_found(tmp_path,
     folder = out / "stills/foley20-by_source-report_000/1.0.0"
     digest = records_digest(folder)
     assert set(open_splits(folder)) == {"train", "test"}
+    left = out / ".stills-foley20-by_source-report_000.part"  # By a kill when all was done.
+    left.mkdir()
     assert _build(*words) == 3
     assert "is built already" in capsys.readouterr().err
+    assert not left.exists()
     assert _build(*words, "--overwrite") == 0
     assert records_digest(folder) == digest
     shard = next(folder.glob("*.array_record*"))
