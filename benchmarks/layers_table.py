@@ -20,9 +20,9 @@ import numpy as np
 import soundfile
 from clips_table import SEEN_ONLY
 
+from temporal_foley.cue_list import read_timeline
 from temporal_foley.effects import load_vocabulary
 from temporal_foley.spotting.tables import read_events
-from temporal_foley.timeline import read_timeline
 
 STAGES = ("probe", "look", "cast", "lay up", "mux", "draw")
 

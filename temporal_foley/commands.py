@@ -3,7 +3,6 @@
 import dataclasses
 import sys
 import time
-from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from temporal_foley.arguments import (
     Tag,
     Teach,
 )
+from temporal_foley.batch import SHOWN_MOST, each, find_videos, tell
 from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import (
     FoleyError,
@@ -39,28 +39,7 @@ from temporal_foley.sound.licences import parse_allowed
 from temporal_foley.sound.loudness import LOUDNESS_PRESETS
 from temporal_foley.spotting.events import DecodingConfig
 from temporal_foley.timegrid import as_fraction
-from temporal_foley.timeline import Event, MixSettings
-
-VIDEO_SUFFIXES = [
-    ".mp4",
-    ".m4v",
-    ".mov",
-    ".mkv",
-    ".webm",
-    ".avi",
-    ".ts",
-    ".m2ts",
-    ".mts",
-    ".3gp",
-    ".3g2",
-    ".mj2",
-    ".mpg",
-    ".mpeg",
-    ".flv",
-    ".wmv",
-]
-SHOWN_EVENTS = 6
-EXIT_BAD_INPUT = FoleyError.exit_code
+from temporal_foley.timeline import MixSettings
 
 
 def run(command: Command) -> int:
@@ -110,7 +89,7 @@ def _generate(words: Generate) -> int:
         raise UsageError("--discard-edits: goes with --overwrite")
     mix = _mix(words)
     formats = parse_formats(words.export)
-    videos = _videos(words.videos, "generate")
+    videos = find_videos(words.videos, "generate")
     foley = _load(words)
     settings = _settings(words, foley.vocabulary)
 
@@ -144,11 +123,11 @@ def _generate(words: Generate) -> int:
             outcome = dataclasses.replace(outcome, warnings=told)
         return outcome
 
-    return _each(videos, words.out, one)
+    return each(videos, words.out, one)
 
 
 def _tag(words: Tag) -> int:
-    videos = _videos(words.videos, "tag")
+    videos = find_videos(words.videos, "tag")
     foley = _load(words)
     settings = _settings(words, foley.vocabulary)
 
@@ -157,7 +136,7 @@ def _tag(words: Tag) -> int:
             video, words.out, settings, overwrite=words.overwrite, progress=progress
         )
 
-    return _each(videos, words.out, one)
+    return each(videos, words.out, one)
 
 
 def _render(words: Render) -> int:
@@ -175,7 +154,7 @@ def _render(words: Render) -> int:
             overwrite=words.overwrite,
             progress=progress,
         )
-    _tell(words.cues, outcome, time.perf_counter() - began)
+    tell(words.cues, outcome, time.perf_counter() - began)
     return 0
 
 
@@ -233,8 +212,8 @@ def _reconform(words: Reconform) -> int:
     name, seconds = one_line(words.video.name), time.perf_counter() - began
     print(f"{name}: {outcome.summary} -> {one_line(outcome.path)} ({seconds:.1f} s)")
     if outcome.result.orphans:
-        first = ", ".join(one_line(cue.id) for cue in outcome.result.orphans[:SHOWN_EVENTS])
-        more = ", ..." if len(outcome.result.orphans) > SHOWN_EVENTS else ""
+        first = ", ".join(one_line(cue.id) for cue in outcome.result.orphans[:SHOWN_MOST])
+        more = ", ..." if len(outcome.result.orphans) > SHOWN_MOST else ""
         print(f"{name}: orphans: {first}{more}; see {one_line(outcome.orphans_path)}")
     return 0
 
@@ -432,86 +411,3 @@ def _mix(words: Generate) -> MixSettings:
         # The field that is wrong is named as its option is, but for the loudness.
         name = "speech-db" if "speech_db" in str(error) else "loudness"
         raise UsageError(f"--{name}: {error}") from None
-
-
-def _videos(paths: Sequence[Path], command: str) -> list[Path]:
-    """Replace folders by the videos in them, sorted by name."""
-    if not paths:
-        raise UsageError(f"{command} needs a video; see temporal-foley {command} --help")
-    videos: list[Path] = []
-    for path in paths:
-        if not path.is_dir():
-            videos.append(path)
-            continue
-        try:
-            found = sorted(p for p in path.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES)
-        except OSError as error:
-            raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
-        if not found:
-            raise UsageError(
-                f"{path}: holds no video; known endings: {' '.join(sorted(VIDEO_SUFFIXES))}"
-            )
-        videos.extend(found)
-    return videos
-
-
-def _each(
-    videos: Sequence[Path], out: Path | None, one: Callable[[Path, Progress], Outcome]
-) -> int:
-    """Do all videos; a bad one is told and does not stop the rest."""
-    failed = finished = 0
-    taken: dict[Path, Path] = {}
-    for video in videos:
-        began = time.perf_counter()
-        try:
-            folder = output_folder(video, out)
-            first = taken.setdefault(folder, video)
-            if first != video:
-                raise OutputExistsError(
-                    f"{video}: {folder} is already for {first.name}; run it alone, with --out DIR"
-                )
-            with show_progress(video.name) as progress:
-                outcome = one(video, progress)
-        except FoleyError as error:
-            print(f"temporal-foley: {one_line(error)}", file=sys.stderr)
-            failed += 1
-            continue
-        finished += outcome.status == "finished"
-        _tell(video, outcome, time.perf_counter() - began)
-    if len(videos) > 1:
-        made = len(videos) - failed - finished
-        print(f"{made} made, {finished} finished before, {failed} failed")
-    return EXIT_BAD_INPUT if failed else 0
-
-
-def _tell(given: Path, outcome: Outcome, seconds: float) -> None:
-    name = one_line(given.name)
-    for warning in outcome.warnings:
-        print(f"temporal-foley: {name}: {one_line(warning)}", file=sys.stderr)
-    if outcome.status == "finished":
-        print(f"{name}: finished before, in {one_line(outcome.folder)}")
-        return
-    print(f"{name}: {_summary(outcome)} -> {one_line(outcome.folder)} ({seconds:.1f} s)")
-    if outcome.changes is not None:
-        print(f"{name}: {outcome.changes}")
-
-
-def _summary(outcome: Outcome) -> str:
-    """Say what was found in one line: the first events, and how many cues came of all."""
-    if outcome.events is None:
-        return _cues(outcome.cues)
-    if not outcome.events:
-        return "nothing to hear was found"
-    shown = [_event_text(event) for event in outcome.events[:SHOWN_EVENTS]]
-    if len(outcome.events) > SHOWN_EVENTS:
-        shown.append(f"{len(outcome.events) - SHOWN_EVENTS} more")
-    found = ", ".join(shown)
-    return found if outcome.cues is None else f"{found}: {_cues(outcome.cues)}"
-
-
-def _cues(count: int | None) -> str:
-    return "1 cue" if count == 1 else f"{count} cues"
-
-
-def _event_text(event: Event) -> str:
-    return f"{event.effect} {event.onset:.2f}-{event.offset:.2f} s"

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
+from temporal_foley.cue_list import read_timeline
 from temporal_foley.errors import CueListError, OutputExistsError, UsageError
 from temporal_foley.exported_files import (
     FORMATS,
@@ -32,7 +33,7 @@ from temporal_foley.session.timecode import nearest_rate, parse_timecode
 from temporal_foley.session.written import changed_files, note_written
 from temporal_foley.sound.library import Library, load_library
 from temporal_foley.sound.render import BUS_LEVELS_DB
-from temporal_foley.timeline import Timeline, read_timeline
+from temporal_foley.timeline import Timeline
 
 __all__ = ["FORMATS", "ExportSettings", "export_cues", "missing_formats", "parse_formats"]
 

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from temporal_foley import __version__
 from temporal_foley.close_look import Glimpses
+from temporal_foley.cue_list import write_timeline
 from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import OutputExistsError
 from temporal_foley.keep_edits import (
@@ -46,7 +47,7 @@ from temporal_foley.stages import (
     render_timeline,
     tag_video,
 )
-from temporal_foley.timeline import Event, MixSettings, without_rejected, write_timeline
+from temporal_foley.timeline import Event, MixSettings, without_rejected
 
 __all__ = ["DetectionSettings", "Foley", "Outcome", "Tags", "run_document"]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from temporal_foley.cue_list import read_timeline, write_timeline
 from temporal_foley.effects import Vocabulary, load_vocabulary
 from temporal_foley.errors import CueListError, OutputExistsError, VocabularyError
 from temporal_foley.foley import Outcome, run_document
@@ -26,7 +27,7 @@ from temporal_foley.sound.space import Space
 from temporal_foley.spotting.tables import read_scores
 from temporal_foley.stages import THUMBNAILS, picture_samples, render_timeline
 from temporal_foley.timegrid import TimeGrid
-from temporal_foley.timeline import Timeline, read_timeline, without_rejected, write_timeline
+from temporal_foley.timeline import Timeline, without_rejected
 
 CUES_FILE = "cues.json"
 TABLES = ("scores.tsv", "events.tsv", PROPOSED_FILE, BEFORE_FILE)

@@ -10,16 +10,10 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from temporal_foley.cue_list import read_timeline, timeline_from_json, timeline_to_json
 from temporal_foley.errors import CueListError
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
-from temporal_foley.timeline import (
-    Cue,
-    Timeline,
-    Track,
-    read_timeline,
-    timeline_from_json,
-    timeline_to_json,
-)
+from temporal_foley.timeline import Cue, Timeline, Track
 
 PROPOSED_FILE = "proposed.json"
 BEFORE_FILE = "cues.before.json"

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from temporal_foley.bundle_spotter import BundleSpotter
+from temporal_foley.cue_list import read_timeline
 from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import CueListError, FoleyError, OutputExistsError, UsageError
 from temporal_foley.evaluation.fit_edits import DecidedClip, Effect, held_out, learn
@@ -29,7 +30,7 @@ from temporal_foley.spotting.decision import (
 )
 from temporal_foley.stages import LISTENING_RATE_HZ
 from temporal_foley.timegrid import TimeGrid
-from temporal_foley.timeline import Cue, Event, Timeline, read_timeline
+from temporal_foley.timeline import Cue, Event, Timeline
 
 UNTOUCHED = 0.1
 """What a frame weighs that nobody decided on."""

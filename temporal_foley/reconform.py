@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
+from temporal_foley.cue_list import read_timeline, write_timeline
 from temporal_foley.errors import CueListError, FoleyError, OutputExistsError
 from temporal_foley.media.decode import decode_pictures
 from temporal_foley.media.digest import file_sha256
@@ -22,14 +23,7 @@ from temporal_foley.session.output import output_folder
 from temporal_foley.session.source_video import find_source_video
 from temporal_foley.spotting.recut import Cut, Stretch, match_cuts, signature
 from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample
-from temporal_foley.timeline import (
-    Cue,
-    Source,
-    Timeline,
-    Track,
-    read_timeline,
-    write_timeline,
-)
+from temporal_foley.timeline import Cue, Source, Timeline, Track
 
 SUSTAINED_KINDS = ("loop", "ambience")
 SHORTEST_PIECE = SAMPLE_RATE_HZ // 20

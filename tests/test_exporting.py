@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from temporal_foley.cli import main
+from temporal_foley.cue_list import read_timeline, write_timeline
 from temporal_foley.errors import CueListError, OutputExistsError, UsageError
 from temporal_foley.exporting import ExportSettings, export_cues, missing_formats, parse_formats
 from temporal_foley.media.digest import file_sha256
@@ -17,16 +18,7 @@ from temporal_foley.session.lay_out import MONO_DB
 from temporal_foley.session.read_reaper import read_reaper
 from temporal_foley.sound.distance import REACH, lowpass
 from temporal_foley.sound.library import load_library
-from temporal_foley.timeline import (
-    Asset,
-    Cue,
-    Provenance,
-    Source,
-    Timeline,
-    Track,
-    read_timeline,
-    write_timeline,
-)
+from temporal_foley.timeline import Asset, Cue, Provenance, Source, Timeline, Track
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ FLOORS = (
     ("errors", "reading"),
     ("timegrid", "effects", "config", "versions"),
     ("timeline", "media", "models"),
+    ("cue_list",),
     ("spotting", "sound", "session", "attribution"),
     ("evaluation", "bundle_spotter", "close_look", "keep_edits", "reconform"),
     ("training", "models_by_name", "stages", "demo", "exported_sound", "library_listening"),
@@ -22,14 +23,24 @@ FLOORS = (
     ("library_corrections",),
     ("foley", "library_adding", "exported_files", "teach", "teach_sounds", "deploy"),
     ("from_cues", "learn", "exporting", "progress", "info", "arguments"),
-    ("library_commands",),
+    ("library_commands", "batch"),
     ("commands",),
     ("cli",),
     ("__main__",),
 )
 ROOMS = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 HEAVY = {"jax", "jaxlib", "flax", "optax", "orbax", "torch", "tensorflow"}
-WITHOUT_JAX = ("errors", "timegrid", "effects", "timeline", "media", "spotting", "sound", "session")
+WITHOUT_JAX = (
+    "errors",
+    "timegrid",
+    "effects",
+    "timeline",
+    "cue_list",
+    "media",
+    "spotting",
+    "sound",
+    "session",
+)
 
 
 def modules():

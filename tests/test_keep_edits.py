@@ -8,23 +8,14 @@ import numpy as np
 import pytest
 
 from temporal_foley.cli import main
+from temporal_foley.cue_list import read_timeline, write_timeline
 from temporal_foley.effects import load_vocabulary
 from temporal_foley.errors import CueListError, OutputExistsError
 from temporal_foley.foley import Foley
 from temporal_foley.from_cues import render_cues
 from temporal_foley.keep_edits import Decided, find_edits, keep_edits
 from temporal_foley.sound.library import load_library
-from temporal_foley.timeline import (
-    Asset,
-    Cue,
-    Loop,
-    Provenance,
-    Source,
-    Timeline,
-    Track,
-    read_timeline,
-    write_timeline,
-)
+from temporal_foley.timeline import Asset, Cue, Loop, Provenance, Source, Timeline, Track
 
 SECOND = 48_000
 SOME = Provenance(name="some", sha256="00" * 32)

@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+from temporal_foley.cue_list import read_timeline
 from temporal_foley.effects import load_vocabulary
 from temporal_foley.errors import FoleyError
 from temporal_foley.media.digest import file_sha256
@@ -14,7 +15,6 @@ from temporal_foley.session.output import read_run
 from temporal_foley.sound.catalogue import read_catalogue
 from temporal_foley.sound.library import load_library
 from temporal_foley.spotting.tables import read_events
-from temporal_foley.timeline import read_timeline
 
 
 def test_a_file_is_read_whole_and_through_a_link(tmp_path):

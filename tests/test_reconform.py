@@ -8,21 +8,12 @@ import numpy as np
 import pytest
 
 from temporal_foley.cli import main
+from temporal_foley.cue_list import read_timeline, write_timeline
 from temporal_foley.media.digest import file_sha256
 from temporal_foley.media.probe import probe_video
 from temporal_foley.reconform import match_videos, reconform
 from temporal_foley.spotting.recut import Cut, Stretch, match_cuts
-from temporal_foley.timeline import (
-    Asset,
-    Cue,
-    Loop,
-    Provenance,
-    Source,
-    Timeline,
-    Track,
-    read_timeline,
-    write_timeline,
-)
+from temporal_foley.timeline import Asset, Cue, Loop, Provenance, Source, Timeline, Track
 
 SECOND = 48_000
 SOME = Provenance(name="some", sha256="00" * 32)

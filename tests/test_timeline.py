@@ -6,6 +6,12 @@ from fractions import Fraction
 
 import pytest
 
+from temporal_foley.cue_list import (
+    read_timeline,
+    timeline_from_json,
+    timeline_to_json,
+    write_timeline,
+)
 from temporal_foley.errors import CueListError
 from temporal_foley.timeline import (
     Alternate,
@@ -19,11 +25,7 @@ from temporal_foley.timeline import (
     Source,
     Timeline,
     Track,
-    read_timeline,
-    timeline_from_json,
-    timeline_to_json,
     without_rejected,
-    write_timeline,
 )
 
 

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from temporal_foley.cue_list import read_timeline, write_timeline
 from temporal_foley.errors import FoleyError, OutputExistsError, UsageError
 from temporal_foley.session.curves import shifted
 from temporal_foley.session.edit_cue import decided, edit_cue, with_take
@@ -26,7 +27,7 @@ from temporal_foley.session.names import clean_name, title_of
 from temporal_foley.session.read_otio import read_bundle, read_otio
 from temporal_foley.session.read_reaper import read_reaper
 from temporal_foley.session.written import note_imported
-from temporal_foley.timeline import Cue, Timeline, Track, read_timeline, write_timeline
+from temporal_foley.timeline import Cue, Timeline, Track
 
 READERS: dict[str, Callable[[str], EditedSession]] = {".rpp": read_reaper, ".otio": read_otio}
 

@@ -160,10 +160,11 @@ def _asked(folder: Path, seed: int, how: dict[str, str], batch: int) -> None:
 
 def _tell(folder: Path, seed: int, batch: int) -> None:
     """Write what the shipped bundle makes of two photographs."""
+    from temporal_foley.cue_list import timeline_to_json
     from temporal_foley.media.digest import file_sha256
     from temporal_foley.models import spotter
     from temporal_foley.stages import DetectionSettings, cast_timeline, tag_video
-    from temporal_foley.timeline import MixSettings, timeline_to_json
+    from temporal_foley.timeline import MixSettings
 
     if batch:
         spotter.BATCH_FRAMES = batch

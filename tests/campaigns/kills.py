@@ -234,7 +234,7 @@ def _edited(place: Path) -> int:
     """Make what a person then works on: a cue is rejected, another made softer."""
     import dataclasses
 
-    from temporal_foley.timeline import read_timeline, write_timeline
+    from temporal_foley.cue_list import read_timeline, write_timeline
 
     _video(place)
     _generate(place, seed=1)

@@ -207,7 +207,7 @@ class _Watch:
 
 def judge(folder: Path, times: Sequence[Fraction]) -> tuple[int, list[str]]:
     """Return how far the end is from where it should be, in samples, and what is wrong."""
-    from temporal_foley.timeline import read_timeline
+    from temporal_foley.cue_list import read_timeline
 
     wrong: list[str] = []
     timeline = read_timeline(folder / "cues.json")

@@ -17,13 +17,13 @@ from pathlib import Path
 
 import numpy as np
 
+from temporal_foley.cue_list import read_timeline, write_timeline
 from temporal_foley.errors import CueListError
 from temporal_foley.exporting import FORMATS, export_cues
 from temporal_foley.foley import Foley
 from temporal_foley.session.names import clean_name, cue_names
 from temporal_foley.sound.library import load_library
 from temporal_foley.spotting.tables import read_events
-from temporal_foley.timeline import read_timeline, write_timeline
 from tests.campaigns import Failure, Result
 from tests.campaigns.listed import make_list
 from tests.campaigns.painted import BLACK, COLOURS, ColourSpotter, painter

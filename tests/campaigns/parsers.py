@@ -19,7 +19,7 @@ import numpy as np
 
 
 def _cues(content: bytes, folder: Path) -> None:
-    from temporal_foley.timeline import read_timeline, timeline_from_json, timeline_to_json
+    from temporal_foley.cue_list import read_timeline, timeline_from_json, timeline_to_json
 
     (folder / "cues.json").write_bytes(content)
     timeline = read_timeline(folder / "cues.json")
@@ -183,8 +183,8 @@ def _listed() -> Any:
 
 
 def _session(content: bytes, path: Path) -> None:
+    from temporal_foley.cue_list import read_timeline, write_timeline
     from temporal_foley.session.import_edits import import_edits
-    from temporal_foley.timeline import read_timeline, write_timeline
 
     path.write_bytes(content)
     cues = path.with_name("cues.json")
@@ -222,10 +222,10 @@ def seeds() -> dict[str, list[bytes]]:
 
 
 def _made(folder: Path) -> Iterator[tuple[str, bytes]]:
+    from temporal_foley.cue_list import timeline_to_json, write_timeline
     from temporal_foley.effects import vocabulary_text
     from temporal_foley.exporting import export_cues
     from temporal_foley.sound.catalogue import CatalogueRow, write_catalogue
-    from temporal_foley.timeline import timeline_to_json, write_timeline
 
     timeline = _listed()
     yield "cues", timeline_to_json(timeline).encode()

@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
+from temporal_foley.cue_list import timeline_from_json, timeline_to_json
 from temporal_foley.errors import CueListError
-from temporal_foley.timeline import timeline_from_json, timeline_to_json
 from tests.campaigns.listed import make_list
 from tests.campaigns.names import FULL, MARKUP, TEXTS, make_video, run, written
 from tests.session.review_pages import make_page

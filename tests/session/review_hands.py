@@ -3,7 +3,7 @@
 import time
 from importlib import resources
 
-from temporal_foley.timeline import read_timeline
+from temporal_foley.cue_list import read_timeline
 
 LANE_HEIGHT, RULER_HEIGHT = 64, 26
 

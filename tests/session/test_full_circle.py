@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from temporal_foley.cue_list import read_timeline
 from temporal_foley.exporting import export_cues
 from temporal_foley.foley import Foley
 from temporal_foley.from_cues import render_cues
 from temporal_foley.session.import_edits import import_edits
-from temporal_foley.timeline import read_timeline
 
 CLIP = Path(__file__).parents[2] / "../shared/data/clips/dev/dog_video_02677.mp4"
 RATE = 48_000

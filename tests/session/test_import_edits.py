@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.session_lists import cue_lists, make_timeline, session_of
+from temporal_foley.cue_list import read_timeline, write_timeline
 from temporal_foley.errors import FoleyError, OutputExistsError, UsageError
 from temporal_foley.session.edited import read_origin
 from temporal_foley.session.import_edits import apply_edits, import_edits, read_session
@@ -16,7 +17,6 @@ from temporal_foley.session.otio import otio_text
 from temporal_foley.session.read_otio import read_otio
 from temporal_foley.session.read_reaper import read_reaper
 from temporal_foley.session.reaper import reaper_text
-from temporal_foley.timeline import read_timeline, write_timeline
 
 LISTS = cue_lists(many=30)
 TIMELINE = LISTS["unique"]

@@ -5,9 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+from temporal_foley.cue_list import timeline_from_json
 from temporal_foley.sound.mix import lay_up
 from temporal_foley.sound.render import render_track
-from temporal_foley.timeline import timeline_from_json, without_rejected
+from temporal_foley.timeline import without_rejected
 
 RATE = 48_000
 

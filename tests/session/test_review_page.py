@@ -9,8 +9,8 @@ import av
 import numpy as np
 import pytest
 
+from temporal_foley.cue_list import timeline_from_json, timeline_to_json
 from temporal_foley.session.review import carry
-from temporal_foley.timeline import timeline_from_json, timeline_to_json
 
 HOSTILE = (
     'a "b" </script><script>alert(1)</script><!-- <img src=x onerror=alert(2)> %data%\u2028.mp4'

@@ -7,9 +7,9 @@ import time
 import numpy as np
 import pytest
 
+from temporal_foley.cue_list import timeline_to_json
 from temporal_foley.sound.distance import lowpass_taps
 from temporal_foley.sound.render import render_track
-from temporal_foley.timeline import timeline_to_json
 
 
 def by_id(timeline):

@@ -17,6 +17,7 @@ from urllib.parse import quote
 import numpy as np
 from jaxtyping import Float
 
+from temporal_foley.cue_list import timeline_to_json
 from temporal_foley.session.overview import Seen
 from temporal_foley.session.review.carry import (
     bytes_text,
@@ -25,7 +26,7 @@ from temporal_foley.session.review.carry import (
     script_json,
     sound_text,
 )
-from temporal_foley.timeline import Alternate, Timeline, timeline_to_json
+from temporal_foley.timeline import Alternate, Timeline
 
 MOST_SOUND_SAMPLES = 48_000 * 60 * 30
 """Half an hour of takes is some 20 MB in the page; what is beyond is shown, not carried."""
