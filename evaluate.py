@@ -193,7 +193,7 @@ def _check_fit(path: Path, bundle: "Bundle", main_bundle: "Bundle", split: "Feat
         if wanted and found and wanted != found:
             raise UsageError(
                 f"{path}: was trained on features of another {what} ({str(wanted)[:16]}, here "
-                f"{str(found)[:16]}); extract them again with its settings"
+                f"{str(found)[:16]}); extract them again with `--bundle`"
             )
     if bundle.vocabulary.names != main_bundle.vocabulary.names:
         odd = sorted(set(bundle.vocabulary.names) ^ set(main_bundle.vocabulary.names))

@@ -21,6 +21,8 @@ from data_pipeline.feature_extractor import Networks, extract
 from data_pipeline.feature_source import Source
 from data_pipeline.feature_store import read_note, shard_name, write_shard
 from temporal_foley.models.audio.encoders import listen, load_encoder
+from temporal_foley.models.bundle import load_bundle
+from temporal_foley.models.bundle_backbone import load_bundle_backbone
 from temporal_foley.models.compilation import enable_compilation_cache
 from temporal_foley.models.image.backbone import load_backbone
 from temporal_foley.models.image.preparation import Aspect
@@ -44,6 +46,8 @@ class ExtractionConfig:
     """The audio network."""
     listener_weights: Path | None = None
     """A copy of its file; by default the downloaded one, or the one of the package."""
+    bundle: Path | None = None
+    """The bundle whose backbone looks, if it may have one of its own; the names are still told."""
     toned: bool = False
     """Look at pictures in shades of one colour: a second copy for training (`toned.py`)."""
     items_per_shard: int = 64
@@ -62,7 +66,11 @@ class ExtractionConfig:
 def load_networks(config: ExtractionConfig) -> Networks:
     """Load the networks of a configuration."""
     enable_compilation_cache()
-    backbone = load_backbone(config.backbone, aspect=config.aspect)
+    if config.bundle is None:
+        backbone = load_backbone(config.backbone, aspect=config.aspect)
+    else:
+        bundle = load_bundle(config.bundle)
+        backbone = load_bundle_backbone(bundle, lambda: bundle)
     listener = load_encoder(config.listener, config.listener_weights)
     return Networks(
         prepare=backbone.prepare,

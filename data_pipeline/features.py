@@ -25,7 +25,8 @@ from data_pipeline.feature_workers import LISTENERS, ExtractionConfig
 from temporal_foley.effects import DEFAULT_VOCABULARY, load_vocabulary
 from temporal_foley.errors import FoleyError, OutputExistsError, UsageError
 from temporal_foley.models.audio import release
-from temporal_foley.models.image.backbone import BACKBONES, DEFAULT_ASPECT
+from temporal_foley.models.bundle_files import open_bundle
+from temporal_foley.models.image.backbone import BACKBONES
 from temporal_foley.models.image.preparation import ASPECTS
 
 
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words, beam_flags = parse(argv[:own]), argv[own + 1 :]
     logging.getLogger("apache_beam").setLevel(logging.ERROR)
     try:
-        config = _config(words)
+        config = config_of(words)
         for source, folder in jobs_of(words):
             _extract(source, folder, config, words, beam_flags)
     except FoleyError as error:
@@ -98,10 +99,25 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     for command in (every, dataset, media):
         command.add_argument("--out", type=Path, required=True, help="folder for the features")
-        command.add_argument("--frame-rate", default="4", metavar="HZ")
-        command.add_argument("--backbone", default="efficientnet_lite0", choices=BACKBONES)
-        command.add_argument("--aspect", default=DEFAULT_ASPECT, choices=ASPECTS)
-        command.add_argument("--listener", default="teacher", choices=LISTENERS)
+        command.add_argument(
+            "--bundle",
+            type=Path,
+            help="look and listen as a bundle does, with its own backbone if it was fine-tuned; "
+            "instead of the four that follow",
+        )
+        default = ExtractionConfig()
+        for name, known in (
+            ("frame_rate", None),
+            ("backbone", BACKBONES),
+            ("aspect", ASPECTS),
+            ("listener", LISTENERS),
+        ):
+            command.add_argument(
+                "--" + name.replace("_", "-"),
+                choices=known,
+                metavar=None if known else "HZ",
+                help=f"default: {getattr(default, name)}",
+            )
         command.add_argument(
             "--listener-weights",
             type=Path,
@@ -119,13 +135,22 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _config(words: argparse.Namespace) -> ExtractionConfig:
+def config_of(words: argparse.Namespace) -> ExtractionConfig:
+    """Return how features are made by the words of the command."""
+    names = ("frame_rate", "backbone", "aspect", "listener")
+    senses = {name: getattr(words, name) for name in names if getattr(words, name) is not None}
+    if words.bundle is not None:
+        if senses:
+            option = next(iter(senses)).replace("_", "-")
+            raise UsageError(f"--{option}: --bundle says that already; leave one of them out")
+        bundle = open_bundle(words.bundle)
+        senses = {name: getattr(bundle.senses, name) for name in names}
     try:
+        if "frame_rate" in senses:
+            senses["frame_rate"] = Fraction(senses["frame_rate"])
         return ExtractionConfig(
-            frame_rate=Fraction(words.frame_rate),
-            backbone=words.backbone,
-            aspect=words.aspect,
-            listener=words.listener,
+            **senses,
+            bundle=words.bundle,
             listener_weights=words.listener_weights,
             toned=words.toned,
             items_per_shard=words.items_per_shard,

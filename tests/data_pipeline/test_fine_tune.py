@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from data_pipeline import schema
+from data_pipeline import features, schema
 from data_pipeline.builders.pictures import encode_picture
 from data_pipeline.built import write_manifest
+from data_pipeline.feature_run import extract_in_process
+from data_pipeline.feature_source import DatasetSource
 from data_pipeline.fine_tune import main, score_bundle
 from data_pipeline.fine_tune_input import Clips, StretchConfig, find_sources, load_stretches
 from data_pipeline.schema import EffectEvent, Example
@@ -164,3 +166,29 @@ def test_wrong_words_are_told_in_one_line(built, tmp_path, capsys):
     assert (code, "--overwrite" in line) == (3, True)
     code, line = told(built, *data, *out)
     assert (code, "is this a bundle" in line) == (3, True)
+
+
+def test_features_are_made_with_the_backbone_of_a_bundle(built, tmp_path):
+    bundle = tiny_bundle()
+    save_bundle(tmp_path / "tuned", bundle)
+    folder = built / "made/made/1.0.0"
+    said = ["dataset", str(folder), "--out", str(tmp_path / "f"), "--bundle"]
+    config = features.config_of(features.parse([*said, str(tmp_path / "tuned")]))
+    source = DatasetSource(str(folder), "validation")
+    store = extract_in_process(source, tmp_path / "f", config)
+    assert store.settings["weights"]["backbone"] == bundle.senses.backbone_sha256
+    spotter = BundleSpotter(bundle)
+    assert len(store) == 2
+    for record in (store[number] for number in range(2)):
+        shown = "fire" if record.id == "d" else "wave"
+        pictures = [np.full((24, 32, 3), COLOURS[e], np.uint8) for e in ("", shown)]
+        wanted = spotter.look([spotter.prepare(image) for image in pictures])
+        np.testing.assert_allclose(record.visual[[0, -1]], wanted, rtol=2e-2, atol=2e-2)
+
+
+def test_what_a_bundle_says_is_not_said_again(built, tmp_path, capsys):
+    words = ["dataset", str(built / "made/made/1.0.0"), "--out", str(tmp_path / "f")]
+    assert features.main([*words, "--bundle", "x", "--backbone", "efficientnet_lite1"]) == 2
+    assert "--backbone: --bundle says that already" in capsys.readouterr().err
+    assert features.main([*words, "--bundle", str(tmp_path / "none")]) == 3
+    assert "none" in capsys.readouterr().err
