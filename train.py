@@ -14,6 +14,7 @@ N, --process I.
 """
 
 import dataclasses
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,8 +71,11 @@ def main(argv: list[str]) -> int:
         "Words", [("config", type(default), default)], bases=(Words,), frozen=True, kw_only=True
     )
     words = tyro.cli(kind, args=argv[1:], prog=f"train.py {name}", description=__doc__)
+    from temporal_foley.training.checkpoint import disk_errors_told
+
     try:
-        return run(words)
+        with disk_errors_told(words.out):
+            return run(words)
     except FoleyError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -292,4 +296,10 @@ def write_results(
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    if code == 3:
+        # Parts of a checkpoint that failed would be waited for, for twenty minutes.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -210,7 +211,8 @@ def _file_of(folder: Path, clip: AnnotatedClip) -> tuple[Path, float, float | No
     for name, cut in ((clip.clip, whole), (clip.source, True)):
         for suffix in suffixes:
             path = folder / f"{name}{suffix}"
-            if not path.resolve().is_relative_to(folder.resolve()):
+            # Unlike Path.resolve, this does not raise at a link to itself.
+            if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
                 raise MediaError(f"{path}: lies outside its folder")
             if path.is_file():
                 return path, *((clip.start_s, clip.end_s) if cut else (0.0, clip.length_s))

@@ -10,6 +10,7 @@ on where it stopped.
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -35,8 +36,11 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     words = _read(argv)
+    from temporal_foley.training.checkpoint import disk_errors_told
+
     try:
-        return run(words)
+        with disk_errors_told(words.out):
+            return run(words)
     except FoleyError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -294,4 +298,10 @@ def _note(folder: Path, scores: Mapping[str, float]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    if code == FoleyError.exit_code:
+        # Parts of a checkpoint that failed would be waited for, for twenty minutes.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

@@ -6,7 +6,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from temporal_foley.errors import LibraryError, OutputExistsError
+from temporal_foley.errors import LibraryError, MediaError, OutputExistsError
+from temporal_foley.media.audio import read_sound_file
 from temporal_foley.media.open import regular_file
 from temporal_foley.sound.library import Library, load_library
 from temporal_foley.sound.manifest import MANIFEST_NAME
@@ -28,6 +29,11 @@ def write_sounds(
         if not (folder / MANIFEST_NAME).is_file():
             raise OutputExistsError(f"{folder}: is not a sound library and is left alone")
     sources = [regular_file(path) for path in files]
+    for path in files:
+        try:
+            read_sound_file(path)  # Before it is copied: it may be anything, and of any size.
+        except MediaError as error:
+            raise LibraryError(f"--take: {error}") from None
     names = [f"{effect}_{n}{path.suffix.lower()}" for n, path in enumerate(sources, 1)]
     staging = folder.with_name(f"{folder.name}.{os.getpid()}.part")
     shutil.rmtree(staging, ignore_errors=True)

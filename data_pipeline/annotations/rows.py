@@ -7,7 +7,7 @@ import csv
 import dataclasses
 import math
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 from data_pipeline.annotations.records import AnnotationError, RowError
@@ -23,6 +23,17 @@ _BYTE_ORDER_MARKS = (
 _YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
 
 
+class Fields(dict[str, str]):
+    """The cells of a row by their columns; one that the table lacks is told by the table's name."""
+
+    def __init__(self, cells: Iterable[tuple[str, str]], *, file: str):
+        super().__init__(cells)
+        self.file = file
+
+    def __missing__(self, name: str) -> str:
+        raise AnnotationError(f"{self.file}: must name the column {name}")
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Row:
     """One line of a file; `problem` says why it could not be taken apart."""
@@ -33,7 +44,7 @@ class Row:
     cells: tuple[str, ...] = ()
     problem: str = ""
 
-    def fields(self, names: Sequence[str]) -> dict[str, str]:
+    def fields(self, names: Sequence[str]) -> Fields:
         """Return the cells by the names of their columns.
 
         Raises:
@@ -43,7 +54,7 @@ class Row:
             raise RowError(self.problem)
         if len(self.cells) != len(names):
             raise RowError("has the wrong number of columns")
-        return dict(zip(names, self.cells, strict=True))
+        return Fields(zip(names, self.cells, strict=True), file=self.file)
 
 
 def read_content(path: Path) -> bytes:

@@ -7,7 +7,7 @@ that came into the list, or changed in it, after the session was exported stays 
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from temporal_foley.cue_list import read_timeline, write_timeline
@@ -24,12 +24,12 @@ from temporal_foley.session.edited import (
 )
 from temporal_foley.session.lay_out import is_file_of
 from temporal_foley.session.names import clean_name, title_of
-from temporal_foley.session.read_otio import read_bundle, read_otio
+from temporal_foley.session.read_otio import check_otio, read_bundle, read_otio
 from temporal_foley.session.read_reaper import read_reaper
 from temporal_foley.session.written import note_imported
 from temporal_foley.timeline import Cue, Timeline, Track
 
-READERS: dict[str, Callable[[str], EditedSession]] = {".rpp": read_reaper, ".otio": read_otio}
+SUFFIXES = (".rpp", ".otio", ".otioz")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -97,16 +97,21 @@ def read_session(path: Path) -> EditedSession:
         FoleyError: It is none of these, too large, or damaged.
     """
     suffix = path.suffix.lower()
-    if suffix != ".otioz" and suffix not in READERS:
+    if suffix not in SUFFIXES:
         raise UsageError(f"{path}: must be an .rpp, .otio or .otioz; save the session as one")
     try:
         if not path.is_file():
             raise FoleyError("no such file; check the name")
         if suffix == ".otioz":
-            return read_otio(read_bundle(path))
-        if path.stat().st_size > MOST_BYTES:
+            text = read_bundle(path)
+        elif path.stat().st_size > MOST_BYTES:
             raise FoleyError(f"is larger than {MOST_BYTES >> 20} MiB, too large for a session")
-        return READERS[suffix](path.read_bytes().decode("utf-8", "replace"))
+        else:
+            text = path.read_bytes().decode("utf-8", "replace")
+        if suffix == ".rpp":
+            return read_reaper(text)
+        check_otio(text)
+        return read_otio(text)
     except OSError as error:
         raise FoleyError(f"{path}: cannot be read ({error.strerror})") from None
     except FoleyError as error:

@@ -1,7 +1,15 @@
-"""OpenTimelineIO back: an edited `.otio` or `.otioz` in, its clips out. No media is opened."""
+"""OpenTimelineIO back: an edited `.otio` or `.otioz` in, its clips out. No media is opened.
 
+OpenTimelineIO reads in C++, and some damaged files crash it. So a process of its own reads a file
+first: if that one dies, the file is refused.
+"""
+
+import contextlib
 import itertools
 import json
+import re
+import subprocess
+import sys
 import zipfile
 from fractions import Fraction
 from pathlib import Path
@@ -24,6 +32,7 @@ from temporal_foley.timegrid import as_fraction, to_sample
 from temporal_foley.timeline import Curve
 
 _CONTENT = "content.otio"
+_LONGEST_S = 300.0
 
 
 def read_bundle(path: Path) -> str:
@@ -42,8 +51,27 @@ def read_bundle(path: Path) -> str:
     return content.decode("utf-8", "replace")
 
 
+def check_otio(text: str) -> None:
+    """Let another process read a timeline first.
+
+    Raises:
+        FoleyError: It does not survive that.
+    """
+    command = [sys.executable, "-m", "temporal_foley.session.read_otio"]
+    nowhere = subprocess.DEVNULL
+    content = text.encode("utf-8", "replace")
+    try:
+        done = subprocess.run(
+            command, input=content, stdout=nowhere, stderr=nowhere, timeout=_LONGEST_S
+        )
+    except subprocess.TimeoutExpired:
+        raise FoleyError("takes OpenTimelineIO too long to read; save it again") from None
+    if done.returncode:
+        raise FoleyError("is no OpenTimelineIO file (it crashes its reader); save it again")
+
+
 def read_otio(text: str) -> EditedSession:
-    """Read a timeline.
+    """Read a timeline; after `check_otio` if it comes from elsewhere.
 
     Raises:
         FoleyError: It is no OpenTimelineIO timeline, or a time in it is none.
@@ -52,7 +80,7 @@ def read_otio(text: str) -> EditedSession:
 
     try:
         # Refuses what is nested so deeply that OTIO's own reader would run out of stack.
-        json.loads(text)
+        _check_schemas(json.loads(text))
         timeline = otio.adapters.read_from_string(text, "otio_json")
     except (ValueError, KeyError, RecursionError, otio.exceptions.OTIOError) as error:
         first = str(error).splitlines()[:1] or [type(error).__name__]
@@ -76,6 +104,21 @@ def read_otio(text: str) -> EditedSession:
         known=None if ids is None else frozenset(one for one in ids if isinstance(one, str)),
         takes=tuple(found for one in takes or () if (found := read_origin(one)) is not None),
     )
+
+
+def _check_schemas(document: Any) -> None:
+    """Refuse clips that say to be of the first version and are not: OTIO 0.18 dies of them."""
+    waiting = [document]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting.extend(value)
+        elif isinstance(value, dict):
+            waiting.extend(value.values())
+            name, _, version = str(value.get("OTIO_SCHEMA", "")).partition(".")
+            is_newer = re.fullmatch(r"[2-9]|[1-9]\d+", version) is not None
+            if name == "Clip" and "media_references" in value and not is_newer:
+                raise ValueError(f"Clip.{version:.20} with media_references")
 
 
 def _list(timeline: Any, name: str) -> list[Any] | None:
@@ -175,3 +218,9 @@ def _seconds(time: Any) -> Fraction:
 
 def _samples(time: Any) -> int:
     return to_sample(_seconds(time))
+
+
+if __name__ == "__main__":
+    # What is wrong with the text is told by the process that asked.
+    with contextlib.suppress(FoleyError):
+        read_otio(sys.stdin.buffer.read().decode("utf-8"))

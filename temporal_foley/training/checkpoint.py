@@ -8,10 +8,13 @@ ones are sealed, and they are sealed in the order in which they were saved: wher
 gone on from, the best one that it speaks of is there.
 """
 
+import contextlib
 import hashlib
 import json
+import logging
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -34,6 +37,9 @@ class Checkpoints:
 
     def __init__(self, folder: Path, *, keep_last: int = 2, keep_best: int = 1):
         self.folder = folder.resolve()
+        # What fails is told once, by an exception; the parts of a writer would all complain.
+        for name in ("absl", "asyncio"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         self.last = self._manager(self.folder / "last", keep_last)
         self.best = self._manager(self.folder / "best", keep_best, by="score")
         self._keep = ((self.last, keep_last), (self.best, keep_best))
@@ -134,6 +140,19 @@ class Checkpoints:
         for keeper, step in again:
             keeper.delete(step)
 
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(self, kind: object, *rest: object) -> None:
+        if kind is None:
+            self.close()
+            return
+        # What else goes wrong now is of no interest any more.
+        self._sealer.shutdown(cancel_futures=True)
+        for keeper, _ in self._keep:
+            with contextlib.suppress(Exception):
+                keeper.close()
+
     def close(self) -> None:
         """Wait until everything is written and sealed, and keep no more than was asked for."""
         self._sealer.shutdown()
@@ -145,6 +164,27 @@ class Checkpoints:
             for step in sorted(keeper.all_steps())[:-count]:
                 keeper.delete(step)
             keeper.close()
+
+
+@contextlib.contextmanager
+def disk_errors_told(folder: Path) -> Iterator[None]:
+    """Turn what goes wrong with files below a folder into one line.
+
+    Raises:
+        CheckpointError: A file cannot be written or read, as Python or TensorStore tell it.
+    """
+    try:
+        yield
+    except OSError as error:
+        place, cause = error.filename or folder, error.strerror or str(error)
+    except ValueError as error:
+        found = re.search(r"os_error_code='(\d+)'", str(error))
+        if found is None:
+            raise
+        place, cause = folder, os.strerror(int(found[1]))
+    else:
+        return
+    raise CheckpointError(f"{place}: {cause}; mend that and give the same command, which goes on")
 
 
 def seal(folder: Path) -> None:

@@ -1,7 +1,9 @@
 """What a run tells: numbers by step into `log.jsonl`, TensorBoard and a picture of its curves."""
 
 import json
+import threading
 import time
+import types
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,15 @@ class TrainLog:
         self._file = self.path.open("a", encoding="utf-8")
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=first_step + 1)
         self._started = time.monotonic()
+        self._hook, threading.excepthook = threading.excepthook, self._thread_failed
+
+    def _thread_failed(self, failed: threading.ExceptHookArgs) -> None:
+        """Tell in one line if the thread that writes for TensorBoard cannot; training goes on."""
+        if isinstance(failed.exc_value, OSError):
+            cause = failed.exc_value.strerror
+            print(f"warning: {self.path.parent / 'tensorboard'}: {cause}; it ends here", flush=True)
+        else:
+            self._hook(failed)
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Note the numbers of a step; names with a slash are grouped by what stands before it."""
@@ -45,7 +56,14 @@ class TrainLog:
     def close(self) -> None:
         """Finish the files."""
         self._file.close()
-        self._board.close()
+        try:
+            self._board.close()
+        except OSError:
+            # Told by its thread, which is left; it would be tried once more when Python ends.
+            writer: Any = self._board.file_writer
+            writer.event_writer = types.SimpleNamespace(close=lambda: None)
+            self._hook = lambda failed: None
+        threading.excepthook = self._hook
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ Restore, step, log, save, evaluate. What is special to a task comes in as functi
 SIGINT save and end the run; a loss that is no number ends it too, and names the step.
 """
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -96,75 +97,76 @@ def train(
         CheckpointError: The folder holds a run of another configuration.
     """
     identity = json.loads(json.dumps(identity))
-    checkpoints = Checkpoints(folder, keep_last=config.keep_last, keep_best=config.keep_best)
-    state = place_state(state, mesh)
-    scores: dict[str, float] = {}
-    best = -math.inf
-    found = checkpoints.restore_last(state)
-    if found is not None:
-        state, noted = found
-        if noted["identity"] != identity:
-            changed = sorted(
-                key
-                for key in {*noted["identity"], *identity}
-                if noted["identity"].get(key) != identity.get(key)
-            )
-            raise CheckpointError(
-                f"{folder}: holds a run with another {', '.join(changed)}; choose another folder"
-            )
-        best, scores = float(noted["best"]), dict(noted["scores"])
-    first = int(state.step)
-    checkpoints.go_on_from(first)
-    # All processes measure the same; one writes it down.
-    log = TrainLog(folder, first_step=first) if jax.process_index() == 0 else None
-    waiting: list[tuple[int, dict[str, jax.Array]]] = []
-    timed_steps, timed_s = 0, 0.0
+    keep = {"keep_last": config.keep_last, "keep_best": config.keep_best}
+    with contextlib.ExitStack() as stack:
+        checkpoints = stack.enter_context(Checkpoints(folder, **keep))
+        state = place_state(state, mesh)
+        scores: dict[str, float] = {}
+        best = -math.inf
+        found = checkpoints.restore_last(state)
+        if found is not None:
+            state, noted = found
+            if noted["identity"] != identity:
+                changed = sorted(
+                    key
+                    for key in {*noted["identity"], *identity}
+                    if noted["identity"].get(key) != identity.get(key)
+                )
+                raise CheckpointError(
+                    f"{folder}: holds a run with another {', '.join(changed)}; "
+                    "choose another folder"
+                )
+            best, scores = float(noted["best"]), dict(noted["scores"])
+        first = int(state.step)
+        checkpoints.go_on_from(first)
+        # All processes measure the same; one writes it down.
+        log = None
+        if jax.process_index() == 0:
+            log = stack.enter_context(contextlib.closing(TrainLog(folder, first_step=first)))
+        waiting: list[tuple[int, dict[str, jax.Array]]] = []
+        timed_steps, timed_s = 0, 0.0
 
-    def notes() -> dict[str, Any]:
-        return {"identity": identity, "best": best, "scores": scores}
+        def notes() -> dict[str, Any]:
+            return {"identity": identity, "best": best, "scores": scores}
 
-    with _stop_signals() as stopped, _progress(show) as bar:
-        task = bar.add_task("train", total=steps, completed=first, told="")
-        source = batches(first)
-        began = time.perf_counter()
-        for number in range(first + 1, steps + 1):
-            batch = place_batch(next(source), mesh)
-            state, measured = step_fn(state, batch)
-            waiting.append((number, measured))
-            is_last = number == steps
-            if number % config.log_every == 0 or is_last or stopped.is_set():
-                # Waits for the device, so not after each step.
-                values = _check(waiting)
-                elapsed = time.perf_counter() - began
-                rate = len(waiting) / max(elapsed, 1e-9)
-                timed_steps, timed_s = timed_steps + len(waiting), timed_s + elapsed
-                if log is not None:
-                    log.scalars(number, {**values, "steps_per_s": rate})
-                waiting, began = [], time.perf_counter()
-                told = f"loss {values['loss']:.4f}  {rate:.1f} steps/s"
-                bar.update(task, completed=number, told=told + _told(scores, score))
-            if stopped.is_set():
-                checkpoints.save_last(state, notes())
-                break
-            if number % config.evaluate_every == 0 or is_last:
-                scores = {name: float(value) for name, value in evaluate(state).items()}
-                if log is not None:
-                    log.scalars(number, {f"validation/{k}": v for k, v in scores.items()})
-                if scores[score] > best:
-                    best = scores[score]
-                    checkpoints.save_best(state, notes(), best)
-                began = time.perf_counter()
-            if number % config.save_every == 0 or is_last:
-                checkpoints.save_last(state, notes())
-    if log is not None:
-        log.close()
-    checkpoints.close()
+        with _stop_signals() as stopped, _progress(show) as bar:
+            task = bar.add_task("train", total=steps, completed=first, told="")
+            source = batches(first)
+            began = time.perf_counter()
+            for number in range(first + 1, steps + 1):
+                batch = place_batch(next(source), mesh)
+                state, measured = step_fn(state, batch)
+                waiting.append((number, measured))
+                is_last = number == steps
+                if number % config.log_every == 0 or is_last or stopped.is_set():
+                    # Waits for the device, so not after each step.
+                    values = _check(waiting)
+                    elapsed = time.perf_counter() - began
+                    rate = len(waiting) / max(elapsed, 1e-9)
+                    timed_steps, timed_s = timed_steps + len(waiting), timed_s + elapsed
+                    if log is not None:
+                        log.scalars(number, {**values, "steps_per_s": rate})
+                    waiting, began = [], time.perf_counter()
+                    told = f"loss {values['loss']:.4f}  {rate:.1f} steps/s"
+                    bar.update(task, completed=number, told=told + _told(scores, score))
+                if stopped.is_set():
+                    checkpoints.save_last(state, notes())
+                    break
+                if number % config.evaluate_every == 0 or is_last:
+                    scores = {name: float(value) for name, value in evaluate(state).items()}
+                    if log is not None:
+                        log.scalars(number, {f"validation/{k}": v for k, v in scores.items()})
+                    if scores[score] > best:
+                        best = scores[score]
+                        checkpoints.save_best(state, notes(), best)
+                    began = time.perf_counter()
+                if number % config.save_every == 0 or is_last:
+                    checkpoints.save_last(state, notes())
     finished = int(state.step) >= steps
     chosen = None
     if finished:
-        reader = Checkpoints(folder, keep_last=config.keep_last, keep_best=config.keep_best)
-        restored = reader.restore_best(state)
-        reader.close()
+        with Checkpoints(folder, **keep) as reader:
+            restored = reader.restore_best(state)
         chosen = restored[0] if restored is not None else None
     return Run(
         state=state,

@@ -131,6 +131,7 @@ def attempt(case: Case) -> tuple[str, str, str]:
     whole = case.folder / f"whole {case.work}"
     events_file = case.folder / f"{case.work}.count"
     if not events_file.exists():
+        _given(case.work, whole, kit)
         with _failing(whole) as disk:
             said = _do(case.work, whole, kit)
         if said.code:
@@ -152,7 +153,7 @@ def attempt(case: Case) -> tuple[str, str, str]:
         said = _do(case.work, place, kit)
     fault = _fault(case.work, said, place, sizes)
     end = "went on all the same" if said.code == 0 else "told, and done the second time"
-    again = _do(case.work, place, kit)
+    again = _do(case.work, place, kit) if said.code else said
     if again.code:
         fault = fault or f"the second time: exit code {again.code}: {again.err.strip()[-300:]}"
     elif set(_files(place / "out")) != set(sizes):
@@ -194,8 +195,6 @@ def _given(work: str, place: Path, kit: Kit) -> None:
 def _do(work: str, place: Path, kit: Kit) -> Spoken:
     """Do the work, with all that it writes below `out` of a place."""
     out = place / "out"
-    if not place.exists():
-        _given(work, place, kit)
     words = {
         "generate": ["generate", kit.video, "--out", str(out)],
         "export": ["export", kit.cues, "--to", "all", "--out", str(out)],

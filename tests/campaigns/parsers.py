@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -172,7 +173,11 @@ def _reaper(content: bytes, folder: Path) -> None:
 
 
 def _otio(content: bytes, folder: Path) -> None:
-    _session(content, folder / "edited.otio")
+    from temporal_foley.session import import_edits
+
+    # Here, where it is watched, and not in a process of its own first.
+    with mock.patch.object(import_edits, "check_otio"):
+        _session(content, folder / "edited.otio")
 
 
 @functools.cache

@@ -1,10 +1,14 @@
 """Damaged input of every parser is refused in one line, or read."""
 
+import shutil
+
 import pytest
 
 from data_pipeline.annotations.catalogue import READERS
 from data_pipeline.annotations.dcase import read_dcase
 from temporal_foley.errors import FoleyError
+from temporal_foley.session import read_otio
+from temporal_foley.session.import_edits import read_session
 from tests.campaigns.fuzz import came_of, run
 from tests.campaigns.parsers import ONTOLOGY, PUBLISHED, TARGETS, seeds
 
@@ -31,6 +35,13 @@ def test_what_fuzzing_found_is_told(tmp_path, target, old, new, said):
         TARGETS[target](content.replace(old, new), tmp_path)
 
 
+def test_a_column_that_a_table_lacks_is_told(tmp_path):
+    path = tmp_path / "audioset_train_strong.tsv"
+    path.write_text("start_time_seconds\tend_time_seconds\tlabel\n0.0\t1.5\t/m/09x0r\n")
+    with pytest.raises(FoleyError, match=r"strong.tsv: must name the column segment_id"):
+        READERS["audioset"].read(path)
+
+
 def test_a_table_in_utf_16_that_breaks_off_is_read_as_far_as_it_goes(tmp_path):
     rows = "filename\tonset\toffset\tevent_label\na.mp4\t0.5\t1.5\tfire\n"
     path = tmp_path / "events.tsv"
@@ -53,3 +64,15 @@ def test_annotations_of_every_form_are_understood_whole(tmp_path):
         (folder / name).write_text(text)
         reading = READERS[reader].read(folder / name)
         assert (bool(reading.clips), reading.rejected) == (True, ()), name
+
+
+def test_a_timeline_that_kills_its_reader_is_refused_by_import(tmp_path, monkeypatch):
+    text = next(iter(seeds()["otio"])).replace(b'"Clip.2"', b'"Clip.1"', 1)
+    (tmp_path / "a.otio").write_bytes(text)
+    with pytest.raises(FoleyError, match=r"a\.otio: is no OpenTimelineIO file"):
+        read_session(tmp_path / "a.otio")
+    # The same where nothing knows what it dies of.
+    monkeypatch.setattr(read_otio.sys, "executable", shutil.which("false"))
+    (tmp_path / "b.otio").write_bytes(seeds()["otio"][0])
+    with pytest.raises(FoleyError, match="crashes its reader"):
+        read_session(tmp_path / "b.otio")
