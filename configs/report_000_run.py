@@ -63,9 +63,10 @@ def run_scratch(config: Scratch) -> str:
     state = init_state(params, statistics, tx)
     with (
         show_progress("report 000, scratch") as progress,
-        contextlib.closing(Checkpoints(config.out / "checkpoints")) as checkpoints,
+        Checkpoints(config.out / "checkpoints") as checkpoints,
     ):
         state, notes = checkpoints.restore_last(state) or (state, {"checks": []})
+        checkpoints.go_on_from(int(state.step))
         with contextlib.closing(TrainLog(config.out, first_step=int(state.step))) as log:
             state, checks = train_phase(
                 phase, state, log, progress, checks=read_checks(notes), checkpoints=checkpoints
@@ -98,10 +99,11 @@ def run_transfer(config: Transfer) -> str:
     done = config.freeze_epochs * phase.batches_per_epoch
     with (
         show_progress("report 000, transfer") as progress,
-        contextlib.closing(Checkpoints(config.out / "checkpoints")) as checkpoints,
+        Checkpoints(config.out / "checkpoints") as checkpoints,
     ):
         state = init_state(classifier.params, classifier.idle, tx)
         found = checkpoints.restore_last(state)
+        checkpoints.go_on_from(0 if found is None else int(found[0].step))
         first_step = 0 if found is None else done + int(found[0].step)
         with contextlib.closing(TrainLog(config.out, first_step=first_step)) as log:
             if found is None:
