@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 import av
 import numpy as np
 from jaxtyping import Float
-from scipy import ndimage
 
 from temporal_foley.sound.blocks import rechunk
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
@@ -100,6 +99,8 @@ def _release(needed: Reduction, held: float) -> tuple[Reduction, float]:
 
 def _reduce(samples: Stereo, reduction: Reduction) -> Stereo:
     """Apply reductions that begin a look-ahead before the samples and end one after them."""
+    from scipy import ndimage
+
     if not reduction.any():
         return samples
     length = _LOOK_AHEAD + 1

@@ -13,7 +13,6 @@ import dataclasses
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy import special
 
 MOST_AGES = 400
 """Longer stays end at a constant rate: nobody tells a minute of river from two."""
@@ -93,6 +92,8 @@ def _trace_back(active: np.ndarray, ended: np.ndarray, frame: int) -> None:
 
 def _age_tables(stays: Stays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return log probabilities of going on and of ending, by age, and of the age at the start."""
+    from scipy import special
+
     spread = np.maximum(stays.spread, LEAST_SPREAD)[:, None]
     centre = np.log(np.maximum(stays.median, 0.5))[:, None]
     longest = np.exp(centre + 2.5 * spread).max()

@@ -8,7 +8,6 @@ import math
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy import ndimage
 
 from temporal_foley.timegrid import Seconds, TimeGrid
 
@@ -55,6 +54,8 @@ def median_smooth(probabilities: Probabilities, window: int) -> Probabilities:
 
     Removes what is shorter than half a window and keeps onsets and offsets where they are.
     """
+    from scipy import ndimage
+
     _check_window(window)
     frames = _frames(probabilities)
     if frames == 0 or window == 1:
@@ -88,6 +89,8 @@ def gaussian_smooth(probabilities: Probabilities, window: float) -> Probabilitie
     The window is the bell's full width at half its height; the weights of the frames that exist
     add to one, so that a constant stays what it is up to the ends.
     """
+    from scipy import ndimage
+
     if not (math.isfinite(window) and window > 0):
         raise ValueError(f"window must be above 0 frames, got {window}")
     if _frames(probabilities) == 0:

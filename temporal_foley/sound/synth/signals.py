@@ -1,11 +1,11 @@
 """The signals that recipes are made of: noise, filters, envelopes, modes, a room, levels.
 
 Everything takes and returns 48 kHz samples as float64; `finish_take` turns them into a `Take`.
+scipy.signal, which takes a second to import, is imported when something is first made.
 """
 
 import numpy as np
 from jaxtyping import Float
-from scipy import signal
 
 from temporal_foley.sound.take import Take
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
@@ -88,6 +88,8 @@ def bandpass(sound: Sound, low_hz: float, high_hz: float, order: int = 2) -> Sou
 
 def resonate(sound: Sound, centre_hz: float, bandwidth_hz: float) -> Sound:
     """Apply a two-pole resonance with unit gain at its centre: a formant or a body mode."""
+    from scipy import signal
+
     centre = _inside(centre_hz)
     b, a = signal.iirpeak(centre, centre / bandwidth_hz, fs=SAMPLE_RATE_HZ)
     return np.asarray(signal.lfilter(b, a, sound, axis=0))
@@ -118,6 +120,8 @@ def attack_decay(samples: int, attack_s: float, t60_s: float) -> Signal:
 
 def breakpoints(samples: int, points: list[tuple[float, float]], smooth_s: float = 0.0) -> Signal:
     """Draw straight lines through (seconds, value) points, rounded over `smooth_s` seconds."""
+    from scipy import signal
+
     at, values = zip(*points, strict=True)
     line = np.interp(times(samples), at, values)
     if smooth_s > 0:
@@ -221,6 +225,8 @@ def room(
     `wet_db` is the energy of the response against that of the direct sound; the sound grows
     longer by the tail and its direct part stays where it was.
     """
+    from scipy import signal
+
     length = count(min(t60_s, 3.0) * 1.05 + 2 * size_m / SPEED_OF_SOUND_M_S)
     wet = np.zeros((length, channels))
     first = 0.6 * size_m / SPEED_OF_SOUND_M_S
@@ -274,6 +280,8 @@ def _powers(step: complex, length: int) -> np.ndarray:
 
 
 def _butterworth(sound: Sound, kind: str, edges: float | tuple[float, float], order: int) -> Sound:
+    from scipy import signal
+
     sections = signal.butter(order, edges, kind, fs=SAMPLE_RATE_HZ, output="sos")
     return np.asarray(signal.sosfilt(sections, sound, axis=0))
 
