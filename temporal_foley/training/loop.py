@@ -1,7 +1,8 @@
 """The training loop: a state, a step and batches in, the trained state out. Reads top to bottom.
 
 Restore, step, log, save, evaluate. What is special to a task comes in as functions. SIGTERM and
-SIGINT save and end the run; a loss that is no number ends it too, and names the step.
+SIGINT save and end the run, cutting an evaluation short, which the next run makes first; of several
+processes, all end at the same step. A loss that is no number ends it too, and names the step.
 """
 
 import contextlib
@@ -17,6 +18,7 @@ from types import FrameType
 from typing import Any
 
 import jax
+from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -102,7 +104,7 @@ def train(
         checkpoints = stack.enter_context(Checkpoints(folder, **keep))
         state = place_state(state, mesh)
         scores: dict[str, float] = {}
-        best = -math.inf
+        best, evaluated = -math.inf, 0
         found = checkpoints.restore_last(state)
         if found is not None:
             state, noted = found
@@ -117,6 +119,7 @@ def train(
                     "choose another folder"
                 )
             best, scores = float(noted["best"]), dict(noted["scores"])
+            evaluated = int(noted.get("evaluated", state.step))
         first = int(state.step)
         checkpoints.go_on_from(first)
         # All processes measure the same; one writes it down.
@@ -127,18 +130,38 @@ def train(
         timed_steps, timed_s = 0, 0.0
 
         def notes() -> dict[str, Any]:
-            return {"identity": identity, "best": best, "scores": scores}
+            return {"identity": identity, "best": best, "scores": scores, "evaluated": evaluated}
 
-        with _stop_signals() as stopped, _progress(show) as bar:
+        def judge(number: int) -> bool:
+            """Evaluate the state; return whether that was not cut short."""
+            nonlocal best, scores, evaluated
+            try:
+                with stop.cutting_short():
+                    scores = {name: float(value) for name, value in evaluate(state).items()}
+            except CutShortError:
+                return False
+            evaluated = number
+            if log is not None:
+                log.scalars(number, {f"validation/{k}": v for k, v in scores.items()})
+            if scores[score] > best:
+                best = scores[score]
+                checkpoints.save_best(state, notes(), best)
+            return True
+
+        def is_due(number: int) -> bool:
+            return number % config.evaluate_every == 0 or number == steps
+
+        with _Stop() as stop, _progress(show) as bar:
             task = bar.add_task("train", total=steps, completed=first, told="")
+            is_stopped = is_due(first) and evaluated != first and not judge(first)
             source = batches(first)
             began = time.perf_counter()
-            for number in range(first + 1, steps + 1):
+            for number in range(first + 1, steps + 1 if not is_stopped else 0):
                 batch = place_batch(next(source), mesh)
                 state, measured = step_fn(state, batch)
                 waiting.append((number, measured))
-                is_last = number == steps
-                if number % config.log_every == 0 or is_last or stopped.is_set():
+                is_stopped = stop.reached(number)
+                if number % config.log_every == 0 or number == steps or is_stopped:
                     # Waits for the device, so not after each step.
                     values = _check(waiting)
                     elapsed = time.perf_counter() - began
@@ -149,20 +172,14 @@ def train(
                     waiting, began = [], time.perf_counter()
                     told = f"loss {values['loss']:.4f}  {rate:.1f} steps/s"
                     bar.update(task, completed=number, told=told + _told(scores, score))
-                if stopped.is_set():
-                    checkpoints.save_last(state, notes())
-                    break
-                if number % config.evaluate_every == 0 or is_last:
-                    scores = {name: float(value) for name, value in evaluate(state).items()}
-                    if log is not None:
-                        log.scalars(number, {f"validation/{k}": v for k, v in scores.items()})
-                    if scores[score] > best:
-                        best = scores[score]
-                        checkpoints.save_best(state, notes(), best)
+                if not is_stopped and is_due(number):
+                    is_stopped = not judge(number)
                     began = time.perf_counter()
-                if number % config.save_every == 0 or is_last:
+                if is_stopped or number % config.save_every == 0 or number == steps:
                     checkpoints.save_last(state, notes())
-    finished = int(state.step) >= steps
+                if is_stopped:
+                    break
+    finished = int(state.step) >= steps and evaluated == int(state.step)
     chosen = None
     if finished:
         with Checkpoints(folder, **keep) as reader:
@@ -207,21 +224,50 @@ def _progress(show: bool) -> Progress:
     )
 
 
-class _stop_signals:
-    """While open, SIGTERM and SIGINT set a flag instead of ending the process."""
+class CutShortError(Exception):
+    """An evaluation that a signal has ended."""
 
-    def __enter__(self) -> threading.Event:
-        self.event = threading.Event()
-        self.before: dict[int, Any] = {}
-        if threading.current_thread() is threading.main_thread():
+
+class _Stop:
+    """While open, SIGTERM and SIGINT ask the run to end instead of ending the process.
+
+    Several processes must save the same step. There SIGTERM is left to JAX, which tells all of
+    them, and lets them agree on one.
+    """
+
+    def __enter__(self) -> "_Stop":
+        self._is_asked = self._may_cut = False
+        self._is_alone = jax.process_count() == 1
+        self._before: dict[int, Any] = {}
+        if self._is_alone and threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
-                self.before[number] = signal.signal(number, self._stop)
-        return self.event
+                self._before[number] = signal.signal(number, self._stop)
+        return self
+
+    def reached(self, step: int) -> bool:
+        """Tell whether the run ends with this step; to be asked at every step."""
+        if self._is_alone:
+            return self._is_asked
+        return multihost_utils.reached_preemption_sync_point(step)
+
+    @contextlib.contextmanager
+    def cutting_short(self) -> Iterator[None]:
+        """Let a signal end what is done in here by a `CutShortError`."""
+        self._may_cut = True
+        try:
+            if self._is_asked:
+                raise CutShortError
+            yield
+        finally:
+            self._may_cut = False
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         del number, frame
-        self.event.set()
+        self._is_asked = True
+        if self._may_cut:
+            self._may_cut = False
+            raise CutShortError
 
     def __exit__(self, *exception: object) -> None:
-        for number, handler in self.before.items():
+        for number, handler in self._before.items():
             signal.signal(number, handler)

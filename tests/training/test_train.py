@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from temporal_foley.models.bundle import load_bundle
-from temporal_foley.training import checkpoint
+from temporal_foley.training import checkpoint, validation
 from temporal_foley.training.step import TrainState
 
 MAKER = Path(__file__).parent / "training_data.py"
@@ -59,6 +59,14 @@ def start(features, run, *words, devices=1, steps=30, save_every=10):
         text=True,
         cwd=ROOT,
     )
+
+
+def start_two(features, run, **settings):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    words = ["--coordinator", f"127.0.0.1:{port}", "--processes", "2", "--process"]
+    return [start(features, run, *words, str(number), **settings) for number in (0, 1)]
 
 
 def test_a_run_learns_and_leaves_what_it_promises(finished):
@@ -130,6 +138,48 @@ def test_sigterm_saves_and_ends_and_the_same_command_goes_on(features, finished,
     assert ended[30] == whole[30]
 
 
+def test_sigterm_cuts_an_evaluation_short_which_the_next_run_makes(
+    features, finished, tmp_path, monkeypatch
+):
+    run = tmp_path / "run"
+    words = [*training_data.small_words(features, run), *training_data.NO_PRIOR]
+    calls = []
+
+    def make_slow(*given):
+        def evaluate(state):
+            calls.append(int(state.step))
+            signal.raise_signal(signal.SIGTERM)
+            raise AssertionError("the evaluation went on")
+
+        return evaluate
+
+    for _ in range(2):
+        with monkeypatch.context() as patched:
+            patched.setattr(validation, "make_evaluate", make_slow)
+            assert train.main(words) == train.STOPPED
+    # The second run is stopped in the evaluation that the first one left.
+    assert calls == [15, 15]
+    assert train.main(words) == 0
+    manifest = Path("bundle") / "manifest.json"
+    assert (run / manifest).read_text() == (finished / manifest).read_text()
+
+
+def test_two_processes_stop_at_the_same_step_if_one_is_told_to(features, finished, tmp_path):
+    run = tmp_path / "run"
+    processes = start_two(features, run, save_every=1000, steps=100_000)
+    deadline = time.monotonic() + 240
+    log = run / "log.jsonl"
+    while not (log.is_file() and log.stat().st_size) and time.monotonic() < deadline:
+        assert all(process.poll() is None for process in processes)
+        time.sleep(0.01)
+    processes[1].send_signal(signal.SIGTERM)
+    told = [process.communicate(timeout=240) for process in processes]
+    assert [process.returncode for process in processes] == [train.STOPPED] * 2, told
+    steps = {text.split("saved at step ")[1].split(";")[0] for text, _ in told}
+    assert len(steps) == 1, told
+    assert (run / "last" / steps.pop() / "sha256.json").is_file()
+
+
 def test_eight_devices_lose_as_much_as_one(features, finished, tmp_path):
     # Four parts of a batch, and the large weights in halves.
     run = tmp_path / "run"
@@ -141,12 +191,8 @@ def test_eight_devices_lose_as_much_as_one(features, finished, tmp_path):
 
 
 def test_two_processes_lose_as_much_as_one(features, finished, tmp_path):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     run = tmp_path / "run"
-    words = ["--coordinator", f"127.0.0.1:{port}", "--processes", "2", "--process"]
-    processes = [start(features, run, *words, str(number)) for number in (0, 1)]
+    processes = start_two(features, run)
     told = [process.communicate(timeout=300) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], told
     one = losses(finished)
