@@ -1,6 +1,7 @@
 """One look that tells what was found: probabilities, events and waveforms over time, as a PNG."""
 
 import dataclasses
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -165,19 +166,8 @@ def _draw_lane(
         axis.axhline(effect.threshold_on, color=colour, linewidth=0.6, linestyle=(0, (4, 4)))
     if envelope is not None:
         _draw_waveform(axis, envelope, duration, colour, centre=-0.42, height=0.36)
-    for cue in cues:
-        onset, offset = float(cue.onset), float(cue.offset)
-        if cue.status == "rejected":
-            # An empty frame, struck out: it is in the list and is not heard.
-            style = {"color": FAINT, "linewidth": 0.8, "linestyle": (0, (2, 2))}
-            axis.plot(
-                [onset, offset, offset, onset, onset], [-0.9, -0.9, -0.1, -0.1, -0.9], **style
-            )
-            axis.plot([onset, offset], [-0.9, -0.1], color=FAINT, linewidth=0.8)
-            continue
-        axis.axvspan(onset, offset, 0.0, 0.49, color=colour, alpha=0.14, lw=0)
-        axis.axvline(onset, 0.0, 0.49, color=colour, linewidth=0.7, alpha=0.8)
-        _draw_evidence(axis, cue, seen, colour)
+    _draw_cues(axis, cues, colour)
+    _draw_evidence(axis, heard, seen, colour)
     letters_s = LETTER_IN * duration / (WIDTH_IN * (RIGHT - LEFT))
     paper = {"facecolor": PAPER, "alpha": 0.6, "linewidth": 0, "pad": 0.6}
     style = {"fontsize": 6.5, "color": INK, "va": "bottom", "parse_math": False, "bbox": paper}
@@ -187,22 +177,65 @@ def _draw_lane(
     _label(axis, name.replace("_", " "), below, colour)
 
 
-def _draw_evidence(axis: Any, cue: Cue, seen: Seen, colour: str) -> None:
-    """Mark where an effect is most probable, what moves where it is met, and how its level goes."""
-    evidence = cue.evidence
-    known = cue.effect in seen.vocabulary.names and len(seen.probabilities) > 0
-    if evidence.peak_s is not None and known:
-        frame = min(max(seen.grid.frame_at(evidence.peak_s), 0), len(seen.probabilities) - 1)
-        peak = float(seen.probabilities[frame, seen.vocabulary.index(cue.effect)])
-        axis.plot([evidence.peak_s], [peak], ".", color=colour, markersize=5)
-    if evidence.motion is not None:
-        met = cue.picture_sample / SAMPLE_RATE_HZ
-        axis.plot([met, met], [0.0, 0.3 * evidence.motion], color=INK, linewidth=1.4)
-    if len(cue.level) > 1:
-        times = [float(cue.onset) + place / SAMPLE_RATE_HZ for place, _ in cue.level]
-        # Full level at the top of the waveform, silence at its middle.
-        heights = [-0.42 + 0.36 * min(10.0 ** (level / 20.0), 1.0) for _, level in cue.level]
-        axis.plot(times, heights, color=INK, linewidth=0.7, linestyle=(0, (3, 2)), alpha=0.7)
+def _draw_cues(axis: Any, cues: Sequence[Cue], colour: str) -> None:
+    """Draw cues as bars, and rejected ones as empty frames, struck out: they are not heard.
+
+    A film has thousands: they are drawn together, since each thing of its own takes its memory.
+    """
+    heard = [cue for cue in cues if cue.status != "rejected"]
+    spans = [(float(cue.onset), float(cue.offset - cue.onset)) for cue in heard]
+    axis.broken_barh(spans, (-1.0, 1.0), facecolor=colour, alpha=0.14, linewidth=0)
+    axis.vlines([onset for onset, _ in spans], -1.0, 0.0, color=colour, linewidth=0.7, alpha=0.8)
+    frames: list[tuple[float, float]] = []
+    strokes: list[tuple[float, float]] = []
+    for cue in cues:
+        if cue.status == "rejected":
+            left, right = float(cue.onset), float(cue.offset)
+            corners = ((left, -0.9), (right, -0.9), (right, -0.1), (left, -0.1), (left, -0.9))
+            frames += [*corners, _GAP]
+            strokes += [(left, -0.9), (right, -0.1), _GAP]
+    _draw_line(axis, frames, color=FAINT, linewidth=0.8, linestyle=(0, (2, 2)))
+    _draw_line(axis, strokes, color=FAINT, linewidth=0.8)
+
+
+_GAP = (math.nan, math.nan)
+"""Ends a part of a line."""
+
+
+def _draw_line(axis: Any, points: Sequence[tuple[float, float]], **style: Any) -> None:
+    """Draw a line of many parts."""
+    if points:
+        axis.plot([x for x, _ in points], [y for _, y in points], **style)
+
+
+def _draw_evidence(axis: Any, cues: Sequence[Cue], seen: Seen, colour: str) -> None:
+    """Mark where an effect is most probable, what moves where it is met, and how levels go."""
+    peaks: list[tuple[float, float]] = []
+    strokes: list[tuple[float, float]] = []
+    levels: list[tuple[float, float]] = []
+    for cue in cues:
+        evidence = cue.evidence
+        known = cue.effect in seen.vocabulary.names and len(seen.probabilities) > 0
+        if evidence.peak_s is not None and known:
+            frame = min(max(seen.grid.frame_at(evidence.peak_s), 0), len(seen.probabilities) - 1)
+            peak = seen.probabilities[frame, seen.vocabulary.index(cue.effect)]
+            peaks.append((evidence.peak_s, float(peak)))
+        if evidence.motion is not None:
+            met = cue.picture_sample / SAMPLE_RATE_HZ
+            strokes += [(met, 0.0), (met, 0.3 * evidence.motion), _GAP]
+        if len(cue.level) > 1:
+            # Full level at the top of the waveform, silence at its middle.
+            levels += [
+                (
+                    float(cue.onset) + place / SAMPLE_RATE_HZ,
+                    -0.42 + 0.36 * min(10.0 ** (level / 20.0), 1.0),
+                )
+                for place, level in cue.level
+            ]
+            levels.append(_GAP)
+    _draw_line(axis, peaks, linestyle="", marker=".", color=colour, markersize=5)
+    _draw_line(axis, strokes, color=INK, linewidth=1.4)
+    _draw_line(axis, levels, color=INK, linewidth=0.7, linestyle=(0, (3, 2)), alpha=0.7)
 
 
 def why_texts(cues: Sequence[Cue], duration: float, letter_s: float) -> Iterator[tuple[float, str]]:

@@ -5,6 +5,7 @@ level follows size, motion and probability; what is small is duller too, as from
 that is not seen stays in the centre, softer.
 """
 
+import bisect
 import dataclasses
 import math
 from collections.abc import Sequence
@@ -110,7 +111,7 @@ def _follow_event(event: Event, effect: Effect, sights: Sights) -> _Seen:
             sights.visible[first:last, column].astype(np.float64),
             probability,
             float(sights.grid.frame_rate),
-            [cut - first for cut in sights.cuts],
+            [cut - first for cut in _between(sights.cuts, first, last)],
         )
     motion = sights.motion[first:last]
     moves = np.minimum(motion / max(float(np.percentile(motion, 95)), 1e-3), 1.0)
@@ -121,14 +122,21 @@ def _follow_event(event: Event, effect: Effect, sights: Sights) -> _Seen:
 def _event_of(cue: Cue, events: Sequence[Event]) -> int | None:
     """Return the event that a cue was cast for: its onset, or what meets the picture, lies in it.
 
-    Both ends of an event are rounded to samples by a cue.
+    Both ends of an event are rounded to samples by a cue. The events, of one effect, are in order
+    and apart.
     """
     times = (float(to_seconds(cue.picture_sample)), float(cue.onset))
     for time in times:
-        for number, event in enumerate(events):
-            if event.onset - 1e-4 <= time < event.offset:
+        latest = bisect.bisect_right(events, time + 1e-4, key=lambda event: event.onset) - 1
+        for number in (latest - 1, latest):
+            if number >= 0 and events[number].onset - 1e-4 <= time < events[number].offset:
                 return number
     return None
+
+
+def _between(cuts: Sequence[int], first: int, last: int) -> Sequence[int]:
+    """Return the cuts, which ascend, from one frame to another."""
+    return cuts[bisect.bisect_left(cuts, first) : bisect.bisect_right(cuts, last)]
 
 
 def _placed(cue: Cue, kind: str, event: Event, seen: _Seen, sights: Sights) -> Cue:
