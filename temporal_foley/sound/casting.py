@@ -170,10 +170,12 @@ def _strike(event: Event, casting: _Casting, rng: np.random.Generator) -> Iterat
         source_start = begin - (meets - take.anchor)
         end = min(casting.duration, begin + len(take.samples) - source_start)
         if end <= begin or meets >= casting.duration:
+            bag.put_back(chosen)
             continue
         # What happens again must be heard, for the most part, while its source is still there.
         middle = meets + (len(take.samples) - take.anchor) // 2
         if number > 1 and casting.kind == "one_shot" and middle > to_sample(event.offset):
+            bag.put_back(chosen)
             continue
         source_end = source_start + end - begin
         is_cut = source_end < len(take.samples)

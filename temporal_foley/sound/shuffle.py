@@ -33,6 +33,7 @@ class ShuffleBag:
         self._left: list[int] = []
         avoided = min(AVOIDED, len(self._numbers) // 2)
         self._recent: deque[int] = deque(maxlen=avoided)
+        self._before = self._recent
 
     def draw(self, misfit: Callable[[int], float] | None = None) -> int:
         """Take the next number out of the bag, or the best fitting of the next few."""
@@ -43,8 +44,14 @@ class ShuffleBag:
         looked_at = fresh[:LOOKED_AT]
         chosen = looked_at[0] if misfit is None else min(looked_at, key=misfit)
         self._left.remove(chosen)
+        self._before = self._recent.copy()
         self._recent.append(chosen)
         return chosen
+
+    def put_back(self, number: int) -> None:
+        """Take back the last draw, which is not heard after all."""
+        self._left.insert(0, number)
+        self._recent = self._before
 
 
 def set_of(asset: Asset) -> str:

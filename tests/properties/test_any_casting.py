@@ -3,7 +3,7 @@
 import itertools
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from temporal_foley.effects import Effect, Vocabulary
@@ -108,8 +108,13 @@ def test_leaving_an_effect_out_changes_no_other(found, left_out):
     assert rest == whole
 
 
+def _bark(onset, offset):
+    return Event(effect="bark", onset=onset, offset=offset, confidence=1.0)
+
+
 @settings(max_examples=40)
 @given(events())
+@example([_bark(0.0, 3.86), _bark(3.87, 3.88)])
 def test_no_take_follows_itself_where_there_are_others(found):
     for effect, track in cast(found).items():
         if track.kind not in ("one_shot", "repeated") or len(TAKES[effect]) < 2:
