@@ -14,7 +14,6 @@ N, --process I.
 """
 
 import dataclasses
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -296,10 +295,7 @@ def write_results(
 
 
 if __name__ == "__main__":
-    code = main(sys.argv[1:])
-    if code == 3:
-        # Parts of a checkpoint that failed would be waited for, for twenty minutes.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    sys.exit(code)
+    from temporal_foley.errors import leave
+
+    # Not sys.exit: parts of a checkpoint that failed would be waited for, for twenty minutes.
+    leave(main(sys.argv[1:]))

@@ -10,13 +10,12 @@ on where it stopped.
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from temporal_foley.errors import FoleyError, OutputExistsError, UsageError
+from temporal_foley.errors import FoleyError, OutputExistsError, UsageError, leave
 
 if TYPE_CHECKING:
     from data_pipeline.fine_tune_input import Clips
@@ -298,10 +297,5 @@ def _note(folder: Path, scores: Mapping[str, float]) -> None:
 
 
 if __name__ == "__main__":
-    code = main()
-    if code == FoleyError.exit_code:
-        # Parts of a checkpoint that failed would be waited for, for twenty minutes.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    sys.exit(code)
+    # Not sys.exit: parts of a checkpoint that failed would be waited for, for twenty minutes.
+    leave(main())
