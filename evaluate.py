@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 if TYPE_CHECKING:
     import numpy as np
 
-    from data_pipeline.feature_record import FeatureRecord
-    from data_pipeline.feature_split import FeatureSplit
+    from data_pipeline.features.record import FeatureRecord
+    from data_pipeline.features.split import FeatureSplit
     from temporal_foley.effects import Vocabulary
     from temporal_foley.evaluation.judgement import Judged
     from temporal_foley.evaluation.scored_clip import ScoredClip
-    from temporal_foley.models.bundle import Bundle
+    from temporal_foley.models.bundle.bundle import Bundle
     from temporal_foley.spotting.decision import Decision
 
 SCHEMA = "temporal-foley/metrics"
@@ -107,10 +107,10 @@ def run(words: argparse.Namespace) -> None:
     alpha = _read_alpha(words.alpha_curve)
     paths = {MAIN: words.bundle} | _baselines(words.baseline)
 
-    from data_pipeline.feature_split import open_split
-    from temporal_foley.models.bundle import load_bundle
+    from data_pipeline.features.split import open_split
+    from temporal_foley.cli.progress import show_progress
+    from temporal_foley.models.bundle.bundle import load_bundle
     from temporal_foley.models.compilation import enable_compilation_cache
-    from temporal_foley.progress import show_progress
 
     enable_compilation_cache()
     split = open_split(words.data, words.split, datasets=tuple(words.datasets))
@@ -222,7 +222,7 @@ def _score(
     report: Report,
 ) -> tuple[Scored, list["ScoredClip"], list["ScoredClip"]]:
     """Let every model judge every record; the main one also by eye alone and by ear alone."""
-    from data_pipeline.scoring import unscored_clip
+    from data_pipeline.features.scoring import unscored_clip
 
     scored: Scored = {name: [] for name in bundles}
     by_eye: list[ScoredClip] = []
@@ -323,7 +323,7 @@ def _write(
     from temporal_foley.evaluation.mistakes import worst_mistakes
     from temporal_foley.evaluation.report.page import report_page
     from temporal_foley.evaluation.scored_clip import plain
-    from temporal_foley.session.output import staged
+    from temporal_foley.files.output import staged
 
     mistakes = [
         mistake
@@ -332,7 +332,7 @@ def _write(
     ]
     strips: Mapping[str, Any] = {}
     if words.pictures is not None:
-        from data_pipeline.strips import picture_strips
+        from data_pipeline.self_label.strips import picture_strips
 
         wanted = [models[MAIN].clips[mistake.clip] for mistake in mistakes]
         strips = picture_strips(

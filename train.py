@@ -1,6 +1,7 @@
 """Train a tagger: `python train.py CONFIG --data FEATURES --out RUN`. Goes on where it stopped.
 
-CONFIG is a file of `configs/`; FEATURES a folder that `python -m data_pipeline.features` has filled
+CONFIG is a file of `configs/`; FEATURES a folder that `python -m data_pipeline.features.command`
+has filled
 with the splits `train` and `validation`. Any setting of the configuration is a flag:
 
     python train.py foley20 --data FEATURES --out RUN --config.steps 500 \
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from data_pipeline.feature_split import FeatureSplit
+    from data_pipeline.features.split import FeatureSplit
     from temporal_foley.effects import Vocabulary
     from temporal_foley.training.config import Config
     from temporal_foley.training.loop import Run
@@ -84,7 +85,7 @@ def run(words: Words) -> int:
     """Train, and write the bundle."""
     import jax
 
-    from data_pipeline.feature_split import open_split
+    from data_pipeline.features.split import open_split
     from temporal_foley.effects import load_vocabulary
     from temporal_foley.models.compilation import enable_compilation_cache
 
@@ -121,9 +122,9 @@ def train_tagger(
     """Train a tagger on features; return what became of the run, and the best weights."""
     import jax
 
-    from data_pipeline.augment import mix_clips
-    from data_pipeline.input import InputConfig, make_plan, open_batches
-    from data_pipeline.measure import measure_split
+    from data_pipeline.features.measure import measure_split
+    from data_pipeline.input.augment import mix_clips
+    from data_pipeline.input.loader import InputConfig, make_plan, open_batches
     from temporal_foley.training.loop import train
     from temporal_foley.training.mesh import make_mesh
     from temporal_foley.training.optimizer import make_optimizer
@@ -156,9 +157,9 @@ def train_tagger(
         audio=(measured.audio_mean, measured.audio_deviation),
     )
     if shape.prior is not None:
-        from temporal_foley.models.class_prior import prior_statistics
         from temporal_foley.models.image.backbone import load_backbone
         from temporal_foley.models.imagenet_classes import class_weights
+        from temporal_foley.models.tagging.class_prior import prior_statistics
 
         network = load_backbone(train_data.settings["backbone"]).network
         statistics["prior"] = {
@@ -166,7 +167,7 @@ def train_tagger(
             **prior_statistics(network.params, class_weights(vocabulary)),
         }
     if shape.tag_prior is not None:
-        from temporal_foley.models.tag_prior import tag_prior_statistics
+        from temporal_foley.models.tagging.tag_prior import tag_prior_statistics
 
         statistics["tag_prior"] = {
             **statistics["tag_prior"],
@@ -244,7 +245,7 @@ def write_results(
     from flax import nnx
 
     from temporal_foley.effects import vocabulary_text
-    from temporal_foley.models.bundle import Bundle, Senses, save_bundle
+    from temporal_foley.models.bundle.bundle import Bundle, Senses, save_bundle
     from temporal_foley.training.log import draw_curves
 
     shape, graphdef, params, statistics, measured = trained

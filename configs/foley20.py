@@ -4,9 +4,9 @@ python train.py foley20 --data FEATURES --out RUN
 python evaluate.py RUN/bundle --data FEATURES --split test --out RUN/test
 """
 
-from temporal_foley.models.class_prior import PriorConfig
-from temporal_foley.models.tag_prior import TagPriorConfig
-from temporal_foley.models.tagger import TaggerConfig
+from temporal_foley.models.tagging.class_prior import PriorConfig
+from temporal_foley.models.tagging.tag_prior import TagPriorConfig
+from temporal_foley.models.tagging.tagger import TaggerConfig
 from temporal_foley.training.config import Config
 
 

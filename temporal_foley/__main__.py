@@ -1,5 +1,5 @@
 """`python -m temporal_foley`: the command line."""
 
-from temporal_foley.cli import entry
+from temporal_foley.cli.main import entry
 
 entry()

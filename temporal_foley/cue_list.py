@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from temporal_foley.errors import CueListError
-from temporal_foley.reading import file_cause, read_whole
+from temporal_foley.files.reading import file_cause, read_whole
 from temporal_foley.timegrid import as_fraction
 from temporal_foley.timeline import Cue, Timeline
 

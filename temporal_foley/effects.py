@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from temporal_foley.errors import VocabularyError
-from temporal_foley.reading import file_cause, read_whole
+from temporal_foley.files.reading import file_cause, read_whole
 
 KINDS = ("one_shot", "repeated", "loop", "ambience")
 BUSES = ("hard_effects", "foley", "backgrounds")

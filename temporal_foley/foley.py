@@ -16,26 +16,26 @@ from pathlib import Path
 from typing import Any, Literal
 
 from temporal_foley import __version__
-from temporal_foley.close_look import Glimpses
 from temporal_foley.cue_list import write_timeline
-from temporal_foley.effects import Vocabulary
-from temporal_foley.errors import OutputExistsError
-from temporal_foley.keep_edits import (
+from temporal_foley.edits.keep import (
     BEFORE_FILE,
     PROPOSED_FILE,
     holds_edits,
     keep_edits,
     read_decided,
 )
-from temporal_foley.media.digest import file_sha256
+from temporal_foley.effects import Vocabulary
+from temporal_foley.errors import OutputExistsError
+from temporal_foley.files.digest import file_sha256
+from temporal_foley.files.output import check_output, output_folder, staged, write_run
+from temporal_foley.files.run_record import Progress, RunRecord
 from temporal_foley.media.video import VideoInfo, probe_video
+from temporal_foley.models.by_name import load_spotter
 from temporal_foley.models.spotter import Spotter
-from temporal_foley.models_by_name import load_spotter
-from temporal_foley.session.output import check_output, output_folder, staged, write_run
-from temporal_foley.session.run_record import Progress, RunRecord
-from temporal_foley.sound.library import Library, load_library
 from temporal_foley.sound.mix import BusReport, MixReport
 from temporal_foley.sound.stem_file import StemReport
+from temporal_foley.sound.takes.library import Library, load_library
+from temporal_foley.spotting.close_look import Glimpses
 from temporal_foley.spotting.tables import write_events, write_scores
 from temporal_foley.stages import (
     DetectionSettings,

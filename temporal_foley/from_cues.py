@@ -9,21 +9,21 @@ from pathlib import Path
 import numpy as np
 
 from temporal_foley.cue_list import read_timeline, write_timeline
+from temporal_foley.edits.keep import BEFORE_FILE, PROPOSED_FILE
 from temporal_foley.effects import Vocabulary, load_vocabulary
 from temporal_foley.errors import CueListError, OutputExistsError, VocabularyError
+from temporal_foley.files.digest import file_sha256
+from temporal_foley.files.output import RUN_FILE, staged, write_run
+from temporal_foley.files.run_record import Progress, RunRecord
 from temporal_foley.foley import Outcome, run_document
-from temporal_foley.keep_edits import BEFORE_FILE, PROPOSED_FILE
-from temporal_foley.media.digest import file_sha256
 from temporal_foley.media.mux import output_suffix
 from temporal_foley.media.video import VideoInfo, probe_video, sample_frames
-from temporal_foley.session.output import RUN_FILE, staged, write_run
-from temporal_foley.session.overview import Seen
-from temporal_foley.session.run_record import Progress, RunRecord
+from temporal_foley.pages.overview import Seen
 from temporal_foley.session.source_video import find_source_video
 from temporal_foley.sound.credits import check_licences
-from temporal_foley.sound.library import load_library
 from temporal_foley.sound.mix import MUSIC_AND_EFFECTS
-from temporal_foley.sound.space import Space
+from temporal_foley.sound.signal.space import Space
+from temporal_foley.sound.takes.library import load_library
 from temporal_foley.spotting.tables import read_scores
 from temporal_foley.stages import THUMBNAILS, picture_samples, render_timeline
 from temporal_foley.timegrid import TimeGrid

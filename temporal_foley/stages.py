@@ -14,27 +14,27 @@ from pathlib import Path
 
 import numpy as np
 
-from temporal_foley.close_look import Glimpses, gathering, look_closely
 from temporal_foley.errors import UsageError
+from temporal_foley.files.run_record import RunRecord
 from temporal_foley.media.audio import Sound, read_audio
 from temporal_foley.media.mux import mux_sound, output_suffix
 from temporal_foley.media.read_ahead import read_ahead
 from temporal_foley.media.video import SampledFrame, VideoInfo, sample_frames
 from temporal_foley.models.spotter import FrameProbabilities, Spotter
-from temporal_foley.session.cuesheet import write_cue_sheet
-from temporal_foley.session.overview import NOTABLE, Heard, Seen, draw_overview
-from temporal_foley.session.review import ReviewTake, write_review
-from temporal_foley.session.run_record import RunRecord
+from temporal_foley.pages.overview import NOTABLE, Heard, Seen, draw_overview
+from temporal_foley.pages.review import ReviewTake, write_review
+from temporal_foley.session.writers.cuesheet import write_cue_sheet
 from temporal_foley.sound.alternates import fill_alternates, list_alternates
 from temporal_foley.sound.ambience import crossfade_ambience, meet_at_cuts
 from temporal_foley.sound.casting import cast_events
 from temporal_foley.sound.credits import CREDITS_NAME, write_credits
 from temporal_foley.sound.density import thin_out
-from temporal_foley.sound.library import Library
 from temporal_foley.sound.mix import MixReport, lay_up
+from temporal_foley.sound.placing import Sights, place_tracks
+from temporal_foley.sound.takes.library import Library
+from temporal_foley.spotting.close_look import Glimpses, gathering, look_closely
 from temporal_foley.spotting.decision import decide, decision_from_json
 from temporal_foley.spotting.events import DecodingConfig, decode_events
-from temporal_foley.spotting.placing import Sights, place_tracks
 from temporal_foley.timegrid import TimeGrid, to_sample
 from temporal_foley.timeline import (
     MOST_ALTERNATES,

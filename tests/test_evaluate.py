@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 import evaluate
-from data_pipeline.feature_record import FeatureRecord
-from data_pipeline.feature_store import begin, finish, shard_name, write_shard
+from data_pipeline.features.record import FeatureRecord
+from data_pipeline.features.store import begin, finish, shard_name, write_shard
 from data_pipeline.schema import EffectEvent
 from temporal_foley.effects import Effect, Vocabulary
 from temporal_foley.spotting.decision import decision_to_json, default_decision
@@ -89,7 +89,7 @@ def data(tmp_path):
 @pytest.fixture
 def bundles(monkeypatch):
     """Bundles by the name of their folder."""
-    import temporal_foley.models.bundle as module
+    import temporal_foley.models.bundle.bundle as module
 
     known = {
         "both": make_bundle("both"),

@@ -115,7 +115,7 @@ def test_the_library_does_not_import_training_code_or_tensorflow():
 def test_words_that_need_no_model_do_not_load_one(words):
     code = (
         "import sys\n"
-        "from temporal_foley.cli import main\n"
+        "from temporal_foley.cli.main import main\n"
         "try:\n"
         f"    main({words!r})\n"
         "except SystemExit:\n"

@@ -12,10 +12,10 @@ import soundfile
 from temporal_foley.cue_list import read_timeline, write_timeline
 from temporal_foley.effects import load_vocabulary
 from temporal_foley.errors import CueListError, MediaError, OutputExistsError
+from temporal_foley.files.output import read_run
 from temporal_foley.foley import DetectionSettings, Foley
 from temporal_foley.from_cues import render_cues
-from temporal_foley.session.output import read_run
-from temporal_foley.sound.library import load_library
+from temporal_foley.sound.takes.library import load_library
 from temporal_foley.timeline import MixSettings
 
 RED, GREEN, BLACK = (220, 30, 30), (30, 200, 30), (0, 0, 0)

@@ -7,13 +7,13 @@ import numpy as np
 from flax import nnx
 
 from temporal_foley.effects import load_vocabulary, vocabulary_text
-from temporal_foley.models.bundle import Bundle, Senses
-from temporal_foley.models.fusion import FusionConfig
+from temporal_foley.models.bundle.bundle import Bundle, Senses
 from temporal_foley.models.image.efficientnet_lite import EfficientNetLite
 from temporal_foley.models.image.fine_tuned import name_weights, read_network
 from temporal_foley.models.image.releases import RELEASES, LiteRelease
-from temporal_foley.models.recurrent import RecurrentConfig
-from temporal_foley.models.tagger import Tagger, TaggerConfig
+from temporal_foley.models.tagging.fusion import FusionConfig
+from temporal_foley.models.tagging.recurrent import RecurrentConfig
+from temporal_foley.models.tagging.tagger import Tagger, TaggerConfig
 
 NAME, SIZE_PX = "tiny", 32
 

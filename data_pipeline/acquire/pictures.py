@@ -36,7 +36,7 @@ from data_pipeline.acquire.openverse import (
     search_pictures,
 )
 from data_pipeline.acquire.web import FetchError, LaterError, Web
-from data_pipeline.journal import Journal
+from data_pipeline.features.journal import Journal
 from temporal_foley.errors import FoleyError
 
 FOLDER = "pictures"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 from data_pipeline.annotations.records import AnnotationError, RowError
-from temporal_foley.reading import read_whole
+from temporal_foley.files.reading import read_whole
 
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _LARGEST_BYTES = 2 << 30

@@ -18,9 +18,9 @@ from data_pipeline.builders.absence import known_absent
 from data_pipeline.builders.dataset import Plan, PlanConfig, dataset_info, split_generators
 from data_pipeline.builders.pictures import SHORT_SIDE_PX, encode_picture, shrink
 from data_pipeline.builders.sounds import Mono, read_mono, to_int16
+from data_pipeline.builders.splits import PARTS, TEST, TRAIN, VALIDATION, Member, assign_splits
 from data_pipeline.builders.staging import Rejected, Work
 from data_pipeline.schema import SOUND_RATE_HZ, EffectEvent, Example, Modality
-from data_pipeline.splits import PARTS, TEST, TRAIN, VALIDATION, Member, assign_splits
 from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import MediaError
 from temporal_foley.media.audio import read_audio

@@ -12,12 +12,12 @@ import tensorflow_datasets as tfds
 from data_pipeline.builders.clips import ClipItem
 from data_pipeline.builders.dataset import Plan, PlanConfig, dataset_info, split_generators
 from data_pipeline.builders.labelled_files import LabelledFile
+from data_pipeline.builders.splits import PARTS
 from data_pipeline.builders.staging import Rejected, Work
 from data_pipeline.builders.stills import StillsConfig, leave_out, read_all, split_files
-from data_pipeline.compose import ClipNumber, compose_clip
-from data_pipeline.compose_config import ComposeConfig
-from data_pipeline.compose_pools import Pools, make_pools
-from data_pipeline.splits import PARTS
+from data_pipeline.compose.clip import ClipNumber, compose_clip
+from data_pipeline.compose.config import ComposeConfig
+from data_pipeline.compose.pools import Pools, make_pools
 from temporal_foley.effects import Vocabulary
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
+from data_pipeline.builders.splits import TEST, TRAIN, VALIDATION
 from data_pipeline.builders.staging import Rejected, Work, has_examples, make_examples
 from data_pipeline.schema import features, to_example
-from data_pipeline.splits import TEST, TRAIN, VALIDATION
 from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import FoleyError
 

@@ -26,8 +26,8 @@ from data_pipeline.annotations.class_folders import (
 from data_pipeline.annotations.mapping import map_classes
 from data_pipeline.annotations.records import AnnotationError
 from data_pipeline.builders.pictures import decode_picture
+from data_pipeline.builders.splits import Member
 from data_pipeline.builders.staging import Rejected
-from data_pipeline.splits import Member
 from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import FoleyError
 

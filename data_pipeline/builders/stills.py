@@ -16,9 +16,9 @@ from data_pipeline.builders.dataset import Plan, PlanConfig, dataset_info, split
 from data_pipeline.builders.labelled_files import Grouping, LabelledFile, read_labelled_files
 from data_pipeline.builders.pictures import SHORT_SIDE_PX, encode_picture, read_picture, shrink
 from data_pipeline.builders.sounds import read_mono, to_int16
+from data_pipeline.builders.splits import PARTS, Member, assign_splits
 from data_pipeline.builders.staging import Rejected, Work
 from data_pipeline.schema import SOUND_RATE_HZ, EffectEvent, Example
-from data_pipeline.splits import PARTS, Member, assign_splits
 from temporal_foley.effects import Vocabulary
 
 LONGEST_SOUND_S = 30.0

@@ -29,7 +29,6 @@ from temporal_foley.models.image.backbone import (
 )
 from temporal_foley.models.image.preparation import Aspect
 from temporal_foley.models.imagenet_classes import CLASSES, class_weights, describe_rules
-from temporal_foley.models.places import Heat, Places, class_activation
 from temporal_foley.models.spotter import (
     FrameProbabilities,
     Image,
@@ -37,6 +36,7 @@ from temporal_foley.models.spotter import (
     SoundBlock,
     in_batches,
 )
+from temporal_foley.spotting.places import Heat, Places, class_activation
 from temporal_foley.timegrid import TimeGrid
 
 """Frames looked at together; only so many are ever held."""

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from temporal_foley.errors import WeightsError
-from temporal_foley.reading import open_regular, read_whole
+from temporal_foley.files.reading import open_regular, read_whole
 
 MAX_FILE_BYTES = 2 * 1024**3
 MAX_PICKLE_BYTES = 16 * 1024**2

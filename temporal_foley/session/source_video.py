@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from temporal_foley.errors import CueListError, MediaError
-from temporal_foley.media.digest import file_sha256
+from temporal_foley.files.digest import file_sha256
+from temporal_foley.files.output import read_run
 from temporal_foley.media.open import open_media
-from temporal_foley.session.output import read_run
 from temporal_foley.timeline import Timeline
 
 

@@ -9,8 +9,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from temporal_foley.media.digest import file_sha256
-from temporal_foley.reading import read_whole
+from temporal_foley.files.digest import file_sha256
+from temporal_foley.files.reading import read_whole
 
 WRITTEN_FILE = "export.json"
 _SCHEMA = "temporal-foley/export"

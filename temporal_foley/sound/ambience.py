@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from temporal_foley.effects import Vocabulary
-from temporal_foley.sound.automation import add_level
-from temporal_foley.sound.fades import equal_power
+from temporal_foley.sound.signal.automation import add_level
+from temporal_foley.sound.signal.fades import equal_power
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 from temporal_foley.timeline import Cue, Event, Track
 

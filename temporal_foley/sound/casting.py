@@ -12,12 +12,12 @@ import numpy as np
 
 from temporal_foley.effects import Effect, Vocabulary
 from temporal_foley.errors import LibraryError
-from temporal_foley.sound.landmarks import find_body
-from temporal_foley.sound.library import Library, LibraryTake
-from temporal_foley.sound.loops import find_loop
-from temporal_foley.sound.pitch import MOST_CENTS, STEP_CENTS
 from temporal_foley.sound.shuffle import ShuffleBag, sets_of
+from temporal_foley.sound.signal.landmarks import find_body
+from temporal_foley.sound.signal.loops import find_loop
+from temporal_foley.sound.signal.pitch import MOST_CENTS, STEP_CENTS
 from temporal_foley.sound.take import Take
+from temporal_foley.sound.takes.library import Library, LibraryTake
 from temporal_foley.timegrid import to_sample
 from temporal_foley.timeline import Cue, Event, Evidence, Loop, Track
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from temporal_foley.errors import LibraryError
-from temporal_foley.sound.licences import UNKNOWN, is_allowed, licence_address
+from temporal_foley.sound.takes.licences import UNKNOWN, is_allowed, licence_address
 from temporal_foley.timeline import Cue, Timeline, without_rejected
 
 CREDITS_NAME = "credits.txt"

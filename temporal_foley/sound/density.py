@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from temporal_foley.sound.automation import add_level
-from temporal_foley.sound.bands import BandLevels, band_levels, sum_levels
-from temporal_foley.sound.library import Library
 from temporal_foley.sound.render import BUS_LEVELS_DB
+from temporal_foley.sound.signal.automation import add_level
+from temporal_foley.sound.signal.bands import BandLevels, band_levels, sum_levels
+from temporal_foley.sound.takes.library import Library
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 from temporal_foley.timeline import Asset, Cue, Track
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from temporal_foley.sound.blocks import Block
-from temporal_foley.sound.limiter import limit
-from temporal_foley.sound.loudness import PEAK_STEP, LoudnessMeter, measure
+from temporal_foley.sound.signal.blocks import Block
+from temporal_foley.sound.signal.limiter import limit
+from temporal_foley.sound.signal.loudness import PEAK_STEP, LoudnessMeter, measure
+from temporal_foley.sound.signal.wav import FULL_SCALE
 from temporal_foley.sound.stems import BLOCK, Stem, add_up, side_by_side
-from temporal_foley.sound.wav import FULL_SCALE
 from temporal_foley.timeline import MixSettings
 
 MOST_GAIN_DB = 40.0

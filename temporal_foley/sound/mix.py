@@ -16,14 +16,14 @@ import numpy as np
 from jaxtyping import Float
 
 from temporal_foley.errors import MediaError
-from temporal_foley.sound.blocks import Block, fit
-from temporal_foley.sound.ducking import Spans, duck_gains, join_spans
 from temporal_foley.sound.gains import Gains, find_gains, ratio_of_level
-from temporal_foley.sound.library import Library
-from temporal_foley.sound.limiter import limit
-from temporal_foley.sound.loudness import LoudnessMeter
 from temporal_foley.sound.room_tone import bare_foley
-from temporal_foley.sound.speech import speech_spans
+from temporal_foley.sound.signal.blocks import Block, fit
+from temporal_foley.sound.signal.ducking import Spans, duck_gains, join_spans
+from temporal_foley.sound.signal.limiter import limit
+from temporal_foley.sound.signal.loudness import LoudnessMeter
+from temporal_foley.sound.signal.speech import speech_spans
+from temporal_foley.sound.signal.wav import FULL_SCALE, quantise
 from temporal_foley.sound.stem_file import StemFile, StemReport
 from temporal_foley.sound.stems import (
     BLOCK,
@@ -37,7 +37,7 @@ from temporal_foley.sound.stems import (
     step_back,
     track_stem,
 )
-from temporal_foley.sound.wav import FULL_SCALE, quantise
+from temporal_foley.sound.takes.library import Library
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 from temporal_foley.timeline import Timeline
 

@@ -11,18 +11,18 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from temporal_foley.errors import CueListError, LibraryError
-from temporal_foley.sound.distance import REACH, lowpass
-from temporal_foley.sound.fades import (
+from temporal_foley.sound.signal.distance import REACH, lowpass
+from temporal_foley.sound.signal.fades import (
     balance_gains,
     join_gains,
     pan_gains,
     ratio_of,
     smooth_step,
 )
-from temporal_foley.sound.library import Library
-from temporal_foley.sound.reverb import reverberate
-from temporal_foley.sound.space import RESPONSE, Space, send_gain
+from temporal_foley.sound.signal.reverb import reverberate
+from temporal_foley.sound.signal.space import RESPONSE, Space, send_gain
 from temporal_foley.sound.take import Take
+from temporal_foley.sound.takes.library import Library
 from temporal_foley.timeline import Cue, Curve, Track
 
 BUS_LEVELS_DB = {"hard_effects": 0.0, "foley": -6.0, "backgrounds": -4.0}

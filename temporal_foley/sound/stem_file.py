@@ -8,9 +8,9 @@ from types import TracebackType
 import numpy as np
 from jaxtyping import Int
 
-from temporal_foley.sound.loudness import HOP, LoudnessMeter
-from temporal_foley.sound.wav import FULL_SCALE, WavWriter
-from temporal_foley.sound.waveform import Envelope, WaveformPen
+from temporal_foley.sound.signal.loudness import HOP, LoudnessMeter
+from temporal_foley.sound.signal.wav import FULL_SCALE, WavWriter
+from temporal_foley.sound.signal.waveform import Envelope, WaveformPen
 
 # As long as the meter looks back: after it, more silence changes nothing.
 _SILENCE = np.zeros((4 * HOP, 2), np.float32)

@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from temporal_foley.errors import CueListError
-from temporal_foley.sound.blocks import Block, fit
-from temporal_foley.sound.ducking import Spans, duck_gains, effect_spans
-from temporal_foley.sound.fades import smooth_step
-from temporal_foley.sound.library import Library
-from temporal_foley.sound.loudness import HOP
 from temporal_foley.sound.render import index_cues, render_cues, render_space
 from temporal_foley.sound.room_tone import ROOM_TONE_STEM, room_tone
-from temporal_foley.sound.space import Space
+from temporal_foley.sound.signal.blocks import Block, fit
+from temporal_foley.sound.signal.ducking import Spans, duck_gains, effect_spans
+from temporal_foley.sound.signal.fades import smooth_step
+from temporal_foley.sound.signal.loudness import HOP
+from temporal_foley.sound.signal.space import Space
+from temporal_foley.sound.takes.library import Library
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 from temporal_foley.timeline import Timeline, Track
 

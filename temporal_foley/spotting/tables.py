@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from temporal_foley.errors import FoleyError
-from temporal_foley.reading import file_cause, read_whole
+from temporal_foley.files.reading import file_cause, read_whole
 from temporal_foley.timegrid import Seconds, TimeGrid
 from temporal_foley.timeline import Event
 

@@ -3,7 +3,7 @@
 import dataclasses
 
 from temporal_foley.effects import DEFAULT_VOCABULARY
-from temporal_foley.models.tagger import TaggerConfig
+from temporal_foley.models.tagging.tagger import TaggerConfig
 from temporal_foley.training.loop import LoopConfig
 from temporal_foley.training.losses import LossConfig
 from temporal_foley.training.mesh import MeshConfig

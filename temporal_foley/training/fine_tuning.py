@@ -20,7 +20,7 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Float, Int, Key, PyTree, UInt8
 
-from temporal_foley.models.bundle import Bundle
+from temporal_foley.models.bundle.bundle import Bundle
 from temporal_foley.models.image.fine_tuned import round_network
 from temporal_foley.models.image.loaded import LoadedNetwork
 from temporal_foley.training.losses import LossConfig

@@ -1,6 +1,7 @@
 """Losses of a tagger: logits, labels and what is known in, one number out; padding never counts.
 
-A batch is what `data_pipeline.input` yields. Labels between 0 and 1 are confidences of a machine
+A batch is what `data_pipeline.input.loader` yields. Labels between 0 and 1 are confidences of a
+machine
 that labelled: the effect is taken to be there, and counts as much as the machine was sure.
 """
 
@@ -11,7 +12,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float
 
-from temporal_foley.models.tagger import TaggerOutputs
+from temporal_foley.models.tagging.tagger import TaggerOutputs
 from temporal_foley.training.step import Batch, Measured
 
 Cells = Float[Array, "batch frames effects"]

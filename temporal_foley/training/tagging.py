@@ -13,7 +13,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int, Key
 
-from temporal_foley.models.tagger import Tagger, TaggerConfig, TaggerInputs
+from temporal_foley.models.tagging.tagger import Tagger, TaggerConfig, TaggerInputs
 from temporal_foley.training.losses import LossConfig, tagger_loss
 from temporal_foley.training.step import Batch, LossFn, Measured, Params, Statistics
 

@@ -48,8 +48,6 @@ def run(cases: Sequence[int], seed: int, folder: Path) -> Result:
 
 def warm_up() -> None:
     """Load what `library add` needs."""
-    import temporal_foley.library_adding
-    import temporal_foley.library_commands  # noqa: F401
 
 
 def attempt(case: Case) -> tuple[str, float]:

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from unittest import mock
 
-from temporal_foley.cli import main
+from temporal_foley.cli.main import main
 from temporal_foley.foley import Foley
-from temporal_foley.sound.library import load_library
+from temporal_foley.sound.takes.library import load_library
 from tests.campaigns import Failure, Result
 from tests.campaigns.painted import BLACK, COLOURS, ColourSpotter, painter
 from tests.clips import make_clip
@@ -84,7 +84,7 @@ def generate(videos: Path, out: Path) -> tuple[int, str, list[str]]:
     said, told = io.StringIO(), io.StringIO()
     foley = Foley(ColourSpotter(), load_library())
     with (
-        mock.patch("temporal_foley.commands.Foley.load", return_value=foley),
+        mock.patch("temporal_foley.cli.commands.Foley.load", return_value=foley),
         contextlib.redirect_stdout(said),
         contextlib.redirect_stderr(told),
     ):

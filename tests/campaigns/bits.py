@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from temporal_foley.cli import main
+from temporal_foley.cli.main import main
 from temporal_foley.effects import load_vocabulary
 from temporal_foley.errors import FoleyError
-from temporal_foley.library_adding import AddSettings, add_sounds
-from temporal_foley.models.bundle_files import open_bundle
-from temporal_foley.models_by_name import bundle_folder
-from temporal_foley.sound.catalogue import CATALOGUE_NAME
-from temporal_foley.sound.library import load_library
+from temporal_foley.library.add import AddSettings, add_sounds
+from temporal_foley.models.bundle.bundle_files import open_bundle
+from temporal_foley.models.by_name import bundle_folder
+from temporal_foley.sound.takes.catalogue import CATALOGUE_NAME
+from temporal_foley.sound.takes.library import load_library
 from tests.campaigns import Failure, Result
 
 FULL = 500
@@ -123,8 +123,8 @@ def open_library(folder: Path) -> str | None:
 
 def open_features(folder: Path) -> None:
     """Open all splits as training does, and look at their notes as the next extraction does."""
-    from data_pipeline.feature_split import open_split
-    from data_pipeline.feature_store import begin, read_note
+    from data_pipeline.features.split import open_split
+    from data_pipeline.features.store import begin, read_note
 
     for split in ("train", "validation", "test"):
         store = open_split(folder, split).stores[0][1]

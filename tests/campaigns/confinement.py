@@ -284,7 +284,7 @@ def _command(words: list[str]) -> Callable[[list[str]], int]:
         return lambda argv: annotations.main(argv[1:])
     if words[0] == "(training)":
         return lambda argv: _read_for_training(Path(argv[1]))
-    return importlib.import_module("temporal_foley.cli").main
+    return importlib.import_module("temporal_foley.cli.main").main
 
 
 def _read_for_training(path: Path) -> int:

@@ -18,7 +18,7 @@ from unittest import mock
 import numpy as np
 
 from temporal_foley.foley import Foley
-from temporal_foley.sound.library import load_library
+from temporal_foley.sound.takes.library import load_library
 from tests.campaigns import Failure, Result
 from tests.campaigns.painted import BLACK, COLOURS, ColourSpotter, painter
 from tests.clips import make_clip, tone
@@ -161,7 +161,7 @@ def _asked(folder: Path, seed: int, how: dict[str, str], batch: int) -> None:
 def _tell(folder: Path, seed: int, batch: int) -> None:
     """Write what the shipped bundle makes of two photographs."""
     from temporal_foley.cue_list import timeline_to_json
-    from temporal_foley.media.digest import file_sha256
+    from temporal_foley.files.digest import file_sha256
     from temporal_foley.models import spotter
     from temporal_foley.stages import DetectionSettings, cast_timeline, tag_video
     from temporal_foley.timeline import MixSettings

@@ -238,7 +238,7 @@ def _video(place: Path) -> None:
 def _generate(place: Path, **how: Any) -> int:
     from temporal_foley.errors import FoleyError
     from temporal_foley.foley import Foley
-    from temporal_foley.sound.library import load_library
+    from temporal_foley.sound.takes.library import load_library
     from tests.campaigns.painted import ColourSpotter
 
     try:
@@ -281,7 +281,7 @@ def _sounds(place: Path) -> int:
 
 
 def _add(place: Path) -> int:
-    from temporal_foley.cli import main
+    from temporal_foley.cli.main import main
 
     words = ["library", "add", str(place / "pack"), "--to", str(place / "mine"), "--no-listen"]
     return main([*words, "--licence", "CC0"])
@@ -301,7 +301,7 @@ def _stills(place: Path) -> int:
 
 
 def _prepare(place: Path) -> int:
-    from data_pipeline.prepare import main
+    from data_pipeline.builders.prepare import main
 
     words = ["build", "stills", "--files", str(place / "media"), "--out", str(place / "out")]
     return main([*words, "--workers", "1"])
@@ -368,7 +368,7 @@ def _files(folder: Path) -> dict[str, str]:
 
 
 def _built(place: Path) -> Any:
-    from data_pipeline.built import check_manifest, records_digest
+    from data_pipeline.builders.built import check_manifest, records_digest
 
     (folder,) = (place / "out").glob("stills/*/*")
     check_manifest(folder)

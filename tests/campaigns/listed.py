@@ -3,7 +3,7 @@
 import dataclasses
 from fractions import Fraction
 
-from temporal_foley.sound.library import load_library
+from temporal_foley.sound.takes.library import load_library
 from temporal_foley.timeline import (
     Alternate,
     Cue,

@@ -135,9 +135,9 @@ def make_film(path: Path, minutes: float, seed: int) -> None:
 
 def work_on(folder: Path, minutes: float, seed: int) -> dict:
     """Make all of a film in this process, and judge it."""
-    from temporal_foley.exporting import export_cues
     from temporal_foley.foley import DetectionSettings, Foley
-    from temporal_foley.sound.library import load_library
+    from temporal_foley.session.export import export_cues
+    from temporal_foley.sound.takes.library import load_library
     from temporal_foley.spotting.events import DecodingConfig
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -251,7 +251,7 @@ def _sound_drift(folder: Path, timeline) -> int:
     """Compare where the last glass breaks in its stem with where its take should."""
     import soundfile
 
-    from temporal_foley.sound.library import load_library
+    from temporal_foley.sound.takes.library import load_library
 
     cue = [cue for cue in timeline.cues if cue.effect == "glass_breaking"][-1]
     take = load_library().read(cue.asset).samples[cue.source_start : cue.source_end]

@@ -16,10 +16,10 @@ import soundfile
 
 from temporal_foley.effects import load_vocabulary
 from temporal_foley.sound.casting import cast_events
-from temporal_foley.sound.library import load_library
-from temporal_foley.sound.limiter import limit
-from temporal_foley.sound.loudness import measure
 from temporal_foley.sound.mix import lay_up
+from temporal_foley.sound.signal.limiter import limit
+from temporal_foley.sound.signal.loudness import measure
+from temporal_foley.sound.takes.library import load_library
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 from temporal_foley.timeline import Event, MixSettings, Provenance, Source, Timeline
 from tests.campaigns import Failure, Result

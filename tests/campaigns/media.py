@@ -125,7 +125,7 @@ class BrightSpotter:
 
 def warm_up() -> None:
     """Load what all cases need."""
-    for name in ("data_pipeline.feature_source", "temporal_foley.library_adding"):
+    for name in ("data_pipeline.features.source", "temporal_foley.library.add"):
         importlib.import_module(name)
     _keep_loaded()
 
@@ -210,8 +210,8 @@ def _whole_or_nothing(said: Spoken, damaged: Path, out: Path) -> str:
 def _whole(folder: Path) -> str:
     """Say what is wrong with an output folder; empty if nothing is."""
     from temporal_foley.errors import FoleyError
+    from temporal_foley.files.output import read_run
     from temporal_foley.media.probe import probe_video
-    from temporal_foley.session.output import read_run
 
     made = read_run(folder)
     if made is None:
@@ -255,7 +255,7 @@ def read_for_training(path: Path, folder: Path) -> tuple[str, str]:
     Returns how it ended, and what was wrong with that.
     """
     from data_pipeline.annotations.records import AnnotatedClip
-    from data_pipeline.feature_source import MediaSource
+    from data_pipeline.features.source import MediaSource
     from temporal_foley.errors import FoleyError
 
     clip = AnnotatedClip(origin="test", source=str(path.name), clip=str(path.name))

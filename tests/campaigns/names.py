@@ -19,10 +19,10 @@ import numpy as np
 
 from temporal_foley.cue_list import read_timeline, write_timeline
 from temporal_foley.errors import CueListError
-from temporal_foley.exporting import FORMATS, export_cues
 from temporal_foley.foley import Foley
+from temporal_foley.session.export import FORMATS, export_cues
 from temporal_foley.session.names import clean_name, cue_names
-from temporal_foley.sound.library import load_library
+from temporal_foley.sound.takes.library import load_library
 from temporal_foley.spotting.tables import read_events
 from tests.campaigns import Failure, Result
 from tests.campaigns.listed import make_list
@@ -118,7 +118,7 @@ def make_video(path: Path) -> Path:
 
 def written(video: Path, text: str, place: Path) -> Path:
     """Export a cue list full of a text in every format; return the folder."""
-    from temporal_foley.media.digest import file_sha256
+    from temporal_foley.files.digest import file_sha256
 
     place.mkdir()
     # What lies in a folder is named without one.

@@ -37,7 +37,7 @@ def _vocabulary(content: bytes, folder: Path) -> None:
 
 
 def _manifest(content: bytes, folder: Path) -> None:
-    from temporal_foley.sound.manifest import read_manifest
+    from temporal_foley.sound.takes.manifest import read_manifest
 
     (folder / "a.wav").write_bytes(b"")
     (folder / "library.toml").write_bytes(content)
@@ -46,7 +46,7 @@ def _manifest(content: bytes, folder: Path) -> None:
 
 def _catalogue(content: bytes, folder: Path) -> None:
     from temporal_foley.effects import load_vocabulary
-    from temporal_foley.sound.catalogue import corrections, read_catalogue, write_catalogue
+    from temporal_foley.sound.takes.catalogue import corrections, read_catalogue, write_catalogue
 
     path = folder / "library.tsv"
     path.write_bytes(content)
@@ -162,7 +162,7 @@ def _keras(content: bytes, folder: Path) -> None:
 
 
 def _features(content: bytes, folder: Path) -> None:
-    from data_pipeline.feature_record import record_from_bytes
+    from data_pipeline.features.record import record_from_bytes
 
     del folder
     record_from_bytes(content)
@@ -173,7 +173,7 @@ def _reaper(content: bytes, folder: Path) -> None:
 
 
 def _otio(content: bytes, folder: Path) -> None:
-    from temporal_foley.session import import_edits
+    from temporal_foley.edits import import_session as import_edits
 
     # Here, where it is watched, and not in a process of its own first.
     with mock.patch.object(import_edits, "check_otio"):
@@ -189,7 +189,7 @@ def _listed() -> Any:
 
 def _session(content: bytes, path: Path) -> None:
     from temporal_foley.cue_list import read_timeline, write_timeline
-    from temporal_foley.session.import_edits import import_edits
+    from temporal_foley.edits.import_session import import_edits
 
     path.write_bytes(content)
     cues = path.with_name("cues.json")
@@ -229,8 +229,8 @@ def seeds() -> dict[str, list[bytes]]:
 def _made(folder: Path) -> Iterator[tuple[str, bytes]]:
     from temporal_foley.cue_list import timeline_to_json, write_timeline
     from temporal_foley.effects import vocabulary_text
-    from temporal_foley.exporting import export_cues
-    from temporal_foley.sound.catalogue import CatalogueRow, write_catalogue
+    from temporal_foley.session.export import export_cues
+    from temporal_foley.sound.takes.catalogue import CatalogueRow, write_catalogue
 
     timeline = _listed()
     yield "cues", timeline_to_json(timeline).encode()
@@ -333,7 +333,7 @@ def _keras_file(path: Path) -> bytes:
 
 
 def _record() -> bytes:
-    from data_pipeline.feature_record import record_to_bytes
+    from data_pipeline.features.record import record_to_bytes
     from tests.training.training_data import make_record
 
     return record_to_bytes(make_record(0, 1))

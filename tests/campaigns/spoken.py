@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import IO
 
-from temporal_foley.cli import main
+from temporal_foley.cli.main import main
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

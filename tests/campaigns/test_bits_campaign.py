@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
-from temporal_foley.cli import main
+from temporal_foley.cli.main import main
 from temporal_foley.errors import LibraryError
-from temporal_foley.sound.catalogue import CATALOGUE_NAME, read_catalogue, was_changed
+from temporal_foley.sound.takes.catalogue import CATALOGUE_NAME, read_catalogue, was_changed
 from tests.campaigns.bits import make_library, run
 
 

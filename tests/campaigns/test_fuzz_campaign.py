@@ -6,9 +6,9 @@ import pytest
 
 from data_pipeline.annotations.catalogue import READERS
 from data_pipeline.annotations.dcase import read_dcase
+from temporal_foley.edits import read_otio
+from temporal_foley.edits.import_session import read_session
 from temporal_foley.errors import FoleyError
-from temporal_foley.session import read_otio
-from temporal_foley.session.import_edits import read_session
 from tests.campaigns.fuzz import came_of, run
 from tests.campaigns.parsers import ONTOLOGY, PUBLISHED, TARGETS, seeds
 

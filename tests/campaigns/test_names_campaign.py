@@ -8,7 +8,7 @@ from temporal_foley.cue_list import timeline_from_json, timeline_to_json
 from temporal_foley.errors import CueListError
 from tests.campaigns.listed import make_list
 from tests.campaigns.names import FULL, MARKUP, TEXTS, make_video, run, written
-from tests.session.review_pages import make_page
+from tests.pages.review_pages import make_page
 
 SOME = (0, TEXTS.index(MARKUP), TEXTS.index("nul\x00byte"))
 

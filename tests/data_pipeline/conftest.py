@@ -3,7 +3,7 @@
 import pytest
 
 from data_pipeline.acquire.web import Web, WebConfig
-from tests.data_pipeline.site_kit import Site
+from tests.data_pipeline.acquire.site_kit import Site
 
 
 @pytest.fixture

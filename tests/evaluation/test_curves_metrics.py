@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from benchmarks.metric_parity import EFFECTS, differences, make_clips
+from benchmarks.models.metric_parity import EFFECTS, differences, make_clips
 from temporal_foley.evaluation import bootstrap, curves, metrics
 from temporal_foley.evaluation.calibration import expected_calibration_error, reliability
 from temporal_foley.evaluation.scored_clip import ScoredClip, plain, without_overlaps

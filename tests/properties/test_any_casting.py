@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from temporal_foley.effects import Effect, Vocabulary
 from temporal_foley.sound.casting import cast_events
-from temporal_foley.sound.library import Library, LibraryTake
 from temporal_foley.sound.take import Take
+from temporal_foley.sound.takes.library import Library, LibraryTake
 from temporal_foley.timegrid import to_sample
 from temporal_foley.timeline import Asset, Event, Loop
 

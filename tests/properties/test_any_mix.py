@@ -8,10 +8,10 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from temporal_foley.sound.library import Library, LibraryTake
 from temporal_foley.sound.mix import lay_up
 from temporal_foley.sound.render import render_track
 from temporal_foley.sound.take import Take
+from temporal_foley.sound.takes.library import Library, LibraryTake
 from temporal_foley.timeline import (
     Asset,
     Cue,

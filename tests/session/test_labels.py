@@ -3,8 +3,8 @@
 import dataclasses
 import re
 
-from benchmarks.session_lists import cue_lists, make_timeline
-from temporal_foley.session.labels import audacity_text, captions_text
+from benchmarks.session.session_lists import cue_lists, make_timeline
+from temporal_foley.session.writers.labels import audacity_text, captions_text
 
 LISTS = cue_lists(many=10)
 

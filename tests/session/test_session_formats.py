@@ -8,22 +8,22 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from benchmarks.session_lists import (
+from benchmarks.session.session_lists import (
     RATES,
     cue_lists,
     make_timeline,
     session_of,
     write_silence,
 )
-from benchmarks.session_matrix import losses, worst
-from benchmarks.session_reopen import WAYS, wanted
-from temporal_foley.session.aaf import write_aaf
-from temporal_foley.session.dawproject import write_dawproject
-from temporal_foley.session.fcp7 import fcp7_text, snap
+from benchmarks.session.session_matrix import losses, worst
+from benchmarks.session.session_reopen import WAYS, wanted
 from temporal_foley.session.lay_out import LEADER_S
 from temporal_foley.session.layout import exact_place, lanes
-from temporal_foley.session.otio import otio_text
-from temporal_foley.session.reaper import reaper_text
+from temporal_foley.session.writers.aaf import write_aaf
+from temporal_foley.session.writers.dawproject import write_dawproject
+from temporal_foley.session.writers.fcp7 import fcp7_text, snap
+from temporal_foley.session.writers.otio import otio_text
+from temporal_foley.session.writers.reaper import reaper_text
 
 NEEDS = {
     "reaper": "rpp",

@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 
 from temporal_foley.errors import CueListError
-from temporal_foley.media.digest import file_sha256
+from temporal_foley.files.digest import file_sha256
 from temporal_foley.session.source_video import find_source_video
 from temporal_foley.timeline import MixSettings, Provenance, Source, Timeline
 

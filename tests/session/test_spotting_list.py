@@ -2,15 +2,15 @@
 
 import dataclasses
 
-from benchmarks.session_lists import cue_lists, make_timeline
-from temporal_foley.session.spotting_list import (
+from benchmarks.session.session_lists import cue_lists, make_timeline
+from temporal_foley.session.timecode import parse_rate, parse_timecode
+from temporal_foley.session.writers.spotting_list import (
     ROWS_A_PAGE,
     spotting_html,
     spotting_rows,
     spotting_title,
     write_spotting_pdf,
 )
-from temporal_foley.session.timecode import parse_rate, parse_timecode
 
 EDIT, FIRST = parse_timecode("01:00:00:00", parse_rate("25"))
 CUE = cue_lists(many=1)["unique"].cues[-1]

@@ -7,8 +7,8 @@ import numpy as np
 from temporal_foley.effects import Effect, Vocabulary, load_vocabulary
 from temporal_foley.sound.alternates import fill_alternates, list_alternates
 from temporal_foley.sound.casting import cast_events
-from temporal_foley.sound.library import Library, LibraryTake, load_library
 from temporal_foley.sound.take import Take
+from temporal_foley.sound.takes.library import Library, LibraryTake, load_library
 from temporal_foley.timeline import Asset, Cue, Event, Evidence, Track
 
 RATE = 48_000

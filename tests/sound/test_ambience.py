@@ -7,9 +7,9 @@ import pytest
 
 from temporal_foley.effects import Effect, Vocabulary
 from temporal_foley.sound.ambience import crossfade_ambience, meet_at_cuts
-from temporal_foley.sound.library import Library
 from temporal_foley.sound.render import render_track
 from temporal_foley.sound.take import Take
+from temporal_foley.sound.takes.library import Library
 from temporal_foley.timeline import Asset, Cue, Event, Track
 
 RATE = 48_000

@@ -9,8 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from temporal_foley.sound.automation import add_level, level_at
-from temporal_foley.sound.bands import EDGES_HZ, band_levels, sum_levels
 from temporal_foley.sound.density import (
     CROWDED_DB,
     LOWEST_DB,
@@ -21,8 +19,10 @@ from temporal_foley.sound.density import (
     find_yielding,
     thin_out,
 )
-from temporal_foley.sound.library import Library
+from temporal_foley.sound.signal.automation import add_level, level_at
+from temporal_foley.sound.signal.bands import EDGES_HZ, band_levels, sum_levels
 from temporal_foley.sound.take import Take
+from temporal_foley.sound.takes.library import Library
 from temporal_foley.timeline import Asset, Cue, Track
 
 RATE = 48_000

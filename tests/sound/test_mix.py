@@ -10,14 +10,14 @@ import pytest
 import soundfile
 
 from temporal_foley.errors import CueListError, MediaError
-from temporal_foley.sound.blocks import fit, rechunk
-from temporal_foley.sound.ducking import duck_gains, effect_spans
-from temporal_foley.sound.library import Library
-from temporal_foley.sound.loudness import measure
 from temporal_foley.sound.mix import MixReport, lay_up
+from temporal_foley.sound.signal.blocks import fit, rechunk
+from temporal_foley.sound.signal.ducking import duck_gains, effect_spans
+from temporal_foley.sound.signal.loudness import measure
+from temporal_foley.sound.signal.wav import WavWriter, quantise
+from temporal_foley.sound.signal.waveform import WaveformPen
 from temporal_foley.sound.take import Take
-from temporal_foley.sound.wav import WavWriter, quantise
-from temporal_foley.sound.waveform import WaveformPen
+from temporal_foley.sound.takes.library import Library
 from temporal_foley.timeline import (
     Asset,
     Cue,

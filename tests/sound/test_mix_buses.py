@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from temporal_foley.sound.library import Library
-from temporal_foley.sound.loudness import measure
 from temporal_foley.sound.mix import MixReport, lay_up
 from temporal_foley.sound.room_tone import LEVEL_DBFS, room_tone
+from temporal_foley.sound.signal.loudness import measure
 from temporal_foley.sound.take import Take
+from temporal_foley.sound.takes.library import Library
 from temporal_foley.timeline import Asset, Cue, MixSettings, Provenance, Source, Timeline, Track
 
 RATE = 48_000

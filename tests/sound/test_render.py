@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from temporal_foley.errors import CueListError, LibraryError
-from temporal_foley.sound.library import Library
 from temporal_foley.sound.render import BUS_LEVELS_DB, index_cues, render_cues, render_track
 from temporal_foley.sound.take import Take
+from temporal_foley.sound.takes.library import Library
 from temporal_foley.timeline import Asset, Cue, Loop, Track
 
 RATE = 48_000

@@ -12,7 +12,7 @@ from temporal_foley.effects import load_vocabulary
 from temporal_foley.errors import CueListError, OutputExistsError
 from temporal_foley.from_cues import render_cues
 from temporal_foley.sound.casting import cast_events
-from temporal_foley.sound.library import load_library
+from temporal_foley.sound.takes.library import load_library
 from temporal_foley.timeline import Event, MixSettings, Provenance, Source, Timeline
 
 SAMPLES = 2 * 48_000

@@ -7,11 +7,11 @@ import optax
 import pytest
 from flax import nnx
 
-from temporal_foley.models.fusion import FusionConfig
 from temporal_foley.models.image.fine_tuned import round_network
 from temporal_foley.models.image.loaded import load_network
-from temporal_foley.models.recurrent import RecurrentConfig
-from temporal_foley.models.tagger import Tagger, TaggerConfig
+from temporal_foley.models.tagging.fusion import FusionConfig
+from temporal_foley.models.tagging.recurrent import RecurrentConfig
+from temporal_foley.models.tagging.tagger import Tagger, TaggerConfig
 from temporal_foley.training.fine_tuning import (
     join_networks,
     look,

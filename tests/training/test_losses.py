@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from temporal_foley.models.tagger import TaggerInputs, TaggerOutputs
+from temporal_foley.models.tagging.tagger import TaggerInputs, TaggerOutputs
 from temporal_foley.training.losses import LossConfig, sigmoid_loss, softmax_loss, tagger_loss
 from temporal_foley.training.tagging import (
     DropoutConfig,

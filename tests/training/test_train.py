@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from temporal_foley.models.bundle import load_bundle
+from temporal_foley.models.bundle.bundle import load_bundle
 from temporal_foley.training import checkpoint, validation
 from temporal_foley.training.step import TrainState
 

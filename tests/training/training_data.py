@@ -13,8 +13,8 @@ import numpy as np
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from data_pipeline.feature_record import FeatureRecord  # noqa: E402
-from data_pipeline.feature_store import (  # noqa: E402
+from data_pipeline.features.record import FeatureRecord  # noqa: E402
+from data_pipeline.features.store import (  # noqa: E402
     VERSION,
     begin,
     finish,

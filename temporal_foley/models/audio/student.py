@@ -23,6 +23,7 @@ from flax import nnx
 from jaxtyping import Array, Float, Int, PyTree
 
 from temporal_foley.errors import WeightsError
+from temporal_foley.files.reading import read_whole
 from temporal_foley.models.audio.columns import (
     AT_ONCE,
     Columns,
@@ -45,7 +46,6 @@ from temporal_foley.models.audio.layers import Depthwise, FrameWeights, keep
 from temporal_foley.models.audio.mel import MIN_SAMPLES, log_mel, mel_frames
 from temporal_foley.models.image.layers import Pointwise
 from temporal_foley.models.weights import check_sha256
-from temporal_foley.reading import read_whole
 from temporal_foley.timegrid import TimeGrid
 
 FILE = "student.safetensors"

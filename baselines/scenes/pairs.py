@@ -1,0 +1,252 @@
+"""Features of stills and recordings in, those of clips that are seen and heard out.
+
+    python -m baselines.scenes.pairs FEATURES/stills --out PAIRS
+
+Where there is no video with scenes, this makes a task of the same form. A clip is made of
+stretches. In each a picture is shown and a part of a recording is heard, each of the clip's class
+or, to distract, of nothing in particular, each drawn by itself; every clip shows and sounds its
+class at least once. Pictures and recordings are shared out by source before clips are made of
+them, so none is on both sides. The same features and seed give the same clips.
+"""
+
+import argparse
+import dataclasses
+import hashlib
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from data_pipeline.builders.splits import TEST, TRAIN, VALIDATION, Member, Parts, assign_splits
+from data_pipeline.features.record import FeatureError, FeatureRecord
+from data_pipeline.features.store import FeatureStore, begin, finish, shard_name, write_shard
+from temporal_foley.errors import FoleyError, UsageError
+from temporal_foley.timegrid import TimeGrid
+
+NOTHING = ""
+"""The class of what distracts."""
+
+# Real recordings are few: with less in the test a class would rest on one or two of them.
+PARTS = Parts(name="60_20_20", parts={TRAIN: 0.6, VALIDATION: 0.2, TEST: 0.2})
+
+Medium = Literal["picture", "sound"]
+MEDIA: tuple[Medium, Medium] = ("picture", "sound")
+Pool = dict[tuple[str, Medium], list[FeatureRecord]]
+"""The stills or recordings of each class."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PairsConfig:
+    """How clips are made, and of which classes."""
+
+    clips_per_class: tuple[int, int, int] = (100, 40, 40)
+    """To train, validate and test on."""
+    stretches: int = 4
+    stretch_frames: int = 5
+    distracting_part: float = 0.5
+    """Of the stretches of a modality, beyond the one that is kept for the class."""
+    min_sources: int = 5
+    """A class needs so many sources of pictures, and so many of recordings."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("stretches", "stretch_frames"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"pairs.{name} must be at least 1, got {getattr(self, name)}")
+        if min(self.clips_per_class) < 1:
+            raise ValueError(f"pairs.clips_per_class must be above 0, got {self.clips_per_class}")
+        if not 0.0 <= self.distracting_part <= 1.0:
+            raise ValueError(f"pairs.distracting_part must be 0 to 1, got {self.distracting_part}")
+        # One each to train, validate and test on.
+        if self.min_sources < len(PARTS.parts):
+            raise ValueError(f"pairs.min_sources must be at least 3, got {self.min_sources}")
+
+
+def make_pairs(
+    stills: Path, out: Path, config: PairsConfig, *, overwrite: bool = False
+) -> list[str]:
+    """Make the clips of all splits; return a table of what they are made of.
+
+    Raises:
+        UsageError: There are no features of stills, or too few classes with enough sources.
+    """
+    stores = [FeatureStore(path.parent) for path in sorted(stills.glob("*/manifest.json"))]
+    if not stores:
+        raise UsageError(f"{stills}: holds no finished features of stills")
+    # The newest may be made by other networks; features of two kinds must not be mixed.
+    kinds = [{key: store.settings.get(key) for key in _KIND} for store in stores]
+    if any(kind != kinds[0] for kind in kinds):
+        raise FeatureError(f"{stills}: its splits are of different networks or rates")
+    pools = _share_out(stores, config)
+    classes = _classes(pools, config)
+    lines = ["class\tsplit\tclips\tpictures\tpicture_sources\trecordings\trecording_sources"]
+    for place, (split, pool) in enumerate(pools.items()):
+        settings: dict[str, Any] = {
+            **kinds[0],
+            "pairs": dataclasses.asdict(config) | {"split": split, "classes": classes},
+            "source": [store.sha256 for store in stores],
+        }
+        # As it comes back from a file.
+        settings["pairs"]["clips_per_class"] = list(config.clips_per_class)
+        clips = config.clips_per_class[place]
+        folder = out / split
+        begin(folder, settings, overwrite=overwrite)
+        note = write_shard(folder, shard_name(0, 1), _clips(split, place, pool, classes, config))
+        finish(folder, settings, [note])
+        for name in (*classes, NOTHING):
+            counts = [
+                str(count)
+                for medium in MEDIA
+                for count in (len(pool[name, medium]), len({r.source for r in pool[name, medium]}))
+            ]
+            made = str(clips if name else 0)
+            lines.append("\t".join([name or "(distracting)", split, made, *counts]))
+    return lines
+
+
+_KIND = ("version", "frame_rate", "backbone", "aspect", "listener", "weights")
+
+
+def _share_out(stores: Sequence[FeatureStore], config: PairsConfig) -> dict[str, Pool]:
+    found: list[tuple[str, Medium, FeatureRecord]] = [
+        (name, medium, record)
+        for store in stores
+        for record in (store[place] for place in range(len(store)))
+        for name, medium in _class_of(record)
+    ]
+    # A class is shared out as seen and as heard, each by its own sources.
+    members = [
+        Member(source=record.source, classes=(f"{name}/{medium}",))
+        for name, medium, record in found
+    ]
+    split_of = assign_splits(members, PARTS, config.seed)
+    pools: dict[str, Pool] = {split: defaultdict(list) for split in PARTS.parts}
+    for name, medium, record in found:
+        pools[split_of[record.source]][name, medium].append(record)
+    for pool in pools.values():
+        for records in pool.values():
+            records.sort(key=lambda record: record.id)
+    return pools
+
+
+def _class_of(record: FeatureRecord) -> Iterator[tuple[str, Medium]]:
+    """Yield the class of what is one picture or one recording of one thing or of nothing."""
+    if record.has_picture == record.has_sound:
+        return
+    medium = MEDIA[int(record.has_sound)]
+    effects = {event.effect for event in record.events}
+    if len(effects) == 1:
+        yield effects.pop(), medium
+    elif not effects and record.labelled:
+        yield NOTHING, medium
+
+
+def _classes(pools: Mapping[str, Pool], config: PairsConfig) -> list[str]:
+    sources: dict[tuple[str, Medium], set[str]] = defaultdict(set)
+    for pool in pools.values():
+        for key, records in pool.items():
+            sources[key].update(record.source for record in records)
+    names = sorted({name for name, _ in sources if name})
+
+    def is_enough(name: str) -> bool:
+        has_all = all(pool[name, medium] for pool in pools.values() for medium in MEDIA)
+        return has_all and min(len(sources[name, m]) for m in MEDIA) >= config.min_sources
+
+    classes = [name for name in names if is_enough(name)]
+    if len(classes) < 2:
+        raise UsageError(
+            f"{len(classes)} classes have {config.min_sources} sources of pictures and of "
+            "recordings; give more material, or --min-sources"
+        )
+    if config.distracting_part and not is_enough(NOTHING):
+        raise UsageError("there is too little that distracts; give --distracting 0")
+    return classes
+
+
+def _clips(
+    split: str, place: int, pool: Pool, classes: Sequence[str], config: PairsConfig
+) -> Iterator[FeatureRecord]:
+    for scene, name in enumerate(classes):
+        for number in range(config.clips_per_class[place]):
+            generator = np.random.default_rng([config.seed, place, scene, number])
+            rows, used = [], []
+            for medium in MEDIA:
+                of_class = generator.random(config.stretches) >= config.distracting_part
+                of_class[generator.integers(config.stretches)] = True
+                parts = []
+                for is_class in of_class:
+                    drawn = pool[name if is_class else NOTHING, medium]
+                    record = drawn[generator.integers(len(drawn))]
+                    parts.append(_stretch(record, medium, config.stretch_frames, generator))
+                    used.append(record)
+                rows.append(np.concatenate(parts))
+            yield _clip(f"{split}-{name}-{number:04d}", name, rows[0], rows[1], used)
+
+
+def _stretch(
+    record: FeatureRecord, medium: Medium, frames: int, generator: np.random.Generator
+) -> np.ndarray:
+    """Return a part of a recording, or a picture for as long; what is too short is repeated."""
+    rows = record.visual if medium == "picture" else record.audio
+    first = int(generator.integers(max(1, len(rows) - frames + 1)))
+    return rows[(first + np.arange(frames)) % len(rows)]
+
+
+def _clip(
+    name: str, scene: str, visual: np.ndarray, audio: np.ndarray, used: Sequence[FeatureRecord]
+) -> FeatureRecord:
+    grid = TimeGrid(frame_rate=used[0].frame_rate, frames=len(visual))
+    return FeatureRecord(
+        id=name,
+        source="|".join(sorted({record.source for record in used})),
+        origin="scene_pairs",
+        licence="|".join(sorted({record.licence for record in used})),
+        scene=scene,
+        sha256=hashlib.sha256("".join(record.sha256 for record in used).encode()).hexdigest(),
+        frame_rate=grid.frame_rate,
+        times_s=np.array([float(time) for time in grid.times()]),
+        visual=visual,
+        audio=audio,
+        has_picture=True,
+        has_sound=True,
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m baselines.scenes.pairs",
+        description="Make clips that are seen and heard out of features of stills and recordings.",
+    )
+    parser.add_argument("stills", type=Path, help="folder of the features of all their splits")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the clips' features")
+    parser.add_argument("--clips", type=int, nargs=3, default=PairsConfig.clips_per_class)
+    parser.add_argument("--distracting", type=float, default=PairsConfig.distracting_part)
+    parser.add_argument("--min-sources", type=int, default=PairsConfig.min_sources)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--overwrite", action="store_true")
+    words = parser.parse_args(argv)
+    try:
+        try:
+            config = PairsConfig(
+                clips_per_class=tuple(words.clips),
+                distracting_part=words.distracting,
+                min_sources=words.min_sources,
+                seed=words.seed,
+            )
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        lines = make_pairs(words.stills, words.out, config, overwrite=words.overwrite)
+        (words.out / "classes.tsv").write_text("\n".join(lines) + "\n", "utf-8")
+    except FoleyError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    print("\n".join(lines))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,211 @@
+"""Features of training pictures in, a bundle that new effects can be taught to out.
+
+    python -m data_pipeline.after_training.background BUNDLE --data FEATURES [--split train] --out
+        BUNDLE
+
+Chooses some hundred pictures of as many sources, half of them without any effect, and puts their
+standardised features into the bundle (`models/background.py`). How far a number of examples is to
+be trusted is learnt from the effects that are known: each is taken out of the bank in turn, taught
+from a few of its pictures, and judged on those of other sources. The answers of the bundle stay as
+they are. `--without EFFECT` leaves all pictures of an effect out, for trying `teach` on it.
+"""
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float16
+
+from temporal_foley.errors import FoleyError, UsageError
+
+if TYPE_CHECKING:
+    from data_pipeline.features.split import FeatureSplit
+    from temporal_foley.effects import Vocabulary
+    from temporal_foley.models.tagging.background import Background
+
+PICTURES = 512
+EXAMPLES = (1, 2, 4, 8)
+LEAST_SOURCES = 16
+"""An effect of fewer is not asked how far examples are to be trusted."""
+MOST_JUDGED = 100
+"""Pictures with an effect, and four times as many without, that a line is learnt from."""
+USUAL_SHARE = 0.05
+"""How much of the time a new effect is expected to be heard."""
+
+
+class Pictures(NamedTuple):
+    """A frame each of records that show something, and which effects it has."""
+
+    features: Float16[np.ndarray, "pictures features"]
+    present: Bool[np.ndarray, "pictures effects"]
+    absent: Bool[np.ndarray, "pictures effects"]
+    sources: np.ndarray
+
+    def at(self, places: np.ndarray) -> "Pictures":
+        """Return some of them, by number or mask."""
+        return Pictures(*(part[places] for part in self))
+
+
+def read_pictures(split: "FeatureSplit", vocabulary: "Vocabulary", *, seed: int = 0) -> Pictures:
+    """Take a frame of each record that has a picture."""
+    from data_pipeline.features.record import record_labels
+
+    generator = np.random.default_rng(seed)
+    features, present, absent, sources = [], [], [], []
+    for index in range(len(split)):
+        record = split[index]
+        frame = int(generator.integers(record.frames))
+        if not record.has_picture:
+            continue
+        labels = record_labels(record, vocabulary)
+        positive = labels.labels[frame] > 0
+        features.append(record.visual[frame])
+        present.append(positive)
+        absent.append(labels.known[frame].astype(bool) & ~positive)
+        sources.append(record.source)
+    if not features:
+        raise UsageError("the features hold no picture; extract them from pictures or videos")
+    return Pictures(np.stack(features), np.stack(present), np.stack(absent), np.array(sources))
+
+
+def choose(pictures: Pictures, count: int, *, seed: int = 0) -> np.ndarray:
+    """Choose pictures of as many sources and effects as can be; return their places."""
+    order = np.random.default_rng(seed).permutation(len(pictures.features))
+    # One picture of each source before the second of any.
+    turns: dict[str, int] = {}
+    turn = []
+    for place in order:
+        source = str(pictures.sources[place])
+        turn.append(turns.setdefault(source, 0))
+        turns[source] += 1
+    order = order[np.argsort(turn, kind="stable")]
+    has_any = pictures.present[order].any(axis=1)
+    plain = list(order[~has_any][: max(count // 2, count - int(has_any.sum()))])
+    queues = [
+        list(order[pictures.present[order, effect]]) for effect in range(pictures.present.shape[1])
+    ]
+    chosen = dict.fromkeys(int(place) for place in plain)
+    while any(queues) and len(chosen) < count:
+        for queue in queues:
+            if queue and len(chosen) < count:
+                chosen.setdefault(int(queue.pop(0)))
+    return np.array(list(chosen), np.int64)
+
+
+def learn_background(pictures: Pictures, *, count: int = PICTURES, seed: int = 0) -> "Background":
+    """Choose the bank, and learn how far a number of examples is to be trusted."""
+    from temporal_foley.evaluation.fit_calibration import Line
+    from temporal_foley.models.tagging.background import make_background
+    from temporal_foley.models.tagging.taught import judge_frames
+    from temporal_foley.teaching.few_shot import fit_effect
+
+    bank = choose(pictures, count, seed=seed)
+    others = np.setdiff1d(np.arange(len(pictures.features)), bank)
+    generator = np.random.default_rng(seed)
+    told: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {k: [] for k in EXAMPLES}
+    for effect in range(pictures.present.shape[1]):
+        shown = others[pictures.present[others, effect]]
+        _, first = np.unique(pictures.sources[shown], return_index=True)
+        shown = generator.permutation(shown[first])
+        if len(shown) < LEAST_SOURCES:
+            continue
+        without = make_background(pictures.features[bank[~pictures.present[bank, effect]]])
+        plain = generator.permutation(others[pictures.absent[others, effect]])
+        for k in EXAMPLES:
+            taught = fit_effect([pictures.features[[i]] for i in shown[:k]], without)
+            logits = [
+                judge_frames(taught, pictures.features[places], has_picture=True)[:, 0]
+                for places in (shown[max(EXAMPLES) :][:MOST_JUDGED], plain[: 4 * MOST_JUDGED])
+            ]
+            told[k].append((logits[0], logits[1]))
+    lines = [(k, *_line(told[k])) for k in EXAMPLES if told[k]]
+    if not lines:
+        raise UsageError(
+            f"no effect has pictures of {LEAST_SOURCES} sources: too few to learn from how far "
+            "examples are to be trusted"
+        )
+    for k, *line in lines:
+        print(f"{k} examples: slope {Line(*line).slope:.2f}, bias {Line(*line).bias:.2f}")
+    return make_background(pictures.features[bank], lines)
+
+
+def _line(told: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float]:
+    """Fit a slope and a bias to all effects together, each weighing the same."""
+    from scipy import optimize
+
+    values = np.concatenate([np.concatenate(pair) for pair in told]).astype(np.float64)
+    truth = np.concatenate([np.repeat([1.0, 0.0], [len(p), len(n)]) for p, n in told])
+    weight = np.concatenate(
+        [
+            np.concatenate(
+                [np.full(len(p), USUAL_SHARE / len(p)), np.full(len(n), (1 - USUAL_SHARE) / len(n))]
+            )
+            for p, n in told
+        ]
+    )
+
+    def loss(line: np.ndarray) -> float:
+        wrong = (1.0 - 2.0 * truth) * (np.exp(line[0]) * values + line[1])
+        return float((weight * np.logaddexp(0.0, wrong)).sum() + 1e-3 * line[0] ** 2)
+
+    found = optimize.minimize(loss, np.array([0.0, -3.0]), method="L-BFGS-B")
+    return float(np.exp(found.x[0])), float(found.x[1])
+
+
+def run(words: argparse.Namespace) -> None:
+    """Learn the background of a bundle, and write the bundle with it."""
+    from data_pipeline.features.split import open_split
+    from temporal_foley.models.bundle.bundle import load_bundle, save_bundle
+
+    bundle = load_bundle(words.bundle)
+    split = open_split(words.data, words.split, datasets=words.datasets)
+    if (split.settings["backbone"], split.settings["weights"]["backbone"]) != (
+        bundle.senses.backbone,
+        bundle.senses.backbone_sha256,
+    ):
+        raise UsageError(
+            f"{words.data}: the features are not of the backbone that {words.bundle} looks with; "
+            "extract them anew"
+        )
+    pictures = read_pictures(split, bundle.vocabulary)
+    for name in words.without:
+        column = bundle.vocabulary.index(name)
+        pictures = pictures.at(pictures.absent[:, column])
+    background = learn_background(pictures, count=words.pictures)
+    facts = {**bundle.facts, "background": split.facts()}
+    changed = dataclasses.replace(bundle, background=background, facts=facts)
+    sha256 = save_bundle(words.out, changed, overwrite=words.overwrite)
+    print(f"wrote {words.out} ({sha256[:12]}), with {len(background.codes)} pictures of background")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m data_pipeline.after_training.background",
+        description=(__doc__ or "").splitlines()[0],
+    )
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--data", type=Path, required=True, help="folder of features")
+    parser.add_argument("--split", default="train")
+    parser.add_argument("--datasets", nargs="*", default=[], metavar="NAME")
+    parser.add_argument("--pictures", type=int, default=PICTURES)
+    parser.add_argument("--without", nargs="*", default=[], metavar="EFFECT")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--overwrite", action="store_true")
+    words = parser.parse_args(argv)
+    if words.pictures < 16:
+        parser.error(f"--pictures must be at least 16, got {words.pictures}")
+    try:
+        run(words)
+    except FoleyError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

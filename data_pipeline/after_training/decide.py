@@ -1,0 +1,226 @@
+"""Fit the decision of a bundle on features it was not trained on: calibration and thresholds.
+
+    python -m data_pipeline.after_training.decide RUN/bundle --data FEATURES --split validation
+        --out BUNDLE
+
+The new bundle differs in its decision only. Several splits may be joined. `--compare` shows the
+four decoders at equal recall instead of writing anything.
+"""
+
+import argparse
+import dataclasses
+import fnmatch
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from temporal_foley.errors import FoleyError, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from temporal_foley.evaluation.scored_clip import ScoredClip
+    from temporal_foley.models.bundle.bundle import Bundle
+    from temporal_foley.spotting.decision import Decision
+
+
+class Heard(NamedTuple):
+    """Clips and what a bundle says of them."""
+
+    clips: list["ScoredClip"]
+    logits: list["np.ndarray"]
+    facts: dict[str, dict[str, dict]]
+
+
+def judge_splits(
+    bundle: "Bundle",
+    data: Path,
+    splits: Sequence[str],
+    datasets: Sequence[str] = (),
+    *,
+    without_sound: bool = False,
+) -> Heard:
+    """Let a bundle judge the records of some splits."""
+    from data_pipeline.features.scoring import clips_and_logits
+    from data_pipeline.features.split import open_split
+
+    heard = Heard([], [], {})
+    for name in splits:
+        split = open_split(data, name, datasets=datasets)
+        clips, logits = clips_and_logits(split, bundle, with_sound=not without_sound)
+        heard.clips.extend(clips)
+        heard.logits.extend(logits)
+        heard.facts[name] = split.facts()
+    return heard
+
+
+def run(words: argparse.Namespace) -> None:
+    """Fit, and write or compare."""
+    from temporal_foley.evaluation.compare_decoders import compare_decoders
+    from temporal_foley.evaluation.fit_decision import FitConfig, fit_decision
+    from temporal_foley.models.bundle.bundle import load_bundle, save_bundle
+    from temporal_foley.spotting.decision import calibrate, decision_to_json
+
+    bundle = load_bundle(words.bundle)
+    heard = judge_splits(
+        bundle, words.data, words.split, words.datasets, without_sound=words.without_sound
+    )
+    for path, split in words.out_of_fold:
+        other = judge_splits(
+            load_bundle(path),
+            words.data,
+            [split],
+            words.datasets,
+            without_sound=words.without_sound,
+        )
+        heard.clips.extend(other.clips)
+        heard.logits.extend(other.logits)
+        heard.facts.update(other.facts)
+    heard = without(heard, words.leave_out)
+    try:
+        config = FitConfig(
+            rule=words.rule,
+            most=words.most,
+            decoder=words.decoder,
+            smoothing=words.smoothing,
+            window_s=words.window,
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    decision = fit_decision(
+        heard.clips, heard.logits, bundle.vocabulary, config, output=bundle.tagger.output
+    )
+    if words.raw:
+        decision = uncalibrated(decision)
+    if words.common is not None:
+        decision = with_common_threshold(decision, words.common)
+    if words.compare:
+        clips = [
+            dataclasses.replace(clip, probabilities=calibrate(rows, decision))
+            for clip, rows in zip(heard.clips, heard.logits, strict=True)
+        ]
+        rows = compare_decoders(clips, bundle.vocabulary, decision)
+        print("\t".join(rows[0]))
+        for row in rows:
+            print("\t".join(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row.values()))
+        return
+    for effect in decision.effects:
+        print(
+            f"{effect.effect:16s} slope {effect.slope:5.2f} bias {effect.bias:6.2f} "
+            f"on {effect.threshold_on:.3f} off {effect.threshold_off:.3f}"
+        )
+    if words.out is None:
+        return
+    facts = {**bundle.facts, "decided_on": heard.facts}
+    card = bundle.card if words.card is None else read_card(words.card)
+    changed = dataclasses.replace(
+        bundle, decision=decision_to_json(decision), facts=facts, card=card
+    )
+    sha256 = save_bundle(words.out, changed, overwrite=words.overwrite)
+    print(f"wrote {words.out} ({sha256[:12]})")
+
+
+def without(heard: Heard, patterns: Sequence[str]) -> Heard:
+    """Leave out the clips whose names fit a pattern of the shell."""
+    kept = [
+        place
+        for place, clip in enumerate(heard.clips)
+        if not any(fnmatch.fnmatchcase(clip.id, pattern) for pattern in patterns)
+    ]
+    clips, logits = [heard.clips[i] for i in kept], [heard.logits[i] for i in kept]
+    return Heard(clips, logits, heard.facts)
+
+
+def uncalibrated(decision: "Decision") -> "Decision":
+    """Leave the logits as they are."""
+    effects = tuple(dataclasses.replace(e, slope=1.0, bias=0.0) for e in decision.effects)
+    return dataclasses.replace(decision, effects=effects)
+
+
+def with_common_threshold(decision: "Decision", probability: float) -> "Decision":
+    """Give all effects one threshold; it is left 1.24 log odds lower, as .35 is below .65."""
+    odds = probability / (1.0 - probability)
+    off = odds * 0.29 / (1.0 + odds * 0.29)
+    effects = tuple(
+        dataclasses.replace(effect, threshold_on=probability, threshold_off=off)
+        for effect in decision.effects
+    )
+    return dataclasses.replace(decision, effects=effects, rule=f"{probability:g} for all effects")
+
+
+def read_card(path: Path) -> str:
+    """Read the text that says what a bundle was trained on and how good it is."""
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--card {path}: cannot be read as UTF-8 text ({error})") from None
+
+
+def _bundle_and_split(words: str) -> tuple[Path, str]:
+    bundle, _, split = words.rpartition(":")
+    if not bundle or not split:
+        raise argparse.ArgumentTypeError(f"{words} must be BUNDLE:SPLIT")
+    return Path(bundle), split
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m data_pipeline.after_training.decide", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--data", type=Path, required=True, help="folder of features")
+    parser.add_argument("--split", nargs="*", default=["validation"])
+    parser.add_argument(
+        "--leave-out",
+        nargs="*",
+        default=[],
+        metavar="PATTERN",
+        help="clips that do not count, by name: those whose truth is a matter of taste",
+    )
+    parser.add_argument(
+        "--out-of-fold",
+        nargs="*",
+        type=_bundle_and_split,
+        default=[],
+        metavar="BUNDLE:SPLIT",
+        help="more splits, judged by bundles that were not trained on them: for a bundle that was "
+        "trained on all there is, with others trained on its folds",
+    )
+    parser.add_argument(
+        "--common",
+        type=float,
+        metavar="PROBABILITY",
+        help="one threshold for all effects, on calibrated probabilities: with few real videos it "
+        "holds better on others than twenty",
+    )
+    parser.add_argument("--datasets", nargs="*", default=[], metavar="NAME")
+    parser.add_argument("--out", type=Path, help="where the decided bundle goes")
+    parser.add_argument("--card", type=Path, help="text to put into the bundle as its card")
+    parser.add_argument(
+        "--rule", choices=("max_f1", "false_alarm_rate", "false_cues"), default="max_f1"
+    )
+    parser.add_argument(
+        "--most", type=float, default=1.0, help="of the last two rules: a share, or cues a minute"
+    )
+    parser.add_argument(
+        "--decoder", choices=("mode", "median", "hysteresis", "semi_markov"), default="hysteresis"
+    )
+    parser.add_argument("--raw", action="store_true", help="leave the logits as they are")
+    parser.add_argument("--smoothing", choices=("none", "mean", "gaussian"), default="mean")
+    parser.add_argument("--window", type=float, default=1.25, metavar="SECONDS")
+    parser.add_argument("--without-sound", action="store_true")
+    parser.add_argument("--compare", action="store_true", help="compare decoders, write nothing")
+    parser.add_argument("--overwrite", action="store_true")
+    words = parser.parse_args(argv)
+    try:
+        run(words)
+    except FoleyError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

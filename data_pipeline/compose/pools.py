@@ -1,0 +1,165 @@
+"""What clips are composed of: labelled files and clips of a split in, pools by effect out."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from data_pipeline.builders.clips import ClipItem, effect_event, place_of
+from data_pipeline.builders.labelled_files import LabelledFile
+from data_pipeline.builders.pictures import Picture, read_picture
+from data_pipeline.builders.staging import Rejected
+from data_pipeline.schema import EffectEvent
+from temporal_foley.effects import Vocabulary
+from temporal_foley.errors import FoleyError
+from temporal_foley.files.digest import file_sha256
+from temporal_foley.media.probe import probe_video
+from temporal_foley.media.video import sample_frames
+from temporal_foley.timegrid import TimeGrid, as_fraction
+
+NOTHING = ""
+"""Where the pools keep what holds none of the effects."""
+
+SHORTEST_VIDEO_S = 1.0
+_LONGEST_VIDEO_S = 600.0
+_GREY_LEVELS = 4.0
+"""Mean difference of the colour channels below which a picture is grey."""
+_READERS = 2
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PoolStill:
+    """A still that may be used, with what must be known to choose among looks."""
+
+    file: LabelledFile
+    short_side_px: int
+    is_grey: bool
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PoolVideo:
+    """A video, or a part of one, of which is known what happens when."""
+
+    file: LabelledFile
+    short_side_px: int
+    is_grey: bool
+    start_s: float
+    """Where the part begins in the file; the events count from there."""
+    length_s: float
+    events: tuple[EffectEvent, ...]
+    sound_path: Path | None
+    """Where its own sound is; None if there is none, or none that belongs to what is seen."""
+
+    def effects_at(self, time_s: float) -> tuple[str, ...]:
+        """Return what is to be seen at a time of the part."""
+        return tuple(
+            event.effect
+            for event in self.events
+            if event.modality != "sound" and event.onset_s <= time_s < event.offset_s
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pools:
+    """The material of one split, by effect; `NOTHING` holds the hard negatives."""
+
+    stills: Mapping[str, tuple[PoolStill, ...]]
+    sounds: Mapping[str, tuple[LabelledFile, ...]]
+    videos: Mapping[str, tuple[PoolVideo, ...]] = dataclasses.field(default_factory=dict)
+
+
+def make_pools(
+    files: Iterable[LabelledFile], vocabulary: Vocabulary, clips: Iterable[ClipItem] = ()
+) -> tuple[Pools, list[Rejected]]:
+    """Sort the files and clips of a split by effect; what is not wholly known is left out.
+
+    What shows several effects is in the pool of each. Every picture is opened once.
+    """
+    rejected: list[Rejected] = []
+    known: list[LabelledFile] = []
+    for file in sorted(files, key=lambda file: file.id):
+        if file.is_known:
+            known.append(file)
+        else:
+            reason = "has a class of which it is not known whether it is an effect"
+            rejected.append(Rejected(item=file.id, reason=f"{reason}: {', '.join(file.classes)}"))
+    pictures = [file for file in known if file.medium == "picture"]
+    with ThreadPoolExecutor(_READERS) as pool:
+        looked_at = list(pool.map(_look_at, pictures))
+    watched = [_watch(item) for item in sorted(clips, key=lambda item: item.id)]
+    rejected += [one for one in (*looked_at, *watched) if isinstance(one, Rejected)]
+    stills = [still for still in looked_at if isinstance(still, PoolStill)]
+    videos = [video for video in watched if isinstance(video, PoolVideo)]
+    sounds = [file for file in known if file.medium == "sound"]
+    names = (*vocabulary.names, NOTHING)
+    pools = Pools(
+        stills={name: tuple(s for s in stills if _holds(s.file, name)) for name in names},
+        sounds={name: tuple(f for f in sounds if _holds(f, name)) for name in names},
+        videos={name: tuple(v for v in videos if _holds(v.file, name)) for name in names},
+    )
+    return pools, rejected
+
+
+def is_grey(image: Picture) -> bool:
+    """Tell whether a picture has no colour."""
+    small = cv2.resize(image, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
+    return float((small.max(axis=2) - small.min(axis=2)).mean()) < _GREY_LEVELS
+
+
+def _holds(file: LabelledFile, name: str) -> bool:
+    return name in file.effects if name != NOTHING else not file.effects
+
+
+def _look_at(file: LabelledFile) -> PoolStill | Rejected:
+    try:
+        image = read_picture(file.path)
+    except FoleyError as error:
+        return Rejected(item=file.id, reason=str(error))
+    return PoolStill(file=file, short_side_px=min(image.shape[:2]), is_grey=is_grey(image))
+
+
+def _watch(item: ClipItem) -> PoolVideo | Rejected:
+    """Probe a clip and look at the picture in its middle."""
+    if not item.is_known:
+        return Rejected(item=item.id, reason="has a class that may or may not be an effect")
+    if any(event.strength == "clip" for event in item.clip.events):
+        reason = "says that its effects are somewhere in it, and not when"
+        return Rejected(item=item.id, reason=reason)
+    try:
+        info = probe_video(item.path)
+        start_s, length_s = place_of(item, float(info.duration), _LONGEST_VIDEO_S)
+        middle = as_fraction(start_s + length_s / 2.0)
+        (frame,) = sample_frames(info, TimeGrid(frame_rate=as_fraction(1), frames=1, start=middle))
+        digest = file_sha256(item.path)
+    except FoleyError as error:
+        return Rejected(item=item.id, reason=str(error))
+    if length_s < SHORTEST_VIDEO_S:
+        return Rejected(item=item.id, reason=f"is only {length_s:.1f} s long")
+    found = (effect_event(event, length_s) for event in item.clip.events)
+    events = tuple(event for event in found if event is not None)
+    effects = tuple(dict.fromkeys(event.effect for event in events if event.modality != "sound"))
+    # Where only the picture was judged, the sound may be music, or of something else.
+    is_true = all(event.modality != "picture" for event in events)
+    sound_path = item.path if info.has_audio else item.sound_path
+    return PoolVideo(
+        file=LabelledFile(
+            id=item.id,
+            path=item.path,
+            medium="video",
+            source=item.clip.source,
+            classes=effects or ("other",),
+            effects=effects,
+            is_known=True,
+            licence=item.clip.licence,
+            sha256=digest,
+        ),
+        short_side_px=min(info.width, info.height),
+        is_grey=is_grey(frame.image),
+        start_s=start_s,
+        length_s=length_s,
+        events=events,
+        sound_path=sound_path if is_true else None,
+    )

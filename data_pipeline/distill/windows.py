@@ -1,0 +1,88 @@
+"""A pool of recordings and the teacher in, shards of windows with what the teacher hears out.
+
+A window is what the student will see (log-mel) and what it is to answer (the teacher's columns).
+Shard `i` of a seed is the same whoever makes it; those that are there are left alone.
+"""
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import jax
+import numpy as np
+from jaxtyping import Float16, Int32
+
+from data_pipeline.distill.mix import mix_window
+from data_pipeline.distill.sounds import Pool
+from temporal_foley.models.audio import SAMPLE_RATE_HZ, AudioTeacher
+from temporal_foley.models.audio.columns import COLUMN_SAMPLES
+from temporal_foley.models.audio.mel import log_mel
+from temporal_foley.models.audio.student import FOLD
+
+WINDOWS = 256
+"""In a shard, all of one length."""
+_AT_ONCE = 32
+_LENGTHS = (8, 16, 32)
+"""In columns of the teacher."""
+_LENGTH_PARTS = (0.35, 0.45, 0.2)
+# Of the shortest windows so many end before they are full: sounds are short, too.
+_CUT_PART = 0.6
+_SHORTEST_S = 0.3
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Windows:
+    """Windows of one length; what lies behind the end of one is meaningless."""
+
+    mel: Float16[np.ndarray, "windows mel_bands mel_frames"]
+    columns: Float16[np.ndarray, "windows columns features"]
+    samples: Int32[np.ndarray, " windows"]
+
+
+def shard_path(folder: Path, number: int) -> Path:
+    """Return where a shard is."""
+    return folder / f"windows-{number:05d}.npz"
+
+
+def read_shard(path: Path) -> Windows:
+    """Read a shard whole."""
+    with np.load(path) as arrays:
+        return Windows(**{name: arrays[name] for name in ("mel", "columns", "samples")})
+
+
+def make_shard(
+    folder: Path,
+    number: int,
+    pool: Pool,
+    sources: Sequence[str],
+    teacher: AudioTeacher,
+    *,
+    seed: int,
+) -> None:
+    """Make a shard of windows in which some of the pool's sources are heard."""
+    path = shard_path(folder, number)
+    if path.exists():
+        return
+    rng = np.random.default_rng([seed, number])
+    length = int(rng.choice(_LENGTHS, p=_LENGTH_PARTS)) * COLUMN_SAMPLES
+    waves = np.zeros((WINDOWS, length), np.float32)
+    samples = np.full(WINDOWS, length, np.int32)
+    for row in range(WINDOWS):
+        if length == _LENGTHS[0] * COLUMN_SAMPLES and rng.random() < _CUT_PART:
+            samples[row] = rng.integers(round(_SHORTEST_S * SAMPLE_RATE_HZ), length)
+        waves[row, : samples[row]] = mix_window(rng, pool, sources, int(samples[row]))
+    mel, columns = [], []
+    for first in range(0, WINDOWS, _AT_ONCE):
+        part = slice(first, first + _AT_ONCE)
+        heard = teacher(waves[part], samples[part])
+        columns.append(heard.feature_map.mean(axis=1).astype(np.float16))
+        mel.append(np.asarray(_student_mel(waves[part], samples[part])).astype(np.float16))
+    unfinished = path.with_suffix(f".{os.getpid()}.part")
+    with unfinished.open("wb") as file:
+        np.savez(file, mel=np.concatenate(mel), columns=np.concatenate(columns), samples=samples)
+    unfinished.replace(path)
+
+
+_student_mel = jax.jit(partial(log_mel, fold=FOLD))

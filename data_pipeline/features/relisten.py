@@ -1,0 +1,122 @@
+"""Features in, the same with another listener out: pictures need not be looked at again.
+
+    python -m data_pipeline.features.relisten DATASET --split train --features FEATURES --out NEW
+
+Records are found again by the hash of their media. What is finished stays, as in `features`.
+"""
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from data_pipeline.features.extractor import Rejected
+from data_pipeline.features.record import FeatureRecord
+from data_pipeline.features.source import DatasetSource, Source
+from data_pipeline.features.store import (
+    FeatureStore,
+    begin,
+    finish,
+    read_note,
+    shard_name,
+    write_shard,
+)
+from temporal_foley.errors import FoleyError, UsageError
+from temporal_foley.models.audio.encoders import AudioEncoder, EncoderName, listen, load_encoder
+from temporal_foley.models.compilation import enable_compilation_cache
+
+
+def relisten(
+    source: Source, old: FeatureStore, folder: Path, encoder: AudioEncoder
+) -> FeatureStore:
+    """Write the records of a store with the embeddings of another audio network.
+
+    Args:
+        source: What the store was made from.
+        old: Features of the source.
+        folder: Where the new ones go.
+        encoder: What listens.
+    """
+    if old.settings["source"] != source.digest:
+        raise UsageError(f"{old.folder}: was not made from this dataset; extract it anew")
+    settings = {
+        **old.settings,
+        "listener": encoder.name,
+        "weights": {**old.settings["weights"], "listener": encoder.sha256},
+    }
+    begin(folder, settings)
+    known = {record.sha256: record for record in (old[i] for i in range(len(old)))}
+    size, notes = settings["items_per_shard"], []
+    for number in range(settings["shards"]):
+        name = shard_name(number, settings["shards"])
+        note = read_note(folder, name)
+        if note is None:
+            items = range(number * size, min((number + 1) * size, len(source)))
+            note = write_shard(folder, name, _listen(source, items, known, encoder))
+        notes.append(note)
+        print(f"{folder}: shard {number + 1} of {settings['shards']}", flush=True)
+    finish(folder, settings, notes)
+    return FeatureStore(folder)
+
+
+def _listen(
+    source: Source, items: range, known: dict[str, FeatureRecord], encoder: AudioEncoder
+) -> Iterator[FeatureRecord | Rejected]:
+    for item in items:
+        try:
+            material = source.load(item, next(iter(known.values())).frame_rate)
+            record = known.get(material.sha256)
+            if record is None:
+                yield Rejected(item=source.name(item), reason="was rejected before")
+                continue
+            # Copies of one file share their hash; each keeps what is its own.
+            facts = material.facts
+            record = dataclasses.replace(
+                record,
+                id=facts.id,
+                source=facts.source,
+                events=facts.events,
+                labelled=facts.labelled,
+            )
+            if material.sound is not None:
+                heard = listen(encoder, material.sound(), material.grid)
+                if heard is None and not record.has_picture:
+                    yield Rejected(item=source.name(item), reason="holds only silence")
+                    continue
+                audio = np.zeros_like(record.audio) if heard is None else heard
+                record = dataclasses.replace(record, audio=audio, has_sound=heard is not None)
+            yield record
+        except (FoleyError, ValueError, OSError) as error:
+            yield Rejected(item=source.name(item), reason=str(error) or type(error).__name__)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m data_pipeline.features.relisten", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("dataset", type=Path, help="where its dataset_info.json is")
+    parser.add_argument("--split", default="train")
+    parser.add_argument("--features", type=Path, required=True, help="what there is")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--listener", choices=("student", "teacher"), default="student")
+    parser.add_argument("--listener-weights", type=Path)
+    words = parser.parse_args(argv)
+    listener: EncoderName = words.listener
+    try:
+        enable_compilation_cache()
+        encoder = load_encoder(listener, words.listener_weights)
+        source = DatasetSource(str(words.dataset.resolve()), words.split)
+        store = relisten(source, FeatureStore(words.features), words.out, encoder)
+    except FoleyError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    print(f"{len(store)} records, sha256 {store.sha256}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

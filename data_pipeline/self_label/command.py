@@ -1,0 +1,216 @@
+"""Ordinary videos with sound in, frame labels of what is heard in them out: DCASE TSV.
+
+    python -m data_pipeline.self_label.command FOLDER --out LABELS.tsv
+
+Audio tags over time -> effects by the AudioSet names of the vocabulary -> weighed with what is
+seen (`cross_check.py`) -> events with a confidence and a modality: `both`, or `audio` where the
+source is not seen. What is neither likely nor unlikely is no label; a video in which no effect is
+sure but some are possible is left out whole.
+"""
+
+import argparse
+import hashlib
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from data_pipeline.annotations.class_folders import VIDEOS
+from data_pipeline.features.journal import Journal
+from data_pipeline.self_label.file_labels import (
+    FileLabels,
+    SelfLabelConfig,
+    Teacher,
+    decide,
+    gather_evidence,
+)
+from temporal_foley.effects import Vocabulary, load_vocabulary
+from temporal_foley.errors import FoleyError, MediaError, OutputExistsError, UsageError
+from temporal_foley.models.spotter import Spotter
+from temporal_foley.spotting.tables import clean_name
+
+COLUMNS = ("filename", "onset", "offset", "event_label", "modality", "confidence")
+
+
+def label_folder(
+    folder: Path,
+    out: Path,
+    teacher: Teacher,
+    spotter: Spotter,
+    config: SelfLabelConfig = SelfLabelConfig(),  # noqa: B008 (frozen)
+    *,
+    overwrite: bool = False,
+    report: Callable[[str], None] = lambda line: None,
+) -> list[dict[str, Any]]:
+    """Label all videos below a folder, from where an earlier run was cut off; return an entry each.
+
+    Raises:
+        OutputExistsError: The table is there, and `overwrite` is not set.
+        UsageError: There is no video in the folder.
+    """
+    if out.exists() and not overwrite:
+        raise OutputExistsError(f"{out}: is there already; give --overwrite to replace it")
+    videos = find_videos(folder)
+    settings = f"{teacher.sha256} {spotter.sha256} {spotter.vocabulary.sha256} {config}"
+    digest = hashlib.sha256(settings.encode()).hexdigest()[:16]
+    entries = []
+    with Journal(out.with_name(f"{out.name}.part.jsonl")) as journal:
+        for number, path in enumerate(videos, 1):
+            status = path.stat()
+            name = path.relative_to(folder).as_posix()
+            key = f"{digest} {status.st_size} {status.st_mtime_ns} {name}"
+            if key not in journal:
+                try:
+                    evidence = gather_evidence(path, teacher, spotter, config)
+                    labels = decide(evidence, spotter.vocabulary, config)
+                    journal.add(key, name=name, **_entry(labels))
+                except MediaError as error:
+                    journal.add(key, name=name, rejected=str(error).replace(f"{path}: ", ""))
+            entries.append(journal[key])
+            report(f"{number} of {len(videos)}: {_say(entries[-1])}")
+    _write_table(out, entries)
+    journal.path.unlink()
+    return entries
+
+
+def find_videos(folder: Path) -> list[Path]:
+    """Return the videos below a folder, by name.
+
+    Raises:
+        UsageError: There is none.
+    """
+    files = sorted(file for file in folder.rglob("*") if file.suffix.casefold() in VIDEOS)
+    videos = [file for file in files if file.is_file()]
+    if not videos:
+        raise UsageError(f"{folder}: no folder with videos ({', '.join(VIDEOS)}) in it")
+    return videos
+
+
+def _entry(labels: FileLabels) -> dict[str, Any]:
+    events = [
+        [event.onset, event.offset, event.effect, modality, round(event.confidence, 4)]
+        for event, modality in labels.events
+    ]
+    return {
+        "events": events,
+        "doubtful": labels.doubtful,
+        "heard": labels.heard,
+        "seen": labels.seen,
+    }
+
+
+def _say(entry: dict[str, Any]) -> str:
+    if "rejected" in entry:
+        return f"{entry['name']}: left out, {entry['rejected']}"
+    found = ", ".join(f"{e[2]} {e[0]:.2f}-{e[1]:.2f} ({e[4]:.2f})" for e in entry["events"])
+    doubt = f"; in doubt {', '.join(entry['doubtful'])}" if entry["doubtful"] else ""
+    return f"{entry['name']}: {found or 'nothing'}{doubt}"
+
+
+def _write_table(out: Path, entries: Sequence[dict[str, Any]]) -> None:
+    part = out.with_name(f"{out.name}.part")
+    try:
+        with part.open("w", encoding="utf-8", newline="\n") as file:
+            file.write("\t".join(COLUMNS) + "\n")
+            for entry in entries:
+                name = clean_name(entry["name"])
+                for onset, offset, effect, modality, confidence in entry.get("events", ()):
+                    row = (name, f"{onset:.6g}", f"{offset:.6g}", effect, modality, str(confidence))
+                    file.write("\t".join(row) + "\n")
+                if entry.get("events") == [] and not entry["doubtful"]:
+                    file.write(name + "\t" * (len(COLUMNS) - 1) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(out)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise FoleyError(f"{out}: cannot be written ({error.strerror})") from None
+
+
+def summarise(entries: Sequence[dict[str, Any]], vocabulary: Vocabulary) -> Iterator[str]:
+    """Tell what became of all videos, and where ear and eye are at odds, most at odds first."""
+    rejected = Counter(entry["rejected"] for entry in entries if "rejected" in entry)
+    judged = [entry for entry in entries if "rejected" not in entry]
+    labelled = [entry for entry in judged if entry["events"]]
+    doubtful = sum(bool(entry["doubtful"]) and not entry["events"] for entry in judged)
+    quiet = len(judged) - len(labelled) - doubtful
+    yield (
+        f"{len(entries)} videos: {len(labelled)} with labels, {quiet} with nothing to be heard, "
+        f"{doubtful} in doubt and left out, {sum(rejected.values())} left out"
+    )
+    yield from (f"left out: {count}: {reason}" for reason, count in rejected.most_common())
+    rows = []
+    for name in vocabulary.names:
+        events = [event for entry in judged for event in entry["events"] if event[2] == name]
+        heard = {entry["name"] for entry in judged if name in entry["heard"]}
+        seen = {entry["name"] for entry in judged if name in entry["seen"]}
+        if heard or seen or events:
+            seconds = sum(event[1] - event[0] for event in events)
+            rows.append((len(heard ^ seen), name, len(events), seconds, heard, seen))
+    for _, name, events, seconds, heard, seen in sorted(rows, key=lambda row: (-row[0], row[1])):
+        yield (
+            f"{name}: {events} events, {seconds:.1f} s; videos where it is heard and seen "
+            f"{len(heard & seen)}, only heard {len(heard - seen)}, only seen {len(seen - heard)}"
+        )
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells a wrong word in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see --help\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    words = _parser().parse_args(argv)
+    try:
+        vocabulary = load_vocabulary(words.vocabulary)
+        if words.out.exists() and not words.overwrite:
+            raise OutputExistsError(f"{words.out}: is there already; give --overwrite")
+        find_videos(words.folder)
+        # Only now: wrong words should not wait for the networks.
+        from temporal_foley.models.audio import load_teacher
+        from temporal_foley.models.imagenet_spotter import load_imagenet_spotter
+
+        entries = label_folder(
+            words.folder,
+            words.out,
+            load_teacher(words.weights),
+            load_imagenet_spotter(vocabulary),
+            overwrite=words.overwrite,
+            report=lambda line: print(line, file=sys.stderr, flush=True),
+        )
+        for line in summarise(entries, vocabulary):
+            print(line)
+        print(f"wrote {words.out}")
+    except FoleyError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python -m data_pipeline.self_label.command",
+        description="Label ordinary videos by their own sound, checked against the picture.",
+    )
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="videos, in folders or not")
+    parser.add_argument("--out", metavar="FILE.tsv", type=Path, required=True, help="the labels")
+    parser.add_argument(
+        "--vocabulary", metavar="NAME|FILE", default="foley20", help="the effects to look for"
+    )
+    parser.add_argument(
+        "--weights", metavar="FILE", type=Path, help="the audio network's, if not downloaded"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace the table if it is there")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

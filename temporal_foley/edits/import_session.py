@@ -1,0 +1,299 @@
+"""Edits back: an edited session and the cue list it came from in, the edited cue list out.
+
+A clip is known by the cue noted with it. What was moved, trimmed, faded, panned, brought to another
+level or given another take becomes the cue's own; what is gone or muted is rejected; copies and the
+other halves of cuts become cues. All of these are locked, as they are what a person wants. A cue
+that came into the list, or changed in it, after the session was exported stays as it is.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from temporal_foley.cue_list import read_timeline, write_timeline
+from temporal_foley.edits.edit_cue import decided, edit_cue, with_take
+from temporal_foley.edits.edited import (
+    MOST_BYTES,
+    EditedClip,
+    EditedSession,
+    Origin,
+    file_part,
+    has_other_take,
+)
+from temporal_foley.edits.read_otio import check_otio, read_bundle, read_otio
+from temporal_foley.edits.read_reaper import read_reaper
+from temporal_foley.errors import FoleyError, OutputExistsError, UsageError
+from temporal_foley.session.curves import shifted
+from temporal_foley.session.lay_out import is_file_of
+from temporal_foley.session.names import clean_name, title_of
+from temporal_foley.session.written import note_imported
+from temporal_foley.timeline import Cue, Timeline, Track
+
+SUFFIXES = (".rpp", ".otio", ".otioz")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Changes:
+    """How many cues were changed in which way; a cue that moved and was trimmed counts as both."""
+
+    moved: int = 0
+    trimmed: int = 0
+    adjusted: int = 0
+    """Another level, pan, fade, take or effect."""
+    rejected: int = 0
+    added: int = 0
+    kept: int = 0
+
+    def __str__(self) -> str:
+        said = ("moved", "trimmed", "adjusted", "rejected", "added")
+        counts = [f"{getattr(self, name)} {name}" for name in said if getattr(self, name)]
+        return ", ".join([*counts, f"{self.kept} as they were"])
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ImportOutcome:
+    """Where the edited cue list is, and what changed in it."""
+
+    path: Path
+    changes: Changes
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """What changed, in words."""
+        return str(self.changes)
+
+
+def import_edits(
+    edited: Path, cues: Path, out: Path | None = None, *, overwrite: bool = False
+) -> ImportOutcome:
+    """Bring the edits of a session into its cue list; by default as `CUES.edited.json` beside it.
+
+    Raises:
+        FoleyError: The session or the cue list cannot be read.
+        OutputExistsError: A cue list stands there, and `overwrite` is not given.
+    """
+    out = cues.with_name(f"{cues.stem}.edited.json") if out is None else out
+    timeline = read_timeline(cues)
+    if out.exists() and not overwrite:
+        raise OutputExistsError(f"{out}: exists; use --overwrite or --out FILE")
+    session = read_session(edited)
+    result, changes, warnings = apply_edits(timeline, session.clips, session.known, session.takes)
+    part = out.with_name(out.name + ".part")
+    try:
+        write_timeline(result, part)
+        part.replace(out)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise FoleyError(f"{out}: cannot be written ({error.strerror})") from None
+    note_imported(edited)
+    return ImportOutcome(path=out, changes=changes, warnings=(*session.warnings, *warnings))
+
+
+def read_session(path: Path) -> EditedSession:
+    """Read the clips of an `.rpp`, `.otio` or `.otioz`.
+
+    Raises:
+        FoleyError: It is none of these, too large, or damaged.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise UsageError(f"{path}: must be an .rpp, .otio or .otioz; save the session as one")
+    try:
+        if not path.is_file():
+            raise FoleyError("no such file; check the name")
+        if suffix == ".otioz":
+            text = read_bundle(path)
+        elif path.stat().st_size > MOST_BYTES:
+            raise FoleyError(f"is larger than {MOST_BYTES >> 20} MiB, too large for a session")
+        else:
+            text = path.read_bytes().decode("utf-8", "replace")
+        if suffix == ".rpp":
+            return read_reaper(text)
+        check_otio(text)
+        return read_otio(text)
+    except OSError as error:
+        raise FoleyError(f"{path}: cannot be read ({error.strerror})") from None
+    except FoleyError as error:
+        raise type(error)(f"{path}: {error}") from None
+
+
+def apply_edits(
+    timeline: Timeline,
+    clips: Sequence[EditedClip],
+    exported: frozenset[str] | None = None,
+    takes: Sequence[Origin] = (),
+) -> tuple[Timeline, Changes, tuple[str, ...]]:
+    """Return the timeline with the edits in it, what changed, and what could not be used.
+
+    Only cues that were `exported` can be missing for having been deleted; None: all of them were.
+    `takes` are the session's sound files, beside those that clips tell of.
+    """
+    known = {cue.id: cue for cue in timeline.cues}
+    effects = _effects(timeline)
+    placed, warnings = _known_clips(clips, known)
+    stale = {
+        name
+        for name, own in placed.items()
+        if any(_is_outdated(known[name], clip, origin) for clip, origin in own)
+    }
+    origins = [*takes, *(clip.origin for clip in clips if clip.origin is not None)]
+    files = _known_files(origins, known)
+    duration = timeline.source.duration_samples
+    used = set(known)
+    result: list[Cue] = []
+    counts: dict[str, int] = dict.fromkeys(
+        ("moved", "trimmed", "adjusted", "rejected", "added", "kept"), 0
+    )
+    vanished = strange = 0
+    for cue in timeline.cues:
+        own = placed.get(cue.id, [])
+        was_there = exported is None or cue.id in exported
+        if cue.id in stale or (not own and (cue.status == "rejected" or not was_there)):
+            result.append(cue)
+            counts["kept"] += 1
+            continue
+        heard = [(clip, origin) for clip, origin in own if not clip.is_muted]
+        if not heard:
+            result.append(dataclasses.replace(cue, status="rejected", locked=True))
+            counts["rejected"] += 1
+            continue
+        # Of a cue that was cut or copied, the piece nearest to its old place stays that cue.
+        heard.sort(key=lambda pair: (abs(pair[0].place - cue.onset_sample), pair[0].place))
+        for number, (clip, origin) in enumerate(heard):
+            taken = cue
+            if has_other_take(clip.file, origin):
+                found = files.get(file_part(clip.file))
+                strange += found is None
+                if found is not None:
+                    taken, origin = with_take(cue, clip, *found)
+            effect = effects.get(clip.track, cue.effect)
+            edited = edit_cue(taken, clip, origin, effect, duration)
+            if edited == taken != cue:
+                edited = decided(taken)
+            if edited is None:
+                vanished += 1
+                if number == 0:
+                    result.append(dataclasses.replace(cue, status="rejected", locked=True))
+                    counts["rejected"] += 1
+            elif number == 0:
+                result.append(edited)
+                for name in _differences(cue, edited):
+                    counts[name] += 1
+            elif not any(_is_same_sound(edited, other) for other in timeline.cues):
+                name = _free_id(edited.effect, used)
+                used.add(name)
+                reason = f"copy of {cue.id}"
+                result.append(dataclasses.replace(decided(edited), id=name, reason=reason))
+                counts["added"] += 1
+    if stale:
+        warnings.append(
+            f"{len(stale)} cues have another place or take in the list since the session was "
+            "exported, and stay as they are in the list; export it again to go on from there"
+        )
+    if vanished:
+        warnings.append(f"{vanished} clips lie outside the picture or hold no sound of a take")
+    if strange:
+        warnings.append(
+            f"{strange} clips play a file that is no take of the session and keep their take; "
+            "put their sound into a library to use it"
+        )
+    return _with_cues(timeline, result), Changes(**counts), tuple(warnings)
+
+
+def _effects(timeline: Timeline) -> dict[str, str]:
+    """Return the effect that each track's name, in a session, stands for."""
+    named = {title_of(track.effect): track.effect for track in timeline.tracks}
+    return named | {track.effect: track.effect for track in timeline.tracks}
+
+
+_Placed = dict[str, list[tuple[EditedClip, Origin]]]
+
+
+def _known_clips(clips: Sequence[EditedClip], known: dict[str, Cue]) -> tuple[_Placed, list[str]]:
+    """Sort clips by their cue; one without a note is known by other clips of its file."""
+    by_file = {clip.file: clip.origin for clip in clips if clip.origin is not None and clip.file}
+    placed: _Placed = {}
+    foreign: list[str] = []
+    for clip in clips:
+        origin = clip.origin or by_file.get(clip.file)
+        if origin is not None and origin.cue in known:
+            placed.setdefault(origin.cue, []).append((clip, origin))
+        elif not clip.file.startswith("media/2-POP_") and clip.name != "2-pop":
+            foreign.append(clean_name(clip.name or clip.file))
+    warnings: list[str] = []
+    if foreign:
+        shown = ", ".join(foreign[:3]) + (", ..." if len(foreign) > 3 else "")
+        warnings.append(
+            f"{len(foreign)} clips are of no cue in the list and were left out ({shown}); "
+            "put their sound into a library to use it"
+        )
+    return placed, warnings
+
+
+def _is_outdated(cue: Cue, clip: EditedClip, origin: Origin) -> bool:
+    """Tell whether a cue was changed in the list since, and its clip says nothing newer.
+
+    What a person decided on may have come from an earlier import: then the session goes on from it.
+    """
+    is_placed = origin.onset is None or origin.onset == cue.onset_sample
+    has_take = not origin.file or is_file_of(cue, origin.file, origin.start, origin.end)
+    if not has_take and not has_other_take(clip.file, origin):
+        return True
+    return not is_placed and (not cue.locked or clip.place == origin.onset)
+
+
+def _known_files(origins: Sequence[Origin], known: dict[str, Cue]) -> dict[str, tuple[Origin, Cue]]:
+    """Return what the sound files of the session hold: for each, a cue that was made of it."""
+    return {
+        one.file: (one, known[one.cue])
+        for one in origins
+        if one.file
+        and one.cue in known
+        and is_file_of(known[one.cue], one.file, one.start, one.end)
+    }
+
+
+def _is_same_sound(a: Cue, b: Cue) -> bool:
+    """Tell whether two cues sound alike: a copy that was brought into the list before."""
+    names = ("effect", "asset", "onset_sample", "offset_sample", "source_start")
+    return all(getattr(a, name) == getattr(b, name) for name in names)
+
+
+def _differences(before: Cue, after: Cue) -> list[str]:
+    """Name what changed, in the words of `Changes`."""
+    found: list[str] = []
+    # A hit trimmed at its front still meets the picture where it did.
+    place = "picture_sample" if after.loop is None else "onset_sample"
+    if getattr(after, place) != getattr(before, place):
+        found.append("moved")
+    if after.length != before.length:
+        found.append("trimmed")
+    names = ("effect", "asset", "gain_db", "fade_in", "fade_out")
+    is_other = any(getattr(after, name) != getattr(before, name) for name in names)
+    # A trim at the front moves curves along, and changes nothing of them.
+    curves = ((after.level, before.level), (after.pan, before.pan))
+    if is_other or any(shifted(a, a[0][0]) != shifted(b, b[0][0]) for a, b in curves):
+        found.append("adjusted")
+    if not found and after is not before:
+        found.append("adjusted")
+    return found or ["kept"]
+
+
+def _free_id(effect: str, taken: set[str]) -> str:
+    number = 1
+    while f"{effect}-{number:04d}" in taken:
+        number += 1
+    return f"{effect}-{number:04d}"
+
+
+def _with_cues(timeline: Timeline, cues: Sequence[Cue]) -> Timeline:
+    """Put cues on the tracks of their effects, in order of onset."""
+    tracks: list[Track] = []
+    for track in timeline.tracks:
+        own = sorted(
+            (cue for cue in cues if cue.effect == track.effect),
+            key=lambda cue: (cue.onset_sample, cue.id),
+        )
+        tracks.append(dataclasses.replace(track, cues=tuple(own)))
+    return dataclasses.replace(timeline, tracks=tuple(tracks))

@@ -1,0 +1,204 @@
+"""The folder that a run leaves: made aside, moved into place whole, and known again later.
+
+`run.json` is written last and names every file of the run. A folder without it was not finished.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from temporal_foley.errors import FoleyError, OutputExistsError
+from temporal_foley.files.reading import read_whole
+
+RUN_FILE = "run.json"
+RUN_SCHEMA = "temporal-foley/run"
+RUN_VERSION = 1
+_REPLACED = ".replaced.json"
+"""The `run.json` that is being replaced, beside what replaces it: with it, a move has begun."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FinishedRun:
+    """What a finished run says of itself."""
+
+    command: str
+    made_with: Mapping[str, str]
+    files: tuple[str, ...]
+    source_path: str | None = None
+    mix_gain_db: float | None = None
+    """The gain that the sum of the stems got in the mix; None where nothing was mixed."""
+
+
+def output_folder(video: Path, out: Path | None, suffix: str = ".foley") -> Path:
+    """Return the folder for a video's output: `VIDEO.foley`, in `out` or beside the video."""
+    return (out or video.parent) / (video.stem + suffix)
+
+
+def read_run(folder: Path) -> FinishedRun | None:
+    """Read what run was finished in a folder; None if none was."""
+    return _read_run(folder / RUN_FILE)
+
+
+def _read_run(path: Path) -> FinishedRun | None:
+    try:
+        document = json.loads(read_whole(path))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(document, dict) or document.get("schema") != RUN_SCHEMA:
+        return None
+    command, made_with = document.get("command"), document.get("made_with")
+    files, source = document.get("files"), document.get("source")
+    if not isinstance(command, str) or not isinstance(made_with, dict):
+        return None
+    if not isinstance(files, list) or not all(map(_is_inside, files)):
+        return None
+    video = source.get("path") if isinstance(source, dict) else None
+    levels = document.get("levels")
+    gain = levels.get("gain_db") if isinstance(levels, dict) else None
+    return FinishedRun(
+        command=command,
+        made_with={str(key): str(value) for key, value in made_with.items()},
+        files=tuple(files),
+        source_path=video if isinstance(video, str) else None,
+        mix_gain_db=_decibels(gain),
+    )
+
+
+def check_output(
+    folder: Path, command: str, made_with: Mapping[str, str], *, overwrite: bool
+) -> Literal["make", "finished"]:
+    """Tell whether a run is still to be made or stands there finished with the same settings.
+
+    What `tag` left is part of what `generate` makes, so the one may follow the other.
+
+    Raises:
+        OutputExistsError: Something else stands there, and `overwrite` was not given.
+    """
+    finish_interrupted(folder)
+    if not os.path.lexists(folder):
+        return "make"
+    if not folder.is_dir():
+        raise OutputExistsError(f"{folder}: exists and is not a folder; choose another --out")
+    if overwrite:
+        return "make"
+    run = read_run(folder)
+    if run is None:
+        if not any(folder.iterdir()):
+            return "make"
+        raise OutputExistsError(f"{folder}: exists, without a finished run in it; use --overwrite")
+    if command == "generate" and run.command == "tag":
+        return "make"
+    if command == "generate" and run.command == "render":
+        raise OutputExistsError(
+            f"{folder}: was rendered from its cue list since; use --overwrite to look again, "
+            "which keeps edits"
+        )
+    changed = [key for key, value in made_with.items() if run.made_with.get(key) != value]
+    if changed:
+        raise OutputExistsError(
+            f"{folder}: was made with other settings ({', '.join(changed)}); use --overwrite"
+        )
+    missing = [name for name in run.files if not (folder / name).is_file()]
+    if missing:
+        raise OutputExistsError(f"{folder}: {missing[0]} is missing in it; use --overwrite")
+    return "finished"
+
+
+@contextlib.contextmanager
+def staged(folder: Path) -> Iterator[Path]:
+    """Offer a folder to write into; moved to `folder` when all went well, removed if not.
+
+    Files of an earlier run in `folder` are replaced or removed; files that no run wrote stay.
+
+    Raises:
+        FoleyError: The folder cannot be written; the text names it.
+    """
+    finish_interrupted(folder)
+    staging = _staging(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(staging, ignore_errors=True)  # left by a run that was killed
+        staging.mkdir()
+    except OSError as error:
+        raise FoleyError(f"{folder}: cannot be written ({error.strerror})") from None
+    try:
+        yield staging
+        _publish(staging, folder)
+    except OSError as error:
+        # Of two names the second is where something was to go.
+        named = error.filename2 or error.filename or folder
+        raise FoleyError(f"{named}: cannot be written ({error.strerror or error})") from None
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def write_run(staging: Path, document: Mapping[str, Any]) -> None:
+    """Write `run.json` over all files that stand in the staging folder."""
+    files = sorted(p.relative_to(staging).as_posix() for p in staging.rglob("*") if p.is_file())
+    whole = {"schema": RUN_SCHEMA, "version": RUN_VERSION, **document, "files": files}
+    text = json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    (staging / RUN_FILE).write_text(text, encoding="utf-8")
+
+
+def finish_interrupted(folder: Path) -> None:
+    """Move the rest of a finished run into its folder, if whoever moved it was killed.
+
+    Raises:
+        FoleyError: The folder cannot be written.
+    """
+    staging = _staging(folder)
+    run = _read_run(staging / RUN_FILE)
+    if run is None or not (staging / _REPLACED).is_file() or (folder / RUN_FILE).exists():
+        return
+    if not all((staging / name).is_file() or (folder / name).is_file() for name in run.files):
+        return
+    try:
+        _replace(staging, folder)
+    except OSError as error:
+        # Of two names the second is where something was to go.
+        named = error.filename2 or error.filename or folder
+        raise FoleyError(f"{named}: cannot be written ({error.strerror or error})") from None
+    shutil.rmtree(staging, ignore_errors=True)
+
+
+def _staging(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.part")
+
+
+def _publish(staging: Path, folder: Path) -> None:
+    if folder.exists():
+        _replace(staging, folder)
+    else:
+        staging.rename(folder)
+
+
+def _replace(staging: Path, folder: Path) -> None:
+    """Put the files of a run in the place of an earlier one's; can be gone on with at any file."""
+    replaced = staging / _REPLACED
+    # Until the new run.json is there, the folder says of itself that it is not finished.
+    if (folder / RUN_FILE).exists():
+        os.replace(folder / RUN_FILE, replaced)
+    earlier, new = _read_run(replaced), _read_run(staging / RUN_FILE)
+    made = [path for path in staging.rglob("*") if path.is_file() and path != replaced]
+    names = {path.relative_to(staging).as_posix() for path in made}
+    names.update(() if new is None else new.files)
+    for name in () if earlier is None else earlier.files:
+        if name not in names:
+            (folder / name).unlink(missing_ok=True)
+    for path in sorted(made, key=lambda path: path.name == RUN_FILE):
+        target = folder / path.relative_to(staging)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(path, target)
+
+
+def _decibels(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and -120.0 <= value <= 120.0 else None
+
+
+def _is_inside(name: Any) -> bool:
+    return isinstance(name, str) and not Path(name).is_absolute() and ".." not in Path(name).parts

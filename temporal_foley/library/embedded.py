@@ -1,0 +1,107 @@
+"""What a sound file says of itself: a path in, its title, description, category and rights out.
+
+ID3, Vorbis comments, RIFF INFO and the `bext` chunk (EBU Tech 3285) are read by FFmpeg; the `iXML`
+chunk, in which editors keep Universal Category System fields, is read here.
+"""
+
+import dataclasses
+import struct
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from temporal_foley.errors import MediaError, one_line
+from temporal_foley.library.ucs import UcsName, find_cat_id
+from temporal_foley.media.open import DAMAGE, open_media, regular_file
+from temporal_foley.sound.takes.licences import plain_licence
+
+_TITLES = ("title", "fxname", "name", "track_title", "inam")
+_TEXTS = ("description", "comment", "keywords", "ikey", "subject", "note", "genre", "bwdescription")
+_CATEGORIES = ("category", "subcategory", "categoryfull")
+_CREDITS = ("artist", "author", "originator", "designer", "recordist", "creatorid", "manufacturer")
+_LICENCES = ("license", "licence", "copyright", "rights")
+_LARGEST_IXML = 1 << 20
+_MOST_CHUNKS = 1_000
+_LONGEST_TEXT = 2_000
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Embedded:
+    """What is told; empty where it is not."""
+
+    ucs: UcsName | None = None
+    texts: tuple[str, ...] = ()
+    """Titles and descriptions, the shorter and surer ones first."""
+    licence: str = ""
+    credit: str = ""
+
+
+def read_embedded(path: Path) -> Embedded:
+    """Read the metadata of a sound file; what cannot be read tells nothing."""
+    fields = _fields(path)
+    cat_id = find_cat_id(fields.get("catid", ""))
+    ucs = None
+    if cat_id is not None:
+        words = " ".join(fields[key] for key in (*_TITLES, *_TEXTS) if key in fields)
+        ucs = UcsName(cat_id=cat_id, fx_name=words)
+    rights = next((fields[key] for key in _LICENCES if fields.get(key)), "")
+    return Embedded(
+        ucs=ucs,
+        texts=tuple(
+            fields[key] for key in (*_TITLES, *_CATEGORIES, *_TEXTS) if fields.get(key, "")
+        ),
+        licence=plain_licence(rights) if rights else "",
+        credit=next((fields[key] for key in _CREDITS if fields.get(key)), "")[:200],
+    )
+
+
+def _fields(path: Path) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for key, value in (*_ixml_fields(path), *_container_fields(path)):
+        text = one_line(value)[:_LONGEST_TEXT]
+        if text:
+            fields.setdefault(key.lower(), text)
+    return fields
+
+
+def _container_fields(path: Path) -> Iterator[tuple[str, str]]:
+    try:
+        with open_media(path) as container:
+            # Ogg keeps its comments with the stream, the others with the file.
+            told: list[Mapping[str, str]] = [container.metadata]
+            told += [stream.metadata for stream in container.streams]
+            for one in told:
+                yield from list(one.items())
+    except (MediaError, *DAMAGE):
+        return
+
+
+def _ixml_fields(path: Path) -> Iterator[tuple[str, str]]:
+    try:
+        blob = _ixml_chunk(regular_file(path))
+        # A document type may define entities that grow without bound; iXML has none.
+        if not blob or b"<!" in blob.replace(b"<!--", b""):
+            return
+        root = ElementTree.fromstring(blob)
+    except (ElementTree.ParseError, MediaError, OSError, ValueError):
+        return
+    for element in root.iter():
+        if len(element) == 0 and element.text:
+            yield element.tag.lower().replace("_", ""), element.text
+
+
+def _ixml_chunk(path: Path) -> bytes:
+    """Return the iXML chunk of a RIFF file; empty if there is none."""
+    with path.open("rb") as file:
+        head = file.read(12)
+        if len(head) < 12 or head[:4] not in (b"RIFF", b"RF64") or head[8:] != b"WAVE":
+            return b""
+        for _ in range(_MOST_CHUNKS):
+            chunk = file.read(8)
+            if len(chunk) < 8:
+                return b""
+            name, size = struct.unpack("<4sI", chunk)
+            if name == b"iXML":
+                return file.read(size).rstrip(b"\0") if size <= _LARGEST_IXML else b""
+            file.seek(size + size % 2, 1)
+    return b""

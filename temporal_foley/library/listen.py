@@ -1,0 +1,103 @@
+"""Sounds in, what the audio network takes them for among a vocabulary's effects out.
+
+The student that ships listens, and the teacher's tag layer, which ships too, says how probable each
+AudioSet class is. An effect is as probable as the most probable of the classes that it names.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import soxr
+from jaxtyping import Float
+
+from temporal_foley.effects import Vocabulary
+from temporal_foley.library.effect_names import Recognition
+
+LISTENING_RATE_HZ = 32_000
+WINDOWS_S = (2.56, 10.24)
+"""A sound is repeated until it fills one of these: the network is compiled for no other length."""
+AT_ONCE = 16
+
+# How often the most probable effect is right at that probability, over some thousand free sounds
+# with classes: the tag layer, at the student's hands, says too little.
+_PROBABLE = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0)
+_CONFIDENT = (0.0, 0.25, 0.4, 0.65, 0.9, 0.98)
+
+Wave = Float[np.ndarray, " samples"]
+Embed = Callable[[Float[np.ndarray, "sounds samples"]], Float[np.ndarray, "sounds features"]]
+
+
+class Listener:
+    """What listens to sounds; the network is loaded when the first is heard."""
+
+    def __init__(self, vocabulary: Vocabulary, embed: Embed | None = None):
+        from temporal_foley.models.audio.audioset import class_places
+
+        self._effects = [effect for effect in vocabulary.effects if effect.audioset]
+        self._places = [class_places(effect.audioset) for effect in self._effects]
+        self._embed = embed
+
+    def recognise(self, waves: Sequence[Wave]) -> list[Recognition]:
+        """Tell what each of some sounds is, mono at 32 kHz; the surest effect, however unsure."""
+        if not waves or not self._effects:
+            return [Recognition(by="listening")] * len(waves)
+        probabilities = self.probabilities(waves)
+        found = []
+        for row in probabilities:
+            best = int(np.argmax(row))
+            found.append(
+                Recognition(
+                    effect=self._effects[best].name,
+                    confidence=round(float(np.interp(row[best], _PROBABLE, _CONFIDENT)), 3),
+                    by="listening",
+                )
+            )
+        return found
+
+    def probabilities(self, waves: Sequence[Wave]) -> Float[np.ndarray, "sounds effects"]:
+        """Return how probable each effect that names an AudioSet class is in each sound."""
+        from temporal_foley.models.audio.tag_layer import tag_probabilities
+
+        tags = tag_probabilities(self.embeddings(waves))
+        return np.stack([tags[:, places].max(axis=1) for places in self._places], axis=1)
+
+    def embeddings(self, waves: Sequence[Wave]) -> Float[np.ndarray, "sounds features"]:
+        """Listen to sounds, those that fill one window together."""
+        embed = self._embed = self._embed or _load_student()
+        filled = [fill_window(wave) for wave in waves]
+        order = sorted(range(len(filled)), key=lambda place: len(filled[place]))
+        rows: dict[int, Float[np.ndarray, " features"]] = {}
+        for length in sorted({len(wave) for wave in filled}):
+            same = [place for place in order if len(filled[place]) == length]
+            for first in range(0, len(same), AT_ONCE):
+                some = same[first : first + AT_ONCE]
+                rows.update(zip(some, embed(np.stack([filled[i] for i in some])), strict=True))
+        return np.stack([rows[place] for place in range(len(filled))])
+
+
+def fill_window(wave: Wave) -> Wave:
+    """Cut a sound to the longest window, or repeat it until it fills one."""
+    wave = wave[: _samples(WINDOWS_S[-1])]
+    length = next(_samples(window) for window in WINDOWS_S if len(wave) <= _samples(window))
+    if not len(wave):
+        return np.zeros(length, np.float32)
+    return np.resize(wave, length).astype(np.float32)
+
+
+def listening_wave(samples: Float[np.ndarray, "samples channels"], rate_hz: int) -> Wave:
+    """Turn a recording into what is listened to: mono, at 32 kHz, as long as is heard."""
+    longest = int((WINDOWS_S[-1] + 1.0) * rate_hz)
+    mono = samples[:longest].mean(axis=1)
+    return soxr.resample(mono, rate_hz, LISTENING_RATE_HZ).astype(np.float32)
+
+
+def _samples(seconds: float) -> int:
+    return round(seconds * LISTENING_RATE_HZ)
+
+
+def _load_student() -> Embed:
+    from temporal_foley.models.audio.student import load_student
+    from temporal_foley.models.compilation import enable_compilation_cache
+
+    enable_compilation_cache()
+    return load_student().clip_embeddings

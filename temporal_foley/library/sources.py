@@ -1,0 +1,80 @@
+"""A folder or archive of sounds in; its sound files, and names that they may have elsewhere, out.
+
+Links and hidden files are passed by. A name that is safe here is safe on every system.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from temporal_foley.errors import LibraryError, UsageError, one_line
+from temporal_foley.library.archive import is_archive, unpack
+
+SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".mp3", ".aif", ".aiff")
+_MOST_FILES = 1_000_000
+
+
+@contextlib.contextmanager
+def opened_source(source: Path) -> Iterator[tuple[Path, str]]:
+    """Offer the folder of a source; an archive is unpacked for as long as it is needed.
+
+    Raises:
+        LibraryError: The archive is refused.
+        UsageError: The source is neither a folder nor an archive.
+    """
+    if source.is_dir():
+        yield source, source.resolve().name
+        return
+    if not is_archive(source):
+        raise UsageError(f"{source}: neither a folder nor a ZIP or TAR file of sounds")
+    with tempfile.TemporaryDirectory(prefix="temporal-foley-") as scratch:
+        folder = Path(scratch) / "unpacked"
+        unpack(source, folder)
+        yield folder, re.split(r"\.(?:zip|tar|t[gbx])", source.name.lower())[0] or "archive"
+
+
+def sound_files(folder: Path, library: Path, *, in_place: bool) -> Iterator[Path]:
+    """Yield the sound files of a folder in order, but those of a library inside it."""
+    found = 0
+    own = library.resolve()
+    for here, folders, files in os.walk(folder, followlinks=False):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if not in_place:
+            folders[:] = [name for name in folders if (Path(here) / name).resolve() != own]
+        for name in sorted(files):
+            path = Path(here) / name
+            if name.startswith(".") or path.suffix.lower() not in SOUND_SUFFIXES:
+                continue
+            if path.is_symlink() or not path.is_file():
+                continue
+            found += 1
+            if found > _MOST_FILES:
+                raise LibraryError(f"{folder}: holds more than {_MOST_FILES} sounds; add its parts")
+            yield path
+
+
+def copy_into(path: Path, target: Path) -> None:
+    """Copy a file under another name that appears only when it is whole.
+
+    Raises:
+        LibraryError: It cannot be written.
+    """
+    part = target.with_name(f".{target.name}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, part)
+        part.replace(target)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise LibraryError(f"{target}: cannot be written ({error.strerror})") from None
+
+
+def safe_name(name: str) -> str:
+    """Return a file name without what some system, or a spreadsheet, takes for something else."""
+    plain = re.sub(r'[\x00-\x1f\x7f-\x9f\u2028\u2029<>:"|?*\\]', "_", one_line(name))
+    plain = plain.encode("utf-8", "replace").decode("utf-8").rstrip(" .")
+    return f"_{plain}" if not plain or plain[0] in "=+@-." else plain

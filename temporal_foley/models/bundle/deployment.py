@@ -1,0 +1,197 @@
+"""A bundle's networks in, programs that run without this package out: serialised StableHLO.
+
+Weights are constants of a program. Axes that may have any length stay symbols, so one program
+serves any batch and any time. A program holds code for cpu, cuda and tpu; whoever has jax runs it
+with `jax.export.deserialize(bytearray(...)).call(...)`, and others read StableHLO
+(https://openxla.org/stablehlo).
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax import export
+from jaxtyping import Array
+
+from temporal_foley.models.audio.columns import COLUMN_SAMPLES, count_columns, mean_in_frames
+from temporal_foley.models.audio.mel import SAMPLE_RATE_HZ, log_mel, mel_frames
+from temporal_foley.models.audio.student import COLUMNS_EACH, FOLD, AudioStudent
+from temporal_foley.models.bundle.bundle import Bundle, tagger_structure
+from temporal_foley.models.image.backbone import Backbone
+from temporal_foley.models.tagging.tagger import TaggerInputs
+from temporal_foley.models.tagging.taught import taught_logits
+from temporal_foley.timegrid import TimeGrid, to_sample
+
+PLATFORMS = ("cpu", "cuda", "tpu")
+CLIP_COLUMNS = 32
+"""The longest stretch of sound that the listener takes at once, in columns of the teacher."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Program:
+    """An exported program, and what goes in and comes out, in words."""
+
+    content: bytes
+    takes: tuple[str, ...]
+    gives: str
+
+
+def export_tagger(bundle: Bundle, platforms: Sequence[str] = PLATFORMS) -> Program:
+    """Export features to logits, of any number of clips of any length."""
+    config = bundle.tagger
+    batch, frames = export.symbolic_shape("batch, frames")
+    return _export(
+        tagger_function(bundle),
+        {
+            "visual": jax.ShapeDtypeStruct((batch, frames, config.visual_features), jnp.float32),
+            "audio": jax.ShapeDtypeStruct((batch, frames, config.audio_features), jnp.float32),
+            "has_picture": jax.ShapeDtypeStruct((batch,), jnp.bool_),
+            "has_sound": jax.ShapeDtypeStruct((batch,), jnp.bool_),
+            "lengths": jax.ShapeDtypeStruct((batch,), jnp.int32),
+        },
+        "logits (batch, frames, effects), not calibrated; those behind a length mean nothing",
+        platforms,
+    )
+
+
+def export_looker(backbone: Backbone, platforms: Sequence[str] = PLATFORMS) -> Program:
+    """Export prepared pictures to features, of any number of pictures."""
+    (batch,) = export.symbolic_shape("batch")
+    return _export(
+        looker_function(backbone),
+        {"pictures": jax.ShapeDtypeStruct((batch, *_picture_shape(backbone)), jnp.uint8)},
+        "features (batch, features)",
+        platforms,
+    )
+
+
+def export_clip(
+    bundle: Bundle,
+    backbone: Backbone,
+    listener: AudioStudent,
+    platforms: Sequence[str] = PLATFORMS,
+) -> Program:
+    """Export pictures and waves to logits, of any number of clips of up to some ten seconds."""
+    (batch,) = export.symbolic_shape("batch")
+    frames = clip_frames(bundle)
+    samples = CLIP_COLUMNS * COLUMN_SAMPLES
+    return _export(
+        clip_function(bundle, backbone, listener),
+        {
+            "pictures": jax.ShapeDtypeStruct((batch, frames, *_picture_shape(backbone)), jnp.uint8),
+            "waves": jax.ShapeDtypeStruct((batch, samples), jnp.float32),
+            "has_picture": jax.ShapeDtypeStruct((batch,), jnp.bool_),
+            "has_sound": jax.ShapeDtypeStruct((batch,), jnp.bool_),
+            "lengths": jax.ShapeDtypeStruct((batch,), jnp.int32),
+        },
+        "logits (batch, frames, effects), not calibrated; those behind a length mean nothing",
+        platforms,
+    )
+
+
+def tagger_function(bundle: Bundle) -> Callable[..., Array]:
+    """Return what `export_tagger` exports."""
+    graphdef = tagger_structure(bundle.tagger)
+
+    def judge(
+        visual: Array, audio: Array, has_picture: Array, has_sound: Array, lengths: Array
+    ) -> Array:
+        model = nnx.merge(graphdef, bundle.weights)
+        inputs = TaggerInputs(visual, audio, has_picture, has_sound, lengths)
+        logits = model(inputs).frames
+        if bundle.taught is None:
+            return logits
+        kernel, bias = jnp.asarray(bundle.taught.kernel), jnp.asarray(bundle.taught.bias)
+        taught = taught_logits(kernel, bias, visual, has_picture)
+        return jnp.concatenate([logits, taught], axis=-1)
+
+    return judge
+
+
+def looker_function(backbone: Backbone) -> Callable[..., Array]:
+    """Return what `export_looker` exports."""
+    loaded = backbone.network
+
+    def look(pictures: Array) -> Array:
+        network: Any = nnx.merge(loaded.graphdef, jax.tree.map(jnp.asarray, loaded.params))
+        return network(pictures)[0]
+
+    return look
+
+
+def clip_function(
+    bundle: Bundle, backbone: Backbone, listener: AudioStudent
+) -> Callable[..., Array]:
+    """Return what `export_clip` exports."""
+    judge, look = tagger_function(bundle), looker_function(backbone)
+    into_frames = jnp.asarray(_columns_to_frames(bundle))
+    heard_samples = jnp.asarray(_samples_of_lengths(bundle))
+
+    def run(
+        pictures: Array, waves: Array, has_picture: Array, has_sound: Array, lengths: Array
+    ) -> Array:
+        batch, frames = pictures.shape[:2]
+        seen = look(pictures.reshape(batch * frames, *pictures.shape[2:]))
+        network: Any = nnx.merge(listener.graphdef, listener.params)
+        samples = heard_samples[lengths]
+        # As in a video that ends there.
+        is_real = jnp.arange(waves.shape[1])[None] < samples[:, None]
+        mel = log_mel(jnp.where(is_real, waves, 0.0), samples, fold=FOLD)
+        columns = network(mel, mel_frames(samples, FOLD))
+        heard = jnp.matmul(into_frames[lengths], columns, precision=jax.lax.Precision.HIGHEST)
+        # In half precision, as the features that the tagger was trained on.
+        visual = seen.reshape(batch, frames, -1).astype(jnp.float16).astype(jnp.float32)
+        audio = heard.astype(jnp.float16).astype(jnp.float32)
+        return judge(visual, audio, has_picture, has_sound, lengths)
+
+    return run
+
+
+def clip_frames(bundle: Bundle) -> int:
+    """Return how many frames the clips of `export_clip` have."""
+    seconds = CLIP_COLUMNS * COLUMN_SAMPLES / SAMPLE_RATE_HZ
+    return int(seconds * bundle.frame_rate)
+
+
+def _samples_of_lengths(bundle: Bundle) -> np.ndarray:
+    """Say how many samples so many frames last; none at all is heard as one."""
+    grids = _grids(bundle)
+    return np.array([to_sample(grid.end, SAMPLE_RATE_HZ) for grid in grids], np.int32)
+
+
+def _columns_to_frames(bundle: Bundle) -> np.ndarray:
+    """Write the means over frames as a matrix, for clips of every length."""
+    frames, width = clip_frames(bundle), CLIP_COLUMNS * COLUMNS_EACH
+    matrices = np.zeros((frames + 1, frames, width), np.float32)
+    for length, grid in enumerate(_grids(bundle)):
+        count = count_columns(to_sample(grid.end, SAMPLE_RATE_HZ), COLUMNS_EACH)
+        means = mean_in_frames(np.eye(count), grid, columns_each=COLUMNS_EACH)
+        matrices[length, : len(means), :count] = means
+    return matrices
+
+
+def _grids(bundle: Bundle) -> list[TimeGrid]:
+    lengths = [1, *range(1, clip_frames(bundle) + 1)]
+    return [TimeGrid(frame_rate=bundle.frame_rate, frames=frames) for frames in lengths]
+
+
+def _picture_shape(backbone: Backbone) -> tuple[int, int, int]:
+    return (backbone.input_size_px, backbone.input_size_px, 3)
+
+
+def _export(
+    function: Callable[..., Array],
+    inputs: dict[str, jax.ShapeDtypeStruct],
+    gives: str,
+    platforms: Sequence[str],
+) -> Program:
+    exported = export.export(jax.jit(function), platforms=platforms)(*inputs.values())
+    takes = tuple(
+        f"{name} {value.dtype.name} ({', '.join(map(str, value.shape))})"
+        for name, value in inputs.items()
+    )
+    return Program(content=bytes(exported.serialize()), takes=takes, gives=gives)

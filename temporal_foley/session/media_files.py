@@ -1,0 +1,204 @@
+"""The sound of an export: a layout and a library in; takes and stems as broadcast WAV files out."""
+
+import math
+import tempfile
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from jaxtyping import Float, Int
+
+from temporal_foley.media.audio import read_audio
+from temporal_foley.media.probe import VideoInfo
+from temporal_foley.session.broadcast_wav import SoundNotes, write_broadcast_wav
+from temporal_foley.session.lay_out import LEADER_S, POP_BEFORE_S, POP_DB, POP_HZ, LayoutSettings
+from temporal_foley.session.layout import Media, Session, TakeShape
+from temporal_foley.session.names import clean_name, title_of, ucs_name
+from temporal_foley.session.timecode import DAY_S, EditRate, time_reference
+from temporal_foley.sound.mix import lay_up
+from temporal_foley.sound.render import render_track
+from temporal_foley.sound.signal.blocks import Block
+from temporal_foley.sound.signal.distance import REACH, lowpass
+from temporal_foley.sound.signal.wav import quantise
+from temporal_foley.sound.takes.library import Library
+from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample
+from temporal_foley.timeline import Asset, Cue, Loop, Timeline, Track
+
+_BLOCK = 1 << 18
+_STEMS = "stems"
+
+Done = Callable[[float], None]
+Whole = Int[np.ndarray, "samples channels"]
+
+
+def shape_reader(library: Library) -> Callable[[Asset], TakeShape]:
+    """Return what tells a take's length, channels and highest sample, reading each take once."""
+    known: dict[Asset, TakeShape] = {}
+
+    def shape_of(asset: Asset) -> TakeShape:
+        if asset not in known:
+            samples = library.read(asset).samples
+            known[asset] = TakeShape(
+                samples=len(samples),
+                channels=samples.shape[1],
+                peak=float(np.abs(samples).max(initial=0.0)),
+            )
+        return known[asset]
+
+    return shape_of
+
+
+def write_media(session: Session, library: Library, folder: Path, done: Done) -> None:
+    """Write every sound file of a session into a folder.
+
+    Raises:
+        LibraryError: A take is not in the library.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    begins = {}
+    for clip in reversed(session.clips):
+        begins[clip.media.name] = clip.place - clip.source_in
+    origin = time_reference(session.start_frame, session.edit)
+    for number, media in enumerate(session.media, 1):
+        notes = SoundNotes(
+            description=f"{session.name}: {media.title}",
+            project=session.name,
+            track_name=media.title,
+            time_reference=(origin + begins.get(media.name, 0)) % (DAY_S * SAMPLE_RATE_HZ),
+            edit=session.edit,
+        )
+        write_broadcast_wav(
+            folder / media.name,
+            _media_blocks(media, library),
+            notes,
+            samples=media.samples,
+            channels=media.channels,
+        )
+        done(number / len(session.media))
+
+
+def write_stems(
+    timeline: Timeline,
+    library: Library,
+    info: VideoInfo | None,
+    folder: Path,
+    settings: LayoutSettings,
+    categories: dict[str, str],
+    done: Done,
+) -> float:
+    """Lay up a timeline and write stems and mix, in `stems`; returns the gain of the mix.
+
+    With a 2-pop they begin ten seconds before the picture, and each has the tone. `info` is the
+    video whose own sound is a stem; None: it has none, or is muted.
+    """
+    edit = settings.edit
+    leader = LEADER_S * edit.nominal if settings.has_pop else 0
+    head = _leader(edit) if settings.has_pop else np.zeros((0, 2), np.int32)
+    reference = time_reference(settings.first_frame - leader, edit)
+    source = Path(timeline.source.name).stem
+    target = folder / _STEMS
+    target.mkdir()
+    with tempfile.TemporaryDirectory(dir=folder) as made:
+        report = lay_up(
+            timeline,
+            library,
+            Path(made),
+            original=None if info is None else lambda: read_audio(info) or iter(()),
+            progress=lambda part: done(0.8 * part),
+        )
+        sounds = (*report.stems, report.mix)
+        for number, stem in enumerate(sounds, 1):
+            category = categories.get(stem.name, "")
+            notes = SoundNotes(
+                description=f"{clean_name(source)}: {title_of(stem.name)}",
+                project=clean_name(source),
+                track_name=title_of(stem.name),
+                time_reference=reference,
+                edit=edit,
+            )
+            write_broadcast_wav(
+                target / f"{ucs_name(category, stem.name, '', source)}.wav",
+                _stem_blocks(stem.path, head),
+                notes,
+                samples=len(head) + timeline.source.duration_samples,
+                channels=2,
+            )
+            done(0.8 + 0.2 * number / len(sounds))
+    return report.gain_db
+
+
+def _media_blocks(media: Media, library: Library) -> Iterator[Whole]:
+    gain = 10.0 ** (-media.gain_db / 20.0)
+    if media.asset is None:
+        yield quantise(_tone(media.samples)[:, None])
+        return
+    lead = min(max(0, -media.start), media.samples)
+    if lead:
+        yield np.zeros((lead, media.channels), np.int32)
+    first, end = max(0, media.start), media.start + media.samples
+    for start in range(first, end, _BLOCK):
+        stop = min(end, start + _BLOCK)
+        if media.loop is None:
+            samples = library.read(media.asset).samples
+            yield quantise(_stretch(samples, start, stop, media.lowpass_hz), gain)
+        else:
+            yield quantise(_looped(media, media.asset, media.loop, library, start, stop), gain)
+
+
+def _stretch(
+    samples: Float[np.ndarray, "samples channels"], start: int, stop: int, lowpass_hz: float | None
+) -> Float[np.ndarray, "inner channels"]:
+    """Return `[start, stop)` of a take, through the distance filter if it has one."""
+    if lowpass_hz is None:
+        return samples[start:stop]
+    first, last = max(0, start - REACH), min(len(samples), stop + REACH)
+    missing = (REACH - (start - first), REACH - (last - stop))
+    return lowpass(np.pad(samples[first:last], (missing, (0, 0))), lowpass_hz)
+
+
+def _looped(
+    media: Media, asset: Asset, loop: Loop, library: Library, start: int, stop: int
+) -> Float[np.ndarray, "samples channels"]:
+    """Return `[start, stop)` of a take whose loop goes on for ever, as rendering joins it."""
+    cue = Cue(
+        id="loop",
+        effect="loop",
+        onset_sample=0,
+        offset_sample=stop,
+        confidence=1.0,
+        asset=asset,
+        licence="",
+        source_end=loop.end,
+        loop=loop,
+        lowpass_hz=media.lowpass_hz,
+    )
+    # On the bus at 0 dB and in the middle, where a mono take has half its power on each side.
+    track = Track(effect="loop", kind="loop", bus="hard_effects", cues=(cue,))
+    both: Block = render_track(track, library, start, stop)
+    return both if media.channels == 2 else both[:, :1] * np.float32(math.sqrt(2.0))
+
+
+def _stem_blocks(path: Path, head: Whole) -> Iterator[Whole]:
+    if len(head):
+        yield head
+    with soundfile.SoundFile(path) as file:
+        while len(block := file.read(_BLOCK, dtype="int32", always_2d=True)):
+            yield np.right_shift(block, 8)  # 24 bits stand on top of the 32.
+
+
+def _leader(edit: EditRate) -> Whole:
+    """Return ten seconds of silence with the 2-pop in them."""
+    grid = edit.grid
+    pop = (LEADER_S - POP_BEFORE_S) * edit.nominal
+    samples = np.zeros((to_sample(grid.time(LEADER_S * edit.nominal)), 2), np.float64)
+    begin, end = to_sample(grid.time(pop)), to_sample(grid.time(pop + 1))
+    samples[begin:end] = _tone(end - begin)[:, None]
+    return quantise(samples)
+
+
+def _tone(samples: int) -> Float[np.ndarray, " samples"]:
+    level = 10.0 ** (POP_DB / 20.0)
+    turns = float(Fraction(POP_HZ, SAMPLE_RATE_HZ)) * np.arange(samples)
+    return level * np.sin(2.0 * np.pi * turns)

@@ -1,0 +1,271 @@
+"""Sound libraries: a folder with a manifest or catalogue, or nothing, in; takes for effects out.
+
+What a folder lacks comes from the built-in recipes, so that every known effect can be heard.
+"""
+
+import dataclasses
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from temporal_foley.errors import LibraryError, MediaError
+from temporal_foley.files.reading import open_regular
+from temporal_foley.sound.signal.landmarks import find_anchor
+from temporal_foley.sound.signal.pitch import repitch
+from temporal_foley.sound.synth import TAKES_A_SET
+from temporal_foley.sound.take import Take
+from temporal_foley.sound.takes.catalogue import CATALOGUE_NAME, take_records
+from temporal_foley.sound.takes.licences import is_allowed
+from temporal_foley.sound.takes.manifest import MANIFEST_NAME, TakeRecord, read_manifest
+from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample
+from temporal_foley.timeline import Asset, Loop
+
+BUILT_IN_LICENCE = "CC0-1.0"
+BUILT_IN_CREDIT = "temporal-foley"
+LONGEST_TAKE_S = 60
+"""Longer recordings are used up to here: a loop of a minute is not heard to repeat."""
+
+# Recipes that make many seconds: three takes differ enough, and each costs time and memory.
+_LONG_RECIPES = (
+    *("train_passing", "river", "stars_shining", "writing", "wave", "ambulance"),
+    *("cars", "cheer", "fire", "helicopter", "blender", "lightning"),
+)
+_LONG_TAKES, _SHORT_TAKES = 3, 8
+# Holds all built-in takes at once, so that a long film with every effect makes each only once.
+_CACHE_BYTES = 176 << 20
+_MARKED_JOIN_S = 0.02
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LibraryTake:
+    """What a library says of a take without reading it; `kind` overrides that of the effect.
+
+    `anchor` is the sample that the library itself names; None leaves it to be found.
+    """
+
+    effect: str
+    asset: Asset
+    licence: str
+    credit: str = ""
+    gain_db: float = 0.0
+    kind: str | None = None
+    anchor: int | None = None
+
+
+class Library:
+    """The takes for each effect, and their sound; read takes stay in memory up to a bound."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        sha256: str,
+        takes: Iterable[LibraryTake],
+        load: Callable[[Asset], Take],
+        cache_bytes: int = _CACHE_BYTES,
+    ):
+        self.name = name
+        self.sha256 = sha256
+        self._takes: dict[str, tuple[LibraryTake, ...]] = {}
+        for take in takes:
+            self._takes[take.effect] = (*self._takes.get(take.effect, ()), take)
+        self._load = load
+        self._cache: OrderedDict[Asset, Take] = OrderedDict()
+        self._cache_bytes = cache_bytes
+
+    @property
+    def effects(self) -> tuple[str, ...]:
+        """The effects that there are takes for."""
+        return tuple(self._takes)
+
+    def takes(self, effect: str) -> tuple[LibraryTake, ...]:
+        """Return the takes for an effect, in the order of the library; none is an empty tuple."""
+        return self._takes.get(effect, ())
+
+    def read(self, asset: Asset) -> Take:
+        """Return a take's sound at 48 kHz; it is shared, so its samples cannot be written to.
+
+        Raises:
+            LibraryError: The library has no such take, or its file is not what it was.
+        """
+        if asset in self._cache:
+            self._cache.move_to_end(asset)
+            return self._cache[asset]
+        if asset.cents:
+            take = repitch(self.read(dataclasses.replace(asset, cents=0)), asset.cents)
+        else:
+            take = self._load(asset)
+        take.samples.setflags(write=False)
+        self._cache[asset] = take
+        held = sum(other.samples.nbytes for other in self._cache.values())
+        while held > self._cache_bytes and len(self._cache) > 1:
+            _, oldest = self._cache.popitem(last=False)
+            held -= oldest.samples.nbytes
+        return take
+
+    def licences(self) -> dict[str, tuple[str, ...]]:
+        """Return each licence in the library with those to be credited under it."""
+        credits: dict[str, set[str]] = {}
+        for takes in self._takes.values():
+            for take in takes:
+                credits.setdefault(take.licence, set()).update({take.credit} - {""})
+        return {licence: tuple(sorted(credits[licence])) for licence in sorted(credits)}
+
+
+def load_library(path: Path | None = None, *, allowed: frozenset[str] = frozenset()) -> Library:
+    """Load a folder's library, completed by the built-in takes; None: these alone.
+
+    Args:
+        path: The folder, or the manifest or catalogue in it. Where both are there and speak of one
+            file, the manifest counts.
+        allowed: Families of licences; takes under others are left out. Empty: all are allowed. The
+            built-in takes are dedicated to the public and always there.
+
+    Raises:
+        LibraryError: The manifest or a record of it is wrong; the text names the file and line.
+    """
+    from temporal_foley.sound.synth import RECIPES, recipes_sha256, synthesize
+
+    built_in = [take for name in RECIPES for take in _built_in_takes(name)]
+    if path is None:
+        return Library(
+            name="built-in",
+            sha256=recipes_sha256(),
+            takes=built_in,
+            load=lambda asset: synthesize(asset.name, _seed_of(asset)),
+        )
+    folder = path.parent if path.name in (MANIFEST_NAME, CATALOGUE_NAME) else path
+    name, records, sources = _read_records(folder)
+    digests = {record.file: record.sha256 or _file_sha256(record.path) for record in records}
+    takes = [_file_take(record, digests[record.file]) for record in records]
+    takes = [take for take in takes if is_allowed(take.licence, allowed)]
+    own = {take.effect for take in takes}
+    by_file = {record.file: record for record in records}
+
+    def load(asset: Asset) -> Take:
+        if asset.kind == "recipe":
+            return synthesize(asset.name, _seed_of(asset))
+        return _read_file(asset, by_file, sources[0])
+
+    return Library(
+        name=name,
+        sha256=_library_sha256(sources, digests, recipes_sha256()),
+        takes=takes + [take for take in built_in if take.effect not in own],
+        load=load,
+    )
+
+
+def _read_records(folder: Path) -> tuple[str, tuple[TakeRecord, ...], list[Path]]:
+    """Return a library's name, its records, and the files that they stand in."""
+    manifest, catalogue = folder / MANIFEST_NAME, folder / CATALOGUE_NAME
+    if not catalogue.is_file():
+        name, records = read_manifest(manifest)
+        return name, records, [manifest]
+    offered = take_records(catalogue)
+    if not manifest.is_file():
+        return folder.resolve().name, offered, [catalogue]
+    name, records = read_manifest(manifest)
+    by_hand = {record.file for record in records}
+    more = tuple(record for record in offered if record.file not in by_hand)
+    return name, records + more, [manifest, catalogue]
+
+
+def _built_in_takes(name: str) -> list[LibraryTake]:
+    count = _LONG_TAKES if name in _LONG_RECIPES else _SHORT_TAKES
+    # Three shoes, three keyboards: each run of hits keeps one.
+    count = 3 * TAKES_A_SET[name] if name in TAKES_A_SET else count
+    return [
+        LibraryTake(
+            effect=name,
+            asset=Asset(kind="recipe", name=name, seed=seed),
+            licence=BUILT_IN_LICENCE,
+            credit=BUILT_IN_CREDIT,
+        )
+        for seed in range(count)
+    ]
+
+
+def _seed_of(asset: Asset) -> int:
+    if asset.kind != "recipe" or asset.seed is None:
+        raise LibraryError(f"no take {asset.name!r} in the built-in library; give its folder")
+    return asset.seed
+
+
+def _file_take(record: TakeRecord, sha256: str) -> LibraryTake:
+    return LibraryTake(
+        effect=record.effect,
+        asset=Asset(kind="file", name=record.file, sha256=sha256),
+        licence=record.licence,
+        credit=record.credit,
+        gain_db=record.gain_db,
+        kind=record.kind,
+        anchor=None if record.anchor_s is None else _place(record.anchor_s, record),
+    )
+
+
+def _place(seconds: float, record: TakeRecord) -> int:
+    """Return a place in a file as a sample of its take, which begins at `start_s`."""
+    return to_sample(seconds) - to_sample(record.start_s or 0.0)
+
+
+def _read_file(asset: Asset, records: Mapping[str, TakeRecord], manifest: Path) -> Take:
+    # Lazily: the built-in library needs no media reader.
+    from temporal_foley.media.audio import read_sound_file
+
+    if asset.name not in records:
+        raise LibraryError(f"{manifest}: lists no file {asset.name!r}; add a [[take]] for it")
+    record = records[asset.name]
+    where = f"{manifest}, line {record.line}"
+    if asset.sha256 is not None and _file_sha256(record.path) != asset.sha256:
+        raise LibraryError(
+            f"{where}: {asset.name!r} is not the file that was chosen; make the cue list again, "
+            "or run `library add` on a folder that has changed"
+        )
+    try:
+        samples = read_sound_file(record.path)
+    except MediaError as error:
+        raise LibraryError(f"{where}: {error}") from None
+    end = None if record.end_s is None else to_sample(record.end_s)
+    samples = samples[to_sample(record.start_s or 0.0) : end]
+    samples = samples[: LONGEST_TAKE_S * SAMPLE_RATE_HZ]
+    if not len(samples):
+        raise LibraryError(f"{where}: start_s must lie in the file, got {record.start_s}")
+    return _marked_take(np.ascontiguousarray(samples, np.float32), record, where)
+
+
+def _marked_take(samples: np.ndarray, record: TakeRecord, where: str) -> Take:
+    anchor = find_anchor(samples) if record.anchor_s is None else _place(record.anchor_s, record)
+    if anchor >= len(samples):
+        raise LibraryError(f"{where}: anchor_s must lie in the file, got {record.anchor_s}")
+    if record.loop_start_s is None or record.loop_end_s is None:
+        return Take(samples=samples, anchor=anchor)
+    start, end = _place(record.loop_start_s, record), _place(record.loop_end_s, record)
+    if not start < end <= len(samples):
+        raise LibraryError(f"{where}: loop_end_s must lie in the file, got {record.loop_end_s}")
+    # Points set by hand meet each other's phase: a short join keeps what they were set for.
+    join = to_sample(_MARKED_JOIN_S if record.loop_join_s is None else record.loop_join_s)
+    crossfade = min(start, (end - start) // 2 if record.loop_join_s else (end - start) // 4, join)
+    loop = Loop(start=start, end=end, crossfade=crossfade, alike=record.loop_alike or 0.0)
+    return Take(samples=samples, anchor=anchor, loop=loop)
+
+
+def _file_sha256(path: Path) -> str:
+    try:
+        with open_regular(path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise LibraryError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _library_sha256(sources: list[Path], digests: Mapping[str, str], recipes: str) -> str:
+    """Hash manifest and catalogue, the files, and the recipes that stand in for what is missing."""
+    digest = hashlib.sha256()
+    for source in sources:
+        digest.update(source.read_bytes())
+    for file in sorted(digests):
+        digest.update(f"\n{digests[file]} {file}".encode())
+    digest.update(f"\n{recipes}".encode())
+    return digest.hexdigest()

@@ -1,0 +1,85 @@
+"""A closer look: what was gathered while a model looked, in; events that meet the picture, out.
+
+The picture is decoded once more, but only around what strikes and around cuts.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from temporal_foley.media.close_up import CloseUp, close_ups
+from temporal_foley.media.video import VideoInfo
+from temporal_foley.pages.overview import Seen
+from temporal_foley.sound.placing import Sights
+from temporal_foley.spotting.motion import measure_motion
+from temporal_foley.spotting.places import Places
+from temporal_foley.spotting.shots import Changes, cut_frames, cut_times, keep_to_shots
+from temporal_foley.spotting.sync import join_stretches, meet_picture, stretches_to_watch
+from temporal_foley.timeline import Event
+
+_AROUND_CUT_S = 0.15
+
+
+@dataclasses.dataclass(frozen=True)
+class Glimpses:
+    """What is gathered of each picture of the grid while a model looks at it."""
+
+    changes: Changes = dataclasses.field(default_factory=Changes)
+    places: Places = dataclasses.field(default_factory=Places)
+
+
+def gathering(spotter: Any, glimpses: Glimpses) -> dict[str, Places]:
+    """Return what to hand to a spotter so that it tells places, if it is one that can."""
+    return {"places": glimpses.places} if getattr(spotter, "sees_places", False) else {}
+
+
+def look_closely(
+    info: VideoInfo,
+    events: tuple[Event, ...],
+    seen: Seen,
+    glimpses: Glimpses,
+    done: Callable[[float], None] = lambda part: None,
+) -> tuple[tuple[Event, ...], Sights]:
+    """Let events meet the picture; return them with what places and levels are made of."""
+    grid, vocabulary = seen.grid, seen.vocabulary
+    cuts = cut_frames(glimpses.changes)
+    watched = stretches_to_watch(events, vocabulary, grid)
+    around = [
+        (float(grid.time(cut - 1)) - _AROUND_CUT_S, float(grid.time(cut)) + _AROUND_CUT_S)
+        for cut in cuts
+    ]
+    stretches = join_stretches([*watched, *around])
+    motion = measure_motion(_told(close_ups(info, stretches), stretches, done))
+    kept = keep_to_shots(
+        events,
+        cut_times(cuts, motion, grid),
+        seen.probabilities,
+        vocabulary,
+        grid,
+        float(info.duration),
+    )
+    places = glimpses.places
+    sights = Sights(
+        grid=grid,
+        vocabulary=vocabulary,
+        probabilities=seen.probabilities,
+        motion=np.array(glimpses.changes.motion, float),
+        cuts=tuple(cuts),
+        heats=np.concatenate(places.heats) if places.heats else None,
+        visible=np.concatenate(places.visible) if places.visible else None,
+    )
+    done(1.0)
+    return tuple(meet_picture(kept, motion, vocabulary, grid)), sights
+
+
+def _told(
+    pictures: Iterator[CloseUp],
+    stretches: list[tuple[float, float]],
+    done: Callable[[float], None],
+) -> Iterator[CloseUp]:
+    end = stretches[-1][1] if stretches else 1.0
+    for picture in pictures:
+        yield picture
+        done(min(1.0, float(picture.time) / end))

@@ -1,0 +1,222 @@
+"""Cue lists that people edited in; a bundle that learned from them out, and how much better it is.
+
+What was accepted, locked, moved or added is there where it now stands; what was rejected or moved
+away from is not there. What nobody touched says little, and says it quietly. Each list's video is
+looked at once more; the network itself stays as it is but for its last layer.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from temporal_foley.cue_list import read_timeline
+from temporal_foley.edits.keep import Edit, find_edits, read_proposed
+from temporal_foley.effects import Vocabulary
+from temporal_foley.errors import CueListError, FoleyError, OutputExistsError, UsageError
+from temporal_foley.media.audio import read_audio
+from temporal_foley.media.video import VideoInfo, probe_video, sample_frames
+from temporal_foley.models.bundle.bundle import save_bundle
+from temporal_foley.models.bundle_spotter import BundleSpotter
+from temporal_foley.models.by_name import load_spotter
+from temporal_foley.models.tagging.readout import has_one_readout, readout_rows, with_readout
+from temporal_foley.session.source_video import find_source_video
+from temporal_foley.spotting.decision import (
+    decision_from_json,
+    decision_to_json,
+    default_decision,
+)
+from temporal_foley.stages import LISTENING_RATE_HZ
+from temporal_foley.teaching.fit_edits import DecidedClip, Effect, held_out, learn
+from temporal_foley.timegrid import TimeGrid
+from temporal_foley.timeline import Cue, Event, Timeline
+
+UNTOUCHED = 0.1
+"""What a frame weighs that nobody decided on."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LearnOutcome:
+    """What was learned from how much, and the bundle; None: it was not written."""
+
+    videos: int
+    edits: int
+    before: Effect
+    after: Effect
+    sha256: str | None
+    warnings: tuple[str, ...]
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether the old bundle does better on what was held out."""
+        return self.after.log_loss > self.before.log_loss
+
+
+def learn_from_edits(
+    edited: Sequence[Path],
+    out: Path,
+    *,
+    model: str = "",
+    even_if_worse: bool = False,
+    overwrite: bool = False,
+    done: Callable[[float], None] = lambda part: None,
+) -> LearnOutcome:
+    """Learn from edited cue lists; write a bundle if it is no worse on what was held out.
+
+    Raises:
+        UsageError: There are edits of fewer than two videos, or the model cannot learn.
+        CueListError: A list is wrong, or its video is not there.
+        OutputExistsError: A bundle stands there, and `overwrite` is not given.
+    """
+    if out.exists() and not overwrite:
+        raise OutputExistsError(f"{out}: is there already; give another --out, or --overwrite")
+    spotter = load_spotter(model)
+    if not isinstance(spotter, BundleSpotter) or not has_one_readout(spotter.bundle):
+        raise UsageError("--model: learn needs a bundle with one last layer of sigmoids")
+    vocabulary, bundle = spotter.vocabulary, spotter.bundle
+    decision = (
+        default_decision(vocabulary)
+        if bundle.decision is None
+        else decision_from_json(bundle.decision, vocabulary)
+    )
+    clips: list[DecidedClip] = []
+    warnings: list[str] = []
+    count = 0
+    for number, path in enumerate(edited):
+        timeline = read_timeline(path)
+        edits = find_edits(timeline, read_proposed(path))
+        unknown = sorted({e.cue.effect for e in edits} - set(vocabulary.names))
+        if unknown:
+            warnings.append(f"{path.name}: {bundle.name} does not know {', '.join(unknown)}")
+        if not edits:
+            warnings.append(f"{path.name}: holds no edits")
+        else:
+            count += len(edits)
+            clips.append(decided_clip(path, timeline, edits, spotter))
+        done((number + 1) / len(edited))
+    if len({clip.name for clip in clips}) < 2:
+        raise UsageError(
+            f"learn needs edits of at least two videos, to hold one out, got {len(clips)}"
+        )
+    before, after = held_out(clips, vocabulary, decision)
+    outcome = LearnOutcome(
+        videos=len(clips),
+        edits=count,
+        before=before,
+        after=after,
+        sha256=None,
+        warnings=tuple(warnings),
+    )
+    if outcome.is_worse and not even_if_worse:
+        return outcome
+    learned = learn(clips, vocabulary, decision)
+    text = f"held-out edits before: {before}; after: {after}"
+    changed = dataclasses.replace(
+        with_readout(bundle, learned.correction.kernel, learned.correction.bias),
+        decision=decision_to_json(learned.decision),
+        facts={
+            **bundle.facts,
+            "learned": {
+                "from": bundle.sha256,
+                "videos": len(clips),
+                "edits": count,
+                "before": dataclasses.asdict(before),
+                "after": dataclasses.asdict(after),
+            },
+        },
+        card=f"{bundle.card.rstrip()}\n\n## Learned from edits\n\n{count} edits in {len(clips)} "
+        f"videos; {text}.\n",
+    )
+    try:
+        sha256 = save_bundle(out, changed, overwrite=overwrite)
+    except OSError as error:
+        raise FoleyError(f"{out}: cannot be written ({error.strerror})") from None
+    return dataclasses.replace(outcome, sha256=sha256)
+
+
+def decided_clip(
+    path: Path, timeline: Timeline, edits: Sequence[Edit], spotter: BundleSpotter
+) -> DecidedClip:
+    """Look at the video of a cue list again, and put beside it what was decided."""
+    video = find_source_video(timeline, path, None)
+    if video is None:
+        raise CueListError(
+            f"{path}: its video {timeline.source.name} is not there; put it beside the folder"
+        )
+    info = probe_video(video)
+    grid = TimeGrid.covering(info.duration, spotter.bundle.frame_rate)
+    visual, audio = _embed(info, spotter, grid)
+    heard = np.zeros((len(visual), spotter.bundle.tagger.audio_features), np.float32)
+    if audio is not None:
+        heard = audio[: len(visual)]
+    has_sound = audio is not None
+    bundle = spotter.bundle
+    labels, weights = label_frames(timeline, edits, grid, spotter.vocabulary)
+    known = set(spotter.vocabulary.names)
+    return DecidedClip(
+        name=timeline.source.sha256,
+        grid=grid,
+        rows=readout_rows(bundle, visual, heard, has_sound=has_sound),
+        logits=bundle.logits(visual, heard, has_picture=True, has_sound=has_sound),
+        labels=labels,
+        weights=weights,
+        accepted=tuple(
+            _event(e.cue) for e in edits if e.cue.status != "rejected" and e.cue.effect in known
+        ),
+        rejected=tuple(
+            _event(e.cue) for e in edits if e.cue.status == "rejected" and e.cue.effect in known
+        ),
+    )
+
+
+def _embed(
+    info: VideoInfo, spotter: BundleSpotter, grid: TimeGrid
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return what a bundle's networks see and hear of each frame; None: nothing is heard."""
+    frames = sample_frames(info, grid, spotter.prepare)
+    visual = spotter.look(frame.image for frame in frames)
+    sound = read_audio(info, sample_rate_hz=LISTENING_RATE_HZ, channels=1)
+    if sound is None or not spotter.listens or not len(visual):
+        return visual, None
+    return visual, spotter.listen(sound, grid)
+
+
+def label_frames(
+    timeline: Timeline, edits: Sequence[Edit], grid: TimeGrid, vocabulary: Vocabulary
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what is true in each frame of each effect, and what each of these weighs."""
+    labels = np.zeros((grid.frames, len(vocabulary)), np.float32)
+    weights = np.full(labels.shape, UNTOUCHED, np.float32)
+
+    def mark(cue: Cue, label: float, weight: float) -> None:
+        if cue.effect in vocabulary.names:
+            first, last = grid.frame_range(cue.onset, cue.offset)
+            column = vocabulary.index(cue.effect)
+            labels[first:last, column] = label
+            weights[first:last, column] = weight
+
+    decided = {edit.cue.id for edit in edits}
+    for cue in timeline.cues:
+        if cue.id not in decided:
+            mark(cue, 1.0, UNTOUCHED)
+    # Later marks win: where something is accepted, an older refusal beside it does not count.
+    for edit in edits:
+        if edit.was is not None:
+            mark(edit.was, 0.0, 1.0)
+    for edit in edits:
+        if edit.cue.status == "rejected":
+            mark(edit.cue, 0.0, 1.0)
+    for edit in edits:
+        if edit.cue.status != "rejected":
+            mark(edit.cue, 1.0, 1.0)
+    return labels, weights
+
+
+def _event(cue: Cue) -> Event:
+    return Event(
+        effect=cue.effect,
+        onset=float(cue.onset),
+        offset=float(cue.offset),
+        confidence=cue.confidence,
+    )

@@ -1,0 +1,282 @@
+"""Teach a new effect: a few pictures or clips of it and a bundle in, an extended bundle out.
+
+The bundle's own effects answer exactly as before; the new one stands behind them. What is learnt
+is how it looks, frame by frame; sound is not listened to.
+"""
+
+import dataclasses
+import json
+import math
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from temporal_foley.effects import Effect, parse_vocabulary
+from temporal_foley.errors import FoleyError, MediaError, UsageError
+from temporal_foley.media.open import shown
+from temporal_foley.media.picture import PICTURE_SUFFIXES, read_picture
+from temporal_foley.media.video import probe_video, sample_frames
+from temporal_foley.models.by_name import bundle_folder
+from temporal_foley.spotting.decision import (
+    Decision,
+    EffectDecision,
+    decision_from_json,
+    decision_to_json,
+    default_decision,
+    usual_length_s,
+)
+from temporal_foley.timegrid import TimeGrid
+
+if TYPE_CHECKING:
+    from temporal_foley.models.bundle.bundle import Bundle
+    from temporal_foley.models.bundle_spotter import BundleSpotter
+
+CLIP_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".3gp")
+MOST_EXAMPLES = 256
+MOST_FRAMES = 24
+"""Of a clip: evenly spread, and no more a second than the bundle looks at."""
+USUAL_INTERVAL_S = (0.3, 0.6)
+"""From one hit to the next of a repeated effect, where nothing is said."""
+
+Prepare = Callable[[np.ndarray], UInt8[np.ndarray, "rows columns 3"]]
+Progress = Callable[[str], None]
+
+
+class TeachError(FoleyError):
+    """Examples or a bundle that cannot be taught with; names them and the remedy."""
+
+
+class Taught(NamedTuple):
+    """What became of it."""
+
+    bundle: "Bundle"
+    examples: int
+    frames: int
+    negatives: int
+    skipped: tuple[str, ...]
+    """Why files were left out, a line each."""
+    recognised: float
+    """Part of the examples' frames that the new effect is found in."""
+    mistaken: float
+    """Part of the background's pictures that it is found in."""
+
+
+def new_effect(
+    name: str,
+    *,
+    kind: str = "loop",
+    bus: str = "hard_effects",
+    description: str = "",
+    interval_s: tuple[float, float] | None = None,
+) -> Effect:
+    """Make the record of a new effect.
+
+    Raises:
+        UsageError: A value is not one that an effect can have.
+    """
+    if kind == "repeated" and interval_s is None:
+        interval_s = USUAL_INTERVAL_S
+    try:
+        return Effect(name=name, kind=kind, bus=bus, description=description, interval_s=interval_s)
+    except ValueError as error:
+        raise UsageError(f"teach: {error}") from None
+
+
+def teach(
+    effect: Effect,
+    examples: Path,
+    *,
+    model: str = "",
+    negatives: Path | None = None,
+    weights: Path | None = None,
+    progress: Progress = lambda text: None,
+) -> Taught:
+    """Teach an effect to a bundle.
+
+    Args:
+        effect: The record of the new effect.
+        examples: A folder of pictures and clips, each of them showing it all along.
+        model: The bundle, by name or folder; the shipped one without a name.
+        negatives: A folder of pictures and clips that it must not be taken for.
+        weights: A weights file of the backbone, where none comes with it.
+        progress: Is told what is being looked at.
+
+    Raises:
+        TeachError: The folder holds no example, or the bundle cannot be taught.
+    """
+    from temporal_foley.models.bundle.bundle import load_bundle
+    from temporal_foley.models.bundle_spotter import BundleSpotter
+
+    folder = bundle_folder(model)
+    bundle = load_bundle(folder)
+    _check(bundle, folder, effect)
+    files = [example_files(examples, "--examples")]
+    files.append([] if negatives is None else example_files(negatives, "--negatives"))
+    spotter = BundleSpotter(bundle, weights=weights)
+    spotter.load_ahead()
+    skipped: list[str] = []
+    shown_in, absent_from = (look_at(paths, spotter, skipped, progress) for paths in files)
+    if not shown_in:
+        raise TeachError(f"{shown(examples)}: none of its files can be read: {skipped[0]}")
+    if negatives is not None and not absent_from:
+        raise TeachError(f"{shown(negatives)}: none of its files can be read: {skipped[-1]}")
+    taught = extend_bundle(bundle, effect, shown_in, absent_from)
+    return taught._replace(skipped=tuple(skipped))
+
+
+def extend_bundle(
+    bundle: "Bundle",
+    effect: Effect,
+    examples: Sequence[Float[np.ndarray, "frames features"]],
+    negatives: Sequence[Float[np.ndarray, "frames features"]] = (),
+) -> Taught:
+    """Put an effect behind those of a bundle, from the features of its examples."""
+    from temporal_foley.teaching.few_shot import fit_effect
+
+    background = bundle.background
+    if background is None:
+        raise ValueError("bundle must have a background")
+    head = fit_effect(examples, background, negatives)
+    slope, bias = background.line(len(examples))
+    own = EffectDecision(
+        effect=effect.name,
+        slope=slope,
+        bias=bias,
+        threshold_on=effect.threshold_on,
+        threshold_off=effect.threshold_off,
+        lasts_s=usual_length_s(effect),
+    )
+    decision = _decision(bundle)
+    decision = dataclasses.replace(decision, effects=(*decision.effects, own))
+    text = bundle.vocabulary_text.rstrip("\n") + "\n\n" + effect_record(effect)
+    vocabulary = parse_vocabulary(text, f"{bundle.vocabulary.name}+{effect.name}")
+    frames = sum(len(rows) for rows in examples)
+    known = dict(bundle.facts.get("examples", {}))
+    known[effect.name] = {"examples": {"records": len(examples), "sources": len(examples)}}
+    note = (
+        f"\n## {effect.name}\n\nTaught from {len(examples)} examples ({frames} frames) and "
+        f"{len(negatives)} counter-examples, by looks alone. Its probabilities follow from how "
+        "well other effects are known by as many examples; nobody has measured this one.\n"
+    )
+    extended = dataclasses.replace(
+        bundle,
+        name=f"{bundle.name}+{effect.name}",
+        vocabulary=vocabulary,
+        vocabulary_text=text,
+        decision=decision_to_json(decision),
+        facts={**bundle.facts, "examples": known},
+        card=bundle.card.rstrip("\n") + "\n" + note,
+        taught=head if bundle.taught is None else bundle.taught.and_also(head),
+        sha256="",
+    )
+    # Where a probability is at the threshold.
+    edge = (math.log(own.threshold_on / (1 - own.threshold_on)) - bias) / slope
+    kernel = head.kernel[:, 0].astype(np.float32) * background.deviation.astype(np.float32)
+
+    def found(rows: Float[np.ndarray, "rows features"]) -> float:
+        shift = float(background.mean.astype(np.float32) @ head.kernel[:, 0].astype(np.float32))
+        return float((rows @ kernel + shift + float(head.bias[0]) >= edge).mean())
+
+    return Taught(
+        bundle=extended,
+        examples=len(examples),
+        frames=frames,
+        negatives=len(negatives),
+        skipped=(),
+        recognised=found(np.concatenate([background.standardise(rows) for rows in examples])),
+        mistaken=found(background.rows),
+    )
+
+
+def effect_record(effect: Effect) -> str:
+    """Write an effect as a record of a vocabulary."""
+    lines = ["[[effect]]"]
+    for field in dataclasses.fields(effect):
+        value = getattr(effect, field.name)
+        if value in (field.default, None) or value == ():
+            continue
+        plain = list(value) if isinstance(value, tuple) else value
+        # What JSON writes of texts, numbers and lists is TOML too.
+        lines.append(f"{field.name} = {json.dumps(plain, ensure_ascii=False)}")
+    return "\n".join(lines) + "\n"
+
+
+def example_files(folder: Path, option: str) -> list[Path]:
+    """List the pictures and clips in a folder and below it, by name."""
+    if not folder.is_dir():
+        raise UsageError(f"{option}: {shown(folder)} is no folder; give one of pictures or clips")
+    known = (*PICTURE_SUFFIXES, *CLIP_SUFFIXES)
+    try:
+        found = sorted(
+            path
+            for path in folder.rglob("*")
+            if path.suffix.lower() in known and not path.name.startswith(".")
+        )
+    except OSError as error:
+        raise UsageError(f"{option}: {shown(folder)} cannot be read ({error.strerror})") from None
+    if not found:
+        raise UsageError(
+            f"{option}: {shown(folder)} holds no picture or clip; known endings: {' '.join(known)}"
+        )
+    if len(found) > MOST_EXAMPLES:
+        raise UsageError(
+            f"{option}: {shown(folder)} holds {len(found)} files; teach takes up to "
+            f"{MOST_EXAMPLES}, for more train a model"
+        )
+    return found
+
+
+def look_at(
+    paths: Sequence[Path], spotter: "BundleSpotter", skipped: list[str], progress: Progress
+) -> list[Float[np.ndarray, "frames features"]]:
+    """Return the features of each example's frames; those of bad files are told and left out."""
+    pictures: list[np.ndarray] = []
+    counts: list[int] = []
+    rate = spotter.frame_rate or Fraction(4)
+    for number, path in enumerate(paths, 1):
+        progress(f"{number} of {len(paths)}: {path.name}")
+        try:
+            frames = example_pictures(path, spotter.prepare, rate)
+        except MediaError as error:
+            skipped.append(str(error))
+            continue
+        pictures.extend(frames)
+        counts.append(len(frames))
+    features = spotter.look(pictures)
+    return np.split(features, np.cumsum(counts)[:-1]) if counts else []
+
+
+def example_pictures(path: Path, prepare: Prepare, rate: Fraction) -> list[np.ndarray]:
+    """Return the prepared pictures of one example: one of a picture, more of a clip."""
+    if path.suffix.lower() in PICTURE_SUFFIXES:
+        return [prepare(read_picture(path))]
+    info = probe_video(path)
+    if info.duration > 0:
+        rate = min(rate, Fraction(MOST_FRAMES) / info.duration)
+    grid = TimeGrid.covering(info.duration, rate)
+    frames = [frame.image for frame in sample_frames(info, grid, prepare)]
+    if not frames:
+        raise MediaError(f"{shown(path)}: shows no picture")
+    return frames
+
+
+def _check(bundle: "Bundle", folder: Path, effect: Effect) -> None:
+    if bundle.tagger.output == "softmax":
+        raise TeachError(f"{folder}: has one softmax for all effects; teach one with sigmoids")
+    if effect.name in bundle.vocabulary.names:
+        raise TeachError(f"{folder}: has an effect {effect.name} already; give another name")
+    if bundle.background is None:
+        raise TeachError(
+            f"{folder}: carries no background to teach against; add one with "
+            "python -m data_pipeline.after_training.background"
+        )
+
+
+def _decision(bundle: "Bundle") -> Decision:
+    if bundle.decision is None:
+        return default_decision(bundle.vocabulary, output=bundle.tagger.output)
+    return decision_from_json(bundle.decision, bundle.vocabulary)

@@ -1,0 +1,104 @@
+"""Exported programs: read back, they say what the bundle says, for any batch and time."""
+
+import dataclasses
+from fractions import Fraction
+
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+
+from temporal_foley.effects import load_vocabulary, vocabulary_text
+from temporal_foley.models.audio.student import load_student
+from temporal_foley.models.bundle.bundle import Bundle, Senses
+from temporal_foley.models.bundle.deployment import clip_frames, export_clip, export_tagger
+from temporal_foley.models.image.backbone import load_backbone
+from temporal_foley.models.tagging.fusion import FusionConfig
+from temporal_foley.models.tagging.recurrent import RecurrentConfig
+from temporal_foley.models.tagging.tagger import Tagger, TaggerConfig
+from temporal_foley.models.tagging.taught import TaughtEffects
+from temporal_foley.timegrid import TimeGrid
+
+pytest.importorskip("flatbuffers")
+# What another order of sums may change.
+TOLERANCE = 1e-5
+
+
+def bundle(features=1280, heard=384):
+    config = TaggerConfig(
+        visual_features=features,
+        audio_features=heard,
+        fusion=FusionConfig(width=8),
+        recurrent=RecurrentConfig(hidden=4),
+    )
+    model = Tagger(config, rngs=nnx.Rngs(params=0))
+    rng = np.random.default_rng(0)
+    return Bundle(
+        name="small",
+        vocabulary=load_vocabulary(),
+        vocabulary_text=vocabulary_text("foley20"),
+        senses=Senses(
+            frame_rate=Fraction(4),
+            backbone="efficientnet_lite0",
+            aspect="stretch",
+            backbone_sha256="0" * 64,
+            listener="student",
+            listener_sha256="1" * 64,
+        ),
+        tagger=config,
+        weights=jax.device_get(nnx.to_pure_dict(nnx.split(model)[1])),
+        taught=TaughtEffects(
+            kernel=rng.normal(size=(features, 1)).astype(np.float16) / 10,
+            bias=np.zeros(1, np.float16),
+        ),
+    )
+
+
+def test_the_tagger_is_equal_for_any_batch_and_time():
+    own = bundle(12, 6)
+    program = export_tagger(own)
+    read = jax.export.deserialize(bytearray(program.content))
+    assert set(read.platforms) == {"cpu", "cuda", "tpu"}
+    rng = np.random.default_rng(1)
+    for batch, frames in ((1, 5), (3, 9)):
+        visual = rng.random((batch, frames, 12), np.float32)
+        audio = rng.normal(size=(batch, frames, 6)).astype(np.float32)
+        lengths = np.arange(frames - batch + 1, frames + 1, dtype=np.int32)
+        heard = np.arange(batch) % 2 == 0
+        found = np.asarray(read.call(visual, audio, np.ones(batch, bool), heard, lengths))
+        assert found.shape == (batch, frames, 21)
+        for row, length in enumerate(lengths):
+            wanted = own.logits(
+                visual[row, :length],
+                audio[row, :length],
+                has_picture=True,
+                has_sound=bool(heard[row]),
+            )
+            np.testing.assert_allclose(found[row, :length], wanted, atol=TOLERANCE)
+
+
+@pytest.mark.slow
+def test_pictures_and_waves_give_what_the_parts_give_one_by_one():
+    # A coarse grid: few pictures.
+    own = bundle()
+    own = dataclasses.replace(
+        own, senses=dataclasses.replace(own.senses, frame_rate=Fraction(1, 2))
+    )
+    backbone, listener = load_backbone(), load_student()
+    read = jax.export.deserialize(
+        bytearray(export_clip(own, backbone, listener, platforms=("cpu",)).content)
+    )
+    frames = clip_frames(own)
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 255, (2, frames, 224, 224, 3), np.uint8)
+    waves = rng.normal(size=(2, read.in_avals[1].shape[1])).astype(np.float32) * 0.1
+    lengths = np.array([frames, 3], np.int32)
+    yes = np.ones(2, bool)
+    found = np.asarray(read.call(pictures, waves, yes, yes, lengths))
+    for row, length in enumerate(lengths):
+        grid = TimeGrid(frame_rate=own.frame_rate, frames=int(length))
+        visual = backbone(pictures[row, :length]).features.astype(np.float16)
+        audio = listener.frame_embeddings(waves[row], grid).astype(np.float16)
+        wanted = own.logits(visual, audio, has_picture=True, has_sound=True)
+        # A sum in another order may cross the border of two half-precision numbers.
+        np.testing.assert_allclose(found[row, :length], wanted, atol=1e-2)
