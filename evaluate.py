@@ -332,7 +332,7 @@ def _write(
     ]
     strips: Mapping[str, Any] = {}
     if words.pictures is not None:
-        from data_pipeline.self_label.strips import picture_strips
+        from data_pipeline.prepare.strips import picture_strips
 
         wanted = [models[MAIN].clips[mistake.clip] for mistake in mistakes]
         strips = picture_strips(

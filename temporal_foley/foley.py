@@ -30,8 +30,8 @@ from temporal_foley.files.digest import file_sha256
 from temporal_foley.files.output import check_output, output_folder, staged, write_run
 from temporal_foley.files.run_record import Progress, RunRecord
 from temporal_foley.media.video import VideoInfo, probe_video
-from temporal_foley.models.by_name import load_spotter
-from temporal_foley.models.spotter import Spotter
+from temporal_foley.models.by_name import load_detector
+from temporal_foley.models.detector import Detector
 from temporal_foley.sound.mix import BusReport, MixReport
 from temporal_foley.sound.stem_file import StemReport
 from temporal_foley.sound.takes.library import Library, load_library
@@ -68,10 +68,10 @@ class Outcome:
 
 
 class Foley:
-    """What is loaded once and serves many videos: vocabulary, spotter and sound library."""
+    """What is loaded once and serves many videos: vocabulary, detector and sound library."""
 
-    def __init__(self, spotter: Spotter, library: Library):
-        self.spotter = spotter
+    def __init__(self, detector: Detector, library: Library):
+        self.detector = detector
         self.library = library
 
     @classmethod
@@ -99,14 +99,14 @@ class Foley:
 
         The networks themselves are read when they are first needed.
         """
-        spotter = load_spotter(
+        detector = load_detector(
             str(model),
             vocabulary=vocabulary,
             backbone=backbone,
             weights=None if weights is None else Path(weights),
         )
         return cls(
-            spotter=spotter,
+            detector=detector,
             library=load_library(None if library is None else Path(library), allowed=allowed),
         )
 
@@ -121,7 +121,7 @@ class Foley:
         record = RunRecord("tag", progress)
         info = probe_video(Path(video))
         with record.stage("look") as done:
-            return tag_video(info, self.spotter, settings or DetectionSettings(), done)
+            return tag_video(info, self.detector, settings or DetectionSettings(), done)
 
     def write_tags(
         self,
@@ -148,7 +148,7 @@ class Foley:
             )
         with staged(folder) as staging:
             with record.stage("look") as done:
-                tags = tag_video(info, self.spotter, settings, done)
+                tags = tag_video(info, self.detector, settings, done)
             _write_tables(tags, staging)
             write_run(staging, run_document(record, info, made_with))
         return Outcome(folder=folder, status="made", events=tags.events, warnings=info.warnings)
@@ -194,12 +194,12 @@ class Foley:
             threading.Thread(target=import_ahead, name="import-ahead", daemon=True).start()
             glimpses = Glimpses()
             with record.stage("look") as done:
-                tags = tag_video(info, self.spotter, settings, done, glimpses=glimpses)
+                tags = tag_video(info, self.detector, settings, done, glimpses=glimpses)
             with record.stage("sync") as done:
                 met = meet_picture(tags, glimpses, done)
             with record.stage("cast"):
                 timeline = cast_timeline(
-                    met, self.spotter, self.library, source_sha256=sha256, mix=mix, seed=seed
+                    met, self.detector, self.library, source_sha256=sha256, mix=mix, seed=seed
                 )
             proposed = timeline
             if decided is not None:
@@ -226,10 +226,10 @@ class Foley:
         return {
             "version": __version__,
             "video": source_sha256,
-            "spotter": self.spotter.sha256,
+            "detector": self.detector.sha256,
             "vocabulary": self.vocabulary.sha256,
             "effects": ",".join(self.vocabulary.select(settings.only, settings.exclude)),
-            "frame_rate": str(grid_rate(self.spotter, settings)),
+            "frame_rate": str(grid_rate(self.detector, settings)),
             "decoding": str(settings.decoding),
             "listen": str(settings.listen),
         }
@@ -237,7 +237,7 @@ class Foley:
     @property
     def vocabulary(self) -> Vocabulary:
         """The effects that are looked for."""
-        return self.spotter.vocabulary
+        return self.detector.vocabulary
 
 
 def run_document(

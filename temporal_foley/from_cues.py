@@ -18,12 +18,12 @@ from temporal_foley.files.run_record import Progress, RunRecord
 from temporal_foley.foley import Outcome, run_document
 from temporal_foley.media.mux import output_suffix
 from temporal_foley.media.video import VideoInfo, probe_video, sample_frames
-from temporal_foley.pages.overview import Seen
 from temporal_foley.session.source_video import find_source_video
 from temporal_foley.sound.credits import check_licences
 from temporal_foley.sound.mix import MUSIC_AND_EFFECTS
 from temporal_foley.sound.signal.space import Space
 from temporal_foley.sound.takes.library import load_library
+from temporal_foley.spotting.detections import Detections
 from temporal_foley.spotting.tables import read_scores
 from temporal_foley.stages import THUMBNAILS, picture_samples, render_timeline
 from temporal_foley.timegrid import TimeGrid
@@ -110,7 +110,7 @@ def render_cues(
     return Outcome(folder=folder, status="made", cues=len(heard), warnings=info.warnings)
 
 
-def _what_was_seen(timeline: Timeline, folder: Path, info: VideoInfo) -> Seen:
+def _what_was_seen(timeline: Timeline, folder: Path, info: VideoInfo) -> Detections:
     """Gather for the overview what stands beside the cue list; without scores, lanes stay bare."""
     try:
         vocabulary = load_vocabulary(timeline.vocabulary.name)
@@ -122,7 +122,7 @@ def _what_was_seen(timeline: Timeline, folder: Path, info: VideoInfo) -> Seen:
         table = read_scores(folder / "scores.tsv")
         if table.effects == vocabulary.names and len(table.probabilities) == grid.frames:
             probabilities = table.probabilities
-    return Seen(
+    return Detections(
         grid=grid,
         vocabulary=vocabulary,
         probabilities=probabilities,

@@ -20,8 +20,8 @@ from temporal_foley.media.audio import Sound, read_audio
 from temporal_foley.media.mux import mux_sound, output_suffix
 from temporal_foley.media.read_ahead import read_ahead
 from temporal_foley.media.video import SampledFrame, VideoInfo, sample_frames
-from temporal_foley.models.spotter import FrameProbabilities, Spotter
-from temporal_foley.pages.overview import NOTABLE, Heard, Seen, draw_overview
+from temporal_foley.models.detector import Detector, FrameProbabilities
+from temporal_foley.pages.overview import NOTABLE, Heard, draw_overview
 from temporal_foley.pages.review import ReviewTake, write_review
 from temporal_foley.session.writers.cuesheet import write_cue_sheet
 from temporal_foley.sound.alternates import fill_alternates, list_alternates
@@ -30,10 +30,11 @@ from temporal_foley.sound.casting import cast_events
 from temporal_foley.sound.credits import CREDITS_NAME, write_credits
 from temporal_foley.sound.density import thin_out
 from temporal_foley.sound.mix import MixReport, lay_up
-from temporal_foley.sound.placing import Sights, place_tracks
+from temporal_foley.sound.placing import place_tracks
 from temporal_foley.sound.takes.library import Library
 from temporal_foley.spotting.close_look import Glimpses, gathering, look_closely
 from temporal_foley.spotting.decision import decide, decision_from_json
+from temporal_foley.spotting.detections import Detections, PictureEvidence
 from temporal_foley.spotting.events import DecodingConfig, decode_events
 from temporal_foley.timegrid import TimeGrid, to_sample
 from temporal_foley.timeline import (
@@ -78,15 +79,15 @@ class Tags:
     """What was seen in a video, and the events made of it."""
 
     info: VideoInfo
-    seen: Seen
+    seen: Detections
     events: tuple[Event, ...]
-    sights: Sights | None = None
+    sights: PictureEvidence | None = None
     """Where effects are seen and how the picture moves; None before a closer look."""
 
 
 def tag_video(
     info: VideoInfo,
-    spotter: Spotter,
+    detector: Detector,
     settings: DetectionSettings,
     done: Callable[[float], None] = lambda part: None,
     *,
@@ -97,25 +98,25 @@ def tag_video(
     Decoding runs ahead in a thread of its own while the model looks. What a closer look needs is
     gathered in `glimpses`.
     """
-    spotter.load_ahead()
-    vocabulary = spotter.vocabulary
+    detector.load_ahead()
+    vocabulary = detector.vocabulary
     chosen = vocabulary.select(settings.only, settings.exclude)
-    grid = TimeGrid.covering(info.duration, grid_rate(spotter, settings))
+    grid = TimeGrid.covering(info.duration, grid_rate(detector, settings))
     thumbnails: list[tuple[float, np.ndarray]] = []
     rows: list[np.ndarray] = []
-    ahead = read_ahead(sample_frames(info, grid, spotter.prepare), READ_AHEAD_FRAMES)
+    ahead = read_ahead(sample_frames(info, grid, detector.prepare), READ_AHEAD_FRAMES)
     sound = None
-    if settings.listen and spotter.listens:
+    if settings.listen and detector.listens:
         sound = read_audio(info, sample_rate_hz=LISTENING_RATE_HZ, channels=1)
     with contextlib.closing(ahead) as frames:
         looked_at = _pictures(frames, grid, thumbnails, done, glimpses)
-        asked = gathering(spotter, glimpses) if glimpses is not None else {}
-        rows.extend(spotter.probabilities(looked_at, grid=grid, sound=sound, **asked))
+        asked = gathering(detector, glimpses) if glimpses is not None else {}
+        rows.extend(detector.probabilities(looked_at, grid=grid, sound=sound, **asked))
     probabilities = np.concatenate([np.zeros((0, len(vocabulary)), np.float32), *rows])
-    events = find_events(spotter, settings, probabilities, grid, info.duration)
+    events = find_events(detector, settings, probabilities, grid, info.duration)
     return Tags(
         info=info,
-        seen=Seen(
+        seen=Detections(
             grid=grid,
             vocabulary=vocabulary,
             probabilities=probabilities,
@@ -133,31 +134,31 @@ def meet_picture(
     return dataclasses.replace(tags, events=events, sights=sights)
 
 
-def grid_rate(spotter: Spotter, settings: DetectionSettings) -> Fraction:
+def grid_rate(detector: Detector, settings: DetectionSettings) -> Fraction:
     """Return how many pictures a second are looked at.
 
     Raises:
         UsageError: A rate is asked for on which the model cannot look.
     """
-    own = spotter.frame_rate
+    own = detector.frame_rate
     if own is not None and settings.frame_rate not in (None, own):
         raise UsageError(
-            f"--frame-rate: the model {spotter.name} looks {own} times a second; leave it out"
+            f"--frame-rate: the model {detector.name} looks {own} times a second; leave it out"
         )
     return own or settings.frame_rate or DEFAULT_FRAME_RATE
 
 
 def find_events(
-    spotter: Spotter,
+    detector: Detector,
     settings: DetectionSettings,
     probabilities: FrameProbabilities,
     grid: TimeGrid,
     duration: Fraction,
 ) -> list[Event]:
     """Make events of probabilities, as the settings say or else as the model decides."""
-    vocabulary = spotter.vocabulary
-    if settings.decoding is None and spotter.decision is not None:
-        decision = decision_from_json(spotter.decision, vocabulary)
+    vocabulary = detector.vocabulary
+    if settings.decoding is None and detector.decision is not None:
+        decision = decision_from_json(detector.decision, vocabulary)
         return decide(probabilities, grid, vocabulary, decision, duration)
     config = settings.decoding or DecodingConfig()
     return decode_events(probabilities, grid, vocabulary, config=config, duration=duration)
@@ -165,7 +166,7 @@ def find_events(
 
 def cast_timeline(
     tags: Tags,
-    spotter: Spotter,
+    detector: Detector,
     library: Library,
     *,
     source_sha256: str,
@@ -195,7 +196,7 @@ def cast_timeline(
             has_audio=info.has_audio,
         ),
         frame_rate=tags.seen.grid.frame_rate,
-        spotter=Provenance(name=spotter.name, sha256=spotter.sha256),
+        spotter=Provenance(name=detector.name, sha256=detector.sha256),
         vocabulary=Provenance(name=vocabulary.name, sha256=vocabulary.sha256),
         library=Provenance(name=library.name, sha256=library.sha256),
         seed=seed,
@@ -210,7 +211,7 @@ def render_timeline(
     info: VideoInfo,
     folder: Path,
     record: RunRecord,
-    seen: Seen,
+    seen: Detections,
 ) -> MixReport:
     """Turn a timeline into cue sheet, stems, mix, the video with its new sound, and overview."""
     write_cue_sheet(timeline, folder / "cues.csv")
@@ -253,7 +254,7 @@ def render_timeline(
     return report
 
 
-def review_takes(timeline: Timeline, library: Library, seen: Seen) -> list[ReviewTake]:
+def review_takes(timeline: Timeline, library: Library, seen: Detections) -> list[ReviewTake]:
     """Gather the takes that cues have, and some that they, or a cue added by hand, could have.
 
     An effect without a cue has one if it ever was nearly probable enough: making takes costs time.

@@ -1,4 +1,4 @@
-"""The whole path on small videos, with a spotter that knows colours instead of a network."""
+"""The whole path on small videos, with a detector that knows colours instead of a network."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ from temporal_foley.timeline import MixSettings
 RED, GREEN, BLACK = (220, 30, 30), (30, 200, 30), (0, 0, 0)
 
 
-class ColourSpotter:
+class ColourDetector:
     """Takes red for fire and green for a dog; black is nothing to hear."""
 
     name = "colours"
@@ -69,7 +69,7 @@ def coloured(*spans, rate=10, size=(64, 48)):
 
 @pytest.fixture(scope="module")
 def foley():
-    return Foley(ColourSpotter(), load_library())
+    return Foley(ColourDetector(), load_library())
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ def test_the_original_sound_is_kept_ducked_or_muted(foley, tmp_path, make_clip, 
 def test_the_same_input_and_seed_give_the_same_bytes(foley, clip, tmp_path):
     names = ("cues.json", "cues.csv", "scores.tsv", "events.tsv", "mix.wav", "stems/fire.wav")
     first = foley.generate(clip, tmp_path / "a").folder
-    again = Foley(ColourSpotter(), load_library()).generate(clip, tmp_path / "b").folder
+    again = Foley(ColourDetector(), load_library()).generate(clip, tmp_path / "b").folder
     other = foley.generate(clip, tmp_path / "c", seed=1).folder
     assert digests(first, *names) == digests(again, *names)
     assert digests(first, "mix.wav") != digests(other, "mix.wav")

@@ -23,7 +23,7 @@ from baselines.stills.results import (
     measure,
     write_table,
 )
-from data_pipeline.builders.built import open_splits
+from data_pipeline.prepare.built import open_splits
 from temporal_foley.effects import load_vocabulary
 
 METRICS = "metrics.json"

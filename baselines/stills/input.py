@@ -16,10 +16,10 @@ import grain
 import numpy as np
 from jaxtyping import Array, Int, Key, Shaped, UInt8
 
-from data_pipeline.builders.built import DatasetError, open_splits
 from data_pipeline.builders.pictures import Picture, decode_picture
 from data_pipeline.input.augment import PictureRanges, augment_pictures
 from data_pipeline.input.batch_plan import BatchContent, BatchPlan
+from data_pipeline.prepare.built import DatasetError, open_splits
 from data_pipeline.schema import Example, from_example
 from temporal_foley.effects import Vocabulary
 from temporal_foley.models.image.preparation import ASPECTS, Aspect, prepare_image

@@ -23,11 +23,11 @@ from pathlib import Path
 from data_pipeline.features.store import FeatureStore
 from temporal_foley.effects import load_vocabulary
 from temporal_foley.media.video import probe_video
-from temporal_foley.models.by_name import load_spotter
+from temporal_foley.models.by_name import load_detector
+from temporal_foley.models.detector import Detector
 from temporal_foley.models.image.backbone import DEFAULT_ASPECT
 from temporal_foley.models.image.preparation import ASPECTS
-from temporal_foley.models.imagenet_spotter import load_imagenet_spotter
-from temporal_foley.models.spotter import Spotter
+from temporal_foley.models.imagenet_detector import load_imagenet_detector
 from temporal_foley.spotting.events import SMOOTHINGS, DecodingConfig
 from temporal_foley.stages import DetectionSettings, tag_video
 from temporal_foley.timeline import Event
@@ -35,7 +35,7 @@ from temporal_foley.timeline import Event
 SEEN_ONLY = {"dog_seen": "dog_barking", "cat_seen": "cat_meowing"}
 QUICK_CLIPS = 8
 
-Choose = Callable[[str], Spotter | None]
+Choose = Callable[[str], Detector | None]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -72,7 +72,7 @@ def main() -> None:
     with (args.clips / "clips.tsv").open(encoding="utf-8", newline="") as text:
         rows = sorted(csv.DictReader(text, delimiter="\t"), key=lambda row: row["class"])
     rows = rows[:QUICK_CLIPS] if args.quick else rows
-    of_map = load_imagenet_spotter(load_vocabulary(), aspect=args.aspect)
+    of_map = load_imagenet_detector(load_vocabulary(), aspect=args.aspect)
     decoding = DecodingConfig(smoothing=args.smoothing)
     ways: dict[str, tuple[Choose, DetectionSettings]] = {
         "map": (lambda file: of_map, DetectionSettings(decoding=decoding))
@@ -84,10 +84,10 @@ def main() -> None:
     print("|---|---|---|" + "---|" * len(ways))
     for row in rows:
         for way, (choose, settings) in ways.items():
-            spotter = choose(row["file"])
-            if spotter is not None:
+            detector = choose(row["file"])
+            if detector is not None:
                 path = args.clips / row["part"] / row["file"]
-                found[way].append(judge(path, row, spotter, settings))
+                found[way].append(judge(path, row, detector, settings))
         last = found["map"][-1]
         told = " | ".join(
             _say(clips[-1]) if clips and clips[-1].file == last.file else "not judged"
@@ -108,32 +108,34 @@ def main() -> None:
 
 
 def out_of_fold(models: list[str]) -> Choose:
-    """Return what chooses the spotter of a clip, by its file's name; None: nobody judges it."""
-    everything: list[Spotter] = []
-    by_clip: dict[str, Spotter] = {}
+    """Return what chooses the detector of a clip, by its file's name; None: nobody judges it."""
+    everything: list[Detector] = []
+    by_clip: dict[str, Detector] = {}
     for words in models:
         bundle, _, features = words.partition(":")
-        spotter = load_spotter(bundle)
+        detector = load_detector(bundle)
         if not features:
-            everything.append(spotter)
+            everything.append(detector)
             continue
         store = FeatureStore(Path(features))
-        by_clip |= {Path(store[i].id).stem: spotter for i in range(len(store))}
+        by_clip |= {Path(store[i].id).stem: detector for i in range(len(store))}
     return lambda file: by_clip.get(Path(file).stem, everything[0] if everything else None)
 
 
-def judge(path: Path, row: dict[str, str], spotter: Spotter, settings: DetectionSettings) -> Judged:
-    """Run a spotter over one clip."""
+def judge(
+    path: Path, row: dict[str, str], detector: Detector, settings: DetectionSettings
+) -> Judged:
+    """Run a detector over one clip."""
     began = time.perf_counter()
     info = probe_video(path)
-    tags = tag_video(info, spotter, settings)
+    tags = tag_video(info, detector, settings)
     classes = {SEEN_ONLY.get(name, name) for name in row["class"].split("|")}
     return Judged(
         file=row["file"],
         said=row["class"],
         what=row["what"],
         seconds=float(info.duration),
-        present=frozenset(classes & set(spotter.vocabulary.names)),
+        present=frozenset(classes & set(detector.vocabulary.names)),
         events=list(tags.events),
         took_s=time.perf_counter() - began,
     )

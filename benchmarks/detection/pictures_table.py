@@ -1,9 +1,9 @@
-"""Pictures with classes in, a table of how well the first spotter tells each effect out.
+"""Pictures with classes in, a table of how well the first detector tells each effect out.
 
     python benchmarks/detection/pictures_table.py PICTURES [--aspect ASPECT] [--per-source N]
         [--quick]
 
-PICTURES holds `images.csv` (columns file, class, source). For each effect that the spotter can see
+PICTURES holds `images.csv` (columns file, class, source). For each effect that the detector can see
 and that has pictures: ROC-AUC against the pictures of class `other`, the share of its own pictures
 and of the others that reach its `threshold_on`, and the sources of most false alarms.
 """
@@ -21,7 +21,7 @@ from sklearn.metrics import roc_auc_score
 from temporal_foley.effects import load_vocabulary
 from temporal_foley.models.image.backbone import DEFAULT_ASPECT
 from temporal_foley.models.image.preparation import ASPECTS
-from temporal_foley.models.imagenet_spotter import load_imagenet_spotter
+from temporal_foley.models.imagenet_detector import load_imagenet_detector
 
 
 def main() -> None:
@@ -45,20 +45,20 @@ def main() -> None:
     classes = np.array([row["class"] for row in chosen])
     sources = np.array([row["source"] for row in chosen])
 
-    spotter = load_imagenet_spotter(load_vocabulary(), aspect=args.aspect)
+    detector = load_imagenet_detector(load_vocabulary(), aspect=args.aspect)
     pictures = (cv2.imread(str(args.pictures / row["file"])) for row in chosen)
-    frames = (spotter.prepare(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)) for image in pictures)
-    table = np.concatenate(list(spotter.probabilities(frames)))
+    frames = (detector.prepare(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)) for image in pictures)
+    table = np.concatenate(list(detector.probabilities(frames)))
 
     other = classes == "other"
     results: dict[str, dict[str, float | int | str]] = {}
-    print(f"{spotter.name}, {args.aspect}: {len(chosen)} pictures, {other.sum()} of them other")
-    for effect in spotter.seen_effects():
+    print(f"{detector.name}, {args.aspect}: {len(chosen)} pictures, {other.sum()} of them other")
+    for effect in detector.seen_effects():
         mine = classes == effect
         if not mine.any():
             continue
-        column = table[:, spotter.vocabulary.index(effect)]
-        alarms = column >= spotter.vocabulary[effect].threshold_on
+        column = table[:, detector.vocabulary.index(effect)]
+        alarms = column >= detector.vocabulary[effect].threshold_on
         both = mine | other
         worst = collections.Counter(sources[other & alarms]).most_common(2)
         results[effect] = {

@@ -24,7 +24,7 @@ from data_pipeline.self_label.file_labels import (
 )
 from temporal_foley.effects import load_vocabulary
 from temporal_foley.models.audio import load_teacher
-from temporal_foley.models.imagenet_spotter import load_imagenet_spotter
+from temporal_foley.models.imagenet_detector import load_imagenet_detector
 
 
 def main() -> None:
@@ -38,7 +38,7 @@ def main() -> None:
     with (args.clips / "clips.tsv").open(encoding="utf-8", newline="") as text:
         rows = [r for r in csv.DictReader(text, delimiter="\t") if r["audio"].startswith("real")]
     vocabulary = load_vocabulary()
-    teacher, spotter = load_teacher(args.weights), load_imagenet_spotter(vocabulary)
+    teacher, detector = load_teacher(args.weights), load_imagenet_detector(vocabulary)
     config = SelfLabelConfig(near_s=args.near_s, wide_s=args.wide_s)
     check = dataclasses.replace(config.check, picture_share=args.share)
     config = dataclasses.replace(config, check=check)
@@ -48,7 +48,7 @@ def main() -> None:
     for row in rows:
         try:
             evidence = gather_evidence(
-                args.clips / row["part"] / row["file"], teacher, spotter, config
+                args.clips / row["part"] / row["file"], teacher, detector, config
             )
         except SilentError as error:
             print(f"left out: {error}")

@@ -108,7 +108,7 @@ def hits_of(path: Path) -> Timeline:
     return Timeline(
         source=_source(path),
         frame_rate=Fraction(4),
-        spotter=some,
+        detector=some,
         vocabulary=some,
         library=some,
         seed=0,

@@ -89,7 +89,7 @@ def make_timeline(*cues: Cue, name: str = "clip.mp4") -> Timeline:
             has_audio=False,
         ),
         frame_rate=Fraction(4),
-        spotter=Provenance(name="spotter", sha256="01"),
+        spotter=Provenance(name="detector", sha256="01"),
         vocabulary=Provenance(name="foley20", sha256="02"),
         library=Provenance(name="built-in", sha256="03"),
         seed=7,

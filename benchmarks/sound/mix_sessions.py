@@ -65,7 +65,7 @@ def timeline_of(tracks: tuple[Track, ...], samples: int, seed: int) -> Timeline:
             has_audio=True,
         ),
         frame_rate=Fraction(4),
-        spotter=nobody,
+        detector=nobody,
         vocabulary=nobody,
         library=nobody,
         seed=seed,

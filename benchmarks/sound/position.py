@@ -5,7 +5,7 @@
 
 IMAGES holds `images.csv` (file, class). Pictures of effects are cut out (GrabCut: Rother,
 Kolmogorov and Blake, ACM TOG 23(3), 2004) and moved over a backdrop at known places: once across
-and back in six seconds of a 4 Hz grid, at three sizes. The spotter looks at the frames as in the
+and back in six seconds of a 4 Hz grid, at three sizes. The detector looks at the frames as in the
 product, and its maps are followed as in the product. Told are errors of pan (-1 left, 1 right; the
 true one within the same widest pan) and of the level that follows size (dB), frame by frame.
 `--strip` draws the maps over pictures, green where an effect is placed, white where it truly is.
@@ -24,7 +24,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from temporal_foley.media.video import probe_video, sample_frames
-from temporal_foley.models.by_name import load_spotter
+from temporal_foley.models.by_name import load_detector
 from temporal_foley.sound.placing import WIDEST_PAN, level_of_area
 from temporal_foley.spotting.places import Places
 from temporal_foley.spotting.position import Position, follow
@@ -57,12 +57,12 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--effect", default="helicopter")
     parser.add_argument("--strip", type=Path)
     given = parser.parse_args(words)
-    spotter: Any = load_spotter(given.model)
+    detector: Any = load_detector(given.model)
     if given.clip:
         info = probe_video(given.clip)
         grid = TimeGrid.covering(info.duration, Fraction(RATE_HZ))
         frames = [np.asarray(frame.image) for frame in sample_frames(info, grid)]
-        position, heat = placed(spotter, frames, given.effect)
+        position, heat = placed(detector, frames, given.effect)
         if given.strip:
             draw_strip(frames, heat, position, None, given.strip)
         for at in range(0, len(frames), RATE_HZ):
@@ -80,7 +80,7 @@ def main(words: Sequence[str] | None = None) -> None:
             rows = []
             for cut_out in objects:
                 frames, boxes = make_scene(cut_out, backdrop, area)
-                position, heat = placed(spotter, frames, effect)
+                position, heat = placed(detector, frames, effect)
                 rows.append((position, boxes))
                 if given.strip and area == AREAS[1]:
                     name = f"{given.strip.stem}_{effect}_{len(rows)}{given.strip.suffix}"
@@ -163,14 +163,14 @@ def make_scene(cut_out: CutOut, backdrop: Image, area: float) -> tuple[list[Imag
 
 
 def placed(
-    spotter: Any, frames: Sequence[Image], effect: str
+    detector: Any, frames: Sequence[Image], effect: str
 ) -> tuple[Position, Float[np.ndarray, "frames rows columns"]]:
     """Look at frames as the product does; return where an effect is, and its maps."""
     places = Places()
-    small = (spotter.prepare(frame) for frame in frames)
+    small = (detector.prepare(frame) for frame in frames)
     grid = TimeGrid(start=Fraction(0), frame_rate=Fraction(RATE_HZ), frames=len(frames))
-    column = spotter.vocabulary.index(effect)
-    found = np.concatenate(list(spotter.probabilities(small, grid=grid, places=places)))[:, column]
+    column = detector.vocabulary.index(effect)
+    found = np.concatenate(list(detector.probabilities(small, grid=grid, places=places)))[:, column]
     heat = np.concatenate(places.heats)[:, column].astype(np.float64)
     visible = np.concatenate(places.visible)[:, column].astype(np.float64)
     return follow(heat, visible, found.astype(np.float64), float(RATE_HZ)), heat

@@ -3,7 +3,7 @@
     python -m data_pipeline.after_training.fine_tune BUNDLE --data BUILT --out BUNDLE2
 
 BUNDLE is trained on features of a frozen backbone; BUILT holds datasets that
-`data_pipeline.builders.prepare` built, with the splits `train` and `validation`. BUNDLE2 looks
+`data_pipeline.prepare.command` built, with the splits `train` and `validation`. BUNDLE2 looks
 with its own
 backbone. The run, with its `log.jsonl` and checkpoints, lies in BUNDLE2.run; the same command goes
 on where it stopped.
@@ -96,7 +96,7 @@ def run(words: argparse.Namespace) -> int:
     from data_pipeline.input.augment import PictureRanges, augment_pictures
     from temporal_foley.models.bundle.bundle import load_bundle, save_bundle, tagger_structure
     from temporal_foley.models.bundle.bundle_backbone import load_bundle_backbone
-    from temporal_foley.models.bundle_spotter import BundleSpotter
+    from temporal_foley.models.bundle_detector import BundleDetector
     from temporal_foley.models.compilation import enable_compilation_cache
     from temporal_foley.training.fine_tuning import (
         fine_tuned_bundle,
@@ -125,7 +125,7 @@ def run(words: argparse.Namespace) -> int:
     }
     enable_compilation_cache()
     network = load_bundle_backbone(bundle, lambda: bundle).network
-    eyes, heard = BundleSpotter(bundle), bundle.tagger.audio_features
+    eyes, heard = BundleDetector(bundle), bundle.tagger.audio_features
     clips = {
         split: Clips(found, bundle.frame_rate, eyes, heard) for split, found in sources.items()
     }
@@ -231,7 +231,7 @@ CURVES = ("macro_roc_auc", "any_effect_roc_auc", "macro_average_precision")
 
 
 def score_bundle(bundle: "Bundle", clips: "Clips", most: int) -> Mapping[str, float]:
-    """Judge whole clips as the spotter does; return what `training.validation` tells of them.
+    """Judge whole clips as the detector does; return what `training.validation` tells of them.
 
     Args:
         bundle: with a backbone of its own.

@@ -16,12 +16,12 @@ import grain
 import numpy as np
 from jaxtyping import Float16, Int, Shaped, UInt8
 
-from data_pipeline.builders.built import built_datasets, open_splits
 from data_pipeline.features.record import FeatureRecord
 from data_pipeline.features.source import DatasetSource, Material, Source
 from data_pipeline.features.split import draw_out
 from data_pipeline.input.batch_plan import BatchContent, Window
 from data_pipeline.input.loader import InputConfig, load_batch
+from data_pipeline.prepare.built import built_datasets, open_splits
 from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import UsageError
 from temporal_foley.timegrid import TimeGrid
@@ -36,7 +36,7 @@ _CACHED = 4096
 
 
 class Eyes(Protocol):
-    """What prepares pictures and listens: a `BundleSpotter`."""
+    """What prepares pictures and listens: a `BundleDetector`."""
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """Scale a picture to what the backbone looks at."""
@@ -144,7 +144,7 @@ def find_sources(data: Path, split: str, datasets: Sequence[str] = ()) -> dict[s
     """
     if not data.is_dir():
         raise UsageError(
-            f"{data}: no such folder; give that of `data_pipeline.builders.prepare build`"
+            f"{data}: no such folder; give that of `data_pipeline.prepare.command build`"
         )
     found = built_datasets(data)
     unknown = sorted(set(datasets) - set(found))

@@ -20,10 +20,10 @@ from typing import NoReturn
 
 from data_pipeline.annotations.dcase import read_dcase
 from data_pipeline.annotations.mapping import map_clips
-from data_pipeline.builders.built import built_datasets, open_splits
 from data_pipeline.features.run import extract_features
 from data_pipeline.features.source import DatasetSource, MediaSource, Source
 from data_pipeline.features.workers import LISTENERS, ExtractionConfig
+from data_pipeline.prepare.built import built_datasets, open_splits
 from temporal_foley.effects import DEFAULT_VOCABULARY, load_vocabulary
 from temporal_foley.errors import FoleyError, OutputExistsError, UsageError
 from temporal_foley.models.audio import release
@@ -189,7 +189,7 @@ def _all_jobs(data: Path, out: Path) -> list[tuple[Source, Path]]:
                 jobs.append((DatasetSource(str(folder.resolve()), split), place / split))
     if not jobs:
         raise UsageError(
-            f"{data}: holds no finished dataset; build one with data_pipeline.builders.prepare"
+            f"{data}: holds no finished dataset; build one with data_pipeline.prepare.command"
         )
     return jobs
 

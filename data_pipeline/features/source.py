@@ -20,8 +20,8 @@ import tensorflow_datasets as tfds
 from jaxtyping import Float32
 
 from data_pipeline.annotations.records import AnnotatedClip, LabelledEvent
-from data_pipeline.builders.built import open_splits
 from data_pipeline.builders.pictures import Picture, decode_picture
+from data_pipeline.prepare.built import open_splits
 from data_pipeline.schema import EffectEvent, Example, Modality, from_example
 from temporal_foley.errors import MediaError, UsageError
 from temporal_foley.files.digest import file_sha256

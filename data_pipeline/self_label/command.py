@@ -28,7 +28,7 @@ from data_pipeline.self_label.file_labels import (
 )
 from temporal_foley.effects import Vocabulary, load_vocabulary
 from temporal_foley.errors import FoleyError, MediaError, OutputExistsError, UsageError
-from temporal_foley.models.spotter import Spotter
+from temporal_foley.models.detector import Detector
 from temporal_foley.spotting.tables import clean_name
 
 COLUMNS = ("filename", "onset", "offset", "event_label", "modality", "confidence")
@@ -38,7 +38,7 @@ def label_folder(
     folder: Path,
     out: Path,
     teacher: Teacher,
-    spotter: Spotter,
+    detector: Detector,
     config: SelfLabelConfig = SelfLabelConfig(),  # noqa: B008 (frozen)
     *,
     overwrite: bool = False,
@@ -53,7 +53,7 @@ def label_folder(
     if out.exists() and not overwrite:
         raise OutputExistsError(f"{out}: is there already; give --overwrite to replace it")
     videos = find_videos(folder)
-    settings = f"{teacher.sha256} {spotter.sha256} {spotter.vocabulary.sha256} {config}"
+    settings = f"{teacher.sha256} {detector.sha256} {detector.vocabulary.sha256} {config}"
     digest = hashlib.sha256(settings.encode()).hexdigest()[:16]
     entries = []
     with Journal(out.with_name(f"{out.name}.part.jsonl")) as journal:
@@ -63,8 +63,8 @@ def label_folder(
             key = f"{digest} {status.st_size} {status.st_mtime_ns} {name}"
             if key not in journal:
                 try:
-                    evidence = gather_evidence(path, teacher, spotter, config)
-                    labels = decide(evidence, spotter.vocabulary, config)
+                    evidence = gather_evidence(path, teacher, detector, config)
+                    labels = decide(evidence, detector.vocabulary, config)
                     journal.add(key, name=name, **_entry(labels))
                 except MediaError as error:
                     journal.add(key, name=name, rejected=str(error).replace(f"{path}: ", ""))
@@ -173,13 +173,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         find_videos(words.folder)
         # Only now: wrong words should not wait for the networks.
         from temporal_foley.models.audio import load_teacher
-        from temporal_foley.models.imagenet_spotter import load_imagenet_spotter
+        from temporal_foley.models.imagenet_detector import load_imagenet_detector
 
         entries = label_folder(
             words.folder,
             words.out,
             load_teacher(words.weights),
-            load_imagenet_spotter(vocabulary),
+            load_imagenet_detector(vocabulary),
             overwrite=words.overwrite,
             report=lambda line: print(line, file=sys.stderr, flush=True),
         )

@@ -31,9 +31,9 @@ class CrossCheckConfig:
     picture_share: float = 0.25
     """Of report 004."""
     picture_prior: float = 0.01
-    """The spotter's probability for a picture that says nothing."""
+    """The detector's probability for a picture that says nothing."""
     seen_at: float = 0.5
-    """Seen is what the spotter gives at least this probability."""
+    """Seen is what the detector gives at least this probability."""
     unseen_threshold: float = 0.7
     """The sound's probability that is as good for an unseen effect as 0.5 is for a seen one."""
 

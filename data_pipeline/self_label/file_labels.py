@@ -22,7 +22,7 @@ from temporal_foley.errors import MediaError
 from temporal_foley.media.audio import read_audio
 from temporal_foley.media.video import probe_video, sample_frames
 from temporal_foley.models.audio.audioset import class_places
-from temporal_foley.models.spotter import Spotter
+from temporal_foley.models.detector import Detector
 from temporal_foley.spotting.events import DecodingConfig, decode_events
 from temporal_foley.timegrid import TimeGrid
 from temporal_foley.timeline import Event
@@ -96,7 +96,7 @@ class SilentError(MediaError):
 
 
 def gather_evidence(
-    path: Path, teacher: Teacher, spotter: Spotter, config: SelfLabelConfig
+    path: Path, teacher: Teacher, detector: Detector, config: SelfLabelConfig
 ) -> Evidence:
     """Listen to a video and look at it; memory grows by a few kB a second.
 
@@ -114,16 +114,16 @@ def gather_evidence(
     if silent.all():
         raise SilentError(f"{path}: its sound is silent")
     views = [
-        effect_logits(teacher.tag(mean_around(embedding, grid, window_s)), spotter.vocabulary)
+        effect_logits(teacher.tag(mean_around(embedding, grid, window_s)), detector.vocabulary)
         for window_s in (config.near_s, config.wide_s)
     ]
     heard = np.where(silent[:, None], LEAST_LOGIT, np.minimum(*views))
-    pictures = (frame.image for frame in sample_frames(info, grid, spotter.prepare))
+    pictures = (frame.image for frame in sample_frames(info, grid, detector.prepare))
     seen = np.concatenate(
-        [np.zeros((0, len(spotter.vocabulary))), *spotter.probabilities(pictures)]
+        [np.zeros((0, len(detector.vocabulary))), *detector.probabilities(pictures)]
     )
-    sight = spotter.seen_effects()
-    visible = np.array([name in sight for name in spotter.vocabulary.names])
+    sight = detector.seen_effects()
+    visible = np.array([name in sight for name in detector.vocabulary.names])
     likely = weigh(heard, seen, visible, config.check)
     return Evidence(grid=grid, heard=heard, seen=seen, likely=likely)
 

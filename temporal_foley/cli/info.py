@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from temporal_foley.files.versions import devices, versions
 from temporal_foley.foley import Foley
-from temporal_foley.models.spotter import Spotter
+from temporal_foley.models.detector import Detector
 from temporal_foley.sound.takes.library import Library
 
 
@@ -14,20 +14,20 @@ def info_lines(foley: Foley) -> Iterator[str]:
     yield from (f"  {name} {version}" for name, version in versions().items())
     yield "Devices"
     yield from (f"  {device}" for device in devices())
-    yield from _model_lines(foley.spotter)
+    yield from _model_lines(foley.detector)
     yield from _library_lines(foley.vocabulary.names, foley.library)
 
 
-def _model_lines(spotter: Spotter) -> Iterator[str]:
-    seen, blind = spotter.seen_effects(), spotter.blind_effects()
-    yield f"Model {spotter.name}, SHA-256 {spotter.sha256[:16]}"
-    if spotter.listens:
+def _model_lines(detector: Detector) -> Iterator[str]:
+    seen, blind = detector.seen_effects(), detector.blind_effects()
+    yield f"Model {detector.name}, SHA-256 {detector.sha256[:16]}"
+    if detector.listens:
         yield "  a trained bundle: it looks at pictures and listens to the video's own sound"
-    elif spotter.decision is not None or spotter.frame_rate is not None:
+    elif detector.decision is not None or detector.frame_rate is not None:
         yield "  a trained bundle: it looks at pictures and does not listen"
     else:
         yield "  a map from ImageNet classes: it judges single pictures and does not listen"
-    yield f"Vocabulary {spotter.vocabulary.name}: {len(spotter.vocabulary)} effects"
+    yield f"Vocabulary {detector.vocabulary.name}: {len(detector.vocabulary)} effects"
     yield f"  can be seen ({len(seen)}), and what stands behind each:"
     yield from (f"    {name}: {reason}" for name, reason in seen.items())
     yield f"  cannot be seen ({len(blind)}), so that they are never laid up:"

@@ -2,7 +2,6 @@
 
 import dataclasses
 
-from temporal_foley.edits.edited import EditedClip, Origin
 from temporal_foley.session.curves import (
     LEVEL_TOLERANCE_DB,
     PAN_TOLERANCE,
@@ -13,6 +12,7 @@ from temporal_foley.session.curves import (
     level_inside,
     shifted,
 )
+from temporal_foley.session.edited import EditedClip, Origin
 from temporal_foley.timeline import Cue, Curve
 
 MOST_GAIN_DB = 40.0

@@ -12,7 +12,11 @@ from pathlib import Path
 
 from temporal_foley.cue_list import read_timeline, write_timeline
 from temporal_foley.edits.edit_cue import decided, edit_cue, with_take
-from temporal_foley.edits.edited import (
+from temporal_foley.edits.read_otio import check_otio, read_bundle, read_otio
+from temporal_foley.edits.read_reaper import read_reaper
+from temporal_foley.errors import FoleyError, OutputExistsError, UsageError
+from temporal_foley.session.curves import shifted
+from temporal_foley.session.edited import (
     MOST_BYTES,
     EditedClip,
     EditedSession,
@@ -20,10 +24,6 @@ from temporal_foley.edits.edited import (
     file_part,
     has_other_take,
 )
-from temporal_foley.edits.read_otio import check_otio, read_bundle, read_otio
-from temporal_foley.edits.read_reaper import read_reaper
-from temporal_foley.errors import FoleyError, OutputExistsError, UsageError
-from temporal_foley.session.curves import shifted
 from temporal_foley.session.lay_out import is_file_of
 from temporal_foley.session.names import clean_name, title_of
 from temporal_foley.session.written import note_imported

@@ -1,6 +1,6 @@
 """What a person decided about a cue list and a new proposal in; one list that keeps both out.
 
-`proposed.json` stands beside `cues.json` and says what the spotter had proposed: what differs is a
+`proposed.json` stands beside `cues.json` and says what the detector had proposed: what differs is a
 person's. A new cue that says the same as one that a person decided on is left out; one that falls
 onto a rejected cue is rejected again. Cues that nobody touched follow the new proposal.
 """

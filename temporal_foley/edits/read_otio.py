@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from temporal_foley.edits.edited import (
+from temporal_foley.errors import FoleyError
+from temporal_foley.session.curves import shifted
+from temporal_foley.session.edited import (
     FIRST_PICTURE,
     METADATA,
     MOST_BYTES,
@@ -26,8 +28,6 @@ from temporal_foley.edits.edited import (
     has_other_take,
     read_origin,
 )
-from temporal_foley.errors import FoleyError
-from temporal_foley.session.curves import shifted
 from temporal_foley.timegrid import as_fraction, to_sample
 from temporal_foley.timeline import Curve
 

@@ -4,7 +4,9 @@ import dataclasses
 import math
 import re
 
-from temporal_foley.edits.edited import (
+from temporal_foley.errors import FoleyError
+from temporal_foley.session.curves import STILL, decibels, decibels_of
+from temporal_foley.session.edited import (
     FIRST_PICTURE,
     EditedClip,
     EditedSession,
@@ -12,8 +14,6 @@ from temporal_foley.edits.edited import (
     read_origin,
     read_takes,
 )
-from temporal_foley.errors import FoleyError
-from temporal_foley.session.curves import STILL, decibels, decibels_of
 from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample
 from temporal_foley.timeline import Curve
 

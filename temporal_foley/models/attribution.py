@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from temporal_foley.models.spotter import BATCH_FRAMES
+from temporal_foley.models.detector import BATCH_FRAMES
 
 if TYPE_CHECKING:
     from temporal_foley.models.bundle.bundle import Bundle

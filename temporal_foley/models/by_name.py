@@ -1,11 +1,11 @@
-"""The name of a model in, the spotter out: a shipped bundle, one of the user's, or `imagenet`."""
+"""The name of a model in, the detector out: a shipped bundle, one of the user's, or `imagenet`."""
 
 from pathlib import Path
 
 from temporal_foley.effects import DEFAULT_VOCABULARY, load_vocabulary
 from temporal_foley.errors import UsageError
+from temporal_foley.models.detector import Detector
 from temporal_foley.models.image.backbone import DEFAULT_BACKBONE
-from temporal_foley.models.spotter import Spotter
 
 IMAGENET = "imagenet"
 SHIPPED = Path(__file__).parents[1] / "bundles"
@@ -20,14 +20,14 @@ def shipped_models() -> tuple[str, ...]:
     return tuple(sorted(p.name for p in SHIPPED.iterdir() if (p / "manifest.json").is_file()))
 
 
-def load_spotter(
+def load_detector(
     model: str,
     *,
     vocabulary: str | None = None,
     backbone: str | None = None,
     weights: Path | None = None,
-) -> Spotter:
-    """Load a spotter by the name of its model.
+) -> Detector:
+    """Load a detector by the name of its model.
 
     Without a name it is the shipped bundle; but with a vocabulary or a backbone of the user's
     choice, which a bundle cannot take, it is `imagenet`.
@@ -40,9 +40,9 @@ def load_spotter(
     if not model:
         model = IMAGENET if vocabulary or backbone or BEST not in shipped_models() else BEST
     if model == IMAGENET:
-        from temporal_foley.models.imagenet_spotter import load_imagenet_spotter
+        from temporal_foley.models.imagenet_detector import load_imagenet_detector
 
-        return load_imagenet_spotter(
+        return load_imagenet_detector(
             load_vocabulary(vocabulary or DEFAULT_VOCABULARY),
             backbone=backbone or DEFAULT_BACKBONE,
             weights=weights,
@@ -50,9 +50,9 @@ def load_spotter(
     for name, value in (("vocabulary", vocabulary), ("backbone", backbone)):
         if value:
             raise UsageError(f"--{name}: the model {model} has its own; use --model {IMAGENET}")
-    from temporal_foley.models.bundle_spotter import load_bundle_spotter
+    from temporal_foley.models.bundle_detector import load_bundle_detector
 
-    return load_bundle_spotter(bundle_folder(model), weights=weights)
+    return load_bundle_detector(bundle_folder(model), weights=weights)
 
 
 def bundle_folder(model: str) -> Path:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
-from temporal_foley.effects import Vocabulary
-from temporal_foley.timegrid import SAMPLE_RATE_HZ, TimeGrid
+from temporal_foley.spotting.detections import Detections
+from temporal_foley.timegrid import SAMPLE_RATE_HZ
 from temporal_foley.timeline import Cue, Timeline, Track, without_rejected
 
 BUS_COLOURS = {"hard_effects": "#c2452d", "foley": "#2a6f97", "backgrounds": "#3f7d4e"}
@@ -29,17 +29,6 @@ FEWEST_LETTERS = 12
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Seen:
-    """What the spotter saw, as far as the overview shows it."""
-
-    grid: TimeGrid
-    vocabulary: Vocabulary
-    probabilities: Float[np.ndarray, "frames effects"]
-    thumbnails: Sequence[tuple[float, UInt8[np.ndarray, "rows columns 3"]]]
-    """A few pictures with their times in seconds."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Heard:
     """What was rendered, as far as the overview shows it.
 
@@ -52,7 +41,7 @@ class Heard:
     true_peak_dbtp: float | None
 
 
-def draw_overview(path: Path, timeline: Timeline, heard: Heard, seen: Seen) -> None:
+def draw_overview(path: Path, timeline: Timeline, heard: Heard, seen: Detections) -> None:
     """Draw pictures, a lane for each effect that was found, and the mix, over one time axis."""
     # Figure without pyplot: no global state, no window system, and half of the import time.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -74,7 +63,7 @@ def draw_overview(path: Path, timeline: Timeline, heard: Heard, seen: Seen) -> N
     figure.subplots_adjust(left=LEFT, right=RIGHT, top=top, bottom=0.5 / figure.get_figheight())
 
     _draw_title(figure, timeline, heard)
-    # A picture's width on the time axis; the spotter may have squeezed it, so the source's shape.
+    # A picture's width on the time axis; the detector may have squeezed it, so the source's shape.
     shape = timeline.source.width / timeline.source.height
     width = STRIP_IN * shape / (WIDTH_IN * (RIGHT - LEFT)) * duration
     _draw_thumbnails(axes[0], seen, duration, width)
@@ -97,7 +86,7 @@ def draw_overview(path: Path, timeline: Timeline, heard: Heard, seen: Seen) -> N
     figure.savefig(path, format="png", facecolor=PAPER, metadata={"Software": "temporal-foley"})
 
 
-def _notable_without_cues(seen: Seen, tracks: dict[str, Track]) -> list[str]:
+def _notable_without_cues(seen: Detections, tracks: dict[str, Track]) -> list[str]:
     """Name the effects that nearly were: the most probable of those without a cue."""
     if not len(seen.probabilities):
         return []
@@ -128,7 +117,7 @@ def _draw_title(figure: Any, timeline: Timeline, heard: Heard) -> None:
     figure.text(0.012, 1 - 0.37 / inches, facts, fontsize=9.5, **style)
 
 
-def _draw_thumbnails(axis: Any, seen: Seen, duration: float, width: float) -> None:
+def _draw_thumbnails(axis: Any, seen: Detections, duration: float, width: float) -> None:
     """Set pictures side by side at their times, as many as fit without overlap."""
     axis.set_ylim(0.0, 1.0)
     room = -1.0
@@ -144,7 +133,7 @@ def _draw_thumbnails(axis: Any, seen: Seen, duration: float, width: float) -> No
 def _draw_lane(
     axis: Any,
     name: str,
-    seen: Seen,
+    seen: Detections,
     track: Track | None,
     envelope: Float[np.ndarray, "columns 2"] | None,
     duration: float,
@@ -208,7 +197,7 @@ def _draw_line(axis: Any, points: Sequence[tuple[float, float]], **style: Any) -
         axis.plot([x for x, _ in points], [y for _, y in points], **style)
 
 
-def _draw_evidence(axis: Any, cues: Sequence[Cue], seen: Seen, colour: str) -> None:
+def _draw_evidence(axis: Any, cues: Sequence[Cue], seen: Detections, colour: str) -> None:
     """Mark where an effect is most probable, what moves where it is met, and how levels go."""
     peaks: list[tuple[float, float]] = []
     strokes: list[tuple[float, float]] = []

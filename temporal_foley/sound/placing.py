@@ -13,9 +13,10 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from temporal_foley.effects import Effect, Vocabulary
+from temporal_foley.effects import Effect
+from temporal_foley.spotting.detections import PictureEvidence
 from temporal_foley.spotting.position import Position, follow
-from temporal_foley.timegrid import TimeGrid, to_sample, to_seconds
+from temporal_foley.timegrid import to_sample, to_seconds
 from temporal_foley.timeline import Cue, Curve, Event, Evidence, Track
 
 WIDEST_PAN = 0.7
@@ -35,23 +36,8 @@ _JUMP_SAMPLES = 960
 PerFrame = Float[np.ndarray, " frames"]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Sights:
-    """What was seen of a video, frame by frame of the grid."""
-
-    grid: TimeGrid
-    vocabulary: Vocabulary
-    probabilities: Float[np.ndarray, "frames effects"]
-    motion: PerFrame
-    cuts: tuple[int, ...] = ()
-    """Frames that begin a shot."""
-    heats: Float[np.ndarray, "frames effects rows columns"] | None = None
-    visible: Float[np.ndarray, "frames effects"] | None = None
-    """Both None for a spotter that cannot tell places."""
-
-
 def place_tracks(
-    tracks: Sequence[Track], events: Sequence[Event], sights: Sights
+    tracks: Sequence[Track], events: Sequence[Event], sights: PictureEvidence
 ) -> tuple[Track, ...]:
     """Place every cue of every track by the event that it was cast for."""
     placed: list[Track] = []
@@ -89,7 +75,7 @@ def lowpass_of_level(level_db: float) -> float | None:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class _Seen:
+class _Followed:
     """An event's frames and where it is in them; `position` None where places are unknown."""
 
     first: int
@@ -98,7 +84,7 @@ class _Seen:
     """From 0 to 1: how probable it is and how much moves, beside its own most."""
 
 
-def _follow_event(event: Event, effect: Effect, sights: Sights) -> _Seen:
+def _follow_event(event: Event, effect: Effect, sights: PictureEvidence) -> _Followed:
     first, last = sights.grid.frame_range(event.onset, event.offset)
     first = min(first, sights.grid.frames - 1)
     last = max(last, first + 1)
@@ -116,7 +102,7 @@ def _follow_event(event: Event, effect: Effect, sights: Sights) -> _Seen:
     motion = sights.motion[first:last]
     moves = np.minimum(motion / max(float(np.percentile(motion, 95)), 1e-3), 1.0)
     sure = probability / max(float(probability.max()), 1e-6)
-    return _Seen(first=first, position=position, strength=_mean3(sure * (0.6 + 0.4 * moves)))
+    return _Followed(first=first, position=position, strength=_mean3(sure * (0.6 + 0.4 * moves)))
 
 
 def _event_of(cue: Cue, events: Sequence[Event]) -> int | None:
@@ -139,7 +125,7 @@ def _between(cuts: Sequence[int], first: int, last: int) -> Sequence[int]:
     return cuts[bisect.bisect_left(cuts, first) : bisect.bisect_right(cuts, last)]
 
 
-def _placed(cue: Cue, kind: str, event: Event, seen: _Seen, sights: Sights) -> Cue:
+def _placed(cue: Cue, kind: str, event: Event, seen: _Followed, sights: PictureEvidence) -> Cue:
     moment = float(to_seconds(cue.picture_sample))
     last = seen.first + len(seen.strength) - 1
     at = min(max(sights.grid.frame_at(moment), seen.first), last) - seen.first
@@ -189,7 +175,7 @@ def _curve(
     cue: Cue,
     values: PerFrame,
     first: int,
-    sights: Sights,
+    sights: PictureEvidence,
     jumps: Sequence[int],
     tolerance: float,
 ) -> Curve:

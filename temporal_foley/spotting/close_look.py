@@ -11,8 +11,7 @@ import numpy as np
 
 from temporal_foley.media.close_up import CloseUp, close_ups
 from temporal_foley.media.video import VideoInfo
-from temporal_foley.pages.overview import Seen
-from temporal_foley.sound.placing import Sights
+from temporal_foley.spotting.detections import Detections, PictureEvidence
 from temporal_foley.spotting.motion import measure_motion
 from temporal_foley.spotting.places import Places
 from temporal_foley.spotting.shots import Changes, cut_frames, cut_times, keep_to_shots
@@ -30,18 +29,18 @@ class Glimpses:
     places: Places = dataclasses.field(default_factory=Places)
 
 
-def gathering(spotter: Any, glimpses: Glimpses) -> dict[str, Places]:
-    """Return what to hand to a spotter so that it tells places, if it is one that can."""
-    return {"places": glimpses.places} if getattr(spotter, "sees_places", False) else {}
+def gathering(detector: Any, glimpses: Glimpses) -> dict[str, Places]:
+    """Return what to hand to a detector so that it tells places, if it is one that can."""
+    return {"places": glimpses.places} if getattr(detector, "sees_places", False) else {}
 
 
 def look_closely(
     info: VideoInfo,
     events: tuple[Event, ...],
-    seen: Seen,
+    seen: Detections,
     glimpses: Glimpses,
     done: Callable[[float], None] = lambda part: None,
-) -> tuple[tuple[Event, ...], Sights]:
+) -> tuple[tuple[Event, ...], PictureEvidence]:
     """Let events meet the picture; return them with what places and levels are made of."""
     grid, vocabulary = seen.grid, seen.vocabulary
     cuts = cut_frames(glimpses.changes)
@@ -61,7 +60,7 @@ def look_closely(
         float(info.duration),
     )
     places = glimpses.places
-    sights = Sights(
+    sights = PictureEvidence(
         grid=grid,
         vocabulary=vocabulary,
         probabilities=seen.probabilities,

@@ -1,4 +1,4 @@
-"""Where in the pictures effects are seen: what a spotter tells while it looks, gathered here.
+"""Where in the pictures effects are seen: what a detector tells while it looks, gathered here.
 
 A heat is a class activation map, not below 0: how much each place of a picture speaks for an
 effect. (B. Zhou et al., "Learning Deep Features for Discriminative Localization", CVPR 2016; with

@@ -18,8 +18,8 @@ from temporal_foley.errors import CueListError, FoleyError, OutputExistsError, U
 from temporal_foley.media.audio import read_audio
 from temporal_foley.media.video import VideoInfo, probe_video, sample_frames
 from temporal_foley.models.bundle.bundle import save_bundle
-from temporal_foley.models.bundle_spotter import BundleSpotter
-from temporal_foley.models.by_name import load_spotter
+from temporal_foley.models.bundle_detector import BundleDetector
+from temporal_foley.models.by_name import load_detector
 from temporal_foley.models.tagging.readout import has_one_readout, readout_rows, with_readout
 from temporal_foley.session.source_video import find_source_video
 from temporal_foley.spotting.decision import (
@@ -71,10 +71,10 @@ def learn_from_edits(
     """
     if out.exists() and not overwrite:
         raise OutputExistsError(f"{out}: is there already; give another --out, or --overwrite")
-    spotter = load_spotter(model)
-    if not isinstance(spotter, BundleSpotter) or not has_one_readout(spotter.bundle):
+    detector = load_detector(model)
+    if not isinstance(detector, BundleDetector) or not has_one_readout(detector.bundle):
         raise UsageError("--model: learn needs a bundle with one last layer of sigmoids")
-    vocabulary, bundle = spotter.vocabulary, spotter.bundle
+    vocabulary, bundle = detector.vocabulary, detector.bundle
     decision = (
         default_decision(vocabulary)
         if bundle.decision is None
@@ -93,7 +93,7 @@ def learn_from_edits(
             warnings.append(f"{path.name}: holds no edits")
         else:
             count += len(edits)
-            clips.append(decided_clip(path, timeline, edits, spotter))
+            clips.append(decided_clip(path, timeline, edits, detector))
         done((number + 1) / len(edited))
     if len({clip.name for clip in clips}) < 2:
         raise UsageError(
@@ -136,7 +136,7 @@ def learn_from_edits(
 
 
 def decided_clip(
-    path: Path, timeline: Timeline, edits: Sequence[Edit], spotter: BundleSpotter
+    path: Path, timeline: Timeline, edits: Sequence[Edit], detector: BundleDetector
 ) -> DecidedClip:
     """Look at the video of a cue list again, and put beside it what was decided."""
     video = find_source_video(timeline, path, None)
@@ -145,15 +145,15 @@ def decided_clip(
             f"{path}: its video {timeline.source.name} is not there; put it beside the folder"
         )
     info = probe_video(video)
-    grid = TimeGrid.covering(info.duration, spotter.bundle.frame_rate)
-    visual, audio = _embed(info, spotter, grid)
-    heard = np.zeros((len(visual), spotter.bundle.tagger.audio_features), np.float32)
+    grid = TimeGrid.covering(info.duration, detector.bundle.frame_rate)
+    visual, audio = _embed(info, detector, grid)
+    heard = np.zeros((len(visual), detector.bundle.tagger.audio_features), np.float32)
     if audio is not None:
         heard = audio[: len(visual)]
     has_sound = audio is not None
-    bundle = spotter.bundle
-    labels, weights = label_frames(timeline, edits, grid, spotter.vocabulary)
-    known = set(spotter.vocabulary.names)
+    bundle = detector.bundle
+    labels, weights = label_frames(timeline, edits, grid, detector.vocabulary)
+    known = set(detector.vocabulary.names)
     return DecidedClip(
         name=timeline.source.sha256,
         grid=grid,
@@ -171,15 +171,15 @@ def decided_clip(
 
 
 def _embed(
-    info: VideoInfo, spotter: BundleSpotter, grid: TimeGrid
+    info: VideoInfo, detector: BundleDetector, grid: TimeGrid
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Return what a bundle's networks see and hear of each frame; None: nothing is heard."""
-    frames = sample_frames(info, grid, spotter.prepare)
-    visual = spotter.look(frame.image for frame in frames)
+    frames = sample_frames(info, grid, detector.prepare)
+    visual = detector.look(frame.image for frame in frames)
     sound = read_audio(info, sample_rate_hz=LISTENING_RATE_HZ, channels=1)
-    if sound is None or not spotter.listens or not len(visual):
+    if sound is None or not detector.listens or not len(visual):
         return visual, None
-    return visual, spotter.listen(sound, grid)
+    return visual, detector.listen(sound, grid)
 
 
 def label_frames(

@@ -33,7 +33,7 @@ from temporal_foley.timegrid import TimeGrid
 
 if TYPE_CHECKING:
     from temporal_foley.models.bundle.bundle import Bundle
-    from temporal_foley.models.bundle_spotter import BundleSpotter
+    from temporal_foley.models.bundle_detector import BundleDetector
 
 CLIP_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".3gp")
 MOST_EXAMPLES = 256
@@ -109,17 +109,17 @@ def teach(
         TeachError: The folder holds no example, or the bundle cannot be taught.
     """
     from temporal_foley.models.bundle.bundle import load_bundle
-    from temporal_foley.models.bundle_spotter import BundleSpotter
+    from temporal_foley.models.bundle_detector import BundleDetector
 
     folder = bundle_folder(model)
     bundle = load_bundle(folder)
     _check(bundle, folder, effect)
     files = [example_files(examples, "--examples")]
     files.append([] if negatives is None else example_files(negatives, "--negatives"))
-    spotter = BundleSpotter(bundle, weights=weights)
-    spotter.load_ahead()
+    detector = BundleDetector(bundle, weights=weights)
+    detector.load_ahead()
     skipped: list[str] = []
-    shown_in, absent_from = (look_at(paths, spotter, skipped, progress) for paths in files)
+    shown_in, absent_from = (look_at(paths, detector, skipped, progress) for paths in files)
     if not shown_in:
         raise TeachError(f"{shown(examples)}: none of its files can be read: {skipped[0]}")
     if negatives is not None and not absent_from:
@@ -231,22 +231,22 @@ def example_files(folder: Path, option: str) -> list[Path]:
 
 
 def look_at(
-    paths: Sequence[Path], spotter: "BundleSpotter", skipped: list[str], progress: Progress
+    paths: Sequence[Path], detector: "BundleDetector", skipped: list[str], progress: Progress
 ) -> list[Float[np.ndarray, "frames features"]]:
     """Return the features of each example's frames; those of bad files are told and left out."""
     pictures: list[np.ndarray] = []
     counts: list[int] = []
-    rate = spotter.frame_rate or Fraction(4)
+    rate = detector.frame_rate or Fraction(4)
     for number, path in enumerate(paths, 1):
         progress(f"{number} of {len(paths)}: {path.name}")
         try:
-            frames = example_pictures(path, spotter.prepare, rate)
+            frames = example_pictures(path, detector.prepare, rate)
         except MediaError as error:
             skipped.append(str(error))
             continue
         pictures.extend(frames)
         counts.append(len(frames))
-    features = spotter.look(pictures)
+    features = detector.look(pictures)
     return np.split(features, np.cumsum(counts)[:-1]) if counts else []
 
 

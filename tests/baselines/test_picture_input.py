@@ -9,9 +9,9 @@ from baselines.stills.input import (
     open_batches,
     open_stills,
 )
-from data_pipeline.builders.built import DatasetError
 from data_pipeline.builders.pictures import encode_picture
 from data_pipeline.input.augment import PictureRanges
+from data_pipeline.prepare.built import DatasetError
 from data_pipeline.schema import EffectEvent, Example, to_example
 from temporal_foley.effects import load_vocabulary
 

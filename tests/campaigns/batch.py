@@ -16,7 +16,7 @@ from temporal_foley.cli.main import main
 from temporal_foley.foley import Foley
 from temporal_foley.sound.takes.library import load_library
 from tests.campaigns import Failure, Result
-from tests.campaigns.painted import BLACK, COLOURS, ColourSpotter, painter
+from tests.campaigns.painted import BLACK, COLOURS, ColourDetector, painter
 from tests.clips import make_clip
 
 FULL = 24
@@ -82,7 +82,7 @@ def make_good(path: Path) -> Path:
 def generate(videos: Path, out: Path) -> tuple[int, str, list[str]]:
     """Give the command a folder; return its exit code and what it said of each kind."""
     said, told = io.StringIO(), io.StringIO()
-    foley = Foley(ColourSpotter(), load_library())
+    foley = Foley(ColourDetector(), load_library())
     with (
         mock.patch("temporal_foley.cli.commands.Foley.load", return_value=foley),
         contextlib.redirect_stdout(said),

@@ -189,9 +189,9 @@ def run(cases: Sequence[int], seed: int, folder: Path) -> Result:
 
 def prepare(task: tuple[int, Path]) -> str:
     """Make the good inputs and the canaries."""
-    from tests.campaigns.media import warm_up as quick_spotter
+    from tests.campaigns.media import warm_up as quick_detector
 
-    quick_spotter()
+    quick_detector()
     folder = task[1] / "kit"
     kit = Kit(folder=folder)
     (folder / "shown").mkdir(parents=True)
@@ -220,9 +220,9 @@ def prepare(task: tuple[int, Path]) -> str:
 
 def warm_up() -> None:
     """Load what most places need."""
-    from tests.campaigns.media import warm_up as quick_spotter
+    from tests.campaigns.media import warm_up as quick_detector
 
-    quick_spotter()
+    quick_detector()
     for name in ("exporting", "from_cues", "reconform", "learn", "teach", "library_commands"):
         importlib.import_module(f"temporal_foley.{name}")
     importlib.import_module("data_pipeline.annotations.__main__")

@@ -20,7 +20,7 @@ import numpy as np
 from temporal_foley.foley import Foley
 from temporal_foley.sound.takes.library import load_library
 from tests.campaigns import Failure, Result
-from tests.campaigns.painted import BLACK, COLOURS, ColourSpotter, painter
+from tests.campaigns.painted import BLACK, COLOURS, ColourDetector, painter
 from tests.clips import make_clip, tone
 
 CUES = ("cues.json", "events.tsv", "cues.csv", "credits.txt", "proposed.json")
@@ -61,7 +61,7 @@ def _clip(folder: Path, suffix: str = ".mp4") -> Path:
 
 
 def _generate(clip: Path, out: Path, seed: int) -> Path:
-    return Foley(ColourSpotter(), load_library()).generate(clip, out, seed=seed).folder
+    return Foley(ColourDetector(), load_library()).generate(clip, out, seed=seed).folder
 
 
 def _twice(suffix: str) -> Callable[[Path, int], str]:
@@ -162,12 +162,12 @@ def _tell(folder: Path, seed: int, batch: int) -> None:
     """Write what the shipped bundle makes of two photographs."""
     from temporal_foley.cue_list import timeline_to_json
     from temporal_foley.files.digest import file_sha256
-    from temporal_foley.models import spotter
+    from temporal_foley.models import detector
     from temporal_foley.stages import DetectionSettings, cast_timeline, tag_video
     from temporal_foley.timeline import MixSettings
 
     if batch:
-        spotter.BATCH_FRAMES = batch
+        detector.BATCH_FRAMES = batch
     clip = folder / "clip.mp4"
     pictures = list(_photographs())
     make_clip(
@@ -180,10 +180,10 @@ def _tell(folder: Path, seed: int, batch: int) -> None:
     )
     foley = Foley.load()
     info = foley_info(clip)
-    tags = tag_video(info, foley.spotter, DetectionSettings())
+    tags = tag_video(info, foley.detector, DetectionSettings())
     timeline = cast_timeline(
         tags,
-        foley.spotter,
+        foley.detector,
         foley.library,
         source_sha256=file_sha256(clip),
         mix=MixSettings(),

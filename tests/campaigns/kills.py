@@ -239,10 +239,10 @@ def _generate(place: Path, **how: Any) -> int:
     from temporal_foley.errors import FoleyError
     from temporal_foley.foley import Foley
     from temporal_foley.sound.takes.library import load_library
-    from tests.campaigns.painted import ColourSpotter
+    from tests.campaigns.painted import ColourDetector
 
     try:
-        Foley(ColourSpotter(), load_library()).generate(place / "clip.mp4", **how)
+        Foley(ColourDetector(), load_library()).generate(place / "clip.mp4", **how)
     except FoleyError as error:
         print(error)
         return error.exit_code
@@ -301,7 +301,7 @@ def _stills(place: Path) -> int:
 
 
 def _prepare(place: Path) -> int:
-    from data_pipeline.builders.prepare import main
+    from data_pipeline.prepare.command import main
 
     words = ["build", "stills", "--files", str(place / "media"), "--out", str(place / "out")]
     return main([*words, "--workers", "1"])
@@ -368,7 +368,7 @@ def _files(folder: Path) -> dict[str, str]:
 
 
 def _built(place: Path) -> Any:
-    from data_pipeline.builders.built import check_manifest, records_digest
+    from data_pipeline.prepare.built import check_manifest, records_digest
 
     (folder,) = (place / "out").glob("stills/*/*")
     check_manifest(folder)

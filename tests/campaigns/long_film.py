@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.campaigns import Failure, Result
-from tests.campaigns.painted import BLACK, COLOURS, ColourSpotter, painter
+from tests.campaigns.painted import BLACK, COLOURS, ColourDetector, painter
 
 MINUTES = (7.5, 120.0)
 FULL = len(MINUTES)
@@ -147,7 +147,7 @@ def work_on(folder: Path, minutes: float, seed: int) -> dict:
     watch = _Watch()
     began = time.perf_counter()
     with watch:
-        foley = Foley(ColourSpotter(), load_library())
+        foley = Foley(ColourDetector(), load_library())
         settings = DetectionSettings(
             frame_rate=Fraction(GRID_RATE), decoding=DecodingConfig(smoothing="none")
         )

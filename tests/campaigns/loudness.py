@@ -183,7 +183,7 @@ class _Mix:
         timeline = Timeline(
             source=source,
             frame_rate=Fraction(4),
-            spotter=_TEST,
+            detector=_TEST,
             vocabulary=_TEST,
             library=_TEST,
             seed=self.seed,

@@ -91,7 +91,7 @@ def _case(number: int, seed: int, whole: Sequence[Path], folder: Path) -> Case:
     )
 
 
-class BrightSpotter:
+class BrightDetector:
     """Takes bright pictures for a dog: quick, and it looks at every pixel that it is given."""
 
     name = "bright"
@@ -143,9 +143,9 @@ def _keep_loaded() -> None:
     """Let `generate` load the shipped model once, and without a name take the quick one."""
     from temporal_foley import foley
 
-    load, quick = foley.load_spotter, BrightSpotter()
+    load, quick = foley.load_detector, BrightDetector()
     shipped = functools.cache(lambda: load("foley20"))
-    foley.load_spotter = lambda model, **words: shipped() if model else quick
+    foley.load_detector = lambda model, **words: shipped() if model else quick
 
 
 def attempt(case: Case) -> tuple[str, str]:

@@ -26,7 +26,7 @@ from temporal_foley.sound.takes.library import load_library
 from temporal_foley.spotting.tables import read_events
 from tests.campaigns import Failure, Result
 from tests.campaigns.listed import make_list
-from tests.campaigns.painted import BLACK, COLOURS, ColourSpotter, painter
+from tests.campaigns.painted import BLACK, COLOURS, ColourDetector, painter
 from tests.clips import make_clip
 
 MARKUP = '"><script>window.injected=1</script><img src=x onerror="window.injected=1">'
@@ -288,7 +288,7 @@ def named_video(place: Path, text: str) -> str:
     folder = place / "videos"
     folder.mkdir()
     video = make_video(folder / name)
-    outcome = Foley(ColourSpotter(), load_library()).generate(video)
+    outcome = Foley(ColourDetector(), load_library()).generate(video)
     if outcome.folder.parent != folder:
         return f"the output is in {outcome.folder}"
     page = (outcome.folder / "review.html").read_text("utf-8")

@@ -1,4 +1,4 @@
-"""A spotter that knows colours instead of a network, and pictures painted for it.
+"""A detector that knows colours instead of a network, and pictures painted for it.
 
 What campaigns look at is what happens around the network; with this one a video of any length is
 judged at once, and what must come of it is known.
@@ -24,7 +24,7 @@ COLOURS = {
 _FAR = 60
 
 
-class ColourSpotter:
+class ColourDetector:
     """Takes a picture's mean colour for an effect."""
 
     name = "colours"

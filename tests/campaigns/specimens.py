@@ -64,7 +64,7 @@ SOUNDS = {
 
 
 def _picture(number: int) -> np.ndarray:
-    """Draw what the test's spotter takes for something to hear: grey in slow waves, with a spot."""
+    """Draw what the test's detector takes for something to hear: grey slow waves, with a spot."""
     row = np.linspace(0, 2 * np.pi, 160)
     level = 128 + 90 * np.sin(row + number / 4)
     image = np.repeat(np.repeat(level[None, :, None], 120, axis=0), 3, axis=2)

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from benchmarks.session.session_lists import cue_lists, make_timeline, session_of
 from temporal_foley.cue_list import read_timeline, write_timeline
-from temporal_foley.edits.edited import read_origin
 from temporal_foley.edits.import_session import apply_edits, import_edits, read_session
 from temporal_foley.edits.read_otio import read_otio
 from temporal_foley.edits.read_reaper import read_reaper
 from temporal_foley.errors import FoleyError, OutputExistsError, UsageError
+from temporal_foley.session.edited import read_origin
 from temporal_foley.session.writers.otio import otio_text
 from temporal_foley.session.writers.reaper import reaper_text
 

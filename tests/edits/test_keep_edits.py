@@ -65,7 +65,7 @@ def timeline(*cues, gains=None, **changes):
     return Timeline(
         source=source,
         frame_rate=Fraction(4),
-        spotter=SOME,
+        detector=SOME,
         vocabulary=SOME,
         library=SOME,
         seed=0,
@@ -214,7 +214,7 @@ def test_any_edits_are_kept_whatever_is_proposed_next():
         assert again.timeline.cues == kept.timeline.cues
 
 
-class RedSpotter:
+class RedDetector:
     """Takes red for fire."""
 
     name, sha256 = "red", "c0" * 32
@@ -240,7 +240,7 @@ class RedSpotter:
 
 @pytest.fixture(scope="module")
 def foley():
-    return Foley(RedSpotter(), load_library())
+    return Foley(RedDetector(), load_library())
 
 
 @pytest.fixture

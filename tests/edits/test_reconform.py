@@ -74,7 +74,7 @@ def timeline(*cues, seconds=10, **named):
     return Timeline(
         source=source(seconds, **named),
         frame_rate=F(4),
-        spotter=SOME,
+        detector=SOME,
         vocabulary=SOME,
         library=SOME,
         seed=0,

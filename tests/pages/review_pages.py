@@ -6,10 +6,10 @@ from fractions import Fraction
 import numpy as np
 
 from temporal_foley.effects import Effect, Vocabulary
-from temporal_foley.pages.overview import Seen
 from temporal_foley.pages.review import ReviewTake, write_review
 from temporal_foley.sound.take import Take
 from temporal_foley.sound.takes.library import Library, LibraryTake
+from temporal_foley.spotting.detections import Detections
 from temporal_foley.timegrid import TimeGrid
 from temporal_foley.timeline import (
     Alternate,
@@ -126,7 +126,7 @@ def make_timeline(takes, *, seconds=10, steps=(1.0, 3.0, 5.0), name="clip.mp4", 
             has_audio=False,
         ),
         frame_rate=Fraction(4),
-        spotter=Provenance(name="none", sha256="b" * 64),
+        detector=Provenance(name="none", sha256="b" * 64),
         vocabulary=Provenance(name="three", sha256="c" * 64),
         library=Provenance(name="tones", sha256="0" * 64),
         seed=7,
@@ -141,7 +141,7 @@ def make_seen(timeline):
     grid = TimeGrid.covering(timeline.source.duration, timeline.frame_rate)
     phase = np.arange(grid.frames)[:, None] / 5.0 + np.arange(3)[None, :]
     picture = np.linspace(0, 255, 64 * 64 * 3).astype(np.uint8).reshape(64, 64, 3)
-    return Seen(
+    return Detections(
         grid=grid,
         vocabulary=VOCABULARY,
         probabilities=(0.5 + 0.5 * np.sin(phase)).astype(np.float32),

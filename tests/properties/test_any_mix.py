@@ -90,7 +90,7 @@ def timelines(draw):
             has_audio=False,
         ),
         frame_rate=Fraction(4),
-        spotter=Provenance(name="", sha256=""),
+        detector=Provenance(name="", sha256=""),
         vocabulary=Provenance(name="", sha256=""),
         library=Provenance(name="", sha256=""),
         seed=0,

@@ -62,7 +62,7 @@ def cues(tmp_path_factory, make_clip):
             has_audio=False,
         ),
         frame_rate=Fraction(4),
-        spotter=Provenance(name="none", sha256=""),
+        detector=Provenance(name="none", sha256=""),
         vocabulary=Provenance(name="foley20", sha256=""),
         library=Provenance(name=library.name, sha256=library.sha256),
         seed=0,

@@ -25,7 +25,7 @@ def timeline_of(video) -> Timeline:
     return Timeline(
         source=source,
         frame_rate=Fraction(4),
-        spotter=nobody,
+        detector=nobody,
         vocabulary=nobody,
         library=nobody,
         seed=0,

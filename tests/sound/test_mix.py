@@ -91,7 +91,7 @@ def timeline_of(*tracks: Track, seconds: float = 6.0, **settings) -> Timeline:
     return Timeline(
         source=source,
         frame_rate=Fraction(4),
-        spotter=TEST,
+        detector=TEST,
         vocabulary=TEST,
         library=TEST,
         seed=0,

@@ -55,7 +55,7 @@ def lay(folder: Path, *tracks: Track, original=None, mute: bool = False, **setti
     timeline = Timeline(
         source=source,
         frame_rate=Fraction(4),
-        spotter=NOBODY,
+        detector=NOBODY,
         vocabulary=NOBODY,
         library=NOBODY,
         seed=0,

@@ -9,7 +9,7 @@ from temporal_foley.effects import Effect, Vocabulary
 from temporal_foley.sound.placing import (
     SMALL_DB,
     WIDEST_PAN,
-    Sights,
+    PictureEvidence,
     level_of_area,
     lowpass_of_level,
     place_tracks,
@@ -39,7 +39,7 @@ def hill(across: float, down: float = 0.5, width: float = 0.3) -> np.ndarray:
     return np.outer(y, x)
 
 
-def sights(heat: np.ndarray, *, seen: float = 1.0, **fields) -> Sights:
+def sights(heat: np.ndarray, *, seen: float = 1.0, **fields) -> PictureEvidence:
     probabilities = np.ones((FRAMES, 3), np.float32)
     heats = np.zeros((FRAMES, 3, 7, 7), np.float32)
     heats[:, :] = heat[:, None]
@@ -51,10 +51,10 @@ def sights(heat: np.ndarray, *, seen: float = 1.0, **fields) -> Sights:
         "heats": heats,
         "visible": np.full((FRAMES, 3), seen, np.float32),
     }
-    return Sights(**{**given, **fields})
+    return PictureEvidence(**{**given, **fields})
 
 
-def placed(effect: str, seen: Sights, onset: float = 0.0, offset: float = 10.0) -> Cue:
+def placed(effect: str, seen: PictureEvidence, onset: float = 0.0, offset: float = 10.0) -> Cue:
     begin, end = round(onset * 48_000), round(offset * 48_000)
     cue = Cue(
         id=f"{effect}-0001",
@@ -137,7 +137,7 @@ def test_a_background_stays_in_the_centre():
     assert placed("river", sights(np.stack([hill(0.1)] * FRAMES))).pan == ((0, 0.0),)
 
 
-def test_a_spotter_without_places_leaves_pan_alone():
+def test_a_detector_without_places_leaves_pan_alone():
     bare = dataclasses.replace(sights(np.zeros((FRAMES, 7, 7))), heats=None, visible=None)
     cue = placed("door", bare, 2.0, 3.0)
     assert (cue.pan, cue.lowpass_hz, cue.evidence.region) == (((0, 0.0),), None, None)

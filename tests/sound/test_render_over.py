@@ -36,7 +36,7 @@ def cues(tmp_path: Path, make_clip) -> Path:
             has_audio=False,
         ),
         frame_rate=Fraction(4),
-        spotter=Provenance(name="test", sha256=""),
+        detector=Provenance(name="test", sha256=""),
         vocabulary=Provenance(name=vocabulary.name, sha256=vocabulary.sha256),
         library=Provenance(name=library.name, sha256=library.sha256),
         seed=0,

@@ -46,7 +46,7 @@ def timeline(*cues):
     return Timeline(
         source=source,
         frame_rate=Fraction(1),
-        spotter=some,
+        detector=some,
         vocabulary=some,
         library=some,
         seed=0,

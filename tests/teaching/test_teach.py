@@ -13,7 +13,7 @@ from flax import nnx
 from temporal_foley.cli.main import main
 from temporal_foley.effects import load_vocabulary, vocabulary_text
 from temporal_foley.models.bundle.bundle import Bundle, Senses, load_bundle, save_bundle
-from temporal_foley.models.by_name import load_spotter
+from temporal_foley.models.by_name import load_detector
 from temporal_foley.models.image.backbone import load_backbone
 from temporal_foley.models.tagging.background import make_background
 from temporal_foley.models.tagging.fusion import FusionConfig
@@ -90,13 +90,13 @@ def test_an_effect_is_taught_and_used(base, shown, tmp_path, capsys):
     assert "broken.jpg" in told.err
     bundle = load_bundle(out)
     assert bundle.vocabulary.names[-1] == "zebra"
-    spotter = load_spotter(str(out))
-    pictures = [spotter.prepare(stripes(seed, turned)) for turned in (1, 0) for seed in (7, 8, 9)]
-    (rows,) = spotter.probabilities(pictures)
+    detector = load_detector(str(out))
+    pictures = [detector.prepare(stripes(seed, turned)) for turned in (1, 0) for seed in (7, 8, 9)]
+    (rows,) = detector.probabilities(pictures)
     assert rows[:3, -1].min() > rows[3:, -1].max()
-    assert spotter.seen_effects()["zebra"]
+    assert detector.seen_effects()["zebra"]
     # What the rest of the bundle answers is what the old bundle answers.
-    (before,) = load_spotter(str(base)).probabilities(pictures)
+    (before,) = load_detector(str(base)).probabilities(pictures)
     np.testing.assert_array_equal(rows[:, :-1], before)
     take = load_library(tmp_path / "out.sounds").takes("zebra")[0]
     assert take.licence == "CC0-1.0"

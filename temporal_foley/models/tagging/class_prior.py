@@ -3,7 +3,7 @@
 The classifier was trained on over a million pictures of a thousand things, a head on some thousands
 of twenty. Where a picture is like none that the head was trained on, the classifier still knows a
 cello for a cello. So a tagger may add to its logits what the ImageNet map says (the same map, by
-the same rules of the vocabulary, as `imagenet_spotter`), and learn what has to be mended in it.
+the same rules of the vocabulary, as `imagenet_detector`), and learn what has to be mended in it.
 """
 
 import dataclasses

@@ -18,7 +18,6 @@ import numpy as np
 from jaxtyping import Float
 
 from temporal_foley.cue_list import timeline_to_json
-from temporal_foley.pages.overview import Seen
 from temporal_foley.pages.review.carry import (
     bytes_text,
     peaks_text,
@@ -26,6 +25,7 @@ from temporal_foley.pages.review.carry import (
     script_json,
     sound_text,
 )
+from temporal_foley.spotting.detections import Detections
 from temporal_foley.timeline import Alternate, Timeline
 
 MOST_SOUND_SAMPLES = 48_000 * 60 * 30
@@ -55,7 +55,7 @@ class ReviewTake:
 def write_review(
     path: Path,
     timeline: Timeline,
-    seen: Seen,
+    seen: Detections,
     takes: Sequence[ReviewTake],
     *,
     video: str | None,
@@ -103,7 +103,7 @@ def write_review(
     path.write_text(page, encoding="utf-8", errors="replace")
 
 
-def _effects(timeline: Timeline, seen: Seen) -> list[dict[str, Any]]:
+def _effects(timeline: Timeline, seen: Detections) -> list[dict[str, Any]]:
     """Say what is known of the effects: those of the vocabulary, then those only tracks know."""
     known = [
         {
@@ -145,8 +145,8 @@ def _takes(takes: Sequence[ReviewTake]) -> list[dict[str, Any]]:
     return entries
 
 
-def _thumbnails(timeline: Timeline, seen: Seen) -> list[dict[str, Any]]:
-    # The spotter may have squeezed the pictures: they are shown in the source's shape.
+def _thumbnails(timeline: Timeline, seen: Detections) -> list[dict[str, Any]]:
+    # The detector may have squeezed the pictures: they are shown in the source's shape.
     shape = timeline.source.width / timeline.source.height
     return [
         {"time": round(seconds, 3), "jpeg": picture_text(image, shape)}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from temporal_foley.edits.edited import METADATA, origin_of, takes_of
+from temporal_foley.session.edited import METADATA, origin_of, takes_of
 from temporal_foley.session.layout import Clip, Session, SessionTrack, exact_place, lanes
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 

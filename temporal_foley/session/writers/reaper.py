@@ -7,8 +7,8 @@ opens a block and `>` closes it. Places are seconds, written so that each finds 
 import uuid
 from collections.abc import Iterator
 
-from temporal_foley.edits.edited import known_lines, origin_note
 from temporal_foley.session.curves import ratio_of, ratios
+from temporal_foley.session.edited import known_lines, origin_note
 from temporal_foley.session.layout import Clip, Session, SessionTrack
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 

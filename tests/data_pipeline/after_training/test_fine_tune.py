@@ -13,15 +13,15 @@ from data_pipeline.after_training.fine_tune_input import (
     find_sources,
     load_stretches,
 )
-from data_pipeline.builders.built import write_manifest
 from data_pipeline.builders.pictures import encode_picture
 from data_pipeline.features import command as features
 from data_pipeline.features.run import extract_in_process
 from data_pipeline.features.source import DatasetSource
+from data_pipeline.prepare.built import write_manifest
 from data_pipeline.schema import EffectEvent, Example
 from temporal_foley.effects import load_vocabulary
 from temporal_foley.models.bundle.bundle import load_bundle, save_bundle
-from temporal_foley.models.bundle_spotter import BundleSpotter
+from temporal_foley.models.bundle_detector import BundleDetector
 from temporal_foley.training.log import read_log
 from tests.tiny_backbone import SIZE_PX, add_tiny, tiny_bundle
 
@@ -100,7 +100,7 @@ def words(built, folder, *more):
 
 
 def open_clips(built, split, bundle):
-    return Clips(find_sources(built, split), bundle.frame_rate, BundleSpotter(bundle), 384)
+    return Clips(find_sources(built, split), bundle.frame_rate, BundleDetector(bundle), 384)
 
 
 def test_a_batch_holds_each_picture_once_and_is_always_the_same(built):
@@ -183,12 +183,12 @@ def test_features_are_made_with_the_backbone_of_a_bundle(built, tmp_path):
     source = DatasetSource(str(folder), "validation")
     store = extract_in_process(source, tmp_path / "f", config)
     assert store.settings["weights"]["backbone"] == bundle.senses.backbone_sha256
-    spotter = BundleSpotter(bundle)
+    detector = BundleDetector(bundle)
     assert len(store) == 2
     for record in (store[number] for number in range(2)):
         shown = "fire" if record.id == "d" else "wave"
         pictures = [np.full((24, 32, 3), COLOURS[e], np.uint8) for e in ("", shown)]
-        wanted = spotter.look([spotter.prepare(image) for image in pictures])
+        wanted = detector.look([detector.prepare(image) for image in pictures])
         np.testing.assert_allclose(record.visual[[0, -1]], wanted, rtol=2e-2, atol=2e-2)
 
 

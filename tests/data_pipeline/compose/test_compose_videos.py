@@ -9,11 +9,11 @@ import pytest
 from data_pipeline.annotations.records import AnnotatedClip, LabelledEvent
 from data_pipeline.builders.clips import ClipItem
 from data_pipeline.builders.pictures import decode_picture
-from data_pipeline.builders.planning import make_plan
 from data_pipeline.builders.sounds import to_float
 from data_pipeline.compose.clip import ClipNumber, compose_clip
 from data_pipeline.compose.config import ComposeConfig, LookConfig, ShotConfig, SoundConfig
 from data_pipeline.compose.pools import make_pools
+from data_pipeline.prepare.planning import make_plan
 from data_pipeline.schema import SOUND_RATE_HZ, frame_labels
 from temporal_foley.effects import load_vocabulary
 from temporal_foley.errors import FoleyError

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from data_pipeline.builders.built import write_manifest
 from data_pipeline.features.command import jobs_of, main, parse
 from data_pipeline.features.run import extract_features, extract_in_process
 from data_pipeline.features.store import begin, rejected_items
 from data_pipeline.features.workers import ExtractionConfig
+from data_pipeline.prepare.built import write_manifest
 from temporal_foley.errors import FoleyError, OutputExistsError, UsageError
 from tests.data_pipeline.features.feature_kit import Memory, Small, content, labelled, media
 

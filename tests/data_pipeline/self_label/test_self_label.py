@@ -49,7 +49,7 @@ class LoudnessTeacher:
         return tags
 
 
-class BrightSpotter:
+class BrightDetector:
     """Sees a dog where the picture is bright; is blind for everything else."""
 
     name = "bright"
@@ -92,7 +92,7 @@ def make(make_clip, path, sound, value):
 
 
 def label(folder, out, **more):
-    return label_folder(folder, out, LoudnessTeacher(), BrightSpotter(), **more)
+    return label_folder(folder, out, LoudnessTeacher(), BrightDetector(), **more)
 
 
 def rows_of(path):
@@ -176,9 +176,9 @@ def test_a_run_that_is_cut_off_goes_on_and_ends_alike(make_clip, tmp_path) -> No
             return super().frame_embeddings(sound, grid)
 
     with pytest.raises(Killed):
-        label_folder(folder, tmp_path / "out.tsv", Counting(), BrightSpotter())
+        label_folder(folder, tmp_path / "out.tsv", Counting(), BrightDetector())
     assert not (tmp_path / "out.tsv").exists()
-    label_folder(folder, tmp_path / "out.tsv", Counting(), BrightSpotter())
+    label_folder(folder, tmp_path / "out.tsv", Counting(), BrightDetector())
     assert len(heard) == 4
     assert (tmp_path / "out.tsv").read_bytes() == (tmp_path / "whole.tsv").read_bytes()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out.tsv", "v", "whole.tsv"]
@@ -201,12 +201,12 @@ def test_frames_of_silence_are_not_listened_to(make_clip, tmp_path) -> None:
     sound = noise(8.0, (0.0, 8.0))
     sound[4 * 48_000 :] = 0.0
     path = make(make_clip, tmp_path / "half.mkv", sound, 200)
-    evidence = gather_evidence(path, LoudnessTeacher(), BrightSpotter(), SelfLabelConfig())
+    evidence = gather_evidence(path, LoudnessTeacher(), BrightDetector(), SelfLabelConfig())
     assert (evidence.heard[16:] == LEAST_LOGIT).all()
     assert (evidence.heard[:14, DOG] > 0).all()
     mute = make(make_clip, tmp_path / "mute.mp4", None, 200)
     with pytest.raises(SilentError):
-        gather_evidence(mute, LoudnessTeacher(), BrightSpotter(), SelfLabelConfig())
+        gather_evidence(mute, LoudnessTeacher(), BrightDetector(), SelfLabelConfig())
 
 
 def test_weights_are_those_of_late_fusion() -> None:

@@ -11,7 +11,7 @@ from flax import nnx
 from temporal_foley.errors import UsageError
 from temporal_foley.models.bundle.bundle import BundleError, load_bundle, save_bundle
 from temporal_foley.models.bundle.bundle_backbone import has_own_backbone
-from temporal_foley.models.bundle_spotter import BundleSpotter, load_bundle_spotter
+from temporal_foley.models.bundle_detector import BundleDetector, load_bundle_detector
 from tests.tiny_backbone import SIZE_PX, add_tiny, tiny_bundle, tiny_network
 
 
@@ -24,7 +24,7 @@ def pictures(count=3):
     return np.random.default_rng(2).integers(0, 255, (count, SIZE_PX, SIZE_PX, 3), np.uint8)
 
 
-def test_it_comes_back_and_the_spotter_looks_with_it(tmp_path):
+def test_it_comes_back_and_the_detector_looks_with_it(tmp_path):
     bundle = tiny_bundle()
     save_bundle(tmp_path / "b", bundle)
     assert has_own_backbone(tmp_path / "b")
@@ -36,8 +36,8 @@ def test_it_comes_back_and_the_spotter_looks_with_it(tmp_path):
     network = nnx.merge(found.backbone.graphdef, jax.tree.map(jnp.asarray, found.backbone.params))
     wanted = network(pictures())[0]
     assert np.abs(wanted).max() > 0
-    spotter = load_bundle_spotter(tmp_path / "b")
-    np.testing.assert_allclose(spotter.look(list(pictures())), wanted, rtol=1e-3, atol=1e-3)
+    detector = load_bundle_detector(tmp_path / "b")
+    np.testing.assert_allclose(detector.look(list(pictures())), wanted, rtol=1e-3, atol=1e-3)
 
 
 def test_another_backbone_than_the_one_it_was_trained_with_is_refused(tmp_path):
@@ -62,12 +62,12 @@ def test_a_flipped_bit_of_its_weights_is_noticed(tmp_path):
     content[len(content) // 3] ^= 4
     path.write_bytes(content)
     with pytest.raises(BundleError, match="has changed"):
-        load_bundle_spotter(tmp_path / "b")
+        load_bundle_detector(tmp_path / "b")
 
 
 def test_weights_of_the_user_do_not_fit_it(tmp_path):
     with pytest.raises(UsageError, match="--weights"):
-        BundleSpotter(tiny_bundle(), weights=tmp_path / "resnet.h5")
+        BundleDetector(tiny_bundle(), weights=tmp_path / "resnet.h5")
 
 
 def test_a_bundle_without_one_is_written_as_ever(tmp_path):

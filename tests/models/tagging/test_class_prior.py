@@ -7,7 +7,7 @@ from flax import nnx
 
 from temporal_foley.effects import load_vocabulary
 from temporal_foley.models.imagenet_classes import class_weights
-from temporal_foley.models.imagenet_spotter import effect_probabilities
+from temporal_foley.models.imagenet_detector import effect_probabilities
 from temporal_foley.models.tagging import class_prior
 from temporal_foley.models.tagging.class_prior import ClassPrior, PriorConfig, prior_statistics
 from temporal_foley.models.tagging.fusion import FusionConfig

@@ -10,11 +10,11 @@ from data_pipeline.annotations.collect import join
 from data_pipeline.annotations.ontology import read_ontology
 from data_pipeline.annotations.records import Reading
 from data_pipeline.builders.clips import Clips, ClipsConfig, name_effects, plan_clips
-from data_pipeline.builders.composed import Composed, plan_composed
 from data_pipeline.builders.dataset import Plan
 from data_pipeline.builders.scenes import Scenes, plan_scenes
 from data_pipeline.builders.staging import Rejected
 from data_pipeline.builders.stills import Stills, StillsConfig, plan_stills
+from data_pipeline.compose.builder import Composed, plan_composed
 from data_pipeline.compose.config import ComposeConfig, read_compose_config
 from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import UsageError

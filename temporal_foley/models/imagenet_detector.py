@@ -1,4 +1,4 @@
-"""The first spotter: ImageNet posteriors of a frozen backbone in, effect probabilities out.
+"""The first detector: ImageNet posteriors of a frozen backbone in, effect probabilities out.
 
 An effect is visible where the classes that its vocabulary record names are. A 1000-way posterior
 is not yet a probability of that: its mass spreads over related classes, and an effect behind 118
@@ -21,6 +21,13 @@ from jaxtyping import Float, UInt8
 
 from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import VocabularyError
+from temporal_foley.models.detector import (
+    FrameProbabilities,
+    Image,
+    SmallImage,
+    SoundBlock,
+    in_batches,
+)
 from temporal_foley.models.image.backbone import (
     DEFAULT_ASPECT,
     DEFAULT_BACKBONE,
@@ -29,13 +36,6 @@ from temporal_foley.models.image.backbone import (
 )
 from temporal_foley.models.image.preparation import Aspect
 from temporal_foley.models.imagenet_classes import CLASSES, class_weights, describe_rules
-from temporal_foley.models.spotter import (
-    FrameProbabilities,
-    Image,
-    SmallImage,
-    SoundBlock,
-    in_batches,
-)
 from temporal_foley.spotting.places import Heat, Places, class_activation
 from temporal_foley.timegrid import TimeGrid
 
@@ -60,7 +60,7 @@ class _Outputs(Protocol):
 
 
 class ImageClassifier(Protocol):
-    """The part of a backbone that this spotter needs."""
+    """The part of a backbone that this detector needs."""
 
     name: str
     sha256: str
@@ -73,8 +73,8 @@ class ImageClassifier(Protocol):
     def __call__(self, images: UInt8[np.ndarray, "batch rows columns 3"]) -> _Outputs: ...
 
 
-class ImageNetSpotter:
-    """Looks at single frames with an ImageNet network; see `models.spotter.Spotter`."""
+class ImageNetDetector:
+    """Looks at single frames with an ImageNet network; see `models.detector.Detector`."""
 
     def __init__(
         self,
@@ -187,21 +187,21 @@ class ImageNetSpotter:
         }
 
 
-def load_imagenet_spotter(
+def load_imagenet_detector(
     vocabulary: Vocabulary,
     *,
     backbone: str = DEFAULT_BACKBONE,
     aspect: Aspect = DEFAULT_ASPECT,
     weights: Path | None = None,
-) -> ImageNetSpotter:
-    """Load the spotter for any vocabulary that has imagenet rules.
+) -> ImageNetDetector:
+    """Load the detector for any vocabulary that has imagenet rules.
 
     Raises:
         UsageError: There is no backbone of that name.
         WeightsError: The backbone's weights are not there.
         VocabularyError: No effect has a rule, or a rule names a synset that ImageNet lacks.
     """
-    return ImageNetSpotter(vocabulary, load_backbone(backbone, aspect=aspect, weights=weights))
+    return ImageNetDetector(vocabulary, load_backbone(backbone, aspect=aspect, weights=weights))
 
 
 def evidence_shares(

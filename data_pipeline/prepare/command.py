@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m data_pipeline.builders.prepare", description=__doc__)
+    parser = _Parser(prog="python -m data_pipeline.prepare.command", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="build|list|check")
     build = commands.add_parser("build", help="make a dataset, or go on making it")
     build.add_argument("dataset", choices=DATASETS)
@@ -127,7 +127,7 @@ def _build(words: argparse.Namespace) -> None:
     import tensorflow_datasets as tfds
 
     from data_pipeline.builders import dataset, staging
-    from data_pipeline.builders.planning import make_plan
+    from data_pipeline.prepare.planning import make_plan
 
     if words.workers < 1:
         raise UsageError(f"--workers must be at least 1, got {words.workers}")
@@ -175,7 +175,7 @@ def _write_rejected(folder: Path, rejected: Sequence) -> None:
 
 
 def _report(folder, vocabulary, words, description, began, progress) -> None:
-    from data_pipeline.builders import built
+    from data_pipeline.prepare import built
 
     survey = built.survey_dataset(folder, lambda part: progress("checking", part))
     table = built.class_table(survey, vocabulary)
@@ -205,7 +205,7 @@ def _report(folder, vocabulary, words, description, began, progress) -> None:
 
 
 def _list(out: Path) -> None:
-    from data_pipeline.builders import built
+    from data_pipeline.prepare import built
 
     infos = sorted(out.glob("*/*/*/dataset_info.json"))
     if not infos:
@@ -218,7 +218,7 @@ def _list(out: Path) -> None:
 
 
 def _check(folder: Path) -> None:
-    from data_pipeline.builders import built
+    from data_pipeline.prepare import built
 
     files = built.check_manifest(folder)
     with show_progress("check") as progress:

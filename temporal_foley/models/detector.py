@@ -1,4 +1,4 @@
-"""What every spotter does: pictures of a video in, a probability per frame and effect out."""
+"""What every detector does: pictures of a video in, a probability per frame and effect out."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
@@ -16,7 +16,7 @@ SoundBlock = Float[np.ndarray, "samples channels"]
 FrameProbabilities = Float[np.ndarray, "frames effects"]
 
 
-class Spotter(Protocol):
+class Detector(Protocol):
     """Says how probable each effect of its vocabulary is in each frame.
 
     A caller hands `prepare` to the decoder, so that only small pictures are kept, and passes the
@@ -72,8 +72,8 @@ class Spotter(Protocol):
 
         Args:
             frames: Prepared pictures at the times of the grid.
-            grid: The frames' times; for a spotter that also listens.
-            sound: The video's own sound from time 0 on, at 32 kHz, for a spotter that also
+            grid: The frames' times; for a detector that also listens.
+            sound: The video's own sound from time 0 on, at 32 kHz, for a detector that also
                 listens; the others leave it unread.
         """
         ...

@@ -1,4 +1,4 @@
-"""The trained spotter: a bundle that looks, and listens where there is something to hear.
+"""The trained detector: a bundle that looks, and listens where there is something to hear.
 
 It needs the whole video before it can answer for a frame, for its recurrent layers read from both
 ends. What it keeps of a picture until then is its embedding, some 5 kB.
@@ -18,14 +18,14 @@ from temporal_foley.errors import WeightsError
 from temporal_foley.models.attribution import picture_gradients
 from temporal_foley.models.bundle.bundle_backbone import load_bundle_backbone
 from temporal_foley.models.bundle.bundle_files import BundleFolder, open_bundle
-from temporal_foley.models.image.backbone import BackboneOutputs
-from temporal_foley.models.spotter import (
+from temporal_foley.models.detector import (
     FrameProbabilities,
     Image,
     SmallImage,
     SoundBlock,
     in_batches,
 )
+from temporal_foley.models.image.backbone import BackboneOutputs
 from temporal_foley.spotting.decision import calibrate, decision_from_json, default_decision
 from temporal_foley.spotting.places import Places, class_activation
 from temporal_foley.timegrid import TimeGrid
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from temporal_foley.models.bundle.bundle import Bundle
 
 
-class BundleSpotter:
+class BundleDetector:
     """Judges videos by a bundle."""
 
     def __init__(self, bundle: "Bundle | BundleFolder", *, weights: Path | None = None):
@@ -169,11 +169,11 @@ class BundleSpotter:
         return {n: "no example in training" for n in self.vocabulary.names if n not in seen}
 
 
-def load_bundle_spotter(folder: Path, *, weights: Path | None = None) -> BundleSpotter:
-    """Load a bundle as a spotter.
+def load_bundle_detector(folder: Path, *, weights: Path | None = None) -> BundleDetector:
+    """Load a bundle as a detector.
 
     Raises:
         BundleError: It is none, or has changed.
         WeightsError: What it looks or listens with is not there.
     """
-    return BundleSpotter(open_bundle(folder), weights=weights)
+    return BundleDetector(open_bundle(folder), weights=weights)

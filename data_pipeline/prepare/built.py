@@ -13,8 +13,8 @@ import tensorflow_datasets as tfds
 
 from data_pipeline.builders.pictures import decode_picture
 from data_pipeline.builders.splits import audit_splits
+from data_pipeline.prepare.contact_sheet import COLUMNS, draw_clips, draw_stills, write_sheet
 from data_pipeline.schema import Example, from_example, to_example
-from data_pipeline.self_label.contact_sheet import COLUMNS, draw_clips, draw_stills, write_sheet
 from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import FoleyError
 

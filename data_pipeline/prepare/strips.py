@@ -5,8 +5,8 @@ from pathlib import Path
 
 import cv2
 
-from data_pipeline.builders.built import built_datasets, open_splits
 from data_pipeline.builders.pictures import decode_picture
+from data_pipeline.prepare.built import built_datasets, open_splits
 from data_pipeline.schema import Example, from_example
 from temporal_foley.errors import UsageError
 
@@ -30,7 +30,7 @@ def picture_strips(
     datasets = built_datasets(data) if data.is_dir() else {}
     if not datasets:
         raise UsageError(
-            f"--pictures {data}: holds no finished dataset of data_pipeline.builders.prepare"
+            f"--pictures {data}: holds no finished dataset of data_pipeline.prepare.command"
         )
     strips: dict[tuple[str, str], Strip] = {}
     for number, (name, folders) in enumerate(datasets.items()):

@@ -1,4 +1,4 @@
-"""The ImageNet spotter: the class tree, the rules, the mathematics, streaming, real pictures."""
+"""The ImageNet detector: the class tree, the rules, the mathematics, streaming, real pictures."""
 
 import dataclasses
 from typing import NamedTuple
@@ -9,13 +9,13 @@ from skimage import data
 
 from temporal_foley.effects import Effect, ImageNetRule, Vocabulary, load_vocabulary
 from temporal_foley.errors import VocabularyError
+from temporal_foley.models.detector import BATCH_FRAMES, Detector
 from temporal_foley.models.imagenet_classes import CLASSES, class_weights, load_class_tree
-from temporal_foley.models.imagenet_spotter import (
-    ImageNetSpotter,
+from temporal_foley.models.imagenet_detector import (
+    ImageNetDetector,
     effect_probabilities,
-    load_imagenet_spotter,
+    load_imagenet_detector,
 )
-from temporal_foley.models.spotter import BATCH_FRAMES, Spotter
 
 DOG, TABBY, GERMAN_SHEPHERD = "n02084071", 281, 235
 AMBULANCE, CAB = 407, 468
@@ -126,7 +126,7 @@ def test_classes_in_another_order_give_the_same_answer():
 
 def test_frames_are_answered_in_order_and_in_bounded_batches():
     backbone = OneClassBackbone()
-    spotter = ImageNetSpotter(load_vocabulary(), backbone)
+    detector = ImageNetDetector(load_vocabulary(), backbone)
     shown = [280, 232, 280, 232, 232] * 9
     taken = 0
 
@@ -136,7 +136,7 @@ def test_frames_are_answered_in_order_and_in_bounded_batches():
             taken += 1
             yield picture(index)
 
-    blocks = spotter.probabilities(frames())
+    blocks = detector.probabilities(frames())
     first = next(blocks)
     assert taken <= BATCH_FRAMES + 1
     table = np.concatenate([first, *blocks])
@@ -147,24 +147,24 @@ def test_frames_are_answered_in_order_and_in_bounded_batches():
 
 
 def test_a_change_of_size_within_a_video_is_no_obstacle():
-    spotter = ImageNetSpotter(load_vocabulary(), OneClassBackbone())
-    blocks = spotter.probabilities([picture(232), picture(232, height=3), picture(232)])
+    detector = ImageNetDetector(load_vocabulary(), OneClassBackbone())
+    blocks = detector.probabilities([picture(232), picture(232, height=3), picture(232)])
     assert sum(len(block) for block in blocks) == 3
 
 
 def test_no_frames_give_no_rows():
-    assert list(ImageNetSpotter(load_vocabulary(), OneClassBackbone()).probabilities([])) == []
+    assert list(ImageNetDetector(load_vocabulary(), OneClassBackbone()).probabilities([])) == []
 
 
 def test_what_cannot_be_seen_is_said_and_never_spotted():
-    spotter = ImageNetSpotter(load_vocabulary(), OneClassBackbone())
-    blind, seen = spotter.blind_effects(), spotter.seen_effects()
+    detector = ImageNetDetector(load_vocabulary(), OneClassBackbone())
+    blind, seen = detector.blind_effects(), detector.seen_effects()
     assert set(blind) == {"stars_shining", "lightning", "screaming", "glass_breaking", "blender"}
-    assert list(seen) == [name for name in spotter.vocabulary.names if name not in blind]
+    assert list(seen) == [name for name in detector.vocabulary.names if name not in blind]
     assert seen["dog_barking"] == "dog (118 classes)"
     assert "not ambulance" in seen["cars"]
-    (block,) = spotter.probabilities([picture(4 * i) for i in range(16)])
-    columns = [spotter.vocabulary.index(name) for name in blind]
+    (block,) = detector.probabilities([picture(4 * i) for i in range(16)])
+    columns = [detector.vocabulary.index(name) for name in blind]
     assert not block[:, columns].any()
 
 
@@ -172,29 +172,29 @@ def test_the_fingerprint_changes_with_all_that_changes_answers():
     plain, backbone = load_vocabulary(), OneClassBackbone()
     louder = dataclasses.replace(plain, effects=plain.effects[::-1])
     prints = {
-        ImageNetSpotter(plain, backbone).sha256,
-        ImageNetSpotter(louder, backbone).sha256,
-        ImageNetSpotter(plain, backbone, prior_odds=0.02).sha256,
-        ImageNetSpotter(plain, backbone, temperature=1.0).sha256,
+        ImageNetDetector(plain, backbone).sha256,
+        ImageNetDetector(louder, backbone).sha256,
+        ImageNetDetector(plain, backbone, prior_odds=0.02).sha256,
+        ImageNetDetector(plain, backbone, temperature=1.0).sha256,
     }
     assert len(prints) == 4
-    assert ImageNetSpotter(plain, OneClassBackbone()).sha256 in prints
+    assert ImageNetDetector(plain, OneClassBackbone()).sha256 in prints
 
 
 def test_rules_that_fit_nothing_are_refused_by_name():
     with pytest.raises(VocabularyError, match=r"mine, effect cat: n99999999 is no ImageNet class"):
         class_weights(vocabulary(cat=[rule("n99999999")]))
     with pytest.raises(VocabularyError, match="no effect has an imagenet rule"):
-        ImageNetSpotter(vocabulary(cat=[]), OneClassBackbone())
+        ImageNetDetector(vocabulary(cat=[]), OneClassBackbone())
 
 
 @pytest.mark.slow
 def test_it_sees_the_cat_and_hears_nothing_in_a_plain_wall():
-    spotter: Spotter = load_imagenet_spotter(load_vocabulary())
+    detector: Detector = load_imagenet_detector(load_vocabulary())
     wall = np.full((120, 160, 3), 180, np.uint8)
-    frames = [spotter.prepare(image) for image in (data.chelsea(), wall, data.rocket())]
-    table = np.concatenate(list(spotter.probabilities(frames)))
-    cat = spotter.vocabulary.index("cat_meowing")
+    frames = [detector.prepare(image) for image in (data.chelsea(), wall, data.rocket())]
+    table = np.concatenate(list(detector.probabilities(frames)))
+    cat = detector.vocabulary.index("cat_meowing")
     assert table[0].argmax() == cat
     assert table[0, cat] > 0.9
     assert table[1:].max() < 0.5

@@ -1,4 +1,4 @@
-"""The trained spotter: it looks on its own grid, listens to sound, decides by its bundle."""
+"""The trained detector: it looks on its own grid, listens to sound, decides by its bundle."""
 
 import dataclasses
 from fractions import Fraction
@@ -12,8 +12,8 @@ from temporal_foley.effects import load_vocabulary, vocabulary_text
 from temporal_foley.errors import FoleyError, UsageError, WeightsError
 from temporal_foley.models.audio.encoders import load_encoder
 from temporal_foley.models.bundle.bundle import Bundle, Senses, save_bundle
-from temporal_foley.models.bundle_spotter import BundleSpotter
-from temporal_foley.models.by_name import load_spotter
+from temporal_foley.models.bundle_detector import BundleDetector
+from temporal_foley.models.by_name import load_detector
 from temporal_foley.models.image.backbone import load_backbone
 from temporal_foley.models.tagging.fusion import FusionConfig
 from temporal_foley.models.tagging.recurrent import RecurrentConfig
@@ -61,16 +61,16 @@ def pictures(count=6):
     return [rng.integers(0, 255, (224, 224, 3), np.uint8) for _ in range(count)]
 
 
-def judged(spotter, sound=None):
+def judged(detector, sound=None):
     blocks = None if sound is None else iter(np.split(sound[:, None], 4))
-    return np.concatenate(list(spotter.probabilities(pictures(), grid=GRID, sound=blocks)))
+    return np.concatenate(list(detector.probabilities(pictures(), grid=GRID, sound=blocks)))
 
 
 def test_it_answers_for_every_frame_and_listens_only_to_what_sounds(bundle):
-    spotter = BundleSpotter(bundle)
+    detector = BundleDetector(bundle)
     rng = np.random.default_rng(1)
     noise = rng.normal(size=48_000).astype(np.float32) * 0.1
-    unheard, silent, heard = (judged(spotter, s) for s in (None, 0 * noise, noise))
+    unheard, silent, heard = (judged(detector, s) for s in (None, 0 * noise, noise))
     assert unheard.shape == (6, 20)
     assert ((unheard > 0) & (unheard < 1)).all()
     np.testing.assert_array_equal(unheard, silent)
@@ -79,19 +79,19 @@ def test_it_answers_for_every_frame_and_listens_only_to_what_sounds(bundle):
 
 def test_sound_without_a_grid_is_refused(bundle):
     with pytest.raises(ValueError, match="grid"):
-        list(BundleSpotter(bundle).probabilities(pictures(), sound=[np.ones((9, 1), np.float32)]))
+        list(BundleDetector(bundle).probabilities(pictures(), sound=[np.ones((9, 1), np.float32)]))
 
 
 def test_no_pictures_give_no_rows(bundle):
-    (block,) = BundleSpotter(bundle).probabilities([], grid=GRID)
+    (block,) = BundleDetector(bundle).probabilities([], grid=GRID)
     assert block.shape == (0, 20)
 
 
 def test_it_looks_on_its_own_grid_only(bundle):
-    spotter = BundleSpotter(bundle)
-    assert grid_rate(spotter, DetectionSettings()) == 4
+    detector = BundleDetector(bundle)
+    assert grid_rate(detector, DetectionSettings()) == 4
     with pytest.raises(UsageError, match="--frame-rate"):
-        grid_rate(spotter, DetectionSettings(frame_rate=Fraction(8)))
+        grid_rate(detector, DetectionSettings(frame_rate=Fraction(8)))
 
 
 def test_its_bundle_decides_what_is_an_event(bundle):
@@ -104,15 +104,15 @@ def test_its_bundle_decides_what_is_an_event(bundle):
     )
     probabilities = np.full((6, 20), 0.9, np.float32)
     for chosen, count in ((decision, 17), (deaf, 0)):  # Three need longer.
-        spotter = BundleSpotter(dataclasses.replace(bundle, decision=decision_to_json(chosen)))
-        events = find_events(spotter, DetectionSettings(), probabilities, GRID, GRID.end)
+        detector = BundleDetector(dataclasses.replace(bundle, decision=decision_to_json(chosen)))
+        events = find_events(detector, DetectionSettings(), probabilities, GRID, GRID.end)
         assert len(events) == count
 
 
 def test_it_tells_what_stands_behind_each_effect(bundle):
-    spotter = BundleSpotter(bundle)
-    assert spotter.seen_effects() == {"fire": "3 of stills (2 sources)"}
-    assert "river" in spotter.blind_effects()
+    detector = BundleDetector(bundle)
+    assert detector.seen_effects() == {"fire": "3 of stills (2 sources)"}
+    assert "river" in detector.blind_effects()
 
 
 def test_other_weights_than_those_it_was_trained_with_are_refused(bundle):
@@ -120,16 +120,16 @@ def test_other_weights_than_those_it_was_trained_with_are_refused(bundle):
         senses = dataclasses.replace(bundle.senses, **{name: "f" * 64})
         with pytest.raises(WeightsError, match="trained with"):
             judged(
-                BundleSpotter(dataclasses.replace(bundle, senses=senses)),
+                BundleDetector(dataclasses.replace(bundle, senses=senses)),
                 np.ones(48_000, np.float32),
             )
 
 
 def test_models_are_found_by_name_or_folder(bundle, tmp_path):
     save_bundle(tmp_path / "mine", bundle)
-    assert load_spotter(str(tmp_path / "mine")).name == "small"
-    assert load_spotter("imagenet").decision is None
+    assert load_detector(str(tmp_path / "mine")).name == "small"
+    assert load_detector("imagenet").decision is None
     with pytest.raises(UsageError, match="--model"):
-        load_spotter("nothing")
+        load_detector("nothing")
     with pytest.raises(UsageError, match="--vocabulary"):
-        load_spotter(str(tmp_path / "mine"), vocabulary="foley20")
+        load_detector(str(tmp_path / "mine"), vocabulary="foley20")

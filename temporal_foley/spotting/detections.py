@@ -1,0 +1,36 @@
+"""Define what detection hands to casting, placing and the pages: per-frame records of a video."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from temporal_foley.effects import Vocabulary
+from temporal_foley.timegrid import TimeGrid
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Detections:
+    """Effect probabilities per grid frame, with a few pictures to show beside them."""
+
+    grid: TimeGrid
+    vocabulary: Vocabulary
+    probabilities: Float[np.ndarray, "frames effects"]
+    thumbnails: Sequence[tuple[float, UInt8[np.ndarray, "rows columns 3"]]]
+    """A few pictures with their times in seconds."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PictureEvidence:
+    """What the picture shows per grid frame: motion, cuts and where effects are visible."""
+
+    grid: TimeGrid
+    vocabulary: Vocabulary
+    probabilities: Float[np.ndarray, "frames effects"]
+    motion: Float[np.ndarray, " frames"]
+    cuts: tuple[int, ...] = ()
+    """Frames that begin a shot."""
+    heats: Float[np.ndarray, "frames effects rows columns"] | None = None
+    visible: Float[np.ndarray, "frames effects"] | None = None
+    """Both None for a detector that cannot tell places."""
