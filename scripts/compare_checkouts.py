@@ -77,6 +77,8 @@ def generate(checkout: Path, clips: Path, only: list[str], out: Path) -> None:
     for folder in sorted({clip.parent for clip in chosen}):
         videos = [str(clip.absolute()) for clip in chosen if clip.parent == folder]
         target = out.absolute() / folder.relative_to(clips)
+        if target.exists():
+            raise SystemExit(f"{target}: exists; an unchanged output would not be made again")
         command = [sys.executable, "-m", "temporal_foley", "generate", *videos]
         environment = {**os.environ, "PYTHONPATH": str(checkout)}
         # A clip without a picture fails on both sides; the others are compared.

@@ -1,4 +1,4 @@
-"""The vocabulary: which effects there are, and what is known of each. TOML in, records out."""
+"""Read vocabularies: the effects that a model detects, and how each sounds and is mixed."""
 
 import dataclasses
 import functools
@@ -7,13 +7,16 @@ import re
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Literal, get_args
 
 from temporal_foley.errors import VocabularyError
 from temporal_foley.files.reading import file_cause, read_whole
+from temporal_foley.files.records import RecordError, read_record, require
 
-KINDS = ("one_shot", "repeated", "loop", "ambience")
-BUSES = ("hard_effects", "foley", "backgrounds")
+Kind = Literal["one_shot", "repeated", "loop", "ambience"]
+Bus = Literal["hard_effects", "foley", "backgrounds"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+BUSES: tuple[Bus, ...] = get_args(Bus)
 DEFAULT_VOCABULARY = "foley20"
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
@@ -22,38 +25,31 @@ _RECORD = re.compile(r"^\s*\[\[\s*effect\s*\]\]")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageNetRule:
-    """One WordNet synset whose ImageNet classes speak for (or not for) an effect, and why."""
+    """A WordNet synset whose ImageNet classes count for an effect, and why."""
 
     synset: str
     reason: str
     weight: float = 1.0
     exclude: bool = False
+    """Whether its classes are taken out again."""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.synset, str) or not re.fullmatch(r"n\d{8}", self.synset):
-            raise ValueError(f"imagenet.synset must look like n02084071, got {self.synset!r}")
-        if not isinstance(self.reason, str) or not self.reason:
-            raise ValueError(f"imagenet.reason must be a text that says why {self.synset} is there")
-        if not _is_number(self.weight) or not 0.0 < self.weight <= 1.0:
-            raise ValueError(f"imagenet.weight must be in (0, 1], got {self.weight!r}")
-        if not isinstance(self.exclude, bool):
-            raise ValueError(f"imagenet.exclude must be true or false, got {self.exclude!r}")
+        is_synset = re.fullmatch(r"n\d{8}", self.synset) is not None
+        require(is_synset, "synset", f"must look like n02084071, got {self.synset!r}")
+        require(self.reason != "", "reason", f"must say why {self.synset} counts")
+        require(0.0 < self.weight <= 1.0, "weight", f"must be in (0, 1], got {self.weight}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Effect:
-    """A class of sound: how it sounds, where it is mixed, and how its probability is read.
-
-    `interval_s` is the shortest and longest time from one hit to the next of a `repeated` effect,
-    or of a `one_shot` that happens again while its source stays in the picture; None: once.
-    `level_db` is added to the level of its bus.
-    """
+    """A class of sound: how it sounds, where it is mixed, and how its probability is read."""
 
     name: str
-    kind: str
-    bus: str
+    kind: Kind
+    bus: Bus
     description: str = ""
     ucs: str = ""
+    """Category of the Universal Category System."""
     audioset: tuple[str, ...] = ()
     vggsound: tuple[str, ...] = ()
     imagenet: tuple[ImageNetRule, ...] = ()
@@ -63,43 +59,40 @@ class Effect:
     max_duration_s: float | None = None
     merge_gap_s: float = 0.5
     interval_s: tuple[float, float] | None = None
+    """Shortest and longest time from one hit to the next of a `repeated` effect, or of a `one_shot`
+    that recurs while its source stays in the picture; None: it happens once."""
     level_db: float = 0.0
+    """Added to the level of its bus."""
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
-            raise ValueError(f"name must be lower_case with at most 48 letters, got {self.name!r}")
-        if self.kind not in KINDS:
-            raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {self.kind!r}")
-        if self.bus not in BUSES:
-            raise ValueError(f"bus must be one of {', '.join(BUSES)}, got {self.bus!r}")
-        if not 0.0 < self.threshold_on < 1.0:
-            raise ValueError(f"threshold_on must be in (0, 1), got {self.threshold_on}")
-        if not 0.0 < self.threshold_off <= self.threshold_on:
-            raise ValueError(
-                f"threshold_off must be above 0 and at most threshold_on ({self.threshold_on}), "
-                f"got {self.threshold_off}"
-            )
-        if self.min_duration_s < 0:
-            raise ValueError(f"min_duration_s must be at least 0, got {self.min_duration_s}")
-        if self.max_duration_s is not None and self.max_duration_s < self.min_duration_s:
-            raise ValueError(
-                f"max_duration_s must be at least min_duration_s, got {self.max_duration_s}"
-            )
-        if self.merge_gap_s < 0:
-            raise ValueError(f"merge_gap_s must be at least 0, got {self.merge_gap_s}")
-        if self.kind == "repeated" and self.interval_s is None:
-            raise ValueError("interval_s must be given for a repeated effect")
-        if self.interval_s is not None:
-            if self.kind in ("loop", "ambience"):
-                raise ValueError(f"interval_s must not be given for kind {self.kind}")
-            shortest, longest = self.interval_s
-            if not 0.0 < shortest <= longest:
-                raise ValueError(f"interval_s must hold 0 < shortest <= longest, got {shortest}")
+        on, off, interval = self.threshold_on, self.threshold_off, self.interval_s
+        is_name = _NAME.fullmatch(self.name) is not None
+        require(is_name, "name", f"must be lower_case with at most 48 letters, got {self.name!r}")
+        for field, known in (("kind", KINDS), ("bus", BUSES)):
+            value = getattr(self, field)
+            require(value in known, field, f"must be one of {', '.join(known)}, got {value!r}")
+        require(0.0 < on < 1.0, "threshold_on", f"must be in (0, 1), got {on}")
+        limits = f"must be above 0 and at most threshold_on ({on}), got {off}"
+        require(0.0 < off <= on, "threshold_off", limits)
+        for field in ("min_duration_s", "merge_gap_s"):
+            value = getattr(self, field)
+            require(value >= 0.0, field, f"must be at least 0, got {value}")
+        if (longest := self.max_duration_s) is not None:
+            is_longer = longest >= self.min_duration_s
+            require(is_longer, "max_duration_s", f"must be at least min_duration_s, got {longest}")
+        if interval is None:
+            is_free = self.kind != "repeated"
+            require(is_free, "interval_s", "must be given for a repeated effect")
+        else:
+            can_recur = self.kind in ("one_shot", "repeated")
+            require(can_recur, "interval_s", f"must not be given for kind {self.kind}")
+            in_order = 0.0 < interval[0] <= interval[1]
+            require(in_order, "interval_s", f"must hold 0 < shortest <= longest, got {interval[0]}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Vocabulary:
-    """The effects a model answers for, in the order of the last axis of its logits."""
+    """The effects that a model detects, in the order of the last axis of its logits."""
 
     name: str
     effects: tuple[Effect, ...]
@@ -137,7 +130,12 @@ def load_vocabulary(name_or_path: str = DEFAULT_VOCABULARY) -> Vocabulary:
     """Load a vocabulary that ships with the package by name, or a user's own by its path.
 
     Raises:
-        VocabularyError: The file cannot be read or a record is wrong; the text names the line.
+        VocabularyError: The file cannot be read or a record is wrong; the message names the line.
+
+    Example:
+        >>> vocabulary = load_vocabulary("foley20")
+        >>> len(vocabulary), vocabulary["dog_barking"].kind
+        (20, 'one_shot')
     """
     text = vocabulary_text(name_or_path)
     if name_or_path in _shipped_texts():
@@ -149,7 +147,7 @@ def vocabulary_text(name_or_path: str) -> str:
     """Return the TOML text of a vocabulary that ships with the package, or of a user's own.
 
     Raises:
-        VocabularyError: There is none of that name, or the file cannot be read.
+        VocabularyError: No vocabulary has that name, or the file cannot be read.
     """
     shipped = _shipped_texts()
     if name_or_path in shipped:
@@ -157,8 +155,8 @@ def vocabulary_text(name_or_path: str) -> str:
     path = Path(name_or_path)
     if not path.is_file():
         raise VocabularyError(
-            f"{name_or_path}: no such vocabulary file, and none of the shipped: "
-            f"{', '.join(shipped)}"
+            f"{name_or_path}: no such file, and not a shipped vocabulary; "
+            f"shipped are: {', '.join(shipped)}"
         )
     try:
         return read_whole(path).decode("utf-8")
@@ -201,9 +199,9 @@ def parse_vocabulary(text: str, name: str, where: str | None = None) -> Vocabula
     for number, (record, start) in enumerate(zip(records, starts, strict=True)):
         end = starts[number + 1] if number + 1 < len(starts) else len(lines) + 1
         try:
-            effect = _effect(record)
-        except (TypeError, ValueError) as error:
-            line = _line_of(str(error), lines, start, end)
+            effect = read_record(Effect, record)
+        except RecordError as error:
+            line = _line_of(error.field, lines, start, end)
             raise VocabularyError(f"{where}, line {line}: {error}") from None
         if any(effect.name == other.name for other in effects):
             raise VocabularyError(f"{where}, line {start}: a second effect named {effect.name!r}")
@@ -212,59 +210,8 @@ def parse_vocabulary(text: str, name: str, where: str | None = None) -> Vocabula
     return Vocabulary(name=name, effects=tuple(effects), sha256=digest)
 
 
-def _effect(record: dict[str, Any]) -> Effect:
-    known = _field_types(Effect)
-    values: dict[str, Any] = {}
-    for key, value in record.items():
-        if key not in known:
-            raise ValueError(f"{key} is not a known key; there are: {', '.join(known)}")
-        values[key] = _convert(key, value)
-    if "name" not in values or "kind" not in values or "bus" not in values:
-        raise ValueError("an effect must have a name, a kind and a bus")
-    return Effect(**values)
-
-
-def _convert(key: str, value: Any) -> Any:
-    if key in ("audioset", "vggsound"):
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise ValueError(f"{key} must be a list of names")
-        return tuple(value)
-    if key == "imagenet":
-        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-            raise ValueError('imagenet must be a list of { synset = "...", reason = "..." }')
-        known = _field_types(ImageNetRule)
-        for item in value:
-            for name in item:
-                if name not in known:
-                    raise ValueError(f"imagenet has no {name!r}; there are: {', '.join(known)}")
-            if not {"synset", "reason"} <= set(item):
-                raise ValueError("imagenet needs a synset and a reason in each entry")
-        return tuple(ImageNetRule(**item) for item in value)
-    if key == "interval_s":
-        if not isinstance(value, list) or len(value) != 2 or not all(map(_is_number, value)):
-            raise ValueError("interval_s must be two numbers, shortest and longest")
-        return (float(value[0]), float(value[1]))
-    if key in ("name", "kind", "bus", "description", "ucs"):
-        if not isinstance(value, str):
-            raise ValueError(f"{key} must be text, got {value!r}")
-        return value
-    if not _is_number(value):
-        raise ValueError(f"{key} must be a number, got {value!r}")
-    return float(value)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _field_types(cls: type) -> list[str]:
-    return [field.name for field in dataclasses.fields(cls)]
-
-
-def _line_of(message: str, lines: list[str], start: int, end: int) -> int:
-    """Find the line of the record that sets the key an error speaks of."""
-    key = re.match(r"[a-z_]+", message)
-    for number in range(start, end):
-        if key and re.match(rf"\s*{key.group()}\s*=", lines[number - 1]):
-            return number
-    return start
+def _line_of(field: str, lines: list[str], start: int, end: int) -> int:
+    """Find the line, from `start` to before `end`, that sets a field of a record."""
+    key = re.split(r"\W", field)[0]
+    matches = (n for n in range(start, end) if re.match(rf"\s*{key}\s*=", lines[n - 1]))
+    return next(matches, start)

@@ -196,7 +196,7 @@ def cast_timeline(
             has_audio=info.has_audio,
         ),
         frame_rate=tags.seen.grid.frame_rate,
-        spotter=Provenance(name=detector.name, sha256=detector.sha256),
+        detector=Provenance(name=detector.name, sha256=detector.sha256),
         vocabulary=Provenance(name=vocabulary.name, sha256=vocabulary.sha256),
         library=Provenance(name=library.name, sha256=library.sha256),
         seed=seed,

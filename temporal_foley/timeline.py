@@ -1,6 +1,6 @@
-"""The product's own model of the work: events, and the cues, tracks and timeline made of them.
+"""Define the model of the work on a video: events, and the cues, tracks and timeline made of them.
 
-`cues.json` is this model and nothing else; every other format is written from it. Places are
+`cues.json` stores exactly this model; every other format is written from it. Positions are
 integer samples at 48 kHz counted from the first picture; the picture's own rates are rationals.
 """
 
@@ -8,12 +8,15 @@ import dataclasses
 import itertools
 import re
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, get_args
 
+from temporal_foley.files.records import require
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 
 MOST_ALTERNATES = 3
 DEFAULT_START_TIMECODE = "01:00:00:00"
+GAIN_DB = (-120.0, 40.0)
+"""Least and most gain of a cue."""
 _TIMECODE = re.compile(r"[0-2]\d:[0-5]\d:[0-5]\d[:;][0-5]\d")
 
 Curve = tuple[tuple[int, float], ...]
@@ -22,7 +25,7 @@ Curve = tuple[tuple[int, float], ...]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Event:
-    """Something that happens: an effect is to be heard in `[onset, offset)` seconds."""
+    """Something that happens: an effect should sound in `[onset, offset)` seconds."""
 
     effect: str
     onset: float
@@ -31,20 +34,19 @@ class Event:
     peak: float | None = None
     """Time in seconds at which the effect is most probable."""
     hits: tuple[float, ...] = ()
-    """Times in seconds at which the picture shows it to happen, the first at the onset; empty:
-    only the onset is known."""
+    """Times in seconds of single hits seen in the picture, the first at the onset; empty if only
+    the onset is known."""
     motion: float | None = None
-    """How strongly the picture moves at the onset, from 0 to 1; None: not looked at."""
+    """How strongly the picture moves at the onset, from 0 to 1; None if not measured."""
     reason: str = ""
     """Why onset, offset and hits are where they are, for a reader."""
 
     def __post_init__(self) -> None:
-        if not self.onset < self.offset:
-            raise ValueError(f"event.offset must be after {self.onset}, got {self.offset}")
-        if self.hits and self.hits[0] != self.onset:
-            raise ValueError(f"event.hits must begin at {self.onset}, got {self.hits[0]}")
-        if any(a >= b for a, b in itertools.pairwise(self.hits)):
-            raise ValueError("event.hits must be in ascending order of time")
+        onset, hits = self.onset, self.hits
+        require(onset < self.offset, "event.offset", f"must be after {onset}, got {self.offset}")
+        require(hits[:1] in ((), (onset,)), "event.hits", f"must begin at {onset}, got {hits[:1]}")
+        ascends = all(a < b for a, b in itertools.pairwise(hits))
+        require(ascends, "event.hits", "must be in ascending order of time")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,23 +64,17 @@ class Loop:
     alike: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.start < self.end:
-            raise ValueError(f"loop.end must be after {self.start}, got {self.end}")
-        if not 0 <= self.crossfade <= min(self.start, self.end - self.start):
-            raise ValueError(
-                "loop.crossfade must fit before the loop's start and into the loop, "
-                f"got {self.crossfade}"
-            )
-        if not 0.0 <= self.alike <= 1.0:
-            raise ValueError(f"loop.alike must be in [0, 1], got {self.alike}")
+        start, end, crossfade = self.start, self.end, self.crossfade
+        require(0 <= start < end, "end", f"must be after {start}, got {end}")
+        fits = 0 <= crossfade <= min(start, end - start)
+        problem = f"must fit before the loop's start and into the loop, got {crossfade}"
+        require(fits, "crossfade", problem)
+        _require_within("alike", self.alike, 0.0, 1.0)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Asset:
-    """Which take sounds: a file of the library, or a recipe and the seed that makes it.
-
-    `cents` is how much higher it sounds, played as much faster; lower if negative.
-    """
+    """Identifies a take: a file of the library, or a synthesis recipe and its seed."""
 
     kind: Literal["file", "recipe"]
     name: str
@@ -86,17 +82,17 @@ class Asset:
     seed: int | None = None
     sha256: str | None = None
     cents: int = 0
+    """Pitch shift, by playing faster or slower."""
 
     def __post_init__(self) -> None:
-        if not -1200 <= self.cents <= 1200:
-            raise ValueError(f"asset.cents must be in [-1200, 1200], got {self.cents}")
+        _require_within("cents", self.cents, -1200, 1200)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Alternate:
-    """Another take that a cue could have: all that changes when it is swapped in.
+    """Another take for a cue, with every field that changes when it is swapped in.
 
-    The moment of the picture stays where it is, and the take's `anchor` meets it.
+    Its `anchor` is aligned with the same moment of the picture as the anchor of the old take.
     """
 
     asset: Asset
@@ -109,17 +105,17 @@ class Alternate:
     gain_db: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.anchor < self.samples:
-            raise ValueError(f"anchor must lie in {self.samples} samples, got {self.anchor}")
-        if self.loop is not None and self.loop.end > self.samples:
-            raise ValueError(f"loop must lie in {self.samples} samples, got {self.loop.end}")
-        if not -120.0 <= self.gain_db <= 40.0:
-            raise ValueError(f"gain_db must be in [-120, 40], got {self.gain_db}")
+        inside = f"must be inside its {self.samples} samples, got"
+        is_inside = 0 <= self.anchor < self.samples
+        require(is_inside, "anchor", f"{inside} {self.anchor}")
+        loop_end = 0 if self.loop is None else self.loop.end
+        require(loop_end <= self.samples, "loop.end", f"{inside} {loop_end}")
+        _require_within("gain_db", self.gain_db, *GAIN_DB)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What a cue was made for, as numbers; None for what was not looked at."""
+    """The measurements that a cue is based on; None for what was not measured."""
 
     probability: float | None = None
     peak_s: float | None = None
@@ -127,16 +123,16 @@ class Evidence:
     motion: float | None = None
     """How strongly the picture moves at the onset, from 0 to 1."""
     region: tuple[float, float, float, float] | None = None
-    """Where in the picture: left, top, right, bottom as parts of its width and height."""
+    """Left, top, right and bottom of its place, as fractions of the picture's width and height."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Cue:
     """An event with its sound.
 
-    The take's samples `[source_start, source_end)`, at 48 kHz, are heard from `onset_sample` on;
-    a cue with a `loop` goes on round it until `offset_sample`. The take's sample `anchor` meets
-    the picture, so that the visible moment is at `onset_sample + anchor - source_start`.
+    The take's samples `[source_start, source_end)`, at 48 kHz, play from `onset_sample` on; a cue
+    with a `loop` repeats it until `offset_sample`. The take's sample `anchor` is aligned with the
+    visible moment, which is at `onset_sample + anchor - source_start`.
     """
 
     id: str
@@ -153,49 +149,40 @@ class Cue:
     anchor: int = 0
     gain_db: float = 0.0
     level: Curve = ((0, 0.0),)
-    """Decibels on top of `gain_db`; from point to point the amplitude moves in a straight line."""
+    """Decibels added to `gain_db`; between points the amplitude is interpolated linearly."""
     pan: Curve = ((0, 0.0),)
     """-1 left, 0 centre, 1 right."""
     lowpass_hz: float | None = None
-    """Where distance takes treble away; None: nowhere."""
+    """Cutoff of the filter that makes a sound distant; None for no filter."""
     fade_in: int = 0
     fade_out: int = 0
     reason: str = ""
     evidence: Evidence = Evidence()
     status: Literal["proposed", "accepted", "rejected"] = "proposed"
-    """A rejected cue stays in the list, so that it is not proposed again, and is not heard."""
+    """A rejected cue is silent; it stays in the list so that it is not proposed again."""
     locked: bool = False
-    """A locked cue is left as it is when the video is looked at again."""
+    """A locked cue is not changed when the video is analysed again."""
     alternates: tuple[Alternate, ...] = ()
 
     def __post_init__(self) -> None:
-        if not 0 <= self.onset_sample < self.offset_sample:
-            raise ValueError(
-                f"offset_sample must be after onset_sample and both at least 0, "
-                f"got {self.onset_sample} and {self.offset_sample}"
-            )
-        if not 0 <= self.source_start < self.source_end:
-            raise ValueError(f"source_end must be after {self.source_start}, got {self.source_end}")
-        length, taken = self.length, self.source_end - self.source_start
-        if self.loop is None and length != taken:
-            raise ValueError(
-                f"a cue of {length} samples without a loop needs a source range as long, "
-                f"got {taken}"
-            )
-        if not 0.0 <= self.confidence <= 1.0:
-            raise ValueError(f"confidence must be in [0, 1], got {self.confidence}")
-        if not -120.0 <= self.gain_db <= 40.0:
-            raise ValueError(f"gain_db must be in [-120, 40], got {self.gain_db}")
-        if self.fade_in < 0 or self.fade_out < 0 or self.fade_in + self.fade_out > length:
-            raise ValueError(f"fades must fit into {length} samples")
-        _check_curve("pan", self.pan, -1.0, 1.0)
-        _check_curve("level", self.level, -120.0, 40.0)
-        if self.lowpass_hz is not None and not 500.0 <= self.lowpass_hz <= 20_000.0:
-            raise ValueError(f"lowpass_hz must be in [500, 20000], got {self.lowpass_hz}")
-        if len(self.alternates) > MOST_ALTERNATES:
-            raise ValueError(
-                f"alternates must be at most {MOST_ALTERNATES}, got {len(self.alternates)}"
-            )
+        onset, offset = self.onset_sample, self.offset_sample
+        start, end, length = self.source_start, self.source_end, self.length
+        both = f"must be after onset_sample and both at least 0, got {onset} and {offset}"
+        require(0 <= onset < offset, "offset_sample", both)
+        require(0 <= start < end, "source_end", f"must be after {start}, got {end}")
+        is_as_long = self.loop is not None or length == end - start
+        as_long = f"must be {start + length} in a cue of {length} samples without a loop, got {end}"
+        require(is_as_long, "source_end", as_long)
+        _require_within("confidence", self.confidence, 0.0, 1.0)
+        _require_within("gain_db", self.gain_db, *GAIN_DB)
+        fits = min(self.fade_in, self.fade_out) >= 0 and self.fade_in + self.fade_out <= length
+        require(fits, "fade_out", f"must fit with fade_in into {length} samples")
+        _require_curve("pan", self.pan, -1.0, 1.0)
+        _require_curve("level", self.level, *GAIN_DB)
+        if self.lowpass_hz is not None:
+            _require_within("lowpass_hz", self.lowpass_hz, 500.0, 20_000.0)
+        at_most = f"must be at most {MOST_ALTERNATES}, got {len(self.alternates)}"
+        require(len(self.alternates) <= MOST_ALTERNATES, "alternates", at_most)
 
     @property
     def length(self) -> int:
@@ -214,17 +201,20 @@ class Cue:
 
     @property
     def picture_sample(self) -> int:
-        """The sample of the timeline at which the take meets the picture."""
+        """The sample of the timeline at which the visible moment is."""
         return self.onset_sample + self.anchor - self.source_start
 
 
-def _check_curve(name: str, curve: Curve, least: float, most: float) -> None:
-    if not curve or any(not least <= value <= most for _, value in curve):
-        raise ValueError(
-            f"{name} must have at least one point, with values in [{least:g}, {most:g}]"
-        )
-    if any(a[0] >= b[0] for a, b in itertools.pairwise(curve)):
-        raise ValueError(f"{name} must have its points in ascending order of time")
+def _require_within(field: str, value: float, least: float, most: float) -> None:
+    require(least <= value <= most, field, f"must be in [{least:g}, {most:g}], got {value}")
+
+
+def _require_curve(field: str, curve: Curve, least: float, most: float) -> None:
+    is_within = bool(curve) and all(least <= value <= most for _, value in curve)
+    range_text = f"must have at least one point, with values in [{least:g}, {most:g}]"
+    require(is_within, field, range_text)
+    ascends = all(a[0] < b[0] for a, b in itertools.pairwise(curve))
+    require(ascends, field, "must have its points in ascending order of time")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -260,7 +250,7 @@ class Source:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Provenance:
-    """Something that a timeline was made with: its name and the SHA-256 of its content."""
+    """Name and SHA-256 of something that a timeline was made with, such as the sound library."""
 
     name: str
     sha256: str
@@ -268,44 +258,45 @@ class Provenance:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MixSettings:
-    """How the stems become a mix: what happens to the original sound, and how loud it ends."""
+    """How the stems are mixed: what happens to the original sound, and how loud the mix is."""
 
     original: Literal["keep", "duck", "mute"] = "keep"
     duck_db: float = -12.0
     loudness_lufs: float = -23.0
     true_peak_dbtp: float = -1.0
     speech_db: float = -6.0
-    """How far effects step back where somebody speaks in the original; 0: not at all."""
+    """How much quieter effects are under speech in the original; 0 disables it."""
     room_tone: bool = False
-    """Lay a quiet room tone under foley where nothing else is heard."""
+    """Whether a quiet room tone is added under foley where nothing else plays."""
     music_and_effects: bool = False
-    """Also write a mix without the original's speech."""
+    """Whether a second mix without the original's speech is written."""
     space: Literal["none", "indoor", "outdoor"] = "none"
-    """What hard effects and foley are heard in."""
+    """The reverb of hard effects and foley."""
 
     def __post_init__(self) -> None:
-        if self.original not in ("keep", "duck", "mute"):
-            raise ValueError(f"original must be keep, duck or mute, got {self.original!r}")
-        if self.space not in ("none", "indoor", "outdoor"):
-            raise ValueError(f"space must be none, indoor or outdoor, got {self.space!r}")
-        if not -60.0 <= self.duck_db <= 0.0:
-            raise ValueError(f"duck_db must be in [-60, 0], got {self.duck_db}")
-        if not -60.0 <= self.speech_db <= 0.0:
-            raise ValueError(f"speech_db must be in [-60, 0], got {self.speech_db}")
-        if not -70.0 < self.loudness_lufs <= 0.0:
-            raise ValueError(f"loudness_lufs must be in (-70, 0], got {self.loudness_lufs}")
-        if not -20.0 <= self.true_peak_dbtp <= 0.0:
-            raise ValueError(f"true_peak_dbtp must be in [-20, 0], got {self.true_peak_dbtp}")
+        for field in ("original", "space"):
+            value, known = getattr(self, field), get_args(MixSettings.__annotations__[field])
+            require(value in known, field, f"must be one of {', '.join(known)}, got {value!r}")
+        for field, least in (("duck_db", -60.0), ("speech_db", -60.0), ("true_peak_dbtp", -20.0)):
+            _require_within(field, getattr(self, field), least, 0.0)
+        lufs = self.loudness_lufs
+        require(-70.0 < lufs <= 0.0, "loudness_lufs", f"must be in (-70, 0], got {lufs}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Timeline:
-    """The whole of the work on one video, and what it was made with."""
+    """All tracks of one video, and what they were made with.
+
+    Example:
+        >>> timeline = read_timeline("clip.foley/cues.json")  # doctest: +SKIP
+        >>> [cue.id for cue in timeline.cues]  # doctest: +SKIP
+        ['dog_barking-0001', 'cars-0001']
+    """
 
     source: Source
     frame_rate: Fraction
-    """Grid frames a second."""
-    spotter: Provenance
+    """Grid frames per second."""
+    detector: Provenance
     vocabulary: Provenance
     library: Provenance
     seed: int
@@ -315,19 +306,17 @@ class Timeline:
     tracks: tuple[Track, ...] = ()
 
     def __post_init__(self) -> None:
-        if not _TIMECODE.fullmatch(self.start_timecode):
-            raise ValueError(
-                f"start_timecode must look like {DEFAULT_START_TIMECODE}, "
-                f"got {self.start_timecode!r}"
-            )
+        timecode, example = self.start_timecode, DEFAULT_START_TIMECODE
+        is_timecode = _TIMECODE.fullmatch(timecode) is not None
+        require(is_timecode, "start_timecode", f"must look like {example}, got {timecode!r}")
         ids = [cue.id for cue in self.cues]
-        if len(set(ids)) != len(ids):
-            raise ValueError("cue ids must be unique")
+        require(len(set(ids)) == len(ids), "tracks", "must hold cues whose ids are unique")
         effects = [track.effect for track in self.tracks]
-        if len(set(effects)) != len(effects):
-            raise ValueError("tracks must have one effect each, and no effect twice")
-        if any(cue.effect != track.effect for track in self.tracks for cue in track.cues):
-            raise ValueError("the cues of a track must have the effect of the track")
+        require(
+            len(set(effects)) == len(effects), "tracks", "must have one effect each, none twice"
+        )
+        fits = all(cue.effect == track.effect for track in self.tracks for cue in track.cues)
+        require(fits, "tracks", "must hold only cues that have the effect of the track")
 
     @property
     def cues(self) -> list[Cue]:
@@ -337,7 +326,7 @@ class Timeline:
 
 
 def without_rejected(timeline: Timeline) -> Timeline:
-    """Return a timeline of what is to be heard: rejected cues and tracks left empty are gone."""
+    """Return a timeline without its rejected cues, and without tracks that are then empty."""
     tracks: list[Track] = []
     for track in timeline.tracks:
         cues = tuple(cue for cue in track.cues if cue.status != "rejected")

@@ -158,7 +158,7 @@ def make_timeline(
         **{
             "source": source,
             "frame_rate": Fraction(4),
-            "spotter": Provenance(name="detector", sha256="01"),
+            "detector": Provenance(name="detector", sha256="01"),
             "vocabulary": Provenance(name="test", sha256="02"),
             "library": Provenance(name="test", sha256="03"),
             "seed": 7,
@@ -220,7 +220,7 @@ def make_audible_timeline(text: str = "", **source: Any) -> Timeline:
         make_track(flow),
         make_track(*drops),
         source=make_source(2.0, **{"name": f"{text}.mp4"} | source),
-        spotter=Provenance(name=f"detector{text}", sha256="01"),
+        detector=Provenance(name=f"detector{text}", sha256="01"),
         vocabulary=Provenance(name=f"words{text}", sha256="02"),
         library=Provenance(name=f"{library.name}{text}", sha256=library.sha256),
     )

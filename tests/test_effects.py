@@ -98,21 +98,21 @@ def test_the_same_text_has_the_same_fingerprint():
         ("", r"mine\.toml: holds no \[\[effect\]\] record"),
         ("name = 'x'\n" + MINIMAL, r"mine\.toml: unknown key 'name'"),
         (MINIMAL + "kind = 1\n", r"mine\.toml: .*line 5"),
-        (MINIMAL + "loudness = 1\n", "line 5: loudness is not a known key"),
-        (MINIMAL + "\nthreshold_on = true\n", "line 6: threshold_on must be a number"),
+        (MINIMAL + "loudness = 1\n", "line 5: loudness is unknown"),
+        (MINIMAL + "\nthreshold_on = true\n", "line 6: threshold_on must be a number, got True"),
         (MINIMAL + "min_duration_s = -1\n", "line 5: min_duration_s must be at least 0"),
         (MINIMAL + "merge_gap_s = -1\n", "line 5: merge_gap_s must be at least 0"),
         (MINIMAL + "interval_s = [1, 2]\n", "line 5: interval_s must not be given"),
-        (MINIMAL + "interval_s = [1]\n", "line 5: interval_s must be two numbers"),
-        (MINIMAL + "audioset = 'Rain'\n", "line 5: audioset must be a list of names"),
-        (MINIMAL + "imagenet = [{ synset = 'x' }]\n", "line 5: imagenet needs a synset and a"),
+        (MINIMAL + "interval_s = [1]\n", "line 5: interval_s must have 2 items"),
+        (MINIMAL + "audioset = 'Rain'\n", "line 5: audioset must be a list"),
+        (MINIMAL + "imagenet = [{ synset = 'x' }]\n", r"line 5: imagenet\[0\].reason is missing"),
         (
             MINIMAL + "imagenet = [{ synset = 'dog', reason = 'r' }]\n",
-            "line 5: imagenet.synset must look like",
+            r"line 5: imagenet\[0\].synset must look like",
         ),
         (
             MINIMAL + "imagenet = [{ synset = 'n02084071', reason = 'r', weight = 2 }]\n",
-            "line 5: imagenet.weight must be in",
+            r"line 5: imagenet\[0\].weight must be in",
         ),
         (MINIMAL + "threshold_on = 2\n", "line 5: threshold_on must be in"),
         (MINIMAL + "threshold_off = 0.6\n", "line 5: threshold_off must be above 0 and at most"),
@@ -120,7 +120,7 @@ def test_the_same_text_has_the_same_fingerprint():
         (MINIMAL.replace("backgrounds", "music"), "line 4: bus must be one of"),
         (MINIMAL.replace('"rain"', '"Rain fall"'), "line 2: name must be lower_case"),
         (MINIMAL + "\n" + MINIMAL, "line 6: a second effect named 'rain'"),
-        ("[[effect]]\nname = 'rain'\n", "line 1: an effect must have a name, a kind and a bus"),
+        ("[[effect]]\nname = 'rain'\n", "line 1: kind is missing"),
     ],
 )
 def test_wrong_records_are_refused_by_line(text, message):
@@ -136,12 +136,12 @@ def test_a_rule_of_the_wrong_type_is_refused_by_line():
         "synset = 'n02084071', reason = 'r', exclude = 1",
     ):
         text = MINIMAL + f"imagenet = [\n  {{ {entry} }},\n]\n"
-        with pytest.raises(VocabularyError, match=r"line 5: imagenet\.\w+ must"):
+        with pytest.raises(VocabularyError, match=r"line 5: imagenet\[0\]\.\w+ must"):
             parse_vocabulary(text, "mine")
 
 
 def test_unknown_names_list_the_known_ones(tmp_path):
-    with pytest.raises(VocabularyError, match=r"none of the shipped: foley20"):
+    with pytest.raises(VocabularyError, match=r"shipped are: foley20"):
         load_vocabulary(str(tmp_path / "missing.toml"))
     with pytest.raises(VocabularyError, match="no effect 'bark' in foley20; there are: train"):
         load_vocabulary().index("bark")

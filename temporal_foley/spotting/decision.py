@@ -19,6 +19,7 @@ from jaxtyping import Bool, Float, Float32, Int
 
 from temporal_foley.effects import Effect, Vocabulary
 from temporal_foley.errors import FoleyError
+from temporal_foley.files.records import RecordError, read_record, to_plain
 from temporal_foley.spotting.events import DecodingConfig, decode_events, events_of_activity
 from temporal_foley.spotting.semi_markov import Stays, most_probable_activity
 from temporal_foley.spotting.smoothing import Probabilities
@@ -217,9 +218,7 @@ def most_likely(
 
 def decision_to_json(decision: Decision) -> dict[str, Any]:
     """Return a decision as plain data."""
-    document = dataclasses.asdict(decision)
-    document["effects"] = list(document["effects"])
-    return {"schema": SCHEMA, "version": VERSION, **document}
+    return {"schema": SCHEMA, "version": VERSION, **to_plain(decision)}
 
 
 def decision_from_json(document: Mapping[str, Any], vocabulary: Vocabulary) -> Decision:
@@ -232,10 +231,9 @@ def decision_from_json(document: Mapping[str, Any], vocabulary: Vocabulary) -> D
     if fields.pop("schema", None) != SCHEMA or fields.pop("version", None) != VERSION:
         raise DecisionError(f"decision: must be {SCHEMA}, version {VERSION}; fit it again")
     try:
-        effects = tuple(EffectDecision(**entry) for entry in fields.pop("effects", ()))
-        decision = Decision(effects=effects, **fields)
-    except (TypeError, ValueError) as error:
-        raise DecisionError(f"decision: {error}") from None
+        decision = read_record(Decision, fields, "decision")
+    except RecordError as error:
+        raise DecisionError(str(error)) from None
     if decision.names != vocabulary.names:
         wrong = sorted(set(decision.names) ^ set(vocabulary.names)) or ["their order"]
         raise DecisionError(f"decision: its effects differ from the vocabulary's in {wrong[0]}")

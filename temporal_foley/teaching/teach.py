@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from temporal_foley.effects import Effect, parse_vocabulary
+from temporal_foley.effects import Bus, Effect, Kind, parse_vocabulary
 from temporal_foley.errors import FoleyError, MediaError, UsageError
 from temporal_foley.media.open import shown
 from temporal_foley.media.picture import PICTURE_SUFFIXES, read_picture
@@ -68,8 +68,8 @@ class Taught(NamedTuple):
 def new_effect(
     name: str,
     *,
-    kind: str = "loop",
-    bus: str = "hard_effects",
+    kind: Kind = "loop",
+    bus: Bus = "hard_effects",
     description: str = "",
     interval_s: tuple[float, float] | None = None,
 ) -> Effect:

@@ -80,7 +80,7 @@ def make_list(text: str = "", *, sha256: str = "ab" * 32, name: str | None = Non
             has_audio=False,
         ),
         frame_rate=Fraction(4),
-        spotter=Provenance(name=f"detector{text}", sha256="01"),
+        detector=Provenance(name=f"detector{text}", sha256="01"),
         vocabulary=Provenance(name=f"words{text}", sha256="02"),
         library=Provenance(name=f"{library.name}{text}", sha256=library.sha256),
         seed=7,
