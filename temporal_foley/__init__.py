@@ -6,7 +6,7 @@ if TYPE_CHECKING:
     from temporal_foley.foley import DetectionSettings, Foley, Outcome, Tags
     from temporal_foley.from_cues import render_cues
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = ["DetectionSettings", "Foley", "Outcome", "Tags", "__version__", "render_cues"]
 

@@ -5,7 +5,7 @@
     outcome = foley.generate("clip.mp4")      # cues, stems, mix, video: outcome.folder
 
 The stages stand in `stages.py`, each callable alone. Seconds count from the first picture of the
-video; the words are those of `docs/architecture.md`.
+video; the words are those of `docs/explanation/architecture.md`.
 """
 
 import dataclasses

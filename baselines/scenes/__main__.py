@@ -6,7 +6,7 @@ FEATURES holds the features of `train`, `test` and perhaps `validation` clips wi
 those of a dataset `scenes`, or of `baselines.scenes.pairs`. DIR gets `metrics.json`,
 `conflicts.tsv`, `alpha.png`, `losses.png` and `heatmaps.png`. Recipe: each modality standardised,
 Adam 1e-4 with weight decay 1e-4, batches of 64, cross-entropy, 100 epochs, the weights of the best
-validation loss, seed 0. What it costs and reached stands in docs/scenes_baseline.md.
+validation loss, seed 0. What it costs and reached stands in docs/how-to/baselines.md.
 """
 
 import argparse

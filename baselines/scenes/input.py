@@ -36,7 +36,7 @@ def open_scene_splits(folder: Path, *, seed: int = 0) -> dict[str, SceneClips]:
     for split in (TRAIN, TEST):
         if split not in stores:
             raise UsageError(
-                f"{folder / split}: no finished features there; see docs/scenes_baseline.md"
+                f"{folder / split}: no finished features there; see docs/how-to/baselines.md"
             )
     frames = max(max(store.frames, default=1) for store in stores.values())
     records = {split: _complete(store) for split, store in stores.items()}

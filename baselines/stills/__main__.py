@@ -9,7 +9,7 @@ python -m baselines.stills transfer --data data/stills/.../1.0.0 --out runs/tran
 top, then all of it. Augmentation, Adam and 150 epochs are the report's; learning rates and batch
 size are not given there: 1e-3 is Keras' default of Adam, 32 that of its example, and fine-tuning
 goes ten times slower. The report's whole run is for an accelerator; what was measured stands in
-docs/stills_baseline.md.
+docs/how-to/baselines.md.
 """
 
 import dataclasses

@@ -68,7 +68,7 @@ def read_stills(folder: Path, vocabulary: Vocabulary) -> tuple[Features, Classes
         FoleyError: There are no features, or none of such pictures.
     """
     if not (folder / "manifest.json").is_file():
-        raise UsageError(f"{folder}: no finished features there; see docs/features.md")
+        raise UsageError(f"{folder}: no finished features there; see docs/how-to/build_datasets.md")
     store = FeatureStore(folder)
     found = [
         (record.visual[0], class_)

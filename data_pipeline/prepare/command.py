@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     build.add_argument("--frame-rate", type=float, metavar="HZ", help="4 if not given")
     build.add_argument(
-        "--config", type=Path, metavar="FILE.toml", help="composed: what to make, see docs/data.md"
+        "--config", type=Path, metavar="FILE.toml", help="composed: the distribution of clips"
     )
     build.add_argument(
         "--clips", type=int, metavar="N", help="composed: how many in all, shared out by --parts"
