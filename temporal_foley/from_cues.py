@@ -21,7 +21,7 @@ from temporal_foley.media.video import VideoInfo, probe_video, sample_frames
 from temporal_foley.session.source_video import find_source_video
 from temporal_foley.sound.credits import check_licences
 from temporal_foley.sound.mix import MUSIC_AND_EFFECTS
-from temporal_foley.sound.signal.space import Space
+from temporal_foley.sound.signal.reverb import Space
 from temporal_foley.sound.takes.library import load_library
 from temporal_foley.spotting.detections import Detections
 from temporal_foley.spotting.tables import read_scores

@@ -29,7 +29,7 @@ from temporal_foley.sound.ambience import crossfade_ambience, meet_at_cuts
 from temporal_foley.sound.casting import cast_events
 from temporal_foley.sound.credits import CREDITS_NAME, write_credits
 from temporal_foley.sound.density import thin_out
-from temporal_foley.sound.mix import MixReport, lay_up
+from temporal_foley.sound.mix import MixReport, write_mix
 from temporal_foley.sound.placing import place_tracks
 from temporal_foley.sound.takes.library import Library
 from temporal_foley.spotting.close_look import Glimpses, gathering, look_closely
@@ -182,7 +182,7 @@ def cast_timeline(
         events = meet_at_cuts(events, vocabulary, cuts_s)
     tracks = cast_events(events, vocabulary, library, seed=seed, duration_samples=duration_samples)
     if sights is not None:
-        tracks = place_tracks(tracks, events, sights)
+        tracks = place_tracks(tracks, events, sights, library.levels)
     tracks = thin_out(crossfade_ambience(tracks), library)
     tracks = fill_alternates(tracks, vocabulary, library)
     return Timeline(
@@ -222,7 +222,7 @@ def render_timeline(
 
     with record.stage("lay up") as done:
         heard = original if info.has_audio else None
-        report = lay_up(
+        report = write_mix(
             without_rejected(timeline),
             library,
             folder,

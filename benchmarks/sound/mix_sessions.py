@@ -26,10 +26,11 @@ from temporal_foley.effects import Vocabulary, load_vocabulary
 from temporal_foley.sound.alternates import fill_alternates
 from temporal_foley.sound.ambience import crossfade_ambience
 from temporal_foley.sound.casting import SUSTAINED_KINDS, cast_events
-from temporal_foley.sound.density import CROWDED_DB, thin_out
-from temporal_foley.sound.mix import lay_up
+from temporal_foley.sound.density import thin_out
+from temporal_foley.sound.levels import DEFAULT_LEVELS as LEVELS
+from temporal_foley.sound.mix import write_mix
 from temporal_foley.sound.render import render_track
-from temporal_foley.sound.signal.space import SPACES
+from temporal_foley.sound.signal.reverb import SPACES
 from temporal_foley.sound.takes.library import Library, load_library
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 from temporal_foley.timeline import Cue, Event, MixSettings, Provenance, Source, Timeline, Track
@@ -166,7 +167,7 @@ def at_their_level(timeline: Timeline) -> int:
             cue.effect
             for cue in timeline.cues
             if cue.onset_sample <= edge < cue.offset_sample
-            and max(level for _, level in cue.level) > CROWDED_DB
+            and max(level for _, level in cue.level) > LEVELS.crowded_db
         }
         most = max(most, len(heard))
     return most
@@ -218,7 +219,7 @@ def measure_sessions(sessions: int, seconds: float, stop_after_s: float) -> None
         timeline = timeline_of(tracks, samples, seed)
         cast = time.process_time()
         with tempfile.TemporaryDirectory() as made:
-            report = lay_up(
+            report = write_mix(
                 timeline,
                 library,
                 Path(made),
@@ -291,7 +292,7 @@ def measure_film(minutes: float, count: int) -> None:
     cast = time.process_time()
     before = _peak_mb()
     with tempfile.TemporaryDirectory() as made:
-        lay_up(timeline, library, Path(made), original=None)
+        write_mix(timeline, library, Path(made), original=None)
     laid = time.process_time()
     print(f"{minutes:g} minutes, {len(timeline.cues)} cues on {len(tracks)} tracks, no original\n")
     print("| | |\n|---|---|")

@@ -25,7 +25,8 @@ from jaxtyping import Float, UInt8
 
 from temporal_foley.media.video import probe_video, sample_frames
 from temporal_foley.models.by_name import load_detector
-from temporal_foley.sound.placing import WIDEST_PAN, level_of_area
+from temporal_foley.sound.levels import DEFAULT_LEVELS as LEVELS
+from temporal_foley.sound.placing import level_of_area
 from temporal_foley.spotting.places import Places
 from temporal_foley.spotting.position import Position, follow
 from temporal_foley.timegrid import TimeGrid
@@ -182,8 +183,8 @@ def told(rows: Sequence[tuple[Position, Boxes]]) -> str:
     for position, boxes in rows:
         is_seen = position.is_seen
         seen.append(is_seen.mean())
-        pans.append(WIDEST_PAN * (2 * position.across - 1)[is_seen])
-        trues.append(WIDEST_PAN * (2 * boxes[:, 0] - 1)[is_seen])
+        pans.append(LEVELS.widest_pan * (2 * position.across - 1)[is_seen])
+        trues.append(LEVELS.widest_pan * (2 * boxes[:, 0] - 1)[is_seen])
         true_levels = [level_of_area(w * h) for w, h in boxes[is_seen, 2:]]
         found_levels = [level_of_area(area) for area in position.area[is_seen]]
         levels.append(np.array(found_levels) - np.array(true_levels))

@@ -1,4 +1,4 @@
-"""Hear a library: takes in; one sound file with all of them in turn, and where each begins, out."""
+"""Write all takes of a library one after another to a sound file, with a list of labels."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,12 +16,12 @@ FADE_S = 0.05
 
 
 def write_audition(library: Library, takes: Sequence[LibraryTake], path: Path) -> float:
-    """Write takes in turn, levelled and trimmed as they are laid up, and labels beside them.
+    """Write takes one after another, levelled and trimmed as in a mix, with a label file.
 
-    The labels (`.txt`) are those of Audacity: start, end and text, with tabs between.
+    The labels (`.txt`) are in the format of Audacity: start, end and text, separated by tabs.
 
     Returns:
-        How many seconds it lasts.
+        The duration in seconds.
     """
     place = 0
     labels: list[str] = []
@@ -32,9 +32,9 @@ def write_audition(library: Library, takes: Sequence[LibraryTake], path: Path) -
             part, "w", SAMPLE_RATE_HZ, channels=2, subtype="PCM_24", format="WAV"
         ) as file:
             for number, entry in enumerate(takes, 1):
-                heard = _levelled(library, entry)
-                file.write(heard)
-                end = place + len(heard)
+                sound = _levelled(library, entry)
+                file.write(sound)
+                end = place + len(sound)
                 text = one_line(f"{number} {entry.effect} {entry.asset.name} [{entry.licence}]")
                 labels.append(f"{place / SAMPLE_RATE_HZ:.6f}\t{end / SAMPLE_RATE_HZ:.6f}\t{text}\n")
                 gap = round(GAP_S * SAMPLE_RATE_HZ)

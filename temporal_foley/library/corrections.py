@@ -1,4 +1,4 @@
-"""Rows of a catalogue, and what a person says of files, in; the corrected rows out."""
+"""Apply a person's corrections to the rows of a catalogue."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -10,11 +10,11 @@ from temporal_foley.sound.takes.catalogue import CatalogueRow
 
 
 def corrected_rows(
-    rows: Mapping[str, CatalogueRow], said: Mapping[str, dict[str, Any]], vocabulary: Vocabulary
+    rows: Mapping[str, CatalogueRow], by_file: Mapping[str, dict[str, Any]], vocabulary: Vocabulary
 ) -> tuple[dict[str, CatalogueRow], int]:
-    """Change the rows that a person's table speaks of; also tell how many changed."""
+    """Return the rows with corrections applied, and the number of changed rows."""
     changed = dict(rows)
-    for file, values in said.items():
+    for file, values in by_file.items():
         if file in rows:
             changed[file] = corrected_row(rows[file], values, vocabulary)
     return changed, sum(changed[file] != rows[file] for file in rows)
@@ -23,7 +23,7 @@ def corrected_rows(
 def corrected_row(
     row: CatalogueRow, values: dict[str, Any], vocabulary: Vocabulary
 ) -> CatalogueRow:
-    """Return a row as a person says; what hangs on the effect follows it unless said as well."""
+    """Return a corrected row; fields that depend on the effect follow it unless given too."""
     differs = {key: value for key, value in values.items() if value != getattr(row, key)}
     for key in ("confidence", "by"):
         differs.pop(key, None)

@@ -1,7 +1,7 @@
-"""What a name says: words, folders or a CatID in; the effect that they speak of out.
+"""Recognise an effect by file name, folder names or CatID.
 
-Rules for the effects of foley20 ship as `effect_names.tsv`. An effect of another vocabulary goes
-by its own name, its CatID, and the names of its AudioSet and VGGSound classes.
+The rules for the effects of foley20 are in `effect_names.tsv`. An effect of another vocabulary is
+recognised by its name, its CatID, and the names of its AudioSet and VGGSound classes.
 """
 
 import dataclasses
@@ -16,14 +16,14 @@ from temporal_foley.library.ucs import UcsName, find_cat_id, parse_ucs_name
 DERIVED_CONFIDENCE = 0.8
 OWN_CAT_ID_CONFIDENCE = 0.95
 FILE_WEIGHT, FOLDER_WEIGHT, FARTHER_WEIGHT, TEXT_WEIGHT = 0.95, 0.9, 0.85, 0.8
-"""How far words are trusted: of a file's name, of its folder, of those above, of its metadata."""
+"""Weight of words in a file's name, in its folder, in the folders above, and in its metadata."""
 _MOST_WORDS = 200
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recognition:
-    """What a sound was taken for, by what, and how sure that is; no effect: for none of them."""
+    """The effect that a sound was recognised as, empty for none, and how certain that is."""
 
     effect: str = ""
     confidence: float = 0.0
@@ -32,7 +32,7 @@ class Recognition:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NameRule:
-    """Words that all stand in a name, or one of some CatIDs, speak for an effect."""
+    """All of some words in a name, or one of some CatIDs, indicate an effect."""
 
     effect: str
     confidence: float
@@ -42,7 +42,7 @@ class NameRule:
 
 
 def name_rules(vocabulary: Vocabulary) -> tuple[NameRule, ...]:
-    """Return the rules for a vocabulary's effects: those that ship, or derived ones."""
+    """Return the rules for a vocabulary's effects: the shipped ones, or derived ones."""
     known = {effect.name for effect in vocabulary.effects}
     rules = [rule for rule in _shipped_rules() if rule.effect in known]
     with_rules = {rule.effect for rule in rules}
@@ -55,10 +55,10 @@ def name_rules(vocabulary: Vocabulary) -> tuple[NameRule, ...]:
 def recognise_name(
     file: PurePosixPath, rules: Sequence[NameRule], texts: Iterable[str] = ()
 ) -> Recognition | None:
-    """Tell what a file holds by its name, its folders and the texts in its metadata.
+    """Recognise a file by its name, its folders and the texts in its metadata.
 
-    Words of the nearest place count for more. A name by the Universal Category System is decisive:
-    a category for which there is no effect gives a recognition without effect. None: no word.
+    Words nearer to the file count for more. A name by the Universal Category System is decisive: a
+    category without an effect gives a recognition without effect. None if no rule applies.
     """
     ucs = parse_ucs_name(file.stem)
     if ucs is not None:
@@ -67,27 +67,27 @@ def recognise_name(
     above = frozenset().union(*map(split_words, file.parts))
     found = [_by_words(split_words(file.stem), above, rules, "file name", FILE_WEIGHT)]
     if folders:
-        # A file and its folder are often read together: `doors/wood/open.wav`.
+        # A file name often continues its folder's: `doors/wood/open.wav`.
         near = split_words(folders[0])
         both = near | split_words(file.stem)
         found.append(_by_words(near, above, rules, "folder name", FOLDER_WEIGHT))
         found.append(_by_words(both, above, rules, "folder name", FOLDER_WEIGHT))
     if len(folders) > 1:
-        # Upper folders carry on from the lower ones: `open_door/window/open.wav`.
+        # Upper folders are continued by lower ones: `open_door/window/open.wav`.
         all_words = above
         far = frozenset().union(*map(split_words, folders[1:]))
         found.append(_by_words(far, all_words, rules, "folder name", FARTHER_WEIGHT))
     for text in texts:
         words = split_words(text)
         found.append(_by_words(words, words, rules, "metadata", TEXT_WEIGHT))
-    # The first of the surest: what stands nearer.
+    # Of equally confident ones the first, which is nearer to the file.
     return max(filter(None, found), key=lambda one: one.confidence, default=None)
 
 
 def recognise_category(
     ucs: UcsName, rules: Sequence[NameRule], by: str = "UCS name"
 ) -> Recognition:
-    """Tell what effect a CatID is for, by the words beside it where they are asked for."""
+    """Return the effect of a CatID, using the words beside it where a rule requires them."""
     words = split_words(f"{ucs.fx_name} {ucs.user_category} {ucs.user_data}")
     fitting = [
         rule
@@ -107,7 +107,7 @@ def split_words(text: str) -> frozenset[str]:
 
 
 def _stem(word: str) -> str:
-    """Cut common English endings, so that `barking`, `barks` and `bark` are one word."""
+    """Remove common English endings, so that `barking`, `barks` and `bark` are one word."""
     for ending in ("ing", "ed", "es", "s", "e"):
         rest = word.removesuffix(ending)
         if rest != word and len(rest) >= 3 and not word.endswith("ss"):

@@ -1,7 +1,7 @@
-"""Sounds in, what the audio network takes them for among a vocabulary's effects out.
+"""Classify sounds among the effects of a vocabulary with the shipped audio network.
 
-The student that ships listens, and the teacher's tag layer, which ships too, says how probable each
-AudioSet class is. An effect is as probable as the most probable of the classes that it names.
+The student network computes features, and the tag layer of its teacher turns them into
+probabilities of AudioSet classes. The probability of an effect is the highest of its classes.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,11 +15,11 @@ from temporal_foley.library.effect_names import Recognition
 
 LISTENING_RATE_HZ = 32_000
 WINDOWS_S = (2.56, 10.24)
-"""A sound is repeated until it fills one of these: the network is compiled for no other length."""
+"""Sounds are repeated to fill one of these: the network is compiled for these lengths only."""
 AT_ONCE = 16
 
-# How often the most probable effect is right at that probability, over some thousand free sounds
-# with classes: the tag layer, at the student's hands, says too little.
+# How often the most probable effect is correct at a probability, over about a thousand free sounds
+# with known classes: the tag layer on the student's features underestimates.
 _PROBABLE = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0)
 _CONFIDENT = (0.0, 0.25, 0.4, 0.65, 0.9, 0.98)
 
@@ -28,7 +28,7 @@ Embed = Callable[[Float[np.ndarray, "sounds samples"]], Float[np.ndarray, "sound
 
 
 class Listener:
-    """What listens to sounds; the network is loaded when the first is heard."""
+    """An audio classifier; the network is loaded at the first sound."""
 
     def __init__(self, vocabulary: Vocabulary, embed: Embed | None = None):
         from temporal_foley.models.audio.audioset import class_places
@@ -38,7 +38,7 @@ class Listener:
         self._embed = embed
 
     def recognise(self, waves: Sequence[Wave]) -> list[Recognition]:
-        """Tell what each of some sounds is, mono at 32 kHz; the surest effect, however unsure."""
+        """Return the most probable effect of each sound (mono at 32 kHz), however uncertain."""
         if not waves or not self._effects:
             return [Recognition(by="listening")] * len(waves)
         probabilities = self.probabilities(waves)
@@ -55,14 +55,14 @@ class Listener:
         return found
 
     def probabilities(self, waves: Sequence[Wave]) -> Float[np.ndarray, "sounds effects"]:
-        """Return how probable each effect that names an AudioSet class is in each sound."""
+        """Return the probability of each effect that has an AudioSet class, for each sound."""
         from temporal_foley.models.audio.tag_layer import tag_probabilities
 
         tags = tag_probabilities(self.embeddings(waves))
         return np.stack([tags[:, places].max(axis=1) for places in self._places], axis=1)
 
     def embeddings(self, waves: Sequence[Wave]) -> Float[np.ndarray, "sounds features"]:
-        """Listen to sounds, those that fill one window together."""
+        """Return the features of sounds, processing those of one length together."""
         embed = self._embed = self._embed or _load_student()
         filled = [fill_window(wave) for wave in waves]
         order = sorted(range(len(filled)), key=lambda place: len(filled[place]))
@@ -85,7 +85,7 @@ def fill_window(wave: Wave) -> Wave:
 
 
 def listening_wave(samples: Float[np.ndarray, "samples channels"], rate_hz: int) -> Wave:
-    """Turn a recording into what is listened to: mono, at 32 kHz, as long as is heard."""
+    """Convert a recording to the network's input: mono, at 32 kHz, up to the longest window."""
     longest = int((WINDOWS_S[-1] + 1.0) * rate_hz)
     mono = samples[:longest].mean(axis=1)
     return soxr.resample(mono, rate_hz, LISTENING_RATE_HZ).astype(np.float32)

@@ -1,7 +1,7 @@
-"""What is known of a sound in; its row of the catalogue out: effect, kind, gain, marks.
+"""Fill in the catalogue row of a sound: effect, kind, gain, faults.
 
-An effect that is named or heard with a confidence of one half or more is used; what is less sure
-stands in the table for a person to say yes.
+An effect recognised with a confidence of at least one half is used; less certain ones are listed
+for a person to confirm.
 """
 
 import dataclasses
@@ -23,32 +23,32 @@ from temporal_foley.sound.takes.catalogue import CatalogueRow
 
 USED_FROM = 0.5
 NAMED_FROM = 0.5
-"""Where a name says less than this, the sound is listened to."""
+"""Sounds whose names give less confidence than this are classified by the network."""
 LISTED_FROM = 0.1
-"""What is heard with less than this is not even a guess."""
+"""Effects with less confidence than this are not even listed as a guess."""
 SUSTAINED_LUFS, STRUCK_LUFS, CEILING_DBFS = -21.0, -22.0, -4.0
-"""Where the built-in takes lie: sustained ones, hits, and the peaks of both."""
+"""Levels of the built-in takes: of sustained ones, of hits, and of the peaks of both."""
 SHORTEST_SUSTAINED_S = 1.0
 RUN_ONSETS, RUN_S = 4, 1.5
-"""So many onsets in so long a recording are a run of hits, not one."""
+"""A recording at least this long with this many onsets is a run of hits, not one hit."""
 GAIN_RANGE_DB = (-60.0, 24.0)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Heard:
-    """A sound on its way into a library."""
+class NewSound:
+    """A sound that is being added to a library."""
 
     row: CatalogueRow
     path: Path
     recognition: Recognition | None
     wave: Wave
-    said: dict | None = None
+    corrections: dict | None = None
 
 
 def recognised_row(
     file: PurePosixPath, rules: Sequence[NameRule], embedded: Embedded
 ) -> Recognition | None:
-    """Tell what a file is by its names and metadata; None where these are silent or unsure."""
+    """Recognise a file by its names and metadata; None if they say nothing or too little."""
     named = recognise_name(file, rules)
     if parse_ucs_name(file.stem) is None and embedded.ucs is not None:
         named = recognise_category(embedded.ucs, rules, by="metadata CatID")
@@ -68,7 +68,7 @@ def measured_row(
     rate_hz: int,
     channels: int,
 ) -> CatalogueRow:
-    """Begin a row with what was measured."""
+    """Start a row with the measurements."""
     return CatalogueRow(
         file=file,
         origin=origin,
@@ -84,7 +84,7 @@ def measured_row(
             name: getattr(analysis, name)
             for name in (
                 *("seconds", "level_lufs", "peak_dbfs", "noise_db", "start_s", "end_s"),
-                *("anchor_s", "loop_alike", "content", "fingerprint"),
+                *("anchor_s", "loop_alike", "content"),
             )
         },
     )
@@ -93,7 +93,7 @@ def measured_row(
 def finished_row(
     row: CatalogueRow, vocabulary: Vocabulary, recognition: Recognition | None = None
 ) -> CatalogueRow:
-    """Return a row with what hangs on its effect: use, kind, gain and marks."""
+    """Return a row with the fields that depend on its effect: use, kind, gain and marks."""
     if recognition is not None:
         is_guess = recognition.confidence >= LISTED_FROM
         row = dataclasses.replace(
@@ -119,13 +119,13 @@ def finished_row(
         kind=kind,
         gain_db=_gain_db(row, is_struck),
         marks=" ".join(marks),
-        # What is silent is no take.
+        # A silent file is not a take.
         use=row.use and row.level_lufs is not None,
     )
 
 
 def _kind(own: str, row: CatalogueRow) -> str:
-    """Return how a recording sounds where that is not how its effect does; empty otherwise."""
+    """Return the kind of a recording if it differs from that of its effect, else an empty text."""
     length = (row.end_s or row.seconds) - (row.start_s or 0.0)
     if own in ("loop", "ambience") and length < SHORTEST_SUSTAINED_S:
         return "one_shot"

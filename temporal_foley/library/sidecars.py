@@ -1,7 +1,7 @@
-"""Who made a sound and under what licence: a folder's own papers in, an answer for each file out.
+"""Find the author and licence of sounds in the documents of their folder.
 
-Read are tables with columns for file and licence (CSV, TSV, Markdown), lines of text that name a
-file and a licence, `NAME.ogg.license` beside a file (REUSE 3.3), and a folder's LICENSE file.
+It reads tables with columns for file and licence (CSV, TSV, Markdown), lines of text that name a
+file and a licence, `NAME.ogg.license` files (REUSE 3.3), and the LICENSE file of a folder.
 """
 
 import csv
@@ -33,7 +33,7 @@ _LINE_CREDIT = re.compile(r"\bby\s+\*{0,2}([^*()\[\]|,;]{2,80})")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Paper:
-    """What is said of the origin of a sound; `where` names the file that says it."""
+    """Licence and author of a sound; `where` names the document."""
 
     licence: str = ""
     credit: str = ""
@@ -47,7 +47,7 @@ class _Entry:
 
 
 class Papers:
-    """All papers of a folder, read once."""
+    """All documents of a folder, read once."""
 
     def __init__(self, root: Path):
         self._entries: dict[PurePosixPath, list[_Entry]] = {}
@@ -70,9 +70,9 @@ class Papers:
         }
 
     def find(self, file: PurePosixPath) -> Paper:
-        """Return what is said of a file: beside it, then in the folders above it.
+        """Return licence and author of a file, from its own folder or those above it.
 
-        A word on the file itself goes before one on its whole folder.
+        An entry for the file itself has priority over one for its folder.
         """
         if file in self._files:
             return self._files[file]
@@ -82,7 +82,7 @@ class Papers:
         with_licence = next((paper for paper in said if paper.licence), None)
         if with_licence is None:
             return said[0] if said else Paper()
-        # A table near by may name the author only, and one above it the licence.
+        # A table in the folder may name only the author, and one above it the licence.
         credit = with_licence.credit
         if said[0] is not with_licence and said[0].credit:
             credit = said[0].credit
@@ -96,7 +96,7 @@ class Papers:
                 return exact[name]
         if file.name.lower() in exact:
             return exact[file.name.lower()]
-        # A list of sounds often leaves off what all their names share, or gives a pattern.
+        # A list of sounds often omits the common part of their names, or gives a pattern.
         stem, words = file.stem.lower(), split_words(file.stem)
         for entry in self._entries.get(folder, ()):
             pattern = entry.file.lower()
@@ -197,7 +197,7 @@ def _cell(row: Sequence[str], column: int | None) -> str:
 
 
 def _file_of(cell: str) -> str:
-    """Return the file that a cell names; of a Markdown link, its target if that is a sound."""
+    """Return the file that a cell names; for a Markdown link, its target if that is a sound."""
     link = re.match(r"\[([^\]]+(?:\[[^\]]*\])?[^\]]*)\](?:\(([^)]*)\)|\[[^\]]*\])", cell)
     if link is None:
         return one_line(cell.strip("` ").removeprefix("**").removesuffix("**"))
@@ -211,18 +211,18 @@ def _text_of(cell: str) -> str:
 
 
 def _name_of(cell: str) -> str:
-    """Return the name in a cell; dashes and arrows that stand for one are none."""
+    """Return the name in a cell; empty for placeholders such as dashes."""
     name = one_line(_text_of(cell))[:200]
     return name if re.search(r"\w", name) and name.upper() != "N/A" else ""
 
 
 def _line_entry(line: str, where: str) -> Iterator[_Entry]:
-    """Read a line that names one sound file first and a licence after it."""
+    """Read a line that names a sound file and, after it, a licence."""
     name = re.search(r"([\w() .+~-]{1,120}\.(?:wav|flac|ogg|oga|mp3|aiff?|opus))\b", line, re.I)
     if name is None or len(line) > 2_000:
         return
     rest = line[name.end() :]
-    # The last brackets of a line hold the licence where a title before them may mention another.
+    # The licence is in the last brackets of a line; a title before them may mention another.
     plain = _text_of(rest)
     tail = plain[plain.rfind("(") :] if "(" in plain else plain
     licence = plain_licence(tail)

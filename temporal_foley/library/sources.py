@@ -1,6 +1,6 @@
-"""A folder or archive of sounds in; its sound files, and names that they may have elsewhere, out.
+"""Find the sound files of a folder or ZIP file, and give them names that every system accepts.
 
-Links and hidden files are passed by. A name that is safe here is safe on every system.
+Links and hidden files are skipped.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ _MOST_FILES = 1_000_000
 
 @contextlib.contextmanager
 def opened_source(source: Path) -> Iterator[tuple[Path, str]]:
-    """Offer the folder of a source; an archive is unpacked for as long as it is needed.
+    """Yield the folder of a source and its name; a ZIP file is unpacked temporarily.
 
     Raises:
         LibraryError: The archive is refused.
@@ -30,15 +30,15 @@ def opened_source(source: Path) -> Iterator[tuple[Path, str]]:
         yield source, source.resolve().name
         return
     if not is_archive(source):
-        raise UsageError(f"{source}: neither a folder nor a ZIP or TAR file of sounds")
+        raise UsageError(f"{source}: neither a folder nor a ZIP file; unpack other archives first")
     with tempfile.TemporaryDirectory(prefix="temporal-foley-") as scratch:
         folder = Path(scratch) / "unpacked"
         unpack(source, folder)
-        yield folder, re.split(r"\.(?:zip|tar|t[gbx])", source.name.lower())[0] or "archive"
+        yield folder, source.stem.lower() or "archive"
 
 
 def sound_files(folder: Path, library: Path, *, in_place: bool) -> Iterator[Path]:
-    """Yield the sound files of a folder in order, but those of a library inside it."""
+    """Yield the sound files of a folder in order, without those of a library inside it."""
     found = 0
     own = library.resolve()
     for here, folders, files in os.walk(folder, followlinks=False):
@@ -58,7 +58,7 @@ def sound_files(folder: Path, library: Path, *, in_place: bool) -> Iterator[Path
 
 
 def copy_into(path: Path, target: Path) -> None:
-    """Copy a file under another name that appears only when it is whole.
+    """Copy a file; its target appears only when it is complete.
 
     Raises:
         LibraryError: It cannot be written.
@@ -74,7 +74,7 @@ def copy_into(path: Path, target: Path) -> None:
 
 
 def safe_name(name: str) -> str:
-    """Return a file name without what some system, or a spreadsheet, takes for something else."""
+    """Return a file name without characters that a system or spreadsheet treats specially."""
     plain = re.sub(r'[\x00-\x1f\x7f-\x9f\u2028\u2029<>:"|?*\\]', "_", one_line(name))
     plain = plain.encode("utf-8", "replace").decode("utf-8").rstrip(" .")
     return f"_{plain}" if not plain or plain[0] in "=+@-." else plain

@@ -1,4 +1,4 @@
-"""Look at a recording once: a sound file in; level, onsets, anchor, loop and faults out."""
+"""Analyse a recording: level, onsets, anchor, loop and faults."""
 
 import dataclasses
 import hashlib
@@ -8,7 +8,6 @@ import numpy as np
 import soxr
 from jaxtyping import Bool, Float
 
-from temporal_foley.library.fingerprint import fingerprint
 from temporal_foley.sound.signal.landmarks import find_anchor
 from temporal_foley.sound.signal.loops import find_loop
 from temporal_foley.sound.signal.loudness import measure
@@ -17,9 +16,9 @@ from temporal_foley.timegrid import SAMPLE_RATE_HZ
 Samples = Float[np.ndarray, "samples channels"]
 
 TRIM_DB = 48.0
-"""Ends that are farther below the loudest moment are trimmed."""
+"""Ends further than this below the loudest moment are trimmed."""
 FLOOR_DB = -66.0
-"""What is quieter than this is silence, however quiet the rest."""
+"""Anything quieter than this is silence, however quiet the recording."""
 TRIM_LEAD_S, TRIM_TAIL_S = 0.005, 0.05
 CLIPPED_RUNS = 5
 NOISY_DB = 28.0
@@ -34,32 +33,30 @@ _FRAME_S, _ONSET_FRAME_S = 0.01, 0.005
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TakeAnalysis:
-    """What can be told of a recording by looking at it."""
+    """Measurements of a recording."""
 
     seconds: float
     level_lufs: float | None
     """Integrated loudness (EBU R 128); None for silence."""
     peak_dbfs: float | None
     noise_db: float | None
-    """How far the quietest tenth of it lies under its loudest moment."""
+    """Level of the quietest tenth below the loudest moment."""
     onsets_s: tuple[float, ...]
     start_s: float
     end_s: float
-    """What is left between silent ends."""
+    """The part between silent ends."""
     anchor_s: float
     loop_s: tuple[float, float, float] | None
-    """Start and end of what may repeat, and the length of the join."""
+    """Start and end of the loop, and the length of its crossfade."""
     loop_alike: float | None
-    """How alike the two sides of the join are."""
+    """Correlation of the two sides of the crossfade."""
     is_clipped: bool
-    fingerprint: str
-    """256 bits of its shape over time and pitch, in hexadecimal."""
     content: str
-    """SHA-256 of its samples, whatever file they are in."""
+    """SHA-256 of its samples, independent of the file format."""
 
 
 def analyse_take(samples: Samples, rate_hz: int) -> TakeAnalysis:
-    """Analyse a recording as it was read, at its own rate."""
+    """Analyse a recording at its own sample rate."""
     is_clipped = count_clipped_runs(samples) >= CLIPPED_RUNS
     content = _content_sha256(samples, rate_hz)
     if rate_hz != SAMPLE_RATE_HZ:
@@ -91,30 +88,29 @@ def analyse_take(samples: Samples, rate_hz: int) -> TakeAnalysis:
         ),
         loop_alike=None if loop is None else loop.alike,
         is_clipped=is_clipped,
-        fingerprint=fingerprint(body),
         content=content,
     )
 
 
 def find_sound(samples: Samples) -> tuple[int, int]:
-    """Return the first and last sample between silent ends; all of it where all is silent."""
+    """Return the range of samples between silent ends; the whole range if all is silent."""
     frame = int(_FRAME_S * SAMPLE_RATE_HZ)
     level = _levels_db(samples, frame)
-    is_heard = level >= max(float(level.max()) - TRIM_DB, FLOOR_DB)
-    if not is_heard.any():
+    is_audible = level >= max(float(level.max()) - TRIM_DB, FLOOR_DB)
+    if not is_audible.any():
         return 0, len(samples)
-    heard = np.flatnonzero(is_heard)
-    start = int(heard[0]) * frame - int(TRIM_LEAD_S * SAMPLE_RATE_HZ)
-    end = int(heard[-1] + 1) * frame + int(TRIM_TAIL_S * SAMPLE_RATE_HZ)
+    audible = np.flatnonzero(is_audible)
+    start = int(audible[0]) * frame - int(TRIM_LEAD_S * SAMPLE_RATE_HZ)
+    end = int(audible[-1] + 1) * frame + int(TRIM_TAIL_S * SAMPLE_RATE_HZ)
     return max(0, start), min(len(samples), end)
 
 
 def find_onsets(samples: Samples) -> list[float]:
-    """Return the times in seconds at which something begins, 64 at most.
+    """Return the times of onsets in seconds, 64 at most.
 
-    An onset is where the level of 5 ms frames rises fastest: by 9 dB or more over the quietest of
-    the 30 ms before, and within 30 dB of the loudest frame (an energy-based detector as in Bello
-    et al., "A Tutorial on Onset Detection in Music Signals", 2005).
+    At an onset the level of 5 ms frames rises by 9 dB or more over the quietest of the preceding
+    30 ms, to within 30 dB of the loudest frame (an energy-based detector as in Bello et al., "A
+    Tutorial on Onset Detection in Music Signals", 2005).
     """
     frame = int(_ONSET_FRAME_S * SAMPLE_RATE_HZ)
     level = np.maximum(_levels_db(samples, frame), -100.0)
@@ -128,17 +124,17 @@ def find_onsets(samples: Samples) -> list[float]:
         time = float(place) * _ONSET_FRAME_S
         if time - last >= ONSET_GAP_S:
             onsets.append(time)
-        # A rise that goes on is one onset, and so is its ringing.
+        # A rise that continues is one onset, and so is its ringing.
         is_going_on = place > 0 and is_candidate[place - 1]
         last = time if time - last >= ONSET_GAP_S or is_going_on else last
     return onsets[:MOST_ONSETS]
 
 
 def count_clipped_runs(samples: Samples) -> int:
-    """Count runs of three or more samples that stand at one and the same highest level.
+    """Count runs of three or more samples at the same highest level.
 
-    Clipped recordings that were packed with loss after it overshoot: samples at full scale or
-    above count as standing there.
+    Clipped recordings overshoot after lossy compression: samples above full scale count as being
+    at full scale.
     """
     peak = float(np.max(np.abs(samples), initial=0.0))
     if peak < 0.5:
@@ -151,7 +147,7 @@ def count_clipped_runs(samples: Samples) -> int:
 
 def _noise_db(samples: Samples) -> float | None:
     level = _levels_db(samples, int(2 * _FRAME_S * SAMPLE_RATE_HZ))
-    # Digital silence that pads a clip says nothing of the recording's noise.
+    # Digital silence at the ends says nothing about the noise of the recording.
     level = level[level > -90.0]
     if len(level) < 5:
         return None
@@ -160,7 +156,7 @@ def _noise_db(samples: Samples) -> float | None:
 
 def _levels_db(samples: Samples, frame: int) -> Float[np.ndarray, " frames"]:
     starts = np.arange(0, len(samples), frame)
-    # Many times as fast as a mean over the short axis.
+    # Much faster than a mean over the short axis.
     power = np.einsum("sc,sc->s", samples, samples, dtype=np.float64) / samples.shape[1]
     totals = np.add.reduceat(power, starts) / np.diff(starts, append=len(power))
     return 10.0 * np.log10(np.maximum(totals, 1e-14))

@@ -1,4 +1,4 @@
-"""Universal Category System: a file name in, its CatID and the other blocks of the name out.
+"""Parse file names by the Universal Category System.
 
 The list `ucs.tsv` is that of UCS 8.2.1, whose file naming convention is
 `CatID(-UserCategory)_(VendorCategory-)FXName_CreatorID_SourceID(_UserData)`.
@@ -12,7 +12,7 @@ from importlib import resources
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class UcsName:
-    """What a file name says by the convention."""
+    """The blocks of a file name that follows the convention."""
 
     cat_id: str
     fx_name: str = ""
@@ -24,7 +24,7 @@ class UcsName:
 
 @functools.cache
 def ucs_categories() -> dict[str, tuple[str, str]]:
-    """Return category and subcategory of every CatID."""
+    """Return the category and subcategory of every CatID."""
     text = (resources.files("temporal_foley.library") / "ucs.tsv").read_text("utf-8")
     rows = [line.split("\t") for line in text.splitlines() if not line.startswith("#")]
     return {cat_id: (category, subcategory) for cat_id, category, subcategory in rows}
@@ -36,15 +36,15 @@ def _by_lower() -> dict[str, str]:
 
 
 def find_cat_id(text: str) -> str | None:
-    """Return the CatID that a text is, whatever its case; None if it is none."""
+    """Return the CatID that equals a text in any case, or None."""
     return _by_lower().get(text.strip().lower())
 
 
 def parse_ucs_name(stem: str) -> UcsName | None:
-    """Read a file name without its ending; None if it does not follow the convention.
+    """Parse a file name without suffix; None if it does not follow the convention.
 
-    All four required blocks must be there, for short CatIDs are common words (`ICE`, `THUN`); a
-    name with the exact case of a CatID that is no plain word may lack the last blocks.
+    All four required blocks must be present, because short CatIDs are common words (`ICE`, `THUN`);
+    a CatID in its exact case that is not a plain word may be without the last blocks.
     """
     head, *blocks = stem.split("_")
     head, _, user_category = head.partition("-")

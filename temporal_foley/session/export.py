@@ -31,7 +31,7 @@ from temporal_foley.session.names import file_name
 from temporal_foley.session.source_video import find_source_video
 from temporal_foley.session.timecode import nearest_rate, parse_timecode
 from temporal_foley.session.written import changed_files, note_written
-from temporal_foley.sound.render import BUS_LEVELS_DB
+from temporal_foley.sound.levels import BUSES
 from temporal_foley.sound.takes.library import Library, load_library
 from temporal_foley.timeline import Timeline
 
@@ -195,8 +195,8 @@ def _library(timeline: Timeline, cues: Path, path: Path | None) -> Library:
             "use --library DIR, or run generate again"
         )
     for track in timeline.tracks:
-        if track.bus not in BUS_LEVELS_DB:
-            known = ", ".join(BUS_LEVELS_DB)
+        if track.bus not in BUSES:
+            known = ", ".join(BUSES)
             raise CueListError(f"{cues}: bus must be one of {known}, got {track.bus!r}")
     return sounds
 

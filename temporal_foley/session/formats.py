@@ -18,7 +18,6 @@ from temporal_foley.session.names import clean_name
 from temporal_foley.session.timecode import EditRate
 from temporal_foley.session.writers.cuesheet import write_cue_sheet
 from temporal_foley.session.writers.labels import audacity_text, captions_text
-from temporal_foley.sound.render import BUS_LEVELS_DB
 from temporal_foley.sound.takes.library import Library
 from temporal_foley.timegrid import to_sample
 from temporal_foley.timeline import Timeline, without_rejected
@@ -127,7 +126,8 @@ def export_sessions(
         shape_reader(sounds),
         categories=_categories(timeline),
         track_gains_db={
-            track.effect: track.gain_db + BUS_LEVELS_DB[track.bus] for track in timeline.tracks
+            track.effect: track.gain_db + sounds.levels.bus_db(track.bus)
+            for track in timeline.tracks
         },
         mix_gain_db=mix_gain_db,
         picture=_picture(work),

@@ -17,7 +17,7 @@ from temporal_foley.session.lay_out import LEADER_S, POP_BEFORE_S, POP_DB, POP_H
 from temporal_foley.session.layout import Media, Session, TakeShape
 from temporal_foley.session.names import clean_name, title_of, ucs_name
 from temporal_foley.session.timecode import DAY_S, EditRate, time_reference
-from temporal_foley.sound.mix import lay_up
+from temporal_foley.sound.mix import write_mix
 from temporal_foley.sound.render import render_track
 from temporal_foley.sound.signal.blocks import Block
 from temporal_foley.sound.signal.distance import REACH, lowpass
@@ -101,7 +101,7 @@ def write_stems(
     target = folder / _STEMS
     target.mkdir()
     with tempfile.TemporaryDirectory(dir=folder) as made:
-        report = lay_up(
+        report = write_mix(
             timeline,
             library,
             Path(made),

@@ -1,8 +1,8 @@
-"""Alternates: an effect and a library in; takes that a cue of it could have, with their sound, out.
+"""Choose alternates: other takes that a cue could use.
 
-Every cue keeps three of them, so that another take is at hand. What a take would be as a cue (where
-it begins, what of it repeats) is decided by casting, and by casting alone: each take is cast once,
-from a library that holds nothing else.
+Every cue lists three of them, so that it can be swapped. Casting alone decides what a take would be
+as a cue (where it begins, which part repeats): each take is cast once, from a library that contains
+nothing else.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ from temporal_foley.sound.takes.library import Library, LibraryTake
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 from temporal_foley.timeline import MOST_ALTERNATES, Alternate, Asset, Cue, Event, Track
 
-# Far from the start, so that what lies before a hit's anchor has room; longer than any take.
+# Far enough from the start for the part before the anchor; longer than any take.
 _ONSET_S = 120.0
 _LENGTH_S = 600.0
 
@@ -27,10 +27,10 @@ _LENGTH_S = 600.0
 def fill_alternates(
     tracks: Sequence[Track], vocabulary: Vocabulary, library: Library
 ) -> tuple[Track, ...]:
-    """Give every cue up to three other takes, the most fitting first.
+    """Give every cue up to three other takes, the best fitting first.
 
-    They are those that other cues of the effect have, and three more: few takes are read that are
-    not heard anyway.
+    They are the takes of other cues of the effect and three more, so that few takes are read that
+    the mix does not need.
     """
     return tuple(
         dataclasses.replace(track, cues=_filled(track, vocabulary[track.effect], library))
@@ -49,12 +49,12 @@ def _filled(track: Track, effect: Effect, library: Library) -> tuple[Cue, ...]:
 
 
 def _most_fitting(asset: Asset, pool: Sequence[Alternate]) -> tuple[Alternate, ...]:
-    """Return the takes that may stand in for one: of its set, played as fast, about as long."""
+    """Return the best replacements: of the same set, at the same pitch, of similar length."""
     lengths = {other.asset: other.samples for other in pool}
     place = {other.asset: number for number, other in enumerate(pool)}
 
     def misfit(other: Alternate) -> tuple[bool, bool, int, int]:
-        # Whole octaves of length: recipes are never equally long, and all of them fit.
+        # Length in whole octaves: takes of a recipe differ slightly in length, and all fit.
         octaves = abs(math.log2(other.samples / lengths.get(asset, other.samples)))
         after = (place[other.asset] - place.get(asset, 0)) % len(pool)
         return (
@@ -75,10 +75,10 @@ def _most_fitting(asset: Asset, pool: Sequence[Alternate]) -> tuple[Alternate, .
 def list_alternates(
     effect: Effect, library: Library, *, first: tuple[Asset, ...] = (), most: int
 ) -> Iterator[tuple[Alternate, Take]]:
-    """Yield the takes in `first`, as far as the library has them, then others, up to `most`.
+    """Yield the takes in `first` that the library has, then others, up to `most`.
 
-    At least all of `first` are yielded. A take that sounds in another way than the effect does is
-    left out; a recipe makes as many as are asked for.
+    All of `first` are yielded even beyond `most`. Takes of a sustained kind are left out for a
+    struck effect and vice versa. A recipe makes as many takes as necessary.
     """
     kinds = {entry.asset: entry.kind or effect.kind for entry in library.takes(effect.name)}
     entries = [
@@ -88,7 +88,7 @@ def list_alternates(
     ]
     by_asset = {entry.asset: entry for entry in entries}
     for asset in first:
-        # A take that is played faster or slower stands beside the one it is made of.
+        # A take with changed pitch is listed beside the one that it is made from.
         base = by_asset.get(dataclasses.replace(asset, cents=0)) or _made_by_recipe(asset, entries)
         if base is not None and asset not in by_asset:
             entries.append(dataclasses.replace(base, asset=asset))
@@ -101,13 +101,13 @@ def list_alternates(
 
 
 def _made_by_recipe(asset: Asset, entries: Sequence[LibraryTake]) -> LibraryTake | None:
-    """Return the take that a recipe makes of another seed than those that the library lists."""
+    """Return the entry for a take of a recipe with a seed that the library does not list."""
     same = [one for one in entries if one.asset.kind == "recipe" and one.asset.name == asset.name]
     return same[0] if same and asset.kind == "recipe" and asset.name in RECIPES else None
 
 
 def _more_by_recipe(entries: Sequence[LibraryTake], count: int) -> list[LibraryTake]:
-    """Return takes that a recipe makes beyond those that the library lists."""
+    """Return `count` takes of a recipe beyond those that the library lists."""
     recipes = [entry for entry in entries if entry.asset.name in RECIPES]
     if count < 1 or len(recipes) < len(entries) or not entries:
         return []

@@ -1,9 +1,8 @@
-"""Ambience from scene to scene: events or tracks in; the same, crossfading at cuts, out.
+"""Crossfade ambiences between scenes.
 
-Where one ambience ends and another begins at a cut, both are led over it, and the one fades into
-the other at equal power: they have nothing in common, so that their powers add up (Fink, Holters
-and Zölzer, DAFx 2016). What sounds on both sides of a cut goes on through it; that is decided where
-shots are known.
+Where one ambience ends and another begins at a cut, both are extended over the cut, and one fades
+into the other at equal power: they are uncorrelated, so their powers add (Fink, Holters and Zölzer,
+DAFx 2016).
 """
 
 import dataclasses
@@ -13,26 +12,25 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from temporal_foley.effects import Vocabulary
-from temporal_foley.sound.signal.automation import add_level
-from temporal_foley.sound.signal.fades import equal_power
+from temporal_foley.sound.signal.fades import add_level, equal_power
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 from temporal_foley.timeline import Cue, Event, Track
 
 NEAR_CUT_S = 1.0
-"""A probability rises and falls slowly: an end so near a cut is at it."""
+"""Probabilities rise and fall slowly: an end this close to a cut is at the cut."""
 CROSSFADE_S = 1.0
 LONGEST_CROSSFADE = 3 * SAMPLE_RATE_HZ
-"""Two that sound together for longer are both there."""
+"""Ambiences that overlap for longer are not crossfaded: both are present."""
 _BENDS = 8
 _SILENT_DB = -60.0
-# From there to silence, without a click.
+# Fade from the last point to silence, without a click.
 _EDGE = SAMPLE_RATE_HZ // 200
 
 
 def meet_at_cuts(
     events: Sequence[Event], vocabulary: Vocabulary, cuts_s: Sequence[float]
 ) -> tuple[Event, ...]:
-    """Lead ambiences of two scenes over the cut between them, as far as a crossfade needs."""
+    """Extend the ambiences of two scenes over the cut between them by half a crossfade."""
     met = list(events)
     for cut in cuts_s:
         ambient = [
@@ -57,13 +55,13 @@ def meet_at_cuts(
 
 
 def crossfade_ambience(tracks: Sequence[Track]) -> tuple[Track, ...]:
-    """Let ambiences that overlap for a moment fade into each other at equal power."""
+    """Crossfade ambiences that overlap briefly, at equal power."""
     beds = [cue for track in tracks if track.kind == "ambience" for cue in track.cues]
     pairs = [(one, other) for one in beds for other in beds if _follows(one, other)]
     changed: dict[str, Cue] = {}
     ended: set[str] = set()
     begun: set[str] = set()
-    # Each end fades once: into what it overlaps with the longest.
+    # Each end is crossfaded once, with the longest overlap.
     for one, other in sorted(pairs, key=lambda pair: pair[1].onset_sample - pair[0].offset_sample):
         if one.id in ended or other.id in begun:
             continue
@@ -76,13 +74,13 @@ def crossfade_ambience(tracks: Sequence[Track]) -> tuple[Track, ...]:
             falling,
             level=add_level(falling, _gain(stop, start), corners),
             fade_out=min(_EDGE, stop - start),
-            reason=_told(falling, f"fades into {other.effect.replace('_', ' ')}"),
+            reason=_with_reason(falling, f"fades into {other.effect.replace('_', ' ')}"),
         )
         changed[other.id] = dataclasses.replace(
             rising,
             level=add_level(rising, _gain(start, stop), corners),
             fade_in=min(_EDGE, stop - start),
-            reason=_told(rising, f"fades out of {one.effect.replace('_', ' ')}"),
+            reason=_with_reason(rising, f"fades out of {one.effect.replace('_', ' ')}"),
         )
     return tuple(
         dataclasses.replace(track, cues=tuple(changed.get(cue.id, cue) for cue in track.cues))
@@ -95,7 +93,7 @@ def _near(time: float, cut: float) -> bool:
 
 
 def _follows(one: Cue, other: Cue) -> bool:
-    """Tell whether an ambience ends while another begins."""
+    """Return whether an ambience ends while another begins."""
     overlap = one.offset_sample - other.onset_sample
     return (
         one.effect != other.effect
@@ -107,7 +105,7 @@ def _follows(one: Cue, other: Cue) -> bool:
 
 
 def _gain(silent: int, full: int) -> Callable[[int], float]:
-    """Return the decibels of a fade between two samples of the timeline."""
+    """Return a function for the level in decibels of a fade between two samples."""
 
     def decibels(place: int) -> float:
         part = np.clip((place - silent) / (full - silent), 0.0, 1.0)
@@ -117,5 +115,5 @@ def _gain(silent: int, full: int) -> Callable[[int], float]:
     return decibels
 
 
-def _told(cue: Cue, what: str) -> str:
+def _with_reason(cue: Cue, what: str) -> str:
     return "; ".join(text for text in (cue.reason, what) if text)

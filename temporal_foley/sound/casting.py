@@ -1,6 +1,7 @@
-"""Casting: events in; the tracks of a timeline out, every cue with its take and its place.
+"""Cast events: choose a take for each, and place it as a cue.
 
-Chance is drawn for each effect and event by itself: leaving an effect out changes no other one.
+Random numbers are drawn separately for each effect and event, so that leaving an effect out does
+not change the others.
 """
 
 import dataclasses
@@ -15,8 +16,7 @@ from temporal_foley.errors import LibraryError
 from temporal_foley.sound.shuffle import ShuffleBag, sets_of
 from temporal_foley.sound.signal.landmarks import find_body
 from temporal_foley.sound.signal.loops import find_loop
-from temporal_foley.sound.signal.pitch import MOST_CENTS, STEP_CENTS
-from temporal_foley.sound.take import Take
+from temporal_foley.sound.take import MOST_CENTS, STEP_CENTS, Take
 from temporal_foley.sound.takes.library import Library, LibraryTake
 from temporal_foley.timegrid import to_sample
 from temporal_foley.timeline import Cue, Event, Evidence, Loop, Track
@@ -27,16 +27,13 @@ _FADES_S = {"loop": (0.05, 0.15), "ambience": (0.4, 0.4)}
 _CUT_IN_S = 0.001
 _RING_OUT_S = 0.005
 _CUT_OUT_S = 0.05
-_HIT_GAIN_DB = 3.0
-# What is doubtful is laid softer, up to this much: a false cue then does less harm.
-_DOUBTFUL_DB = 3.0
-# With so many takes in a set, pitch need not help to tell neighbours apart.
+# With at least this many takes in a set, neighbours differ enough without a change of pitch.
 _ENOUGH_TAKES = 8
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Casting:
-    """What all events of one effect are cast from."""
+    """The takes that the events of one effect are cast from."""
 
     effect: Effect
     kind: str
@@ -56,10 +53,10 @@ def cast_events(
     seed: int,
     duration_samples: int,
 ) -> tuple[Track, ...]:
-    """Choose and place takes for all events; tracks are in the order of the vocabulary.
+    """Choose and place takes for all events; the tracks are in the order of the vocabulary.
 
     Raises:
-        LibraryError: The library has no take for an effect that happens.
+        LibraryError: The library has no take for the effect of an event.
         VocabularyError: An event is of an effect that is not in the vocabulary.
     """
     for event in events:
@@ -86,7 +83,7 @@ def _cast_effect(
 ) -> tuple[Cue, ...]:
     kind, takes = _usable_takes(effect, library)
     source = [seed, int.from_bytes(hashlib.sha256(effect.name.encode()).digest()[:8], "big")]
-    # A run of hits keeps one shoe or keyboard; whatever else happens may have any take.
+    # A run of hits keeps one shoe or keyboard; other events may have any take.
     sets = [list(range(len(takes)))]
     if kind == "repeated":
         sets = sets_of([take.asset for take in takes])
@@ -116,7 +113,7 @@ def _cast_effect(
 
 
 def _usable_takes(effect: Effect, library: Library) -> tuple[str, tuple[LibraryTake, ...]]:
-    """Return the takes that sound in the effect's own way, or else in the way of the first one."""
+    """Return the kind to cast as, and the takes of it: the effect's own, or the first take's."""
     takes = library.takes(effect.name)
     if not takes:
         raise LibraryError(
@@ -129,27 +126,28 @@ def _usable_takes(effect: Effect, library: Library) -> tuple[str, tuple[LibraryT
 
 
 def _misfit(number: int, seconds: float, casting: _Casting) -> float:
-    """Return how badly the length of a take suits an event; recipes are all alike in that."""
+    """Return how badly the length of a take fits an event; 0 for recipes."""
     entry = casting.takes[number]
     if entry.asset.kind == "recipe":
         return 0.0
     take = casting.library.read(entry.asset)
     length = len(take.samples) / to_sample(1)
     if casting.kind in SUSTAINED_KINDS:
-        # Any loop is long enough; the more of it there is, the less it is heard to repeat.
+        # Any loop is long enough; a longer one repeats less audibly.
         return max(0.0, math.log2(seconds / length))
-    # Hits ring past their event, yet a long scream does not suit a short glimpse.
+    # Hits may outlast their event, but a long scream does not fit a short glimpse.
     return max(0.0, math.log2(length / max(seconds, 1.0)))
 
 
 def _strike(event: Event, casting: _Casting, rng: np.random.Generator) -> Iterator[Cue]:
-    """Place hits from an event's onset on; each rings out, but not past the picture."""
+    """Place hits from an event's onset on; each rings out, but not past the end of the picture."""
     times = _hit_times(event, casting, rng)
     varies = len(times) > 1 or casting.kind == "repeated"
     chosen_set = casting.sets.draw()
     bag = casting.bags[chosen_set]
-    # One source has one pitch; each hit strays from it by a step.
+    # A source has one pitch; each hit deviates from it by a step.
     run_steps = int(rng.integers(1 - MOST_CENTS // STEP_CENTS, MOST_CENTS // STEP_CENTS))
+    spread_db = casting.library.levels.hit_spread_db
     for number, time in enumerate(times, 1):
         if casting.kind == "repeated":
             chosen = bag.draw()
@@ -157,9 +155,10 @@ def _strike(event: Event, casting: _Casting, rng: np.random.Generator) -> Iterat
             seconds = event.offset - event.onset if len(times) == 1 else 1.0
             chosen = bag.draw(lambda take, seconds=seconds: _misfit(take, seconds, casting))
         entry = casting.takes[chosen]
-        # The sum of two draws: most hits are near the middle, few are far out.
-        strayed_db = float(rng.uniform(-_HIT_GAIN_DB, _HIT_GAIN_DB, 2).mean())
-        varied_db = (strayed_db if varies else 0.0) - _DOUBTFUL_DB * (1.0 - event.confidence)
+        # The mean of two draws: most hits are near the middle.
+        strayed_db = float(rng.uniform(-spread_db, spread_db, 2).mean())
+        doubt_db = casting.library.levels.doubtful_db * (1.0 - event.confidence)
+        varied_db = (strayed_db if varies else 0.0) - doubt_db
         steps = run_steps + int(rng.integers(-1, 2))
         asset = entry.asset
         if asset.kind == "file" and varies and casting.sizes[chosen_set] < _ENOUGH_TAKES:
@@ -172,7 +171,7 @@ def _strike(event: Event, casting: _Casting, rng: np.random.Generator) -> Iterat
         if end <= begin or meets >= casting.duration:
             bag.put_back(chosen)
             continue
-        # What happens again must be heard, for the most part, while its source is still there.
+        # Most of a repeated hit must play while its source is still there.
         middle = meets + (len(take.samples) - take.anchor) // 2
         if number > 1 and casting.kind == "one_shot" and middle > to_sample(event.offset):
             bag.put_back(chosen)
@@ -206,11 +205,11 @@ def _strike(event: Event, casting: _Casting, rng: np.random.Generator) -> Iterat
 def _hit_times(event: Event, casting: _Casting, rng: np.random.Generator) -> list[float]:
     """Return the times of an event's hits in seconds, the first at its onset.
 
-    A repeated effect keeps a pace of its own for each event, as a walker or a typist does, near
-    the geometric middle of the range, and strays from it by factors: the wider the range, the more.
-    So intervals are skewed, as those of typists are (Dhakal et al., "Observations on typing from
-    136 million keystrokes", CHI 2018). A one-shot that happens again does so at any interval in
-    the range. Where the picture shows the hits, they are those.
+    A repeated effect has its own pace in each event, as a walker or a typist does, near the
+    geometric mean of the interval range, and deviates from it by random factors that grow with the
+    range. The intervals are therefore skewed, as those of typists are (Dhakal et al., "Observations
+    on typing from 136 million keystrokes", CHI 2018). A one-shot repeats at any interval in the
+    range. Hits that were detected in the picture are used as they are.
     """
     if event.hits:
         return [time for time in event.hits if to_sample(time) < casting.duration]
@@ -232,7 +231,7 @@ def _hit_times(event: Event, casting: _Casting, rng: np.random.Generator) -> lis
 
 
 def _sustain(event: Event, casting: _Casting) -> Iterator[Cue]:
-    """Lay one cue from an event's onset to its offset, looped if its take may and must be."""
+    """Place one cue from an event's onset to its offset, looped if necessary and possible."""
     seconds = event.offset - event.onset
     chosen = casting.bags[0].draw(lambda number: _misfit(number, seconds, casting))
     entry = casting.takes[chosen]
@@ -274,21 +273,21 @@ def _sustain(event: Event, casting: _Casting) -> Iterator[Cue]:
 
 
 def _first_sample(entry: LibraryTake, take: Take) -> int:
-    """Return where a sustained take begins: its anchor, or else where its silent lead-in ends."""
+    """Return where a sustained take begins: its anchor, or the end of its silent lead-in."""
     if entry.anchor is None and entry.asset.kind == "file" and take.loop is None:
         return find_body(take.samples)[0]
     return take.anchor if entry.anchor is not None or entry.asset.kind == "recipe" else 0
 
 
 def _loop(entry: LibraryTake, take: Take) -> Loop | None:
-    """Return the take's loop; a recording without one repeats over its body, a recipe does not."""
+    """Return the take's loop; one is found in a recording that has none, but not in a recipe."""
     if take.loop is None and entry.asset.kind == "file":
         return find_loop(take.samples)
     return take.loop
 
 
 def _evidence(event: Event) -> Evidence:
-    """Return what is known of an event before it is placed in the picture."""
+    """Return the evidence for an event before it is placed in the picture."""
     return Evidence(probability=round(event.confidence, 4), peak_s=event.peak, motion=event.motion)
 
 

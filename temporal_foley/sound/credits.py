@@ -1,4 +1,4 @@
-"""Who is to be named: a timeline in; the text of `credits.txt`, beside every render, out."""
+"""Write `credits.txt`, and check the licences of a timeline."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -11,14 +11,14 @@ CREDITS_NAME = "credits.txt"
 
 
 def write_credits(timeline: Timeline, path: Path) -> None:
-    """Write the credits of all takes that are heard."""
+    """Write the credits of all takes in use."""
     path.write_bytes(credits_text(timeline).encode("utf-8", "replace"))
 
 
 def credits_text(timeline: Timeline) -> str:
-    """Return the takes that are heard, by licence, each with whom to name and what it is for.
+    """Return the takes in use by licence, each with its author and effects.
 
-    It holds what attribution asks for: title, author, licence, and that takes were changed
+    It contains what attribution requires: title, author, licence, and that takes were changed
     (Creative Commons, "Recommended practices for attribution").
     """
     cues = without_rejected(timeline).cues
@@ -42,10 +42,10 @@ def credits_text(timeline: Timeline) -> str:
 
 
 def check_licences(timeline: Timeline, allowed: frozenset[str]) -> None:
-    """Make sure that every take that is heard is under an allowed licence.
+    """Check that every take in use is under an allowed licence.
 
     Raises:
-        LibraryError: One is not; the text names the cue.
+        LibraryError: A take is not; the text names the cue.
     """
     for cue in without_rejected(timeline).cues:
         if cue.asset.kind == "file" and not is_allowed(cue.licence, allowed):

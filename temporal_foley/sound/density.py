@@ -1,13 +1,10 @@
-"""No wall of noise: tracks and a library in; the same tracks out, the weaker ones stepping back.
+"""Lower less important effects where too many play at once or one would mask another.
 
-Cues of an effect that follow each other are one voice. Where more voices sound than a listener
-follows, those step back that matter least: hard effects matter more than foley and foley more than
-backgrounds, and of a bus the likelier and louder. A voice that would cover a more important one, in
-the bands that make that one loud, yields to it; one that a more important one covers is left as it
-is. Nothing is dropped, and each cue's `reason` tells.
-
-Five at once is what W. Murch found a listener to follow ("Dense Clarity - Clear Density", Transom
-Review 5, 2005).
+Consecutive cues of an effect form one voice. Where more voices play than a listener can follow, the
+least important are lowered: hard effects come before foley and foley before backgrounds, and within
+a bus the more probable and louder ones come first. A voice that would mask a more important one, in
+the bands that make that one loud, is lowered too. Nothing is removed, and each cue's `reason`
+records what was done.
 """
 
 import dataclasses
@@ -17,31 +14,26 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from temporal_foley.sound.render import BUS_LEVELS_DB
-from temporal_foley.sound.signal.automation import add_level
+from temporal_foley.sound.levels import BUSES, DEFAULT_LEVELS, MixLevels
 from temporal_foley.sound.signal.bands import BandLevels, band_levels, sum_levels
+from temporal_foley.sound.signal.fades import add_level
 from temporal_foley.sound.takes.library import Library
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 from temporal_foley.timeline import Asset, Cue, Track
 
 MOST_ON_BUS: Mapping[str, int] = {"hard_effects": 3, "foley": 2, "backgrounds": 2}
-MOST_IN_ALL = 5
-CROWDED_DB, YIELDING_DB, LOWEST_DB = -9.0, -6.0, -12.0
 COVERS_DB, COVERED_PART = 6.0, 0.7
-"""One voice covers another where it is so much louder in the bands that hold such a part of the
-other's loudness."""
+"""A voice covers another if it is this much louder in bands with this part of its loudness."""
 ONE_VOICE = SAMPLE_RATE_HZ
-"""Cues of an effect with shorter pauses are one voice."""
+"""Cues of an effect separated by less than this form one voice."""
 ATTACK, RELEASE = 3 * SAMPLE_RATE_HZ // 10, SAMPLE_RATE_HZ
-"""Samples of stepping back, which end where another voice begins, and of coming back."""
+"""Samples over which a voice falls, up to the start of another voice, and returns."""
 SHORTEST_RETURN = 2 * SAMPLE_RATE_HZ
-
-_ORDER = tuple(BUS_LEVELS_DB)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Voice:
-    """Cues of a track that follow each other, and how loud they are in each band."""
+    """Consecutive cues of a track, and their level in each band."""
 
     effect: str
     bus: str
@@ -52,14 +44,14 @@ class Voice:
 
     @functools.cached_property
     def weight(self) -> tuple[int, float, str]:
-        """What sorts voices, the most important first; a doubtful voice counts as a softer one."""
+        """Sorting key, the most important voice first; a doubtful voice counts as a softer one."""
         loud = sum_levels(self.levels) + 20.0 * float(np.log10(max(self.confidence, 0.01)))
-        return _ORDER.index(self.bus), -round(loud, 1), self.effect
+        return BUSES.index(self.bus), -round(loud, 1), self.effect
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StepBack:
-    """A stretch of samples in which a voice is softer by `depth_db`."""
+    """A range of samples in which a voice is lowered by `depth_db`."""
 
     start: int
     stop: int
@@ -68,7 +60,7 @@ class StepBack:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Note:
-    """What is to be said of a voice in a stretch of samples."""
+    """A text for the `reason` of cues in a range of samples."""
 
     start: int
     stop: int
@@ -77,14 +69,14 @@ class Note:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Yielding:
-    """Where a voice steps back, and what to say about it."""
+    """Where a voice is lowered, and why."""
 
     steps: tuple[StepBack, ...] = ()
     notes: tuple[Note, ...] = ()
 
     @property
     def corners(self) -> list[int]:
-        """The samples of the timeline at which the level bends."""
+        """The samples of the timeline at which the level curve bends."""
         return [
             place
             for step in self.steps
@@ -92,12 +84,12 @@ class Yielding:
         ]
 
     def depth_at(self, place: int) -> float:
-        """Return by how many decibels the voice is softer at a sample; at most 0."""
+        """Return the change of level in decibels at a sample; at most 0."""
         return min((_depth_of(step, place) for step in self.steps), default=0.0)
 
 
 def thin_out(tracks: Sequence[Track], library: Library) -> tuple[Track, ...]:
-    """Let the cues of weaker voices step back; see the module for which and how far."""
+    """Lower the cues of less important voices, as described in the module."""
     bands: dict[Asset, BandLevels] = {}
 
     def bands_of(asset: Asset) -> BandLevels:
@@ -108,10 +100,11 @@ def thin_out(tracks: Sequence[Track], library: Library) -> tuple[Track, ...]:
 
     grouped = [(track, group) for track in tracks for group in _groups(track.cues)]
     voices = [
-        _voice(track, group, [bands_of(cue.asset) for cue in group]) for track, group in grouped
+        _voice(track, group, [bands_of(cue.asset) for cue in group], library.levels)
+        for track, group in grouped
     ]
     changed: dict[str, Cue] = {}
-    for (_, group), yielding in zip(grouped, find_yielding(voices), strict=True):
+    for (_, group), yielding in zip(grouped, find_yielding(voices, library.levels), strict=True):
         if yielding.notes:
             changed.update((cue.id, _softened(cue, yielding)) for cue in group)
     return tuple(
@@ -120,8 +113,8 @@ def thin_out(tracks: Sequence[Track], library: Library) -> tuple[Track, ...]:
     )
 
 
-def find_yielding(voices: Sequence[Voice]) -> list[Yielding]:
-    """Tell for each voice where it steps back, and why."""
+def find_yielding(voices: Sequence[Voice], levels: MixLevels = DEFAULT_LEVELS) -> list[Yielding]:
+    """Return for each voice where it is lowered, and why."""
     spans: list[list[StepBack]] = [[] for _ in voices]
     notes: list[list[Note]] = [[] for _ in voices]
     covers = functools.cache(lambda one, other: _covers(voices[one], voices[other]))
@@ -138,7 +131,7 @@ def find_yielding(voices: Sequence[Voice]) -> list[Yielding]:
         ranked = sorted(sounding, key=lambda number: voices[number].weight)
         for rank, number in enumerate(ranked):
             before = ranked[:rank]
-            depth, why = _judge(voices, before, number, covers)
+            depth, why = _judge(voices, before, number, covers, levels)
             if depth:
                 spans[number].append(StepBack(start=start, stop=stop, depth_db=depth))
             notes[number] += [Note(start=start, stop=stop, text=text) for text in why]
@@ -153,26 +146,27 @@ def _judge(
     before: Sequence[int],
     number: int,
     covers: Callable[[int, int], bool],
+    levels: MixLevels,
 ) -> tuple[float, list[str]]:
-    """Return how far a voice steps back behind more important ones, and why."""
+    """Return how far a voice is lowered under more important ones, and why."""
     own = voices[number]
     depth = 0.0
     why: list[str] = []
     on_bus = [other for other in before if voices[other].bus == own.bus]
     if len(on_bus) >= MOST_ON_BUS[own.bus]:
-        depth += CROWDED_DB
+        depth += levels.crowded_db
         why.append(f"steps back behind {_names(voices, on_bus)}")
-    elif len(before) >= MOST_IN_ALL:
-        depth += CROWDED_DB
+    elif len(before) >= levels.most_voices:
+        depth += levels.crowded_db
         why.append(f"steps back behind {_names(voices, before)}")
     covered = [other for other in before if covers(number, other)]
     if covered:
-        depth += YIELDING_DB
+        depth += levels.yielding_db
         why.append(f"yields to {_names(voices, covered)}")
     covering = [other for other in before if covers(other, number)]
     if covering:
         why.append(f"covered by {_names(voices, covering)}")
-    return max(depth, LOWEST_DB), why
+    return max(depth, levels.lowest_db), why
 
 
 def _names(voices: Sequence[Voice], numbers: Iterable[int]) -> str:
@@ -182,7 +176,7 @@ def _names(voices: Sequence[Voice], numbers: Iterable[int]) -> str:
 
 
 def _covers(one: Voice, other: Voice) -> bool:
-    """Tell whether a voice is much louder than another in most of what makes that one loud."""
+    """Return whether a voice is much louder than another in most of its loud bands."""
     if one.effect == other.effect:
         return False
     # Loudness grows as the 0.3rd power of a band's power (S. Stevens, JASA 51, 1972).
@@ -192,7 +186,7 @@ def _covers(one: Voice, other: Voice) -> bool:
 
 
 def _joined(steps: list[StepBack]) -> list[StepBack]:
-    """Join steps of one depth that touch; stay down where there is no time to come back."""
+    """Join adjacent steps of one depth; stay low where the level has no time to return."""
     joined: list[StepBack] = []
     for step in steps:
         last = joined[-1] if joined else None
@@ -219,7 +213,7 @@ def _depth_of(step: StepBack, place: int) -> float:
 
 
 def _groups(cues: Sequence[Cue]) -> list[tuple[Cue, ...]]:
-    """Gather the cues of a track that follow each other; rejected ones are not heard."""
+    """Group the consecutive cues of a track; rejected cues are left out."""
     groups: list[list[Cue]] = []
     end = 0
     for cue in cues:
@@ -234,9 +228,11 @@ def _groups(cues: Sequence[Cue]) -> list[tuple[Cue, ...]]:
     return [tuple(group) for group in groups]
 
 
-def _voice(track: Track, cues: Sequence[Cue], bands: Sequence[BandLevels]) -> Voice:
-    bus_db = BUS_LEVELS_DB[track.bus] + track.gain_db
-    levels = [
+def _voice(
+    track: Track, cues: Sequence[Cue], bands: Sequence[BandLevels], levels: MixLevels
+) -> Voice:
+    bus_db = levels.bus_db(track.bus) + track.gain_db
+    loudest = [
         one + bus_db + cue.gain_db + max(level for _, level in cue.level)
         for cue, one in zip(cues, bands, strict=True)
     ]
@@ -246,7 +242,7 @@ def _voice(track: Track, cues: Sequence[Cue], bands: Sequence[BandLevels]) -> Vo
         onset=min(cue.onset_sample for cue in cues),
         offset=max(cue.offset_sample for cue in cues),
         confidence=max(cue.confidence for cue in cues),
-        levels=np.max(levels, axis=0),
+        levels=np.max(loudest, axis=0),
     )
 
 

@@ -1,4 +1,4 @@
-"""How loud a mix is to be: stems and settings in; the gain that gets them there out."""
+"""Find the gain at which a mix reaches its target loudness."""
 
 import dataclasses
 import math
@@ -14,10 +14,10 @@ from temporal_foley.sound.stems import BLOCK, Stem, add_up, side_by_side
 from temporal_foley.timeline import MixSettings
 
 MOST_GAIN_DB = 40.0
-"""A sum that would need more gain stays quieter than asked for: it is all but silent."""
+"""The most gain that is applied: a sum that needs more is almost silent and stays quieter."""
 
 MOST_LIMITING_DB = 24.0
-"""The limiter takes off no more than this: sparse, peaky sound stays quieter than asked for."""
+"""The most that the limiter reduces: sparse, peaky sound stays quieter than the target."""
 
 _TOLERANCE_LU = 0.05
 _MOST_PASSES = 8
@@ -25,7 +25,7 @@ _MOST_PASSES = 8
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Gains:
-    """What is applied to all stems (`gain_db`) and only to their files (`trim_db`)."""
+    """Gain of all stems and the mix (`gain_db`), and of the stem files only (`trim_db`)."""
 
     gain_db: float
     trim_db: float
@@ -36,6 +36,7 @@ class Gains:
 def find_gains(
     stems: Sequence[Stem], samples: int, settings: MixSettings, done: Callable[[float], None]
 ) -> Gains:
+    """Measure the sum of the stems and return the gains that bring it to its target loudness."""
     meter = LoudnessMeter()
     stem_peak = 0.0
     for start, parts in side_by_side(stems, samples):
@@ -47,11 +48,11 @@ def find_gains(
     loudness, true_peak = meter.finish()
     gain_db = limiter_db = trim_db = 0.0
     if loudness is not None and true_peak is not None:
-        # The meter rounds: a quiet peak may be a good deal higher than it says.
+        # The meter rounds: a quiet peak may be considerably higher than it reports.
         true_peak = level_of_ratio(ratio_of_level(true_peak) + PEAK_STEP / 2.0)
         gain_db = _gain_for(stems, samples, settings, loudness, true_peak)
         limiter_db = max(0.0, true_peak + gain_db - settings.true_peak_dbtp)
-    # A rounding step below full scale, so that no sample of a stem file clips.
+    # One rounding step below full scale, so that no sample of a stem file clips.
     loudest = stem_peak * ratio_of_level(gain_db) / (1.0 - 2.0 / FULL_SCALE)
     if loudest > 1.0:
         trim_db = -level_of_ratio(loudest)
@@ -67,10 +68,10 @@ def find_gains(
 def _gain_for(
     stems: Sequence[Stem], samples: int, settings: MixSettings, loudness: float, true_peak: float
 ) -> float:
-    """Return the gain at which the limited sum is as loud as asked for."""
+    """Return the gain at which the limited sum reaches the target loudness."""
     most = min(MOST_GAIN_DB, settings.true_peak_dbtp - true_peak + MOST_LIMITING_DB)
     gain = min(most, settings.loudness_lufs - loudness)
-    # Louder, more of the quiet parts pass the meter's gate at -70 LUFS: then look again.
+    # With more gain, more quiet parts pass the meter's gate at -70 LUFS: measure again.
     if gain <= 0.0 and true_peak + gain <= settings.true_peak_dbtp:
         return gain
     before: tuple[float, float] | None = None
@@ -80,7 +81,7 @@ def _gain_for(
         missing = settings.loudness_lufs - (loudness + gain if reached is None else reached)
         if abs(missing) <= _TOLERANCE_LU or (missing > 0.0 and gain >= most):
             break
-        # The more the limiter works, the less a decibel of gain gives: follow the secant.
+        # The more the limiter works, the less a decibel of gain adds: follow the secant.
         slope = 1.0
         if before is not None and gain != before[0]:
             slope = min(1.0, max(0.1, (before[1] - missing) / (gain - before[0])))

@@ -1,9 +1,8 @@
-"""Lay up a timeline: its cues, a library and the original sound in; stems and a mix on disk out.
+"""Render a timeline to stems and a mix on disk.
 
-The work is done in passes over the picture's length, a block at a time, so that a long film needs
-no more memory than a short clip: one to find speech in the original, one to measure the sum of the
-stems, more to find the gain where it is not plain (the limiter works, or quiet parts become loud
-enough to count), one to write.
+The work is done in several passes, a block at a time, so that a long film needs no more memory than
+a short clip: one pass finds speech in the original, one measures the sum of the stems, more find
+the gain where the limiter works or quiet parts rise above the gate, and one writes the files.
 """
 
 import contextlib
@@ -19,7 +18,7 @@ from temporal_foley.errors import MediaError
 from temporal_foley.sound.gains import Gains, find_gains, ratio_of_level
 from temporal_foley.sound.room_tone import bare_foley
 from temporal_foley.sound.signal.blocks import Block, fit
-from temporal_foley.sound.signal.ducking import Spans, duck_gains, join_spans
+from temporal_foley.sound.signal.ducking import MUTED_DB, Spans, join_spans
 from temporal_foley.sound.signal.limiter import limit
 from temporal_foley.sound.signal.loudness import LoudnessMeter
 from temporal_foley.sound.signal.speech import speech_spans
@@ -27,14 +26,13 @@ from temporal_foley.sound.signal.wav import FULL_SCALE, quantise
 from temporal_foley.sound.stem_file import StemFile, StemReport
 from temporal_foley.sound.stems import (
     BLOCK,
-    MUTED_DB,
     ORIGINAL_STEM,
     Original,
     Stem,
+    lower_under,
     original_stem,
     room_tone_stem,
     side_by_side,
-    step_back,
     track_stem,
 )
 from temporal_foley.sound.takes.library import Library
@@ -46,7 +44,7 @@ MUSIC_AND_EFFECTS = "music_and_effects"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BusReport:
-    """How loud a bus is, at the gain of the mix; None where it is silent."""
+    """Levels of a bus at the gain of the mix; None where it is silent."""
 
     name: str
     loudness_lufs: float | None
@@ -55,10 +53,10 @@ class BusReport:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MixReport:
-    """How a mix came out; loudness and peak are None where there is only silence.
+    """Levels of a finished mix; loudness and peak are None if it is silent.
 
-    `gain_db` was applied to the sum of the stems before the limiter, which took off at most about
-    `limiter_db`. The stem files have the same gain and, where one of them would have clipped,
+    `gain_db` was applied to the sum of the stems before the limiter, which reduced peaks by at most
+    about `limiter_db`. The stem files have the same gain and, where one of them would have clipped,
     `stems_trim_db` (at most 0) on top: without that trim their sum is the mix before the limiter.
     """
 
@@ -71,11 +69,11 @@ class MixReport:
     stems: tuple[StemReport, ...]
     buses: tuple[BusReport, ...] = ()
     speech_s: tuple[tuple[float, float], ...] = ()
-    """Where the original speaks and the effects step back, in seconds."""
+    """Spans of speech in the original, under which effects are lowered, in seconds."""
     music_and_effects: StemReport | None = None
 
 
-def lay_up(
+def write_mix(
     timeline: Timeline,
     library: Library,
     folder: Path,
@@ -85,9 +83,9 @@ def lay_up(
 ) -> MixReport:
     """Write `stems/<effect>.wav`, `stems/original.wav` and `mix.wav` into a folder.
 
-    Files of the same names are replaced. `original` returns the video's own sound anew each time
-    it is called: stereo at 48 kHz from the picture's zero; None if there is none. `progress` is
-    called with the part that is done, from 0 to 1.
+    Files of the same names are replaced. `original` streams the video's own sound from its start
+    each time it is called, in stereo at 48 kHz; None if there is none. `progress` is called with
+    the fraction done, from 0 to 1.
 
     Raises:
         MediaError: The folder cannot be written.
@@ -97,19 +95,19 @@ def lay_up(
     done = progress or (lambda part: None)
     samples = timeline.source.duration_samples
     speech = np.zeros((0, 2), np.int64)
-    heard = original if timeline.mix.original != "mute" else None
-    if heard is not None and (timeline.mix.speech_db < 0.0 or timeline.mix.music_and_effects):
-        speech = join_spans(speech_spans(fit(heard(), samples, BLOCK)))
+    own = original if timeline.mix.original != "mute" else None
+    if own is not None and (timeline.mix.speech_db < 0.0 or timeline.mix.music_and_effects):
+        speech = join_spans(speech_spans(fit(own(), samples, BLOCK)))
     stems = [
-        step_back(
+        lower_under(
             track_stem(track, library, samples, timeline.mix.space), speech, timeline.mix.speech_db
         )
         for track in timeline.tracks
     ]
-    if timeline.mix.room_tone and heard is None and (spans := bare_foley(timeline.tracks)):
-        stems.append(room_tone_stem(join_spans(spans), samples))
-    if heard is not None:
-        stems.append(original_stem(heard, timeline))
+    if timeline.mix.room_tone and own is None and (spans := bare_foley(timeline.tracks)):
+        stems.append(room_tone_stem(join_spans(spans), samples, library.levels.room_tone_dbfs))
+    if own is not None:
+        stems.append(original_stem(own, timeline))
     gains = find_gains(stems, samples, timeline.mix, lambda part: done(0.5 * part))
     without = speech if timeline.mix.music_and_effects else None
     try:
@@ -130,17 +128,17 @@ def _write(
     done: Callable[[float], None],
     speech: Spans | None,
 ) -> MixReport:
-    """Write the stems and the mix; `speech` is what a mix of music and effects is to lack."""
+    """Write the stems, the mix and, if `speech` is given, a mix of music and effects without it."""
     (folder / "stems").mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
-        # The mix is opened first, so that it appears last: with it everything is there.
+        # The mix is opened first and so renamed last: once it exists, all files do.
         path = folder / "mix.wav"
         mix = stack.enter_context(StemFile("mix", path, samples))
         files: list[StemFile] = []
         for stem in stems:
             path = folder / "stems" / f"{stem.name}.wav"
             files.append(stack.enter_context(StemFile(stem.name, path, samples)))
-        # A bus of one stem reads as that stem does.
+        # A bus of one stem has the levels of that stem.
         counts = Counter(stem.bus for stem in stems)
         meters = {bus: LoudnessMeter() for bus, count in counts.items() if count > 1}
         summed = _write_stems(stems, files, samples, gains, meters, done)
@@ -175,7 +173,7 @@ def _bus_reports(
     meters: Mapping[str, LoudnessMeter],
     gains: Gains,
 ) -> Iterator[BusReport]:
-    """Yield what the buses read, without the trim of the stem files."""
+    """Yield the levels of the buses, without the trim of the stem files."""
     alone = {stem.bus: report for stem, report in zip(stems, reports, strict=True)}
     for bus, report in alone.items():
         if bus in meters:
@@ -191,13 +189,15 @@ def _bus_reports(
 def _unspoken(
     stems: Sequence[Stem], samples: int, gains: Gains, speech: Spans
 ) -> Iterator[Float[np.ndarray, "samples 2"]]:
-    """Yield the sum of the stems, the original muted where it speaks."""
-    for start, parts in side_by_side(stems, samples):
+    """Yield the sum of the stems with the speech of the original muted."""
+    muted = [
+        lower_under(stem, speech, MUTED_DB) if stem.name == ORIGINAL_STEM else stem
+        for stem in stems
+    ]
+    for start, parts in side_by_side(muted, samples):
         total = np.zeros((min(BLOCK, samples - start), 2))
-        for stem, part in zip(stems, parts, strict=True):
-            if part is not None and stem.name == ORIGINAL_STEM:
-                total += part * duck_gains(speech, start, start + len(part), MUTED_DB)[:, None]
-            elif part is not None:
+        for part in parts:
+            if part is not None:
                 total += part
         yield total * ratio_of_level(gains.gain_db)
 
@@ -210,11 +210,11 @@ def _write_stems(
     meters: Mapping[str, LoudnessMeter],
     done: Callable[[float], None],
 ) -> Iterator[Float[np.ndarray, "samples 2"]]:
-    """Write the stems and yield the sum of what was written, without the trim."""
+    """Write the stems and yield the sum of the written samples, without the trim."""
     gain, trim = ratio_of_level(gains.gain_db), ratio_of_level(gains.trim_db)
     for start, parts in side_by_side(stems, samples):
         length = min(BLOCK, samples - start)
-        # Whole numbers, so that the mix is the sum of the files to the last bit.
+        # In integers, so that the mix is the sum of the files to the last bit.
         total = np.zeros((length, 2), np.int64)
         buses: dict[str, Block] = {}
         for stem, part, file in zip(stems, parts, files, strict=True):

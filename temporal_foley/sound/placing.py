@@ -1,8 +1,8 @@
-"""Cues with takes, and what was seen, in; the same cues placed, swelling and explained, out.
+"""Set pan, level and low-pass filter of cues by what the picture shows.
 
-Pan follows the place in the picture by the equal-power law, within what keeps its level in mono;
-level follows size, motion and probability; what is small is duller too, as from afar. An effect
-that is not seen stays in the centre, softer.
+Pan follows the position in the picture by the equal-power law; level follows size, motion and
+probability; small sources are duller, as if far away. An effect whose source is not visible stays
+in the centre at a lower level.
 """
 
 import bisect
@@ -14,22 +14,19 @@ import numpy as np
 from jaxtyping import Float
 
 from temporal_foley.effects import Effect
+from temporal_foley.sound.levels import DEFAULT_LEVELS, MixLevels
 from temporal_foley.spotting.detections import PictureEvidence
 from temporal_foley.spotting.position import Position, follow
 from temporal_foley.timegrid import to_sample, to_seconds
 from temporal_foley.timeline import Cue, Curve, Event, Evidence, Track
 
-WIDEST_PAN = 0.7
-"""The sum of both sides of a mono take is then at most 0.7 dB weaker than in the centre."""
 USUAL_AREA = 0.12
-"""Part of the picture that a source covers whose take sounds as it is."""
-LARGE_DB, SMALL_DB = 2.0, -8.0
-OFF_SCREEN_DB, OFF_SCREEN_HZ = -4.0, 7000.0
+"""Part of the picture covered by a source at which its level is unchanged."""
 SWELL_DB = {"loop": -8.0, "ambience": -4.0}
-"""How much softer a sustained effect gets where it is least probable and least moves."""
+"""Level of a sustained effect where it is least probable and moves least."""
 NEAR_HZ = 16_000.0
 OCTAVE_DB = 4.5
-"""An octave of treble goes for so many decibels of distance."""
+"""The cut-off falls by an octave for this many decibels of distance."""
 _PAN_TOLERANCE, _LEVEL_TOLERANCE_DB = 0.03, 0.5
 _JUMP_SAMPLES = 960
 
@@ -37,9 +34,12 @@ PerFrame = Float[np.ndarray, " frames"]
 
 
 def place_tracks(
-    tracks: Sequence[Track], events: Sequence[Event], sights: PictureEvidence
+    tracks: Sequence[Track],
+    events: Sequence[Event],
+    sights: PictureEvidence,
+    levels: MixLevels = DEFAULT_LEVELS,
 ) -> tuple[Track, ...]:
-    """Place every cue of every track by the event that it was cast for."""
+    """Place every cue by the event that it was cast for."""
     placed: list[Track] = []
     for track in tracks:
         effect = sights.vocabulary[track.effect]
@@ -51,24 +51,24 @@ def place_tracks(
             cues.append(
                 cue
                 if number is None
-                else _placed(cue, track.kind, own[number], seen[number], sights)
+                else _placed(cue, track.kind, own[number], seen[number], sights, levels)
             )
         placed.append(dataclasses.replace(track, cues=tuple(cues)))
     return tuple(placed)
 
 
-def level_of_area(area: float) -> float:
-    """Return how much louder (dB) a source is that covers this part of the picture.
+def level_of_area(area: float, levels: MixLevels = DEFAULT_LEVELS) -> float:
+    """Return the level in decibels of a source that covers this part of the picture.
 
-    Sound falls with distance as a source's height in the picture does: by 6 dB where its area is a
-    quarter.
+    Sound falls with distance as a source's height in the picture does: by 6 dB at a quarter of the
+    area.
     """
     gain = 10.0 * math.log10(max(area, 1e-4) / USUAL_AREA)
-    return min(max(gain, SMALL_DB), LARGE_DB)
+    return min(max(gain, levels.small_source_db), levels.large_source_db)
 
 
 def lowpass_of_level(level_db: float) -> float | None:
-    """Return where distance takes treble away from a source that is so much softer."""
+    """Return the cut-off in Hz of a source whose level is lower by distance; None if it is near."""
     if level_db > -2.0:
         return None
     return round(NEAR_HZ * 2.0 ** (level_db / OCTAVE_DB))
@@ -76,12 +76,12 @@ def lowpass_of_level(level_db: float) -> float | None:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Followed:
-    """An event's frames and where it is in them; `position` None where places are unknown."""
+    """The frames of an event and its position in them, None if unknown."""
 
     first: int
     position: Position | None
     strength: PerFrame
-    """From 0 to 1: how probable it is and how much moves, beside its own most."""
+    """From 0 to 1: probability and motion relative to their maximum in the event."""
 
 
 def _follow_event(event: Event, effect: Effect, sights: PictureEvidence) -> _Followed:
@@ -106,10 +106,10 @@ def _follow_event(event: Event, effect: Effect, sights: PictureEvidence) -> _Fol
 
 
 def _event_of(cue: Cue, events: Sequence[Event]) -> int | None:
-    """Return the event that a cue was cast for: its onset, or what meets the picture, lies in it.
+    """Return the event that contains the anchor or the onset of a cue.
 
-    Both ends of an event are rounded to samples by a cue. The events, of one effect, are in order
-    and apart.
+    A cue rounds both ends of its event to samples. The events of one effect are in order and do not
+    overlap.
     """
     times = (float(to_seconds(cue.picture_sample)), float(cue.onset))
     for time in times:
@@ -121,11 +121,18 @@ def _event_of(cue: Cue, events: Sequence[Event]) -> int | None:
 
 
 def _between(cuts: Sequence[int], first: int, last: int) -> Sequence[int]:
-    """Return the cuts, which ascend, from one frame to another."""
+    """Return the cuts, in ascending order, between two frames."""
     return cuts[bisect.bisect_left(cuts, first) : bisect.bisect_right(cuts, last)]
 
 
-def _placed(cue: Cue, kind: str, event: Event, seen: _Followed, sights: PictureEvidence) -> Cue:
+def _placed(
+    cue: Cue,
+    kind: str,
+    event: Event,
+    seen: _Followed,
+    sights: PictureEvidence,
+    levels: MixLevels,
+) -> Cue:
     moment = float(to_seconds(cue.picture_sample))
     last = seen.first + len(seen.strength) - 1
     at = min(max(sights.grid.frame_at(moment), seen.first), last) - seen.first
@@ -135,19 +142,19 @@ def _placed(cue: Cue, kind: str, event: Event, seen: _Followed, sights: PictureE
     distance = np.zeros(len(seen.strength))
     pan: Curve = ((0, 0.0),)
     if position is not None and is_seen:
-        distance = np.array([level_of_area(float(area)) for area in position.area])
+        distance = np.array([level_of_area(float(area), levels) for area in position.area])
         region = position.region(at)
         lowpass = lowpass_of_level(float(np.median(distance)))
-        pan = ((0, _pan(position, at)),)
+        pan = ((0, _pan(position, at, levels)),)
         where = f"seen {_side(float(position.across[at]))}, {position.area[at]:.0%} of the picture"
     elif position is not None:
-        distance[:] = OFF_SCREEN_DB
-        lowpass, where = OFF_SCREEN_HZ, "off screen"
+        distance[:] = levels.off_screen_db
+        lowpass, where = levels.off_screen_hz, "off screen"
     if kind in SWELL_DB:
         swell = np.maximum(SWELL_DB[kind] * (1.0 - seen.strength / seen.strength.max()), -12.0)
         level = _curve(cue, swell + distance, seen.first, sights, (), _LEVEL_TOLERANCE_DB)
         if position is not None and is_seen:
-            pans = np.array([_pan(position, frame) for frame in range(len(distance))])
+            pans = np.array([_pan(position, frame, levels) for frame in range(len(distance))])
             pan = _curve(cue, pans, seen.first, sights, sights.cuts, _PAN_TOLERANCE)
     else:
         level = ((0, round(float(distance[at]), 2)),)
@@ -163,8 +170,8 @@ def _placed(cue: Cue, kind: str, event: Event, seen: _Followed, sights: PictureE
     )
 
 
-def _pan(position: Position, frame: int) -> float:
-    return round(WIDEST_PAN * (2.0 * float(position.across[frame]) - 1.0), 2)
+def _pan(position: Position, frame: int, levels: MixLevels) -> float:
+    return round(levels.widest_pan * (2.0 * float(position.across[frame]) - 1.0), 2)
 
 
 def _side(across: float) -> str:
@@ -179,7 +186,7 @@ def _curve(
     jumps: Sequence[int],
     tolerance: float,
 ) -> Curve:
-    """Turn values of frames into a curve of as few points as tell it within a tolerance."""
+    """Return a curve through the values of frames, with as few points as a tolerance allows."""
     points: list[tuple[int, float]] = []
     for number, value in enumerate(values):
         frame = first + number
@@ -189,14 +196,14 @@ def _curve(
             points += [(cut - _JUMP_SAMPLES, float(values[number - 1])), (cut, float(value))]
         points.append((middle, float(value)))
     points = [(min(max(place, 0), cue.length), value) for place, value in points]
-    # Of points at one place, such as the cue's own ends, the last one counts.
+    # Of several points at one place, such as the ends of the cue, the last one counts.
     points = sorted(dict(points).items())
     kept = _few(points, tolerance)
     return tuple((place, round(value, 2)) for place, value in kept)
 
 
 def _few(points: list[tuple[int, float]], tolerance: float) -> list[tuple[int, float]]:
-    """Leave out points near the line between others (D. Douglas and T. Peucker, 1973)."""
+    """Remove points near the line between others (D. Douglas and T. Peucker, 1973)."""
     places = np.array([place for place, _ in points], float)
     values = np.array([value for _, value in points])
     keep = np.zeros(len(points), bool)

@@ -1,7 +1,6 @@
-"""Render a track: its cues and a library in, any stretch of its stem out, exact to the sample.
+"""Render any stretch of a track's stem, exact to the sample.
 
-A stretch never depends on how the stem is cut: rendering blocks and joining them gives the samples
-of rendering all at once.
+Rendering in blocks gives the same samples as rendering all at once.
 """
 
 import dataclasses
@@ -11,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from temporal_foley.errors import CueListError, LibraryError
+from temporal_foley.sound.levels import BUSES
 from temporal_foley.sound.signal.distance import REACH, lowpass
 from temporal_foley.sound.signal.fades import (
     balance_gains,
@@ -19,20 +19,17 @@ from temporal_foley.sound.signal.fades import (
     ratio_of,
     smooth_step,
 )
-from temporal_foley.sound.signal.reverb import reverberate
-from temporal_foley.sound.signal.space import RESPONSE, Space, send_gain
+from temporal_foley.sound.signal.reverb import RESPONSE, Space, reverberate, send_gain
 from temporal_foley.sound.take import Take
 from temporal_foley.sound.takes.library import Library
 from temporal_foley.timeline import Cue, Curve, Track
-
-BUS_LEVELS_DB = {"hard_effects": 0.0, "foley": -6.0, "backgrounds": -4.0}
 
 Stereo = Float[np.ndarray, "samples 2"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CueIndex:
-    """A track with the times of its cues as arrays, to find what sounds when."""
+    """A track with the times of its cues as arrays, for finding the cues in a time range."""
 
     track: Track
     onsets: Int[np.ndarray, " cues"]
@@ -44,7 +41,7 @@ class CueIndex:
 
 
 def index_cues(track: Track) -> CueIndex:
-    """Index a track by time; do it once when a track is rendered in many blocks."""
+    """Index a track by time, once for all of its blocks."""
     return CueIndex(
         track=track,
         onsets=np.array([cue.onset_sample for cue in track.cues], np.int64),
@@ -56,44 +53,46 @@ def render_track(track: Track, library: Library, start: int, stop: int) -> Stere
     """Render the samples `[start, stop)` of a track's stem.
 
     Raises:
-        LibraryError: A take is not in the library, or is shorter than its cue says.
+        LibraryError: A take is not in the library, or is shorter than its cue needs.
         CueListError: The track has a bus that does not exist.
     """
     return render_cues(index_cues(track), library, start, stop)
 
 
 def render_cues(index: CueIndex, library: Library, start: int, stop: int) -> Stereo:
-    """Render the samples `[start, stop)` of an indexed track's stem, without a space."""
+    """Render the samples `[start, stop)` of an indexed track's stem, without reverberation."""
     return _sum_cues(index, library, start, stop, lambda cue: 1.0)
 
 
 def render_space(
     index: CueIndex, library: Library, space: Space, start: int, stop: int
 ) -> Stereo | None:
-    """Render what a space adds to the samples `[start, stop)`; None where that is nothing."""
-    bus = index.track.bus
+    """Render the reverberation in the samples `[start, stop)`; None where it is silent."""
+    bus, levels = index.track.bus, library.levels
 
     def send(first: int, last: int) -> Stereo | None:
         if not index.sounding(first, last).any():
             return None
-        return _sum_cues(index, library, first, last, lambda cue: send_gain(space, bus, cue))
+        return _sum_cues(
+            index, library, first, last, lambda cue: send_gain(space, bus, cue, levels)
+        )
 
     if space == "none" or not index.sounding(start - RESPONSE, stop).any():
         return None
-    answer = reverberate(send, space, start, stop)
-    return None if answer is None else answer.astype(np.float32)
+    wet = reverberate(send, space, start, stop)
+    return None if wet is None else wet.astype(np.float32)
 
 
 def _sum_cues(
     index: CueIndex, library: Library, start: int, stop: int, share: Callable[[Cue], float]
 ) -> Stereo:
-    """Render cues and add them up, of each as much as `share` says."""
+    """Render cues and add them up, each with the gain that `share` returns."""
     track = index.track
-    if track.bus not in BUS_LEVELS_DB:
-        known = ", ".join(BUS_LEVELS_DB)
+    if track.bus not in BUSES:
+        known = ", ".join(BUSES)
         raise CueListError(f"track {track.effect}: bus must be one of {known}, got {track.bus!r}")
     out = np.zeros((stop - start, 2), np.float32)
-    track_db = track.gain_db + BUS_LEVELS_DB[track.bus]
+    track_db = track.gain_db + library.levels.bus_db(track.bus)
     for number in np.flatnonzero(index.sounding(start, stop)):
         cue = track.cues[number]
         gain = share(cue) * 10.0 ** ((track_db + cue.gain_db) / 20.0)
@@ -129,7 +128,7 @@ def _render_cue(cue: Cue, take: Take, gain: float, start: int, stop: int) -> Ste
 def _source(
     cue: Cue, samples: Float[np.ndarray, "samples channels"], first: int, last: int
 ) -> Float[np.ndarray, "samples channels"]:
-    """Return what the take plays from `first` to `last` samples after the cue's onset."""
+    """Return the samples of the take from `first` to `last` after the cue's onset, looped."""
     if cue.loop is None:
         return samples[cue.source_start + first : cue.source_start + last]
     loop, pieces = cue.loop, []
@@ -161,7 +160,7 @@ def _distant_source(
     last: int,
     cutoff_hz: float,
 ) -> Float[np.ndarray, "samples channels"]:
-    """Return what `_source` does, through the distance filter; outside of the cue is silence."""
+    """Return the samples of `_source` through the distance filter, padded with silence."""
     begin, end = max(0, first - REACH), min(cue.length, last + REACH)
     missing = (REACH - (first - begin), REACH - (end - last))
     source = np.pad(_source(cue, samples, begin, end), (missing, (0, 0)))
@@ -172,7 +171,7 @@ def _level(cue: Cue, first: int, last: int) -> Float[np.ndarray, " samples"]:
     """Return the gains of a cue's level curve at the samples `[first, last)`."""
     if cue.level == ((0, 0.0),):
         return np.ones(last - first)
-    # Powers of ten are taken at the points only: their rounding may differ along a block.
+    # Powers of ten only at the points: their rounding may differ along a block.
     ratios = tuple((place, 10.0 ** (level / 20.0)) for place, level in cue.level)
     return np.broadcast_to(_curve(ratios, first, last), (last - first,))
 

@@ -1,6 +1,6 @@
-"""Draw takes so that they vary as an editor would have them: takes in; which one is next out.
+"""Choose takes in a varied order, as a sound editor would.
 
-A run of steps keeps one shoe, and no step of it is the one before.
+A run of steps keeps one shoe and never repeats a step back to back.
 """
 
 import re
@@ -13,19 +13,19 @@ from temporal_foley.sound.synth import TAKES_A_SET
 from temporal_foley.timeline import Asset
 
 AVOIDED = 3
-"""What was drawn last does not come again within so many draws, where there are twice as many."""
+"""A take is not repeated within this many draws, if there are at least twice as many."""
 
 SMALLEST_SET = 3
-"""Fewer takes than this do not make a set: their run would repeat itself at once."""
+"""Fewer takes than this do not form a set, because a run of them would repeat at once."""
 
 LOOKED_AT = 3
-"""Takes of the bag among which the one that fits best is chosen."""
+"""The best fitting take is chosen among this many of the bag."""
 
 _NUMBER = re.compile(r"[\s_.\-(]*\d+\)?$")
 
 
 class ShuffleBag:
-    """Numbers in random order: all of them come before one returns, and not soon after."""
+    """Draws numbers in random order, all of them before any is repeated."""
 
     def __init__(self, numbers: Sequence[int], rng: np.random.Generator):
         self._numbers = list(numbers)
@@ -36,7 +36,7 @@ class ShuffleBag:
         self._before = self._recent
 
     def draw(self, misfit: Callable[[int], float] | None = None) -> int:
-        """Take the next number out of the bag, or the best fitting of the next few."""
+        """Draw the next number, or the best fitting of the next few."""
         if not self._left:
             order = np.argsort(self._rng.random(len(self._numbers)))
             self._left = [self._numbers[place] for place in order]
@@ -49,15 +49,15 @@ class ShuffleBag:
         return chosen
 
     def put_back(self, number: int) -> None:
-        """Take back the last draw, which is not heard after all."""
+        """Return the last draw to the bag because it was not used."""
         self._left.insert(0, number)
         self._recent = self._before
 
 
 def set_of(asset: Asset) -> str:
-    """Return which takes belong together, as those of one shoe or one keyboard.
+    """Return the name of the set of a take, such as those of one shoe or one keyboard.
 
-    Files do whose names differ by a number at the end only; recipes say how many they make alike.
+    Files whose names differ only by a final number form a set; recipes define the size of theirs.
     """
     if asset.kind == "recipe":
         return f"{asset.name} {(asset.seed or 0) // TAKES_A_SET.get(asset.name, 1)}"
@@ -67,7 +67,7 @@ def set_of(asset: Asset) -> str:
 
 
 def sets_of(assets: Sequence[Asset]) -> list[list[int]]:
-    """Return the takes, by number, in sets of at least `SMALLEST_SET`; the rest is one set."""
+    """Return the numbers of takes in sets of at least `SMALLEST_SET`; the rest form one set."""
     by_name: dict[str, list[int]] = {}
     for number, asset in enumerate(assets):
         by_name.setdefault(set_of(asset), []).append(number)

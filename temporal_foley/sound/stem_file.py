@@ -1,4 +1,4 @@
-"""Write one stem, or the mix: 24-bit blocks in; a WAV file, and a report of what it holds, out."""
+"""Write one stem or the mix to a WAV file, and measure it meanwhile."""
 
 import dataclasses
 import math
@@ -12,13 +12,13 @@ from temporal_foley.sound.signal.loudness import HOP, LoudnessMeter
 from temporal_foley.sound.signal.wav import FULL_SCALE, WavWriter
 from temporal_foley.sound.signal.waveform import Envelope, WaveformPen
 
-# As long as the meter looks back: after it, more silence changes nothing.
+# As long as the meter's window: more silence after it changes nothing.
 _SILENCE = np.zeros((4 * HOP, 2), np.float32)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StemReport:
-    """What a written file holds; levels are None where it is silent."""
+    """Levels and waveform of a written file; levels are None if it is silent."""
 
     name: str
     path: Path
@@ -29,7 +29,7 @@ class StemReport:
 
 
 class StemFile:
-    """A stem in the making; used in a `with`, it is whole at the end or not there."""
+    """A stem file being written; after its `with` block it is complete or does not exist."""
 
     def __init__(self, name: str, path: Path, samples: int):
         self.name = name
@@ -59,7 +59,7 @@ class StemFile:
         self._was_silent = True
 
     def report(self) -> StemReport:
-        """Return what was written; call it once, after the last block."""
+        """Return the measurements; call it once, after the last block."""
         loudness, true_peak = self._meter.finish()
         peak = 20.0 * math.log10(self._peak / FULL_SCALE) if self._peak else None
         return StemReport(

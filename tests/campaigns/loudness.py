@@ -16,7 +16,7 @@ import soundfile
 
 from temporal_foley.effects import load_vocabulary
 from temporal_foley.sound.casting import cast_events
-from temporal_foley.sound.mix import lay_up
+from temporal_foley.sound.mix import write_mix
 from temporal_foley.sound.signal.limiter import limit
 from temporal_foley.sound.signal.loudness import measure
 from temporal_foley.sound.takes.library import load_library
@@ -191,7 +191,7 @@ class _Mix:
             tracks=tracks,
         )
         folder.mkdir()
-        report = lay_up(timeline, library, folder, original=self._own(samples))
+        report = write_mix(timeline, library, folder, original=self._own(samples))
         mix = _read(folder / "mix.wav")
         stems = sum(_read(stem.path) for stem in report.stems)
         wanted, ceiling = self.settings.loudness_lufs, self.settings.true_peak_dbtp

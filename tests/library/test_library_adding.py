@@ -124,10 +124,9 @@ def test_a_corrected_table_is_read_back(source: Path, tmp_path: Path) -> None:
 def test_the_same_sound_is_taken_once(source: Path, tmp_path: Path) -> None:
     write_hit(source / "copy.wav", 1)
     write_hit(source / "same.flac", 1, format="FLAC")
-    write_hit(source / "quieter.wav", 1, level=0.15)
     outcome = add(source, tmp_path / "mine")
     why = dict(outcome.left_out)
-    assert set(why) == {"dog bark 1.wav", "same.flac", "quieter.wav"}
+    assert set(why) == {"dog bark 1.wav", "same.flac"}
     assert why["dog bark 1.wav"] == "the same file as pack/copy.wav"
     assert why["same.flac"] == "the same sound as pack/copy.wav"
 
@@ -194,7 +193,7 @@ def test_licences_can_be_left_out_of_a_render(source: Path, tmp_path: Path) -> N
         ("\tyes\t", "\tmaybe\t", "use must be yes or no"),
         ("\tdog_barking\t", "\tDog Barking\t", "effect must be the name"),
         ("pack/dog bark 1.wav\t", "../x.wav\t", "inside the library"),
-        ("pack/dog bark 1.wav\t", "pack/gone.wav\t", "is not there"),
+        ("pack/dog bark 1.wav\t", "pack/gone.wav\t", "does not exist"),
         ("file\t", "name\t", "must name the columns"),
     ],
 )

@@ -1,8 +1,7 @@
-"""Archives of sounds: good ones unpack whole, hostile ones are refused and leave nothing."""
+"""Test unpacking ZIP files, and that unsafe ones are refused and leave nothing behind."""
 
 import io
 import stat
-import tarfile
 import zipfile
 from pathlib import Path
 
@@ -28,21 +27,15 @@ def refused(archive: Path, tmp_path: Path, why: str, limits: ArchiveLimits | Non
     assert sorted(p.name for p in tmp_path.iterdir()) == [archive.name]
 
 
-@pytest.mark.parametrize("suffix", [".zip", ".tar", ".tar.gz"])
-def test_a_good_archive_unpacks_whole(tmp_path: Path, suffix: str) -> None:
+def test_a_zip_file_is_unpacked_completely(tmp_path: Path) -> None:
     source = tmp_path / "in"
     (source / "dogs").mkdir(parents=True)
     (source / "dogs/é 1.wav").write_bytes(b"bark")
     (source / "LICENSE").write_bytes(b"CC0")
-    archive = tmp_path / f"pack{suffix}"
-    if suffix == ".zip":
-        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
-            for path in source.rglob("*"):
-                file.write(path, path.relative_to(source))
-    else:
-        with tarfile.open(archive, "w:gz" if suffix.endswith("gz") else "w") as file:
-            file.add(source / "dogs", "dogs")
-            file.add(source / "LICENSE", "LICENSE")
+    archive = tmp_path / "pack.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        for path in source.rglob("*"):
+            file.write(path, path.relative_to(source))
     assert is_archive(archive)
     assert unpack(archive, tmp_path / "out") == 2
     assert (tmp_path / "out/dogs/é 1.wav").read_bytes() == b"bark"
@@ -55,13 +48,13 @@ def test_a_good_archive_unpacks_whole(tmp_path: Path, suffix: str) -> None:
         (["a/../../b.wav"], "leads out"),
         (["/etc/a.wav"], "absolute"),
         (["C:/a.wav"], "absolute"),
-        (["a\\..\\b.wav"], "no plain path"),
+        (["a\\..\\b.wav"], "not a plain path"),
         (["a.wav", "A.WAV"], "case"),
         (["dogs/a.wav", "Dogs/b.wav"], "case"),
         (["caf\u00e9.wav", "cafe\u0301.wav"], "case or accents"),
         (["a", "a/b.wav"], "both a file and a folder"),
-        (["con.wav"], "none on every system"),
-        (["a./b.wav"], "none on every system"),
+        (["con.wav"], "not allowed on every system"),
+        (["a./b.wav"], "not allowed on every system"),
         (["a\n.wav"], "characters"),
         (["x" * 300 + ".wav"], "too long"),
         (["/".join("a" * 40) + ".wav"], "too deep"),
@@ -73,7 +66,7 @@ def test_bad_names_are_refused(tmp_path: Path, names: list[str], why: str) -> No
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_a_name_that_is_there_twice_is_refused(tmp_path: Path) -> None:
-    refused(zipped(tmp_path / "bad.zip", "a.wav", "a.wav"), tmp_path, "twice")
+    refused(zipped(tmp_path / "bad.zip", "a.wav", "a.wav"), tmp_path, "listed twice")
 
 
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFIFO])
@@ -83,17 +76,6 @@ def test_links_and_devices_in_a_zip_are_refused(tmp_path: Path, kind: int) -> No
     with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
         archive.writestr(info, "/etc/passwd")
     refused(tmp_path / "bad.zip", tmp_path, "link or device")
-
-
-@pytest.mark.parametrize(
-    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE]
-)
-def test_links_and_devices_in_a_tar_are_refused(tmp_path: Path, kind: bytes) -> None:
-    info = tarfile.TarInfo("a.wav")
-    info.type, info.linkname = kind, "/etc/passwd"
-    with tarfile.open(tmp_path / "bad.tar", "w") as archive:
-        archive.addfile(info)
-    refused(tmp_path / "bad.tar", tmp_path, "link or device")
 
 
 def test_an_encrypted_member_is_refused(tmp_path: Path) -> None:
@@ -123,42 +105,14 @@ def test_a_member_that_lies_about_its_size_is_refused(tmp_path: Path) -> None:
         archive.writestr("a.wav", b"0123456789" * 1000)
     blob = path.read_bytes().replace((10_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
     path.write_bytes(blob)
-    refused(path, tmp_path, "longer than|cannot be read|not an archive")
+    refused(path, tmp_path, "longer than|cannot be read|not a ZIP")
 
 
 @pytest.mark.parametrize("keep", [0, 10, 60, 100])
 def test_damaged_archives_are_refused(tmp_path: Path, keep: int) -> None:
     path = zipped(tmp_path / "bad.zip", "a.wav", "b.wav", data=bytes(100))
     path.write_bytes(path.read_bytes()[:keep])
-    refused(path, tmp_path, "not an archive")
-
-
-@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
-@pytest.mark.parametrize("suffix", [".tar", ".tar.gz", ".tar.bz2", ".tar.xz"])
-def test_a_header_that_wants_much_memory_is_refused(tmp_path: Path, kind: bytes, suffix: str):
-    info = tarfile.TarInfo("././@LongLink")
-    info.type, info.size = kind, 2 << 20
-    path = tmp_path / f"bad{suffix}"
-    with tarfile.open(path, f"w:{suffix[5:]}") as archive:
-        archive.addfile(info, io.BytesIO(b"d" * info.size))
-    refused(path, tmp_path, "a header of 2 MiB")
-
-
-def test_headers_that_add_up_and_sizes_below_zero_are_refused(tmp_path: Path) -> None:
-    many = tmp_path / "many.tar.gz"
-    with tarfile.open(many, "w:gz", format=tarfile.PAX_FORMAT) as archive:
-        for number in range(10):
-            info = tarfile.TarInfo(f"{number}.wav")
-            info.pax_headers = {"comment": "c" * 9000}
-            archive.addfile(info)
-    refused(many, tmp_path, "more headers than files", ArchiveLimits(members=20))
-    many.unlink()
-    header = bytearray(tarfile.TarInfo("a.wav").tobuf(tarfile.GNU_FORMAT))
-    header[124:136] = b"\xff" * 12
-    header[148:156] = b" " * 8
-    header[148:156] = b"%06o\x00 " % sum(header)
-    (tmp_path / "negative.tar").write_bytes(bytes(header) + bytes(1024))
-    refused(tmp_path / "negative.tar", tmp_path, "below zero")
+    refused(path, tmp_path, "not a ZIP file")
 
 
 def test_a_folder_that_is_there_is_left_alone(tmp_path: Path) -> None:

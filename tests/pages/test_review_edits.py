@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from temporal_foley.cue_list import timeline_from_json
-from temporal_foley.sound.mix import lay_up
+from temporal_foley.sound.mix import write_mix
 from temporal_foley.sound.render import render_track
 from temporal_foley.timeline import without_rejected
 
@@ -182,7 +182,7 @@ def test_what_is_saved_renders_as_it_was_edited(opened, review_pages, tmp_path):
     page.press("r")
     saved = without_rejected(page.saved())
     library = review_pages.make_library(takes)
-    lay_up(saved, library, tmp_path, original=None)
+    write_mix(saved, library, tmp_path, original=None)
     before = render_track(timeline.tracks[0], library, 0, 10 * RATE)
     after = render_track(saved.tracks[0], library, 0, 10 * RATE)
     shift = round(5.5 * RATE)

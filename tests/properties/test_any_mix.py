@@ -8,7 +8,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from temporal_foley.sound.mix import lay_up
+from temporal_foley.sound.mix import write_mix
 from temporal_foley.sound.render import render_track
 from temporal_foley.sound.take import Take
 from temporal_foley.sound.takes.library import Library, LibraryTake
@@ -117,7 +117,7 @@ def test_a_track_is_the_same_however_it_is_cut_into_blocks(timeline, cuts):
 @given(timelines())
 def test_stems_add_up_to_the_mix_and_the_ceiling_holds(tmp_path_factory, timeline):
     folder = tmp_path_factory.mktemp("mix")
-    report = lay_up(timeline, LIBRARY, folder, original=None)
+    report = write_mix(timeline, LIBRARY, folder, original=None)
     mix, _ = soundfile.read(folder / "mix.wav", always_2d=True)
     stems = np.zeros_like(mix)
     for path in (folder / "stems").glob("*.wav"):

@@ -10,17 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from temporal_foley.sound.density import (
-    CROWDED_DB,
-    LOWEST_DB,
-    MOST_IN_ALL,
     MOST_ON_BUS,
-    YIELDING_DB,
     Voice,
     find_yielding,
     thin_out,
 )
-from temporal_foley.sound.signal.automation import add_level, level_at
+from temporal_foley.sound.levels import DEFAULT_LEVELS as LEVELS
 from temporal_foley.sound.signal.bands import EDGES_HZ, band_levels, sum_levels
+from temporal_foley.sound.signal.fades import add_level, level_at
 from temporal_foley.sound.take import Take
 from temporal_foley.sound.takes.library import Library
 from temporal_foley.timeline import Asset, Cue, Track
@@ -60,9 +57,9 @@ def test_no_more_than_a_few_are_at_their_level_at_once(made: list[Voice]) -> Non
             full = [
                 voice.bus
                 for voice, own in zip(made, yielding, strict=True)
-                if voice.onset <= place < voice.offset and own.depth_at(place) > CROWDED_DB
+                if voice.onset <= place < voice.offset and own.depth_at(place) > LEVELS.crowded_db
             ]
-            assert len(full) <= MOST_IN_ALL
+            assert len(full) <= LEVELS.most_voices
             assert all(full.count(bus) <= most for bus, most in MOST_ON_BUS.items())
 
 
@@ -74,7 +71,7 @@ def test_the_most_important_voice_never_steps_back_and_none_is_dropped(made: lis
         if min(others, key=lambda other: other.weight) is voice:
             assert own.steps == ()
         for step in own.steps:
-            assert LOWEST_DB <= step.depth_db < 0.0
+            assert LEVELS.lowest_db <= step.depth_db < 0.0
             assert own.notes
 
 
@@ -105,7 +102,7 @@ def test_a_background_that_would_cover_steps_yields_to_them() -> None:
     river = voice("river", "backgrounds", 8, -30, 0, 60)
     steps = voice("steps", "foley", 8, -40, 20, 30)
     quieter, unchanged = find_yielding([river, steps])
-    assert quieter.depth_at(25 * RATE) == YIELDING_DB
+    assert quieter.depth_at(25 * RATE) == LEVELS.yielding_db
     assert quieter.depth_at(15 * RATE) == quieter.depth_at(35 * RATE) == 0.0
     assert [note.text for note in quieter.notes] == ["yields to steps"]
     assert unchanged.steps == unchanged.notes == ()
@@ -132,7 +129,9 @@ def test_a_short_pause_of_the_other_does_not_bring_a_voice_up_and_down() -> None
     river = voice("river", "backgrounds", 8, -30, 0, 60)
     one, two = (voice("steps", "foley", 8, -40, on, off) for on, off in ((10, 15), (16.5, 20)))
     quieter, _, _ = find_yielding([river, one, two])
-    assert {quieter.depth_at(round(at * RATE)) for at in (10, 15, 15.7, 16.5, 19)} == {YIELDING_DB}
+    assert {quieter.depth_at(round(at * RATE)) for at in (10, 15, 15.7, 16.5, 19)} == {
+        LEVELS.yielding_db
+    }
 
 
 # ---- tracks
@@ -179,7 +178,7 @@ def test_a_fourth_hard_effect_steps_back_says_so_and_changes_nothing_else() -> N
     (cue,), (before,) = made[3].cues, tracks[3].cues
     assert "steps back behind loud a, loud b and loud c" in cue.reason
     assert cue.reason.startswith("probability 0.90; ")
-    assert level_at(cue.level, cue.length // 2) <= CROWDED_DB
+    assert level_at(cue.level, cue.length // 2) <= LEVELS.crowded_db
     assert dataclasses.replace(cue, level=before.level, reason=before.reason) == before
 
 

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from temporal_foley.errors import CueListError, MediaError
-from temporal_foley.sound.mix import MixReport, lay_up
+from temporal_foley.sound.mix import MixReport, write_mix
 from temporal_foley.sound.signal.blocks import fit, rechunk
 from temporal_foley.sound.signal.ducking import duck_gains, effect_spans
 from temporal_foley.sound.signal.loudness import measure
@@ -126,7 +126,7 @@ def stems_of(report: MixReport) -> dict[str, np.ndarray]:
 
 def test_stems_are_24_bit_stereo_and_as_long_as_the_picture(tmp_path: Path) -> None:
     timeline = timeline_of(knocks(0.5, 5.0), noise(1.0, 4.0), seconds=5.4321)
-    report = lay_up(timeline, LIBRARY, tmp_path, original=speech(3.0))
+    report = write_mix(timeline, LIBRARY, tmp_path, original=speech(3.0))
     assert [stem.name for stem in report.stems] == ["steps", "river", "original"]
     files = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*"))
     expected = ["mix.wav", "stems/original.wav", "stems/river.wav", "stems/steps.wav"]
@@ -138,7 +138,7 @@ def test_stems_are_24_bit_stereo_and_as_long_as_the_picture(tmp_path: Path) -> N
 
 
 def test_sound_stays_at_its_place(tmp_path: Path) -> None:
-    report = lay_up(timeline_of(noise(2.5, 5.0)), LIBRARY, tmp_path, original=None)
+    report = write_mix(timeline_of(noise(2.5, 5.0)), LIBRARY, tmp_path, original=None)
     river = stems_of(report)["river"]
     sounding = np.flatnonzero(np.abs(river).max(axis=1))
     assert sounding[0] == pytest.approx(2.5 * RATE, abs=10)
@@ -148,7 +148,7 @@ def test_sound_stays_at_its_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize("original", ["keep", "duck", "mute"])
 def test_an_unlimited_mix_is_the_sum_of_its_stems_to_the_bit(tmp_path: Path, original) -> None:
     timeline = timeline_of(knocks(0.5, 6.0), noise(1.0, 4.0), original=original)
-    report = lay_up(timeline, LIBRARY, tmp_path, original=speech())
+    report = write_mix(timeline, LIBRARY, tmp_path, original=speech())
     assert (report.limiter_db, report.stems_trim_db) == (0.0, 0.0)
     stems = stems_of(report)
     assert ("original" in stems) == (original != "mute")
@@ -167,7 +167,7 @@ MATERIAL = {
 @pytest.mark.parametrize("target", [-27.0, -23.0, -14.0])
 def test_loudness_and_true_peak_are_met(tmp_path: Path, name: str, target: float) -> None:
     timeline = timeline_of(*MATERIAL[name], loudness_lufs=target)
-    report = lay_up(timeline, LIBRARY, tmp_path, original=None)
+    report = write_mix(timeline, LIBRARY, tmp_path, original=None)
     mix = (read(tmp_path / "mix.wav") / 2**23).astype(np.float32)
     loudness, peak = measure([mix])
     assert loudness == report.loudness_lufs == pytest.approx(target, abs=0.2)
@@ -178,7 +178,7 @@ def test_loudness_and_true_peak_are_met(tmp_path: Path, name: str, target: float
 
 def test_a_limited_mix_has_stems_that_sum_to_what_was_limited(tmp_path: Path) -> None:
     timeline = timeline_of(knocks(0.4, 6.0), noise(2.0, 4.5), loudness_lufs=-9.0)
-    report = lay_up(timeline, LIBRARY, tmp_path, original=None)
+    report = write_mix(timeline, LIBRARY, tmp_path, original=None)
     assert report.limiter_db > 2.0
     untrimmed = 10 ** (-report.stems_trim_db / 20)
     before = sum(stems_of(report).values()) * untrimmed / 2**23
@@ -192,7 +192,7 @@ def test_a_limited_mix_has_stems_that_sum_to_what_was_limited(tmp_path: Path) ->
 
 def test_stems_that_would_clip_are_all_trimmed_alike(tmp_path: Path) -> None:
     timeline = timeline_of(knocks(1.0, 6.0), noise(0.0, 6.0, gain_db=-20), loudness_lufs=-8.0)
-    report = lay_up(timeline, LIBRARY, tmp_path, original=None)
+    report = write_mix(timeline, LIBRARY, tmp_path, original=None)
     assert report.stems_trim_db < -1.0
     peaks = {stem.name: stem.peak_dbfs for stem in report.stems}
     assert peaks["steps"] == pytest.approx(0.0, abs=1e-4)
@@ -201,7 +201,7 @@ def test_stems_that_would_clip_are_all_trimmed_alike(tmp_path: Path) -> None:
 
 def test_one_click_is_not_limited_out_of_shape(tmp_path: Path) -> None:
     click = knocks(9.0, 6.0)
-    report = lay_up(timeline_of(click, loudness_lufs=-0.5), LIBRARY, tmp_path, original=None)
+    report = write_mix(timeline_of(click, loudness_lufs=-0.5), LIBRARY, tmp_path, original=None)
     assert report.limiter_db == pytest.approx(24.0, abs=0.1)
     assert report.loudness_lufs is not None
     assert report.loudness_lufs < -3.0
@@ -211,7 +211,7 @@ def test_one_click_is_not_limited_out_of_shape(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("original", [None, speech(level=0.0)])
 def test_silence_stays_silence(tmp_path: Path, original) -> None:
-    report = lay_up(timeline_of(), LIBRARY, tmp_path, original=original)
+    report = write_mix(timeline_of(), LIBRARY, tmp_path, original=original)
     assert (report.loudness_lufs, report.true_peak_dbtp, report.gain_db) == (None, None, 0.0)
     assert not read(tmp_path / "mix.wav").any()
     assert not report.mix.envelope.any()
@@ -220,7 +220,7 @@ def test_silence_stays_silence(tmp_path: Path, original) -> None:
 @pytest.mark.parametrize("samples", [0, 1, 100, 9600])
 def test_very_short_pictures_are_laid_up(tmp_path: Path, samples: int) -> None:
     timeline = timeline_of(seconds=samples / RATE)
-    report = lay_up(timeline, LIBRARY, tmp_path, original=speech(1.0))
+    report = write_mix(timeline, LIBRARY, tmp_path, original=speech(1.0))
     assert soundfile.info(tmp_path / "mix.wav").frames == samples
     assert len(report.mix.envelope) == min(samples, 2000)
     if samples == 9600:
@@ -230,7 +230,7 @@ def test_very_short_pictures_are_laid_up(tmp_path: Path, samples: int) -> None:
 def test_two_runs_give_the_same_samples(tmp_path: Path) -> None:
     timeline = timeline_of(knocks(0.4, 6.0), noise(1.0, 5.0), original="duck", loudness_lufs=-14)
     for name in ("one", "two"):
-        lay_up(timeline, LIBRARY, tmp_path / name, original=speech())
+        write_mix(timeline, LIBRARY, tmp_path / name, original=speech())
     for path in (tmp_path / "one").rglob("*.wav"):
         other = tmp_path / "two" / path.relative_to(tmp_path / "one")
         assert path.read_bytes() == other.read_bytes()
@@ -238,8 +238,8 @@ def test_two_runs_give_the_same_samples(tmp_path: Path) -> None:
 
 def test_leaving_an_effect_out_leaves_the_other_stems_but_for_the_gain(tmp_path: Path) -> None:
     steps, river = knocks(0.5, 6.0), noise(1.0, 4.0)
-    both = lay_up(timeline_of(steps, river), LIBRARY, tmp_path / "both", original=None)
-    alone = lay_up(timeline_of(river), LIBRARY, tmp_path / "alone", original=None)
+    both = write_mix(timeline_of(steps, river), LIBRARY, tmp_path / "both", original=None)
+    alone = write_mix(timeline_of(river), LIBRARY, tmp_path / "alone", original=None)
     gain = 10 ** ((alone.gain_db - both.gain_db) / 20)
     difference = stems_of(both)["river"] * gain - stems_of(alone)["river"]
     assert np.abs(difference).max() <= 1.5
@@ -248,7 +248,7 @@ def test_leaving_an_effect_out_leaves_the_other_stems_but_for_the_gain(tmp_path:
 def test_the_original_ducks_under_effects_only(tmp_path: Path) -> None:
     settings = {"original": "duck", "duck_db": -12.0}
     timeline = timeline_of(noise(4.0, 8.0), seconds=12.0, **settings)
-    report = lay_up(timeline, LIBRARY, tmp_path, original=speech(12.0))
+    report = write_mix(timeline, LIBRARY, tmp_path, original=speech(12.0))
     original = stems_of(report)["original"] / 2**23
     level = 10 * np.log10(np.square(original.reshape(12, RATE, 2)).mean(axis=(1, 2)))
     np.testing.assert_allclose(level[4:8] - level[0], -12.0, atol=0.3)
@@ -276,13 +276,13 @@ def test_numbers_that_are_none_do_not_break_the_mix(tmp_path: Path) -> None:
         block[100], block[200] = np.nan, np.inf
         yield block
 
-    report = lay_up(timeline_of(), LIBRARY, tmp_path, original=broken)
+    report = write_mix(timeline_of(), LIBRARY, tmp_path, original=broken)
     assert report.loudness_lufs == pytest.approx(-23.0, abs=0.2)
 
 
 def test_reports_tell_levels_and_waveforms(tmp_path: Path) -> None:
     timeline = timeline_of(knocks(0.5, 6.0), noise(2.0, 5.0))
-    report = lay_up(timeline, LIBRARY, tmp_path, original=None)
+    report = write_mix(timeline, LIBRARY, tmp_path, original=None)
     for stem in (*report.stems, report.mix):
         samples = (read(stem.path) / 2**23).astype(np.float32)
         assert stem.peak_dbfs == pytest.approx(20 * math.log10(np.abs(samples).max()))
@@ -295,7 +295,7 @@ def test_reports_tell_levels_and_waveforms(tmp_path: Path) -> None:
 def test_progress_only_goes_forward(tmp_path: Path) -> None:
     seen: list[float] = []
     timeline = timeline_of(knocks(0.4, 6.0), loudness_lufs=-10.0)
-    lay_up(timeline, LIBRARY, tmp_path, original=None, progress=seen.append)
+    write_mix(timeline, LIBRARY, tmp_path, original=None, progress=seen.append)
     assert seen == sorted(seen)
     assert seen[-1] == 1.0
 
@@ -303,7 +303,7 @@ def test_progress_only_goes_forward(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_gets_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(MediaError, match=r"file: cannot be written .*; choose another folder"):
-        lay_up(timeline_of(), LIBRARY, tmp_path / "file", original=None)
+        write_mix(timeline_of(), LIBRARY, tmp_path / "file", original=None)
 
 
 def test_an_error_halfway_leaves_no_file(tmp_path: Path) -> None:
@@ -317,7 +317,7 @@ def test_an_error_halfway_leaves_no_file(tmp_path: Path) -> None:
         yield np.full((5 * RATE, 2), 0.1, np.float32)
 
     with pytest.raises(MediaError, match="vanished"):
-        lay_up(timeline_of(), LIBRARY, tmp_path, original=vanishing)
+        write_mix(timeline_of(), LIBRARY, tmp_path, original=vanishing)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
@@ -325,7 +325,7 @@ def test_an_error_halfway_leaves_no_file(tmp_path: Path) -> None:
 def test_names_that_are_no_stems_are_refused(tmp_path: Path, effect: str) -> None:
     track = Track(effect=effect, kind="loop", bus="foley")
     with pytest.raises(CueListError, match="is not a name for a stem"):
-        lay_up(timeline_of(track), LIBRARY, tmp_path, original=None)
+        write_mix(timeline_of(track), LIBRARY, tmp_path, original=None)
 
 
 def test_24_bit_samples_survive_the_file(tmp_path: Path) -> None:
@@ -393,5 +393,5 @@ def test_a_floor_that_passes_the_gate_only_when_louder_does_not_spoil_the_loudne
     floor *= np.float32(0.01 * 10 ** ((-72.0 - loudness) / 20))
     floor[RATE : 2 * RATE] *= np.float32(10 ** (17 / 20))
     timeline = timeline_of(seconds=10.0, loudness_lufs=-30.0)
-    report = lay_up(timeline, LIBRARY, tmp_path, original=lambda: iter([floor]))
+    report = write_mix(timeline, LIBRARY, tmp_path, original=lambda: iter([floor]))
     assert report.loudness_lufs == pytest.approx(-30.0, abs=0.1)

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from temporal_foley.sound.mix import MixReport, lay_up
-from temporal_foley.sound.room_tone import LEVEL_DBFS, room_tone
+from temporal_foley.sound.levels import DEFAULT_LEVELS as LEVELS
+from temporal_foley.sound.mix import MixReport, write_mix
+from temporal_foley.sound.room_tone import room_tone
 from temporal_foley.sound.signal.loudness import measure
 from temporal_foley.sound.take import Take
 from temporal_foley.sound.takes.library import Library
@@ -62,7 +63,7 @@ def lay(folder: Path, *tracks: Track, original=None, mute: bool = False, **setti
         mix=MixSettings(original="mute" if mute else "keep", **settings),
         tracks=tracks,
     )
-    return lay_up(timeline, LIBRARY, folder, original=original)
+    return write_mix(timeline, LIBRARY, folder, original=original)
 
 
 def read(path: Path) -> np.ndarray:
@@ -151,11 +152,11 @@ def test_room_tone_lies_under_bare_foley_only(tmp_path: Path) -> None:
 
 
 def test_room_tone_goes_round_without_a_seam_and_at_its_level() -> None:
-    tone = room_tone(0, 24 * RATE)
+    tone = room_tone(0, 24 * RATE, LEVELS.room_tone_dbfs)
     steps = np.abs(np.diff(tone[:, 0]))
     assert steps[11 * RATE - 1] <= steps.max()
-    assert abs(level_db(tone * 2**23, 0.0, 11.0) - LEVEL_DBFS) < 0.1
-    np.testing.assert_array_equal(room_tone(5, 100), tone[5:100])
+    assert abs(level_db(tone * 2**23, 0.0, 11.0) - LEVELS.room_tone_dbfs) < 0.1
+    np.testing.assert_array_equal(room_tone(5, 100, LEVELS.room_tone_dbfs), tone[5:100])
 
 
 def test_every_stem_and_every_bus_has_its_true_peak(tmp_path: Path) -> None:

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from temporal_foley.effects import Effect, Vocabulary
+from temporal_foley.sound.levels import DEFAULT_LEVELS as LEVELS
 from temporal_foley.sound.placing import (
-    SMALL_DB,
-    WIDEST_PAN,
     PictureEvidence,
     level_of_area,
     lowpass_of_level,
@@ -78,7 +77,7 @@ def placed(effect: str, seen: PictureEvidence, onset: float = 0.0, offset: float
 def test_a_hit_is_panned_to_where_it_is_seen(across: float):
     cue = placed("door", sights(np.stack([hill(across)] * FRAMES)), 2.0, 3.0)
     ((_, pan),) = cue.pan
-    assert pan == pytest.approx(WIDEST_PAN * (2 * across - 1), abs=0.1)
+    assert pan == pytest.approx(LEVELS.widest_pan * (2 * across - 1), abs=0.1)
     assert cue.evidence.region is not None
     left, _, right, _ = cue.evidence.region
     assert left < across < right
@@ -90,7 +89,7 @@ def test_a_pan_follows_what_moves_and_is_never_too_fast():
     cue = placed("motor", sights(np.stack([hill(x) for x in ways])))
     places, pans = np.array(cue.pan).T
     heard = np.interp(np.arange(FRAMES) * 12_000 + 6000, places, pans)
-    np.testing.assert_allclose(heard, WIDEST_PAN * (2 * ways - 1), atol=0.12)
+    np.testing.assert_allclose(heard, LEVELS.widest_pan * (2 * ways - 1), atol=0.12)
 
 
 def test_a_place_jumps_at_a_cut_and_nowhere_else():
@@ -115,7 +114,7 @@ def test_small_things_are_softer_and_duller_within_bounds():
     areas = [1e-6, 0.01, 0.05, 0.12, 0.4, 1.0]
     levels = [level_of_area(area) for area in areas]
     assert levels == sorted(levels)
-    assert levels[0] == SMALL_DB
+    assert levels[0] == LEVELS.small_source_db
     assert level_of_area(0.12 / 4) == pytest.approx(-6.0, abs=0.05)
     cutoffs = [lowpass_of_level(level) or 24_000 for level in levels]
     assert cutoffs == sorted(cutoffs)

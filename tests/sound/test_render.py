@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from temporal_foley.errors import CueListError, LibraryError
-from temporal_foley.sound.render import BUS_LEVELS_DB, index_cues, render_cues, render_track
+from temporal_foley.sound.levels import DEFAULT_LEVELS as LEVELS
+from temporal_foley.sound.render import index_cues, render_cues, render_track
 from temporal_foley.sound.take import Take
 from temporal_foley.sound.takes.library import Library
 from temporal_foley.timeline import Asset, Cue, Loop, Track
@@ -85,7 +86,7 @@ def test_a_pan_curve_moves_in_a_straight_line() -> None:
 def test_gains_of_cue_track_and_bus_add_up() -> None:
     track = track_of(cue_of("dc", 0, 10, gain_db=-3.0), gain_db=2.0, bus="foley")
     out = render_track(track, library_of(dc=np.ones((10, 2))), 0, 10)
-    expected = 10 ** ((-1.0 + BUS_LEVELS_DB["foley"]) / 20)
+    expected = 10 ** ((-1.0 + LEVELS.foley_db) / 20)
     np.testing.assert_allclose(out, expected, rtol=1e-6)
 
 

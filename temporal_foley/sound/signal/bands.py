@@ -1,4 +1,4 @@
-"""What a take fills: samples in; its level in each critical band, as the ear weighs it, out.
+"""Measure the A-weighted level of a sound in each critical band.
 
 Critical bands after E. Zwicker, "Subdivision of the audible frequency range into critical bands"
 (JASA 33, 1961); the weight is the A-curve of IEC 61672-1.
@@ -16,16 +16,15 @@ EDGES_HZ = (
 SILENT_DB = -120.0
 _WINDOW = 4096
 _LOOKED_AT = 10 * SAMPLE_RATE_HZ
-# What is this much softer than the loudest moment does not tell how loud a sound is.
+# Moments this much softer than the loudest are left out of the level.
 _SOUNDING_DB = 10.0
 
 BandLevels = Float[np.ndarray, " bands"]
 
 
 def band_levels(samples: Float[np.ndarray, "samples channels"]) -> BandLevels:
-    """Return the level in dB of full scale of each band while the take is loud."""
-    heard = samples[:_LOOKED_AT]
-    padded = np.pad(heard, ((_WINDOW // 2, _WINDOW), (0, 0)))
+    """Return the level of each band in dBFS while the sound is loud."""
+    padded = np.pad(samples[:_LOOKED_AT], ((_WINDOW // 2, _WINDOW), (0, 0)))
     starts = np.arange(0, len(padded) - _WINDOW + 1, _WINDOW // 2)
     window = np.sqrt(8.0 / 3.0) * np.hanning(_WINDOW)
     frames = padded[starts[:, None] + np.arange(_WINDOW)] * window[:, None]

@@ -1,4 +1,4 @@
-"""Streams of sound: blocks of any lengths in, blocks of one length (or one total length) out."""
+"""Cut streams of sound into blocks of one length."""
 
 from collections.abc import Iterable, Iterator
 
@@ -9,7 +9,7 @@ Block = Float[np.ndarray, "samples 2"]
 
 
 def rechunk(blocks: Iterable[Block], samples: int) -> Iterator[Block]:
-    """Cut a stream anew into blocks of `samples` samples; the last one may be shorter."""
+    """Yield a stream in blocks of `samples` samples; the last may be shorter."""
     if samples < 1:
         raise ValueError(f"samples must be at least 1, got {samples}")
     waiting: list[Block] = []
@@ -27,7 +27,7 @@ def rechunk(blocks: Iterable[Block], samples: int) -> Iterator[Block]:
 
 
 def fit(blocks: Iterable[Block], samples: int, block_samples: int) -> Iterator[Block]:
-    """Cut or fill a stream with silence to a total of `samples`, in blocks of `block_samples`."""
+    """Cut a stream, or pad it with silence, to `samples` in blocks of `block_samples`."""
 
     def filled() -> Iterator[Block]:
         left = samples

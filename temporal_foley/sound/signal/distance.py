@@ -1,9 +1,8 @@
-"""The distance filter: a sound and a cut-off in; the sound as it is heard from farther away, out.
+"""Low-pass filter a sound so that it seems further away.
 
-Air and all that stands between take treble away. The filter is symmetric, so no moment is delayed,
-and short, so nothing rings: a windowed sinc (Oppenheim and Schafer, Discrete-Time Signal
-Processing, 1989). It is a sum of products in one order, so that a stem does not depend on how it is
-cut into blocks.
+Air and obstacles absorb treble. The filter is a short windowed sinc (Oppenheim and Schafer,
+Discrete-Time Signal Processing, 1989): symmetric, so that nothing is delayed, and without audible
+ringing. Its products are summed in a fixed order, so that a stem does not depend on its blocks.
 """
 
 import functools
@@ -14,7 +13,7 @@ from jaxtyping import Float, Float32
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 
 REACH = 16
-"""Samples on either side that the filter looks at."""
+"""Samples on either side that the filter uses."""
 
 
 @functools.lru_cache(maxsize=64)
@@ -31,7 +30,7 @@ def lowpass_taps(cutoff_hz: float) -> Float32[np.ndarray, " taps"]:
 def lowpass(
     samples: Float[np.ndarray, "samples channels"], cutoff_hz: float
 ) -> Float[np.ndarray, "inner channels"]:
-    """Filter a sound; what comes out lacks `REACH` samples at either end."""
+    """Filter a sound; the result is shorter by `REACH` samples at either end."""
     taps = lowpass_taps(cutoff_hz)
     inner = len(samples) - 2 * REACH
     out = samples[REACH : REACH + inner] * taps[0]

@@ -1,19 +1,20 @@
-"""Duck one sound under another: spans in samples, or cues, in; a gain for each sample out."""
+"""Duck one sound under another: find the spans, compute the gains, apply them to a stream."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from temporal_foley.sound.signal.blocks import Block
 from temporal_foley.sound.signal.fades import smooth_step
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 from temporal_foley.timeline import Cue
 
 ATTACK = SAMPLE_RATE_HZ * 15 // 100
-"""Samples of going down; it ends where the effect begins."""
-
+"""Samples over which the level falls; the fall ends where the span begins."""
 RELEASE = SAMPLE_RATE_HZ // 2
-"""Samples of coming back up, from the end of the effect on."""
+"""Samples over which the level returns after the span."""
+MUTED_DB = -120.0
 
 _SHORTEST_GAP = ATTACK + RELEASE + SAMPLE_RATE_HZ // 4
 
@@ -21,12 +22,12 @@ Spans = Int[np.ndarray, "spans 2"]
 
 
 def effect_spans(cues: Iterable[Cue]) -> Spans:
-    """Return where effects sound, without gaps too short for the original to come back in."""
+    """Return where effects sound, joined over gaps too short for the original to return in."""
     return join_spans((cue.onset_sample, cue.offset_sample) for cue in cues)
 
 
 def join_spans(parts: Iterable[Sequence[int]] | Spans) -> Spans:
-    """Join spans that overlap, or lie too near for anything to come back in between."""
+    """Join spans that overlap or are too close together for the level to return in between."""
     spans: list[list[int]] = []
     for onset, offset in sorted((int(onset), int(offset)) for onset, offset in parts):
         if spans and onset - spans[-1][1] < _SHORTEST_GAP:
@@ -48,3 +49,16 @@ def duck_gains(
         rising = smooth_step((offset + RELEASE - places) / RELEASE)
         depth = np.maximum(depth, np.minimum(falling, rising))
     return (1.0 - (1.0 - 10.0 ** (duck_db / 20.0)) * depth).astype(np.float32)
+
+
+def duck(
+    blocks: Iterable[Block | None], block_samples: int, spans: Spans, duck_db: float
+) -> Iterator[Block | None]:
+    """Yield a stream, lowered by `duck_db` in every span; None is a block of silence."""
+    start = 0
+    for block in blocks:
+        if block is None:
+            yield None
+        else:
+            yield block * duck_gains(spans, start, start + len(block), duck_db)[:, None]
+        start += block_samples

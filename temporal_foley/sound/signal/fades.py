@@ -1,11 +1,19 @@
-"""The shapes of fades, crossfades and panning: places in, gains out.
+"""Compute fades, crossfades, panning gains and level curves.
 
-All are made of sums, products and square roots only. These are rounded the same on every machine
-and at every place of a block, so that a stem is equal to the sample however it is cut into blocks.
+Fades and panning use sums, products and square roots only: these round the same on every machine
+and at every place of a block, so a stem is identical to the sample however it is cut into blocks.
 """
+
+import itertools
+import math
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from jaxtyping import Float, Int
+
+from temporal_foley.timeline import Cue, Curve
+
+LOWEST_DB, HIGHEST_DB = -120.0, 40.0
 
 Gains = Float[np.ndarray, " samples"]
 
@@ -22,10 +30,10 @@ def equal_power(ratio: Gains) -> Gains:
 
 
 def join_gains(ratio: Gains, alike: float) -> tuple[Gains, Gains]:
-    """Return rising and falling gains that keep the power of two sounds that are partly alike.
+    """Return rising and falling gains that keep the power of two partly correlated sounds.
 
-    Fink, Holters and Zölzer, "Signal-matched power-complementary cross-fading and dry-wet mixing",
-    DAFx 2016: equal power for what has nothing in common, equal amplitude for what coincides.
+    Equal power for uncorrelated sounds, equal amplitude for identical ones (Fink, Holters and
+    Zölzer, "Signal-matched power-complementary cross-fading and dry-wet mixing", DAFx 2016).
     """
     rise, fall = equal_power(ratio), equal_power(1.0 - ratio)
     power = np.sqrt(1.0 + 2.0 * alike * rise * fall)
@@ -33,7 +41,7 @@ def join_gains(ratio: Gains, alike: float) -> tuple[Gains, Gains]:
 
 
 def ratio_of(places: Int[np.ndarray, " samples"], length: int) -> Gains:
-    """Return how far each sample is into a fade of `length` samples; the ends are never met."""
+    """Return how far each sample is into a fade of `length` samples, within (0, 1)."""
     return (places + 0.5) / length
 
 
@@ -43,7 +51,50 @@ def pan_gains(pan: Gains) -> tuple[Gains, Gains]:
 
 
 def balance_gains(pan: Gains) -> tuple[Gains, Gains]:
-    """Return left and right gains of a stereo sound: the far side gives way, the near one stays."""
+    """Return left and right gains of a stereo sound: only the far side is lowered."""
     left, right = pan_gains(pan)
     root = np.sqrt(2.0)
     return np.minimum(left * root, 1.0), np.minimum(right * root, 1.0)
+
+
+def level_at(curve: Curve, place: int) -> float:
+    """Return the level in decibels of a curve at a sample from the cue's onset.
+
+    The amplitude is interpolated linearly between points and is constant outside of them.
+    """
+    if place <= curve[0][0]:
+        return curve[0][1]
+    for (start, before), (end, after) in itertools.pairwise(curve):
+        if place <= end:
+            part = (place - start) / (end - start)
+            amplitude = _ratio(before) + part * (_ratio(after) - _ratio(before))
+            return 20.0 * math.log10(amplitude)
+    return curve[-1][1]
+
+
+def add_level(cue: Cue, level_at_sample: Callable[[int], float], corners: Iterable[int]) -> Curve:
+    """Return a cue's level curve with another one added to it.
+
+    Args:
+        cue: The cue.
+        level_at_sample: Decibels to add at a sample of the timeline.
+        corners: Samples of the timeline at which the added curve bends; only those inside the cue
+            are used.
+    """
+    inside = {at - cue.onset_sample for at in corners}
+    places = {at for at in inside if 0 < at < cue.length} | {0, cue.length}
+    more = {at: level_at_sample(cue.onset_sample + at) for at in places}
+    if len(set(more.values())) == 1:
+        places = {at for at, _ in cue.level}
+        more = dict.fromkeys(places, more[0])
+    else:
+        for at, _ in cue.level if len(cue.level) > 1 else ():
+            more.setdefault(at, level_at_sample(cue.onset_sample + at))
+    return tuple(
+        (at, round(min(max(level_at(cue.level, at) + more[at], LOWEST_DB), HIGHEST_DB), 2))
+        for at in sorted(more)
+    )
+
+
+def _ratio(decibels: float) -> float:
+    return 10.0 ** (decibels / 20.0)

@@ -1,4 +1,4 @@
-"""Find the places that matter in a recording: samples in, its anchor or its body out."""
+"""Find the anchor of a recording, and its part between silent ends."""
 
 import numpy as np
 from jaxtyping import Float
@@ -12,12 +12,12 @@ Samples = Float[np.ndarray, "samples channels"]
 
 
 def find_anchor(samples: Samples) -> int:
-    """Return the sample at which the first blow of a recording falls.
+    """Return the sample of the first impact in a recording.
 
-    The first peak is the first millisecond whose energy comes within 12 dB of the loudest. In the
-    50 ms up to it the steepest rise of the energy is taken, and in that rise the first sample that
-    reaches half of what follows: an energy-based onset detector as in Bello et al., "A Tutorial on
-    Onset Detection in Music Signals" (2005).
+    The first peak is the first millisecond with an energy within 12 dB of the loudest. The impact
+    is the first sample that reaches half of the peak after the steepest rise of energy in the 50 ms
+    before it: an energy-based onset detector as in Bello et al., "A Tutorial on Onset Detection in
+    Music Signals" (2005).
     """
     energy = _frame_energy(samples, _HOP)
     if energy.max() <= 0.0:
@@ -27,15 +27,15 @@ def find_anchor(samples: Samples) -> int:
     begin = max(0, first_peak - 50)
     steepest = begin + int(np.argmax(rises[begin : first_peak + 1]))
     start = steepest * _HOP
-    blow = np.abs(samples[start : start + 2 * _HOP]).max(axis=1)
-    return start + int(np.argmax(blow >= blow.max() / 2.0))
+    impact = np.abs(samples[start : start + 2 * _HOP]).max(axis=1)
+    return start + int(np.argmax(impact >= impact.max() / 2.0))
 
 
 def find_body(samples: Samples) -> tuple[int, int]:
-    """Return the stretch of a recording without its silent or faded ends.
+    """Return the range of a recording without its silent or faded ends.
 
-    It reaches from the first to the last twentieth of a second that is not more than 6 dB below
-    the middle one in level.
+    It extends from the first to the last twentieth of a second with a level at most 6 dB below the
+    median.
     """
     energy = _frame_energy(samples, _BODY_FRAME)
     loud = np.flatnonzero(energy >= np.median(energy) / 4.0)

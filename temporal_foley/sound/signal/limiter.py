@@ -1,7 +1,8 @@
-"""Limit true peaks: a stream of sound and a ceiling in, the same stream below the ceiling out.
+"""Limit the true peaks of a stream of sound.
 
-A look-ahead limiter as in Giannoulis et al., "Digital Dynamic Range Compressor Design" (2012),
-driven by the 4-fold oversampled peak of ITU-R BS.1770-4. Sound below the ceiling is not touched.
+This is a look-ahead limiter as in Giannoulis et al., "Digital Dynamic Range Compressor Design"
+(2012), driven by the 4-fold oversampled peak of ITU-R BS.1770-4. Sound below the ceiling is
+unchanged.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,7 +20,7 @@ _RELEASE_S = 0.06
 _CHUNK = SAMPLE_RATE_HZ // 2
 # Below a 24-bit rounding step: from here on the limiter counts as released.
 _RELEASED = 2.0**-25
-# The gain moves between the oversampled peaks it was made for: up to a few hundredths of a decibel.
+# The gain changes between the oversampled peaks by up to a few hundredths of a decibel.
 _MARGIN = 10.0 ** (-0.04 / 20.0)
 
 Stereo = Float[np.ndarray, "samples 2"]
@@ -29,12 +30,12 @@ Reduction = Float[np.ndarray, " samples"]
 def limit(blocks: Iterable[Stereo], ceiling_dbtp: float) -> Iterator[Stereo]:
     """Yield the stream with its true peaks at or below `ceiling_dbtp`, without delay.
 
-    Both channels share one gain, so that the picture of the sound does not move. The stream is
-    worked on in pieces of one fixed length: how it is cut into blocks changes no sample.
+    Both channels share one gain, so that the stereo image does not move. The stream is processed in
+    pieces of a fixed length, so the result does not depend on its blocks.
     """
     ceiling = _MARGIN * 10.0 ** (ceiling_dbtp / 20.0)
-    # libswresample, because the meter judges with it: other filters disagree by tenths of a
-    # decibel near the Nyquist frequency and at a hard beginning.
+    # libswresample, because the meter uses it: other filters differ by tenths of a decibel near
+    # the Nyquist frequency and at an abrupt start.
     upsampler = av.AudioResampler("flt", "stereo", _OVERSAMPLING * SAMPLE_RATE_HZ)
     waiting = np.zeros((0, 2))
     reduction = np.zeros(_LOOK_AHEAD)
@@ -74,7 +75,7 @@ def _frames(frames: list[av.AudioFrame]) -> list[Stereo]:
 
 
 def _needed(samples: Stereo, upsampled: Stereo, ceiling: float) -> Reduction:
-    """Return by how much each sample must give way so that neither it nor what follows is above."""
+    """Return the reduction at which a sample and those up to the next are below the ceiling."""
     loudest = np.maximum(np.abs(samples[:, 0]), np.abs(samples[:, 1]))
     for first in range(_OVERSAMPLING):
         for channel in upsampled[first::_OVERSAMPLING].T:
@@ -84,11 +85,11 @@ def _needed(samples: Stereo, upsampled: Stereo, ceiling: float) -> Reduction:
 
 
 def _release(needed: Reduction, held: float) -> tuple[Reduction, float]:
-    """Let go of each reduction exponentially; `held` is what is left of those before."""
+    """Release each reduction exponentially; `held` is what remains of earlier ones."""
     if held == 0.0 and not needed.any():
         return needed, 0.0
-    # A running maximum of logarithms that all fall by one step a sample is the recursion
-    # `held = max(needed, held * decay)`, without a loop.
+    # A running maximum of logarithms that fall by one step per sample computes the recursion
+    # `held = max(needed, held * decay)` without a loop.
     fall = np.arange(len(needed) + 1) / (_RELEASE_S * SAMPLE_RATE_HZ)
     with np.errstate(divide="ignore"):
         logs = np.log(np.concatenate([[held], needed]))
@@ -98,7 +99,7 @@ def _release(needed: Reduction, held: float) -> tuple[Reduction, float]:
 
 
 def _reduce(samples: Stereo, reduction: Reduction) -> Stereo:
-    """Apply reductions that begin a look-ahead before the samples and end one after them."""
+    """Apply reductions, which begin a look-ahead before the samples and end one after them."""
     from scipy import ndimage
 
     if not reduction.any():

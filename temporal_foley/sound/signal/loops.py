@@ -1,8 +1,8 @@
-"""Find where a recording may repeat unheard: samples in, its loop out.
+"""Find a loop in a recording that repeats without an audible join.
 
-The two places that are joined are those that sound most alike over the length of the join: in
-level and spectrum first (the cost of Schödl et al., "Video Textures", SIGGRAPH 2000, with spectra
-for pictures), then, within some milliseconds, in phase.
+The two joined places are the most similar ones over the length of the join: first in level and
+spectrum (the cost of Schödl et al., "Video Textures", SIGGRAPH 2000, with spectra instead of
+images), then, within a few milliseconds, in phase.
 """
 
 import itertools
@@ -20,7 +20,7 @@ _HOP = SAMPLE_RATE_HZ // 50
 _WINDOW = 2 * _HOP
 _BANDS = 24
 _LOW_HZ, _HIGH_HZ = 60.0, 16_000.0
-# Decibels of unlikeness that a loop shorter by all that it may lose is allowed to save.
+# Cost in decibels of a loop that is shortened as far as allowed.
 _LENGTH_DB = 1.0
 _NUDGE = SAMPLE_RATE_HZ // 100
 
@@ -29,11 +29,11 @@ Levels = Float[np.ndarray, "frames bands"]
 
 
 def find_loop(samples: Samples) -> Loop | None:
-    """Return a loop over most of the body of a recording; None if it is too short for one.
+    """Return a loop over most of the body of a recording; None if it is too short.
 
-    The join takes a quarter of the body, up to half a second: long enough for the noise-like
-    sounds that loops are mostly made of (water, wind, crowds, traffic). Start and end may each
-    move in by a quarter of the body where they are more alike there.
+    The join is a quarter of the body, up to half a second: long enough for the noise-like sounds
+    that are mostly looped (water, wind, crowds, traffic). Start and end may each move inwards by a
+    quarter of the body to where they are more similar.
     """
     begin, finish = find_body(samples)
     length = finish - begin
@@ -47,14 +47,14 @@ def find_loop(samples: Samples) -> Loop | None:
 
 
 def _most_alike(levels: Levels, length: int, join: int) -> tuple[int, int]:
-    """Return the pair of places before which `join` samples are most alike in every band."""
+    """Return the pair of places before which `join` samples are most similar in every band."""
     width = max(1, join // _HOP)
     starts = np.arange(join, join + max(length // 4 - join // 2, 1), _HOP)
     ends = np.arange(length, length - max(length // 4 - join // 2, 1), -_HOP)
     ends = ends[ends - starts[0] >= _SHORTEST_LOOP // 2]
     if not len(ends):
         return join, length
-    # The level of each tenth of a join, band by band, is what the ear would hear jump.
+    # The levels of parts of a join, band by band, are what would jump audibly.
     parts = np.linspace(0, width, min(width, 5) + 1).astype(int)
 
     def shapes(places: np.ndarray) -> np.ndarray:
@@ -75,7 +75,7 @@ def _most_alike(levels: Levels, length: int, join: int) -> tuple[int, int]:
 
 
 def _in_phase(mono: np.ndarray, start: int, end: int, join: int) -> tuple[int, float]:
-    """Move an end by some milliseconds to where the waves match best; also tell how well."""
+    """Move the end by a few milliseconds to the best match in phase; also return how good it is."""
     ahead = mono[start - join : start]
     reach = min(_NUDGE, end - start - _SHORTEST_LOOP // 4)
     if reach < 1:
@@ -93,7 +93,7 @@ def _in_phase(mono: np.ndarray, start: int, end: int, join: int) -> tuple[int, f
 
 
 def _band_levels(mono: Float[np.ndarray, " samples"]) -> Levels:
-    """Return the level in decibels of each third of an octave or so, fifty times a second."""
+    """Return the level in decibels of bands of about a third of an octave, 50 times per second."""
     frames = max(1, (len(mono) - _WINDOW) // _HOP + 1)
     hz = np.fft.rfftfreq(_WINDOW, 1 / SAMPLE_RATE_HZ)
     edges = np.geomspace(_LOW_HZ, _HIGH_HZ, _BANDS + 1)

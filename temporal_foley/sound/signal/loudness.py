@@ -1,6 +1,6 @@
-"""Measure a stream of sound: blocks in; integrated loudness and true peak out.
+"""Measure the integrated loudness and true peak of a stream of sound.
 
-Loudness follows EBU R 128 and ITU-R BS.1770-4, as libavfilter's `ebur128` implements them.
+Loudness follows EBU R 128 and ITU-R BS.1770-4, as implemented by libavfilter's `ebur128`.
 """
 
 import math
@@ -27,19 +27,19 @@ HOP = SAMPLE_RATE_HZ // 10
 """Samples from one gating block to the next; each block is four hops long."""
 
 GATE_LUFS = -70.0
-"""What is quieter is not counted: the absolute gate."""
+"""The absolute gate: quieter blocks are not counted."""
 
 PEAK_STEP = 0.001
-"""The meter gives peaks as linear values rounded to this step."""
+"""The meter reports peaks as linear values rounded to this step."""
 
 _WINDOW = 4 * HOP
 
 
 class LoudnessMeter:
-    """A meter that is fed blocks of stereo sound at 48 kHz.
+    """A meter for blocks of stereo sound at 48 kHz.
 
-    Sound shorter than one gating block (0.4 s), for which the standard says nothing, is measured
-    as if silence followed. True peaks are 4-fold oversampled, and cost about half of the time.
+    Sound shorter than one gating block (0.4 s), which the standard does not cover, is measured as
+    if silence followed. True peaks are 4-fold oversampled and take about half of the time.
     """
 
     def __init__(self, *, true_peak: bool = True):
@@ -80,14 +80,14 @@ class LoudnessMeter:
             self._peak = float(measured.metadata.get("lavfi.r128.true_peak", self._peak))
 
     def finish(self) -> tuple[float | None, float | None]:
-        """Return loudness in LUFS and true peak in dBTP; None for what is silent or unmeasured.
+        """Return loudness in LUFS and true peak in dBTP; None if silent or not measured.
 
         Call it once, at the end of the stream.
         """
         if self._samples < _WINDOW:
             self.push(np.zeros((_WINDOW - self._samples, 2), np.float32))
         integrated = self._integrated
-        # The filter answers a hop at a time: what is left of the last one still has its peak.
+        # The filter reports once per hop: fill the last one, so that its peak counts.
         self.push(np.zeros((HOP + -self._samples % HOP, 2), np.float32))
         loudness = integrated if integrated > GATE_LUFS else None
         return loudness, 20.0 * math.log10(self._peak) if self._peak > 0.0 else None

@@ -1,10 +1,10 @@
-"""Where somebody speaks: blocks of sound in; the spans in samples that hold speech out.
+"""Find the spans of a stream of sound that contain speech.
 
-Speech is voiced for a good part of the time, its pitch glides, and its loudness comes and goes with
-the syllables, some four times a second (Scheirer and Slaney, "Construction and evaluation of a
-robust multifeature speech/music discriminator", ICASSP 1997). Voicing is the peak of the
-normalised autocorrelation (Boersma, IFA Proceedings 17, 1993). No network: it costs little and
-needs no weights; a singer or a crowd near by is taken for speech, a whisper is not.
+Speech is voiced much of the time, its pitch glides, and its loudness varies with the syllables,
+about four times per second (Scheirer and Slaney, "Construction and evaluation of a robust
+multifeature speech/music discriminator", ICASSP 1997). Voicing is the peak of the normalised
+autocorrelation (Boersma, IFA Proceedings 17, 1993). This is cheap and needs no weights; singing and
+nearby crowds are mistaken for speech, and whispers are missed.
 """
 
 from collections.abc import Iterable, Iterator
@@ -49,7 +49,7 @@ def speech_spans(blocks: Iterable[Block]) -> Spans:
 
 
 def _overlapping(blocks: Iterable[Block]) -> Iterator[Float[np.ndarray, " samples"]]:
-    """Yield mono at 8 kHz in pieces of whole frames, each with what its last window needs more."""
+    """Yield mono at 8 kHz in pieces of whole frames, extended to the end of the last window."""
     piece, extra = 10 * SAMPLE_RATE_HZ, 2 * _HOP
     held = np.zeros(0)
     for block in rechunk(blocks, piece):
@@ -64,7 +64,7 @@ def _overlapping(blocks: Iterable[Block]) -> Iterator[Float[np.ndarray, " sample
 
 
 def _thinned(mono: Float[np.ndarray, " samples"]) -> Float[np.ndarray, " samples"]:
-    """Keep what lies under some 3 kHz, at 8 kHz."""
+    """Low-pass at about 3 kHz and resample to 8 kHz."""
     taps = np.hanning(2 * _STEP + 1)[1:-1]
     return np.convolve(mono, taps / taps.sum(), "same")[::_STEP]
 
@@ -85,12 +85,12 @@ def _listen(mono: Float[np.ndarray, " samples"]) -> tuple[Frames, Frames, Frames
 
     shortest, longest = int(_RATE_HZ / _HIGHEST_HZ), int(_RATE_HZ / _LOWEST_HZ)
     own = correlation(frames * window)
-    # Divided by that of the window, or long periods would count less.
-    heard = slice(shortest, longest + 1)
-    fall = correlation(window)[heard] / (window**2).sum()
-    lags = own[:, heard] / np.maximum(own[:, :1], 1e-12) / fall
+    # Divided by that of the window, because long periods would count less.
+    periods = slice(shortest, longest + 1)
+    fall = correlation(window)[periods] / (window**2).sum()
+    lags = own[:, periods] / np.maximum(own[:, :1], 1e-12) / fall
     best = lags.argmax(axis=1)
-    # A first peak at the shortest lag is the slope of a low hum or of hiss, not a voice.
+    # A peak at the shortest lag is the slope of a low hum or of hiss, not a voice.
     voicing = np.where(best > 0, np.clip(lags.max(axis=1), 0.0, 1.0), 0.0)
     return level, voicing, np.log2(_RATE_HZ / (best + shortest))
 
@@ -98,11 +98,11 @@ def _listen(mono: Float[np.ndarray, " samples"]) -> tuple[Frames, Frames, Frames
 def _is_spoken(level: Frames, voicing: Frames, pitch: Frames) -> Bool[np.ndarray, " frames"]:
     voiced = (voicing > _VOICED) & (level > _QUIETEST_DB)
     share = _mean(voiced.astype(float))
-    # How far the level comes and goes within a second, without what is silence anyway.
-    heard = np.maximum(level, _QUIETEST_DB)
-    syllables = heard - _mean(heard)
+    # How far the level varies within a second, silence left out.
+    audible = np.maximum(level, _QUIETEST_DB)
+    syllables = audible - _mean(audible)
     swing_db = np.sqrt(_mean(syllables**2))
-    # Voices glide: between steps of a scale and the jumps of what has no pitch at all.
+    # Voices glide: less than steps of a scale and than the jumps of unpitched sound.
     moves = np.abs(np.diff(pitch, prepend=pitch[:1]))
     both = voiced & np.roll(voiced, 1)
     glides = both & (moves > 0.004) & (moves < 0.12)
@@ -120,7 +120,7 @@ def _mean(values: Frames) -> Frames:
 
 
 def _spans(spoken: Bool[np.ndarray, " frames"], samples: int) -> Spans:
-    """Join spans with short gaps, drop short ones, widen the rest a little."""
+    """Join spans with short gaps, drop short spans, and widen the rest slightly."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], spoken.astype(np.int8), [0]])))
     spans: list[list[int]] = []
     for onset, offset in edges.reshape(-1, 2) * _HOP:

@@ -1,6 +1,6 @@
-"""Write a 24-bit WAV file at 48 kHz as a stream of samples; silence is left out of the disk.
+"""Write a 24-bit WAV file at 48 kHz as a stream, with silence as holes in the file.
 
-The layout is that of Microsoft's RIFF/WAVE; above 4 GiB that of RF64 (EBU Tech 3306).
+The layout is Microsoft's RIFF/WAVE, or RF64 (EBU Tech 3306) above 4 GiB.
 """
 
 import os
@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 
 FULL_SCALE = 1 << 23
-"""What 1.0 is in 24-bit samples; the loudest that can be written is one less."""
+"""The 24-bit value of 1.0; the largest value that can be written is one less."""
 
 _BYTES_A_SAMPLE = 3
 _RIFF_LIMIT = (1 << 32) - 1
@@ -26,14 +26,14 @@ def quantise(
     """Round to 24-bit samples after a gain.
 
     There is no dither: the rounding is 24 dB below the noise of the best converters, and without
-    it silence stays exactly silent, sums of stems are exact and two runs are equal to the sample.
+    dither silence stays exactly silent, sums of stems are exact, and runs are reproducible.
     """
     whole = np.rint(np.multiply(samples, gain * FULL_SCALE, dtype=np.float64))
     return np.clip(whole, -FULL_SCALE, FULL_SCALE - 1).astype(np.int32)
 
 
 class WavWriter:
-    """A WAV file of known length in the making; it appears under its name when it is whole."""
+    """Writer of a WAV file of known length, which gets its name when it is complete."""
 
     def __init__(self, path: Path, samples: int, channels: int = 2):
         self.path = path
@@ -50,18 +50,18 @@ class WavWriter:
         self._count(len(samples))
         whole = np.ascontiguousarray(samples, "<i4").view(np.uint8).reshape(-1, 4)
         packed = np.empty((len(whole), _BYTES_A_SAMPLE), np.uint8)
-        # Byte by byte: numpy copies rows of three bytes several times more slowly.
+        # Byte by byte: numpy copies rows of three bytes several times slower.
         for byte in range(_BYTES_A_SAMPLE):
             packed[:, byte] = whole[:, byte]
         self._file.write(packed.data)
 
     def skip(self, samples: int) -> None:
-        """Append silence: a hole in the file, which reads as zeros and takes no room."""
+        """Append silence as a hole in the file, which reads as zeros and takes no space."""
         self._count(samples)
         self._file.seek(samples * self.channels * _BYTES_A_SAMPLE, os.SEEK_CUR)
 
     def finish(self) -> None:
-        """Give the file its whole length and its name."""
+        """Extend the file to its full length and rename it."""
         if self._written != self.samples:
             raise ValueError(f"{self.path} must hold {self.samples} samples, got {self._written}")
         data_bytes = self.samples * self.channels * _BYTES_A_SAMPLE
@@ -72,7 +72,7 @@ class WavWriter:
         os.replace(self._part, self.path)
 
     def discard(self) -> None:
-        """Leave nothing behind."""
+        """Remove the unfinished file."""
         self._file.close()
         self._part.unlink(missing_ok=True)
 

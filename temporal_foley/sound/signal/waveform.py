@@ -1,4 +1,4 @@
-"""Draw waveforms while they pass: blocks in, the least and the greatest sample a column out."""
+"""Compute the envelope of a stream of sound for drawing its waveform."""
 
 import numpy as np
 from jaxtyping import Float
@@ -6,18 +6,18 @@ from jaxtyping import Float
 COLUMNS = 2000
 
 Envelope = Float[np.ndarray, "columns 2"]
-"""Least and greatest sample of each column, both channels taken together."""
+"""Least and greatest sample of each column over both channels."""
 
 
 class WaveformPen:
-    """Collects the envelope of a stream of known length; what is not drawn is silence."""
+    """Collects the envelope of a stream of known length; parts not drawn are silent."""
 
     def __init__(self, samples: int, columns: int = COLUMNS):
         self.edges = np.arange(min(columns, samples) + 1) * samples // max(1, min(columns, samples))
         self.envelope: Envelope = np.zeros((len(self.edges) - 1, 2), np.float32)
 
     def draw(self, start: int, block: Float[np.ndarray, "samples channels"]) -> None:
-        """Take in the samples from `start` on."""
+        """Add the samples from `start` on."""
         if not len(block):
             return
         first = int(np.searchsorted(self.edges, start, "right")) - 1

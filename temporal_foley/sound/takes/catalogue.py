@@ -1,7 +1,8 @@
-"""The catalogue of a library: what is known of each sound in its folder, as a table to correct.
+"""Read and write the catalogue of a library, a table of its sounds that people may correct.
 
-`library.tsv` is tab-separated text with a header, so that any spreadsheet opens it. Of another
-table (`library add --table`) only the columns `file` and one more need to be there.
+`library.tsv` is tab-separated text with a header, which any spreadsheet opens. A table written by
+hand needs only the columns `file`, `effect` and `licence`; one for `library add --table` needs
+`file` and any column to correct.
 """
 
 import csv
@@ -18,30 +19,40 @@ from typing import Any, get_type_hints
 
 from temporal_foley.errors import LibraryError, one_line
 from temporal_foley.files.reading import file_cause, read_whole
-from temporal_foley.sound.takes.manifest import TakeRecord, check_record
+from temporal_foley.files.records import RecordError, read_record
+from temporal_foley.sound.takes.manifest import TakeRecord, file_inside
 
 CATALOGUE_NAME = "library.tsv"
 _LARGEST_BYTES = 256 << 20
+_YES_OR_NO = {
+    "yes": True,
+    "true": True,
+    "1": True,
+    "no": False,
+    "false": False,
+    "0": False,
+    "": False,
+}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CatalogueRow:
-    """One sound of a library. The columns that people correct come first."""
+    """One sound of a library; the columns that people may correct come first."""
 
     file: str
     effect: str = ""
-    """Empty: none of the vocabulary."""
+    """Empty if it is none of the vocabulary."""
     use: bool = False
     confidence: float = 0.0
     by: str = ""
-    """What it was recognised by; `table` where a person said so."""
+    """The method of recognition; `table` for a correction by a person."""
     licence: str = ""
     credit: str = ""
     kind: str = ""
     gain_db: float = 0.0
     marks: str = ""
-    """What speaks against it: clipped, noisy, quiet."""
+    """Faults: clipped, noisy, quiet."""
     start_s: float | None = None
     end_s: float | None = None
     anchor_s: float | None = None
@@ -56,25 +67,25 @@ class CatalogueRow:
     peak_dbfs: float | None = None
     noise_db: float | None = None
     onsets_s: str = ""
-    """Times, with spaces between."""
+    """Times separated by spaces."""
     origin: str = ""
-    """What it was added from."""
+    """The source that it was added from."""
     sha256: str = ""
     content: str = ""
-    fingerprint: str = ""
+    """SHA-256 of its samples."""
     check: str = ""
-    """Two hashes, written with the row: over what was measured, and over what may be corrected."""
+    """Two hashes of the row as it was written: of measured columns, and of correctable ones."""
 
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(CatalogueRow))
 CORRECTABLE = COLUMNS[1 : COLUMNS.index("loop_alike") + 1]
-"""The columns of a table that `library add --table` takes over."""
+"""The columns that `library add --table` reads."""
 _MEASURED = COLUMNS[len(CORRECTABLE) + 1 : -1]
 _CHECK_PART = 9
 
 
 def read_catalogue(path: Path) -> list[CatalogueRow]:
-    """Read a catalogue; a file is there once only.
+    """Read a catalogue, in which a file may be listed only once.
 
     Raises:
         LibraryError: It cannot be read, or a cell is wrong; the text names the line.
@@ -85,13 +96,15 @@ def read_catalogue(path: Path) -> list[CatalogueRow]:
         try:
             if not rows:
                 _check_columns(cells)
-            row = CatalogueRow(**_typed(cells))
-            if row.check and not row.check.startswith(_check(row)[:_CHECK_PART]):
-                raise ValueError(
-                    f"what was measured of {row.file!r:.80} has changed; delete the line and run "
-                    "`library add` on the library itself"
+            # Without that column the table was written by hand, to be used.
+            row = CatalogueRow(**_typed({"use": "yes"} | cells))
+            if _is_checked(row) and not row.check.startswith(_check(row)[:_CHECK_PART]):
+                raise RecordError(
+                    "check",
+                    f"shows that the measurements of {row.file!r:.80} were changed; delete the "
+                    "line and run `library add` on the library itself",
                 )
-        except ValueError as error:
+        except RecordError as error:
             raise LibraryError(f"{path}, line {line}: {error}") from None
         if row.file in seen:
             raise LibraryError(
@@ -104,28 +117,30 @@ def read_catalogue(path: Path) -> list[CatalogueRow]:
 
 
 def was_changed(row: CatalogueRow) -> bool:
-    """Tell whether a row that was read is not as the program wrote it, by hand or by damage."""
-    return bool(row.check) and row.check != _check(row)
+    """Return whether a row was changed since the program wrote it, by hand or by damage."""
+    return _is_checked(row) and row.check != _check(row)
 
 
 def read_table(path: Path, *, by_hand: bool = False) -> list[tuple[int, dict[str, str]]]:
-    """Read a table with a header that has a column `file`: line numbers and cells.
+    """Read a table with a header that has a column `file`; return line numbers and cells.
 
-    One written `by_hand` may name its columns in capitals, and in American spelling.
+    Args:
+        path: The table, separated by tabs or commas.
+        by_hand: Also accept column names in capitals and in American spelling.
 
     Raises:
-        LibraryError: It is no such table; the text says what is wrong.
+        LibraryError: It is not such a table; the text states the problem.
     """
     try:
         text = read_whole(path, _LARGEST_BYTES).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise LibraryError(
-            f"{path}: cannot be read as UTF-8 text ({file_cause(error)}); save it as that, or "
-            "bring back a copy"
+            f"{path}: cannot be read as UTF-8 text ({file_cause(error)}); save it as UTF-8, or "
+            "restore a copy"
         ) from None
     delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
     try:
-        # Lines end where a spreadsheet ends them, not wherever Unicode knows a break.
+        # Lines end where a spreadsheet ends them, not at every Unicode line separator.
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         lines = [(reader.line_num, cells) for cells in reader if cells]
     except csv.Error as error:
@@ -138,7 +153,7 @@ def read_table(path: Path, *, by_hand: bool = False) -> list[tuple[int, dict[str
     if "file" not in head:
         raise LibraryError(f"{path}: the first line must name the columns, `file` among them")
     if len(set(head)) != len(head):
-        raise LibraryError(f"{path}: a column is there twice")
+        raise LibraryError(f"{path}: a column is listed twice")
     found = []
     for line, cells in lines[1:]:
         if len(cells) > len(head):
@@ -151,27 +166,27 @@ def read_table(path: Path, *, by_hand: bool = False) -> list[tuple[int, dict[str
 
 
 def corrections(path: Path, effects: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Read what a person's table says of each file: the columns that are there, of the right type.
+    """Read a person's table of corrections: the values given for each file.
 
     Raises:
-        LibraryError: The table or a cell is wrong, or an effect is none of those there are.
+        LibraryError: The table or a cell is wrong, or an effect is unknown.
     """
     said: dict[str, dict[str, Any]] = {}
     for line, cells in read_table(path, by_hand=True):
         try:
             values = _typed({k: v for k, v in cells.items() if k in (*CORRECTABLE, "file")})
             if values.get("effect", "") not in ("", *effects):
-                raise ValueError(
-                    f"effect {values['effect']!r} is not known; there are: {', '.join(effects)}"
+                raise RecordError(
+                    "effect", f"{values['effect']!r} is not known; known: {', '.join(effects)}"
                 )
-        except ValueError as error:
+        except RecordError as error:
             raise LibraryError(f"{path}, line {line}: {error}") from None
         said[values.pop("file")] = values
     return said
 
 
 def write_catalogue(rows: Iterable[CatalogueRow], path: Path) -> None:
-    """Write a catalogue over the one that stands there, whole or not at all."""
+    """Write a catalogue, replacing an existing one only when it is complete."""
     part = path.with_name(f".{path.name}.part")
     try:
         with part.open("w", encoding="utf-8", newline="") as file:
@@ -179,7 +194,7 @@ def write_catalogue(rows: Iterable[CatalogueRow], path: Path) -> None:
             writer.writerow(COLUMNS)
             for row in sorted(rows, key=lambda row: row.file):
                 cells = {column: _cell(getattr(row, column)) for column in COLUMNS}
-                # Of the row as it will be read, after rounding.
+                # For the row as it will be read, after rounding.
                 cells["check"] = _check(CatalogueRow(**_typed(cells)))
                 writer.writerow(cells.values())
             file.flush()
@@ -191,48 +206,50 @@ def write_catalogue(rows: Iterable[CatalogueRow], path: Path) -> None:
 
 
 def take_records(path: Path) -> tuple[TakeRecord, ...]:
-    """Return the takes that a catalogue offers: rows with an effect that are in use.
+    """Return the takes of a catalogue: the rows in use that have an effect.
 
     Raises:
         LibraryError: A row is wrong; the text names the line.
     """
     folder = path.resolve().parent
     records: list[TakeRecord] = []
-    for line, row in enumerate(read_catalogue(path), 2):
+    for row in read_catalogue(path):
         if not (row.use and row.effect):
             continue
         said = {
             key: getattr(row, key)
-            for key in ("effect", "file", "licence", "credit", "kind", "gain_db", *_PLACES)
+            for key in (f.name for f in dataclasses.fields(TakeRecord))
             if getattr(row, key) not in ("", None)
         }
         said.setdefault("licence", "unknown")
         try:
-            records.append(check_record(said, folder, line, row.sha256 or None))
-        except ValueError as error:
+            records.append(read_record(TakeRecord, said))
+            file_inside(folder, row.file)
+        except RecordError as error:
             raise LibraryError(f"{path}, row of {row.file!r}: {error}") from None
     return tuple(records)
 
 
-_PLACES = (
-    *("start_s", "end_s", "anchor_s"),
-    *("loop_start_s", "loop_end_s", "loop_join_s", "loop_alike"),
-)
 _HINTS = get_type_hints(CatalogueRow)
 
 
 def _check_columns(cells: dict[str, str]) -> None:
-    """Refuse a head in which a column may have lost its name; further columns are left alone."""
+    """Refuse a header in which a column seems to be misspelt; other extra columns are ignored."""
     missing = [name for name in COLUMNS if name not in cells]
     unknown = [name for name in cells if name not in COLUMNS]
     if missing and unknown:
         near = difflib.get_close_matches(unknown[0], missing, 1) or missing
-        raise ValueError(f"column {unknown[0]!r} is not known; should it be {near[0]!r}?")
+        raise RecordError("column", f"{unknown[0]!r} is not known; did you mean {near[0]!r}?")
+
+
+def _is_checked(row: CatalogueRow) -> bool:
+    # Hashes of earlier releases begin with another letter; their rows had other columns.
+    return row.check.startswith("n")
 
 
 def _check(row: CatalogueRow) -> str:
-    # Letters before the digits: a spreadsheet would take 12e34567 for a number.
-    parts = (("m", _MEASURED), ("c", ("file", *CORRECTABLE)))
+    # Letters before the digits, or a spreadsheet would read 12e34567 as a number.
+    parts = (("n", _MEASURED), ("c", ("file", *CORRECTABLE)))
     return "".join(
         (letter + hashlib.sha256(repr([getattr(row, n) for n in names]).encode()).hexdigest())[
             :_CHECK_PART
@@ -242,35 +259,32 @@ def _check(row: CatalogueRow) -> str:
 
 
 def _typed(cells: dict[str, str]) -> dict[str, Any]:
+    """Convert the cells of known columns; empty numbers are left out."""
     values: dict[str, Any] = {}
     for key, text in cells.items():
         if key not in _HINTS:
             continue
         if _CONTROL.search(text):
-            raise ValueError(f"{key} must be text on one line, got {text!r:.60}")
+            raise RecordError(key, f"must be text on one line, got {text!r:.60}")
         kind = _HINTS[key]
         if kind is str:
             values[key] = text
         elif kind is bool:
-            if text.lower() not in ("yes", "no", "true", "false", "1", "0", ""):
-                raise ValueError(f"{key} must be yes or no, got {text!r:.60}")
-            values[key] = text.lower() in ("yes", "true", "1")
+            if text.lower() not in _YES_OR_NO:
+                raise RecordError(key, f"must be yes or no, got {text!r:.60}")
+            values[key] = _YES_OR_NO[text.lower()]
         elif text:
-            values[key] = _number(key, text, int if kind is int else float)
+            try:
+                # Some spreadsheets write a decimal comma.
+                value = float(text.replace(",", "."))
+            except ValueError:
+                value = math.nan
+            if not abs(value) <= 1e9:
+                raise RecordError(key, f"must be a finite number, got {text!r:.60}")
+            values[key] = int(value) if kind is int else value
     if not values.get("file"):
-        raise ValueError("file must be given")
+        raise RecordError("file", "must be given")
     return values
-
-
-def _number(key: str, text: str, kind: type) -> float | int:
-    try:
-        # Some spreadsheets write a comma where others write a point.
-        value = kind(text.replace(",", ".")) if kind is float else int(float(text))
-    except (ValueError, OverflowError):
-        raise ValueError(f"{key} must be a number, got {text!r:.60}") from None
-    if not math.isfinite(value) or abs(value) > 1e9:
-        raise ValueError(f"{key} must be a finite number, got {text!r:.60}")
-    return value
 
 
 def _cell(value: Any) -> str:

@@ -1,6 +1,6 @@
-"""Sound libraries: a folder with a manifest or catalogue, or nothing, in; takes for effects out.
+"""Load sound libraries and read their takes.
 
-What a folder lacks comes from the built-in recipes, so that every known effect can be heard.
+Effects that a folder has no takes for use the built-in recipes.
 """
 
 import dataclasses
@@ -13,37 +13,43 @@ import numpy as np
 
 from temporal_foley.errors import LibraryError, MediaError
 from temporal_foley.files.reading import open_regular
+from temporal_foley.sound.levels import DEFAULT_LEVELS, LEVELS_NAME, MixLevels, read_levels
 from temporal_foley.sound.signal.landmarks import find_anchor
-from temporal_foley.sound.signal.pitch import repitch
 from temporal_foley.sound.synth import TAKES_A_SET
-from temporal_foley.sound.take import Take
+from temporal_foley.sound.take import Take, repitch
 from temporal_foley.sound.takes.catalogue import CATALOGUE_NAME, take_records
 from temporal_foley.sound.takes.licences import is_allowed
-from temporal_foley.sound.takes.manifest import MANIFEST_NAME, TakeRecord, read_manifest
+from temporal_foley.sound.takes.manifest import (
+    MANIFEST_NAME,
+    TakeRecord,
+    file_inside,
+    read_manifest,
+)
 from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample
 from temporal_foley.timeline import Asset, Loop
 
 BUILT_IN_LICENCE = "CC0-1.0"
 BUILT_IN_CREDIT = "temporal-foley"
 LONGEST_TAKE_S = 60
-"""Longer recordings are used up to here: a loop of a minute is not heard to repeat."""
+"""Longer recordings are cut here: a loop of a minute does not sound repetitive."""
 
-# Recipes that make many seconds: three takes differ enough, and each costs time and memory.
+# Recipes of many seconds: three takes differ enough, and each costs time and memory.
 _LONG_RECIPES = (
     *("train_passing", "river", "stars_shining", "writing", "wave", "ambulance"),
     *("cars", "cheer", "fire", "helicopter", "blender", "lightning"),
 )
 _LONG_TAKES, _SHORT_TAKES = 3, 8
-# Holds all built-in takes at once, so that a long film with every effect makes each only once.
+# Holds all built-in takes, so that each is made only once in a long film with every effect.
 _CACHE_BYTES = 176 << 20
 _MARKED_JOIN_S = 0.02
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LibraryTake:
-    """What a library says of a take without reading it; `kind` overrides that of the effect.
+    """An entry of a library; its sound is read separately.
 
-    `anchor` is the sample that the library itself names; None leaves it to be found.
+    `kind` overrides that of the effect. `anchor` is the sample that the library names; if None, it
+    is found in the sound.
     """
 
     effect: str
@@ -56,7 +62,7 @@ class LibraryTake:
 
 
 class Library:
-    """The takes for each effect, and their sound; read takes stay in memory up to a bound."""
+    """The takes for each effect, and their sound; takes that were read are cached up to a limit."""
 
     def __init__(
         self,
@@ -66,9 +72,11 @@ class Library:
         takes: Iterable[LibraryTake],
         load: Callable[[Asset], Take],
         cache_bytes: int = _CACHE_BYTES,
+        levels: MixLevels = DEFAULT_LEVELS,
     ):
         self.name = name
         self.sha256 = sha256
+        self.levels = levels
         self._takes: dict[str, tuple[LibraryTake, ...]] = {}
         for take in takes:
             self._takes[take.effect] = (*self._takes.get(take.effect, ()), take)
@@ -78,18 +86,18 @@ class Library:
 
     @property
     def effects(self) -> tuple[str, ...]:
-        """The effects that there are takes for."""
+        """The effects that have takes."""
         return tuple(self._takes)
 
     def takes(self, effect: str) -> tuple[LibraryTake, ...]:
-        """Return the takes for an effect, in the order of the library; none is an empty tuple."""
+        """Return the takes for an effect, in the order of the library."""
         return self._takes.get(effect, ())
 
     def read(self, asset: Asset) -> Take:
-        """Return a take's sound at 48 kHz; it is shared, so its samples cannot be written to.
+        """Return a take's sound at 48 kHz; it is shared and its samples are read-only.
 
         Raises:
-            LibraryError: The library has no such take, or its file is not what it was.
+            LibraryError: The library has no such take, or its file has changed.
         """
         if asset in self._cache:
             self._cache.move_to_end(asset)
@@ -107,7 +115,7 @@ class Library:
         return take
 
     def licences(self) -> dict[str, tuple[str, ...]]:
-        """Return each licence in the library with those to be credited under it."""
+        """Return the licences in the library, each with the names to credit."""
         credits: dict[str, set[str]] = {}
         for takes in self._takes.values():
             for take in takes:
@@ -116,16 +124,16 @@ class Library:
 
 
 def load_library(path: Path | None = None, *, allowed: frozenset[str] = frozenset()) -> Library:
-    """Load a folder's library, completed by the built-in takes; None: these alone.
+    """Load the library of a folder, completed by the built-in takes, or these alone.
 
     Args:
-        path: The folder, or the manifest or catalogue in it. Where both are there and speak of one
-            file, the manifest counts.
-        allowed: Families of licences; takes under others are left out. Empty: all are allowed. The
-            built-in takes are dedicated to the public and always there.
+        path: The folder, or the manifest or catalogue in it; None for the built-in takes. If both
+            list a file, the manifest is used.
+        allowed: Families of licences; takes under others are left out. Empty allows all. The
+            built-in takes are in the public domain and always included.
 
     Raises:
-        LibraryError: The manifest or a record of it is wrong; the text names the file and line.
+        LibraryError: The manifest or catalogue is wrong; the text names the file and line.
     """
     from temporal_foley.sound.synth import RECIPES, recipes_sha256, synthesize
 
@@ -138,8 +146,11 @@ def load_library(path: Path | None = None, *, allowed: frozenset[str] = frozense
             load=lambda asset: synthesize(asset.name, _seed_of(asset)),
         )
     folder = path.parent if path.name in (MANIFEST_NAME, CATALOGUE_NAME) else path
+    levels = folder / LEVELS_NAME
     name, records, sources = _read_records(folder)
-    digests = {record.file: record.sha256 or _file_sha256(record.path) for record in records}
+    digests = {
+        record.file: record.sha256 or _file_sha256(folder / record.file) for record in records
+    }
     takes = [_file_take(record, digests[record.file]) for record in records]
     takes = [take for take in takes if is_allowed(take.licence, allowed)]
     own = {take.effect for take in takes}
@@ -148,25 +159,34 @@ def load_library(path: Path | None = None, *, allowed: frozenset[str] = frozense
     def load(asset: Asset) -> Take:
         if asset.kind == "recipe":
             return synthesize(asset.name, _seed_of(asset))
-        return _read_file(asset, by_file, sources[0])
+        return _read_file(asset, by_file, folder, sources[0])
 
     return Library(
         name=name,
         sha256=_library_sha256(sources, digests, recipes_sha256()),
         takes=takes + [take for take in built_in if take.effect not in own],
         load=load,
+        levels=read_levels(levels) if levels.is_file() else DEFAULT_LEVELS,
     )
 
 
 def _read_records(folder: Path) -> tuple[str, tuple[TakeRecord, ...], list[Path]]:
-    """Return a library's name, its records, and the files that they stand in."""
+    """Return a library's name, its records, and the files that describe it."""
     manifest, catalogue = folder / MANIFEST_NAME, folder / CATALOGUE_NAME
+    levels = folder / LEVELS_NAME
+    if levels.is_file() and not (manifest.is_file() or catalogue.is_file()):
+        return folder.resolve().name, (), [levels]
+    name, records, sources = _described(manifest, catalogue)
+    return name, records, [*sources, levels] if levels.is_file() else sources
+
+
+def _described(manifest: Path, catalogue: Path) -> tuple[str, tuple[TakeRecord, ...], list[Path]]:
     if not catalogue.is_file():
         name, records = read_manifest(manifest)
         return name, records, [manifest]
     offered = take_records(catalogue)
     if not manifest.is_file():
-        return folder.resolve().name, offered, [catalogue]
+        return catalogue.resolve().parent.name, offered, [catalogue]
     name, records = read_manifest(manifest)
     by_hand = {record.file for record in records}
     more = tuple(record for record in offered if record.file not in by_hand)
@@ -207,45 +227,46 @@ def _file_take(record: TakeRecord, sha256: str) -> LibraryTake:
 
 
 def _place(seconds: float, record: TakeRecord) -> int:
-    """Return a place in a file as a sample of its take, which begins at `start_s`."""
+    """Return a time in a file as a sample of its take, which begins at `start_s`."""
     return to_sample(seconds) - to_sample(record.start_s or 0.0)
 
 
-def _read_file(asset: Asset, records: Mapping[str, TakeRecord], manifest: Path) -> Take:
-    # Lazily: the built-in library needs no media reader.
+def _read_file(asset: Asset, records: Mapping[str, TakeRecord], folder: Path, source: Path) -> Take:
+    # Imported lazily: the built-in library needs no media reader.
     from temporal_foley.media.audio import read_sound_file
 
     if asset.name not in records:
-        raise LibraryError(f"{manifest}: lists no file {asset.name!r}; add a [[take]] for it")
+        raise LibraryError(f"{source}: lists no file {asset.name!r}; add it")
     record = records[asset.name]
-    where = f"{manifest}, line {record.line}"
-    if asset.sha256 is not None and _file_sha256(record.path) != asset.sha256:
-        raise LibraryError(
-            f"{where}: {asset.name!r} is not the file that was chosen; make the cue list again, "
-            "or run `library add` on a folder that has changed"
-        )
+    where = f"{source}, take {record.file!r}"
     try:
-        samples = read_sound_file(record.path)
-    except MediaError as error:
+        path = file_inside(folder.resolve(), record.file)
+        if asset.sha256 is not None and _file_sha256(path) != asset.sha256:
+            raise LibraryError(
+                f"{where}: has changed since the cue list was made; run generate again, or "
+                "`library add` on the library itself"
+            )
+        samples = read_sound_file(path)
+    except (MediaError, ValueError) as error:
         raise LibraryError(f"{where}: {error}") from None
     end = None if record.end_s is None else to_sample(record.end_s)
     samples = samples[to_sample(record.start_s or 0.0) : end]
     samples = samples[: LONGEST_TAKE_S * SAMPLE_RATE_HZ]
     if not len(samples):
-        raise LibraryError(f"{where}: start_s must lie in the file, got {record.start_s}")
+        raise LibraryError(f"{where}: start_s must be within the file, got {record.start_s}")
     return _marked_take(np.ascontiguousarray(samples, np.float32), record, where)
 
 
 def _marked_take(samples: np.ndarray, record: TakeRecord, where: str) -> Take:
     anchor = find_anchor(samples) if record.anchor_s is None else _place(record.anchor_s, record)
     if anchor >= len(samples):
-        raise LibraryError(f"{where}: anchor_s must lie in the file, got {record.anchor_s}")
+        raise LibraryError(f"{where}: anchor_s must be within the file, got {record.anchor_s}")
     if record.loop_start_s is None or record.loop_end_s is None:
         return Take(samples=samples, anchor=anchor)
     start, end = _place(record.loop_start_s, record), _place(record.loop_end_s, record)
     if not start < end <= len(samples):
-        raise LibraryError(f"{where}: loop_end_s must lie in the file, got {record.loop_end_s}")
-    # Points set by hand meet each other's phase: a short join keeps what they were set for.
+        raise LibraryError(f"{where}: loop_end_s must be within the file, got {record.loop_end_s}")
+    # Points set by hand match in phase: a short join preserves that.
     join = to_sample(_MARKED_JOIN_S if record.loop_join_s is None else record.loop_join_s)
     crossfade = min(start, (end - start) // 2 if record.loop_join_s else (end - start) // 4, join)
     loop = Loop(start=start, end=end, crossfade=crossfade, alike=record.loop_alike or 0.0)
@@ -261,7 +282,7 @@ def _file_sha256(path: Path) -> str:
 
 
 def _library_sha256(sources: list[Path], digests: Mapping[str, str], recipes: str) -> str:
-    """Hash manifest and catalogue, the files, and the recipes that stand in for what is missing."""
+    """Hash the manifest and catalogue, the files, and the recipes that supply missing effects."""
     digest = hashlib.sha256()
     for source in sources:
         digest.update(source.read_bytes())

@@ -1,6 +1,6 @@
-"""Licences: what people write in, one plain name out; and which of them are allowed.
+"""Normalise the names of licences and decide which are allowed.
 
-Names are those of the SPDX list where there is one (CC0-1.0, CC-BY-4.0, MIT).
+Names are those of the SPDX list where it has one (CC0-1.0, CC-BY-4.0, MIT).
 """
 
 import re
@@ -10,7 +10,7 @@ from temporal_foley.errors import UsageError, one_line
 UNKNOWN = "unknown"
 _LONGEST = 120
 
-# The family by which licences are allowed, and how it is written. The first that fits counts.
+# The families by which licences are allowed, and their spellings. The first match counts.
 _FAMILIES = (
     ("cc-by-nc-nd", r"by[ -]*nc[ -]*nd|attribution[ -]*non[ -]?commercial[ -]*no[ -]?deriv\w*"),
     ("cc-by-nc-sa", r"by[ -]*nc[ -]*sa|attribution[ -]*non[ -]?commercial[ -]*share[ -]?alike"),
@@ -44,9 +44,9 @@ FAMILIES = (*(family for family, _ in _FAMILIES), UNKNOWN)
 
 
 def plain_licence(text: str) -> str:
-    """Return the plain name of a licence: `CC BY 3.0` is `CC-BY-3.0`; other words are kept.
+    """Return the normalised name of a licence (`CC BY 3.0` is `CC-BY-3.0`), or the text itself.
 
-    Where the text leaves a choice ("CC0 or CC-BY 3.0") all that it may be are named, with OR.
+    A text with a choice ("CC0 or CC-BY 3.0") gives all of them, joined by OR.
     """
     text = one_line(re.sub(r"[*\[\]`_]", " ", text))
     names = [_one_name(part) for part in re.split(r"\bor\b|\band\b|/ |, ", text, flags=re.I)]
@@ -57,15 +57,15 @@ def plain_licence(text: str) -> str:
 
 
 def licence_in_text(text: str) -> str | None:
-    """Return the licence that the beginning of a licence's own text names; None if none does."""
+    """Return the licence named at the beginning of a licence text, or None."""
     head = one_line(re.sub(r"\s+", " ", text[:600]))
-    # A licence's text tells what it is once; a list of licences is no answer.
+    # The text of a licence names it once; a list of licences names none.
     name = _one_name(head)
     return name or None
 
 
 def licence_families(licence: str) -> frozenset[str]:
-    """Return the families that a licence may belong to; `unknown` for what is none of them."""
+    """Return the families that a licence may belong to, or `unknown`."""
     families = set()
     for part in licence.split(" OR "):
         families.add(_family(part) or UNKNOWN)
@@ -73,10 +73,10 @@ def licence_families(licence: str) -> frozenset[str]:
 
 
 def parse_allowed(text: str) -> frozenset[str]:
-    """Read `cc0,cc-by`; an empty text allows everything.
+    """Parse a list such as `cc0,cc-by`; an empty text allows everything.
 
     Raises:
-        UsageError: A word is no family of licences; the text lists them.
+        UsageError: A word is not a family of licences; the text lists them.
     """
     allowed = frozenset(word.strip().lower() for word in text.split(",") if word.strip())
     for word in sorted(allowed - set(FAMILIES)):
@@ -85,9 +85,9 @@ def parse_allowed(text: str) -> frozenset[str]:
 
 
 def is_allowed(licence: str, allowed: frozenset[str]) -> bool:
-    """Tell whether all that a licence may be is allowed; an empty set allows everything.
+    """Return whether all families of a licence are allowed; an empty set allows everything.
 
-    What needs no credit at all (cc0, public-domain) passes wherever cc-by does.
+    Licences without attribution (cc0, public-domain) are allowed wherever cc-by is.
     """
     if not allowed:
         return True
@@ -96,7 +96,7 @@ def is_allowed(licence: str, allowed: frozenset[str]) -> bool:
 
 
 def licence_address(licence: str) -> str | None:
-    """Return where the text of a Creative Commons licence stands; None for others."""
+    """Return the address of the text of a Creative Commons licence; None for others."""
     if licence == "CC0-1.0":
         return "https://creativecommons.org/publicdomain/zero/1.0/"
     match = re.fullmatch(r"CC-(BY(?:-[A-Z]{2})*)-(\d\.\d)", licence)

@@ -6,8 +6,7 @@ import pytest
 from temporal_foley.sound.render import render_track
 from temporal_foley.sound.signal.fades import join_gains, ratio_of
 from temporal_foley.sound.signal.loops import find_loop
-from temporal_foley.sound.signal.pitch import repitch
-from temporal_foley.sound.take import Take
+from temporal_foley.sound.take import Take, repitch
 from temporal_foley.sound.takes.library import Library
 from temporal_foley.timeline import Asset, Cue, Loop, Track
 

@@ -10,10 +10,16 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from temporal_foley.sound.mix import MixReport, lay_up
+from temporal_foley.sound.mix import MixReport, write_mix
 from temporal_foley.sound.render import index_cues, render_space
-from temporal_foley.sound.signal.reverb import PIECE
-from temporal_foley.sound.signal.space import RESPONSE, SPACES, Space, send_gain, space_response
+from temporal_foley.sound.signal.reverb import (
+    PIECE,
+    RESPONSE,
+    SPACES,
+    Space,
+    send_gain,
+    space_response,
+)
 from temporal_foley.sound.take import Take
 from temporal_foley.sound.takes.library import Library
 from temporal_foley.timeline import Asset, Cue, MixSettings, Provenance, Source, Timeline, Track
@@ -71,7 +77,7 @@ def lay(folder: Path, *tracks: Track, space: Space = "none") -> MixReport:
         mix=MixSettings(loudness_lufs=-40.0, space=space),
         tracks=tracks,
     )
-    return lay_up(timeline, LIBRARY, folder, original=None)
+    return write_mix(timeline, LIBRARY, folder, original=None)
 
 
 def read(path: Path) -> np.ndarray:

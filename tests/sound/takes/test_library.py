@@ -122,7 +122,7 @@ def test_a_file_changed_since_it_was_chosen_is_refused(tmp_path: Path) -> None:
     library = load_library(make_library(tmp_path))
     (river,) = library.takes("river")
     write_wav(tmp_path / "river.wav", np.zeros((2 * RATE, 2)))
-    with pytest.raises(LibraryError, match=r"line 11.*river\.wav.*is not the file"):
+    with pytest.raises(LibraryError, match=r"river\.wav.*has changed"):
         library.read(river.asset)
 
 
@@ -142,20 +142,20 @@ HOSTILE = {
     "drive": ('file = "river.wav"', 'file = "C:/river.wav"', r"line 14: file"),
     "backslash": ('file = "river.wav"', "file = 'dogs\\rex 1.wav'", r"line 14: file"),
     "control character": ('file = "river.wav"', r'file = "a\nb.wav"', r"line 14: file"),
-    "missing": ('file = "river.wav"', 'file = "rivers.wav"', r"line 14: file.*not there"),
+    "missing": ('file = "river.wav"', 'file = "rivers.wav"', r"line 14: file.*does not exist"),
     "folder": ('file = "river.wav"', 'file = "dogs"', r"line 14: file.*regular"),
     "empty": ('file = "river.wav"', 'file = ""', r"line 14: file must be given"),
     "number for a file": ('file = "river.wav"', "file = 3", r"line 14: file must be text"),
-    "no licence": ('licence = "CC0-1.0"\n', "", r"line 11: licence must be given"),
+    "no licence": ('licence = "CC0-1.0"\n', "", r"line 11: licence is missing"),
     "not a number": ("gain_db = -3", "gain_db = nan", r"line 8: gain_db.*finite"),
     "infinite": ("anchor_s = 0.25", "anchor_s = inf", r"line 9: anchor_s.*finite"),
-    "true": ("anchor_s = 0.25", "anchor_s = true", r"line 9: anchor_s.*finite"),
+    "true": ("anchor_s = 0.25", "anchor_s = true", r"line 9: anchor_s must be number"),
     "loud": ("gain_db = -3", "gain_db = 90", r"line 8: gain_db must be in"),
     "before the file": ("anchor_s = 0.25", "anchor_s = -1", r"line 9: anchor_s"),
     "half a loop": ("loop_end_s = 1\n", "", r"line 16: loop_start_s and loop_end_s"),
     "backward loop": ("loop_end_s = 1", "loop_end_s = 0.1", r"line 17: loop_end_s"),
     "unknown kind": ('kind = "loop"', 'kind = "lop"', r"line 13: kind.*one_shot"),
-    "unknown key": ("gain_db = -3", "gain = -3", r"line 8: gain is not a known key"),
+    "unknown key": ("gain_db = -3", "gain = -3", r"line 8: has an unknown field 'gain'"),
     "unknown table": ('name = "my dogs"', 'title = "x"', r"unknown key 'title'"),
     "odd effect": ('effect = "river"', 'effect = "../river"', r"line 12: effect"),
     "name of two lines": ('"my dogs"', r'"my\ndogs"', r"name must be text"),
@@ -216,7 +216,7 @@ def test_a_folder_without_a_manifest_says_what_it_needs(tmp_path: Path) -> None:
 def test_places_outside_the_file_are_refused(tmp_path: Path, effect, old: str, new: str) -> None:
     library = load_library(make_library(tmp_path, edited(old, new)))
     (take,) = library.takes(effect)
-    with pytest.raises(LibraryError, match=r"library\.toml, line \d+: \w+ must lie in the file"):
+    with pytest.raises(LibraryError, match=r"library\.toml, take .*: \w+ must be within the file"):
         library.read(take.asset)
 
 
@@ -225,7 +225,7 @@ def test_odd_sounds_are_refused(tmp_path: Path, samples: np.ndarray) -> None:
     library_folder = make_library(tmp_path)
     write_wav(tmp_path / "river.wav", samples)
     library = load_library(library_folder)
-    with pytest.raises(LibraryError, match="line 11"):
+    with pytest.raises(LibraryError, match=r"take 'river\.wav'"):
         library.read(library.takes("river")[0].asset)
 
 
