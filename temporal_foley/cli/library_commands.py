@@ -152,7 +152,7 @@ def _faults(row: CatalogueRow, library: Path, allowed: frozenset[str]) -> Iterat
         if row.sha256 and file_sha256(path) != row.sha256:
             yield "has changed since it was added; run `library add` on the library itself"
     except (MediaError, ValueError) as error:
-        if isinstance(error, MediaError) or "not there" in str(error):
+        if not (library / row.file).exists():
             yield "is gone; put it back, or delete its line"
         else:
             yield f"is not read ({error}); delete its line"

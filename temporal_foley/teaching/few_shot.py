@@ -1,10 +1,9 @@
-"""A few examples of a new effect and a background in, the line that tells it from the rest out.
+"""Fit a linear classifier for a new effect to a few examples and a background.
 
-The mean of the examples, seen from the mean of the background and unbent by the background's
-covariance: Fisher's linear discriminant with a ridge. With one to eight examples a strong ridge is
-best, which leaves it near the plain prototype (Snell, Swersky and Zemel, "Prototypical networks for
-few-shot learning", NeurIPS 2017). A logit is in standard deviations of the background's own, so
-that logits of different effects mean the same, and one calibration serves all.
+This is Fisher's linear discriminant between examples and background, with a ridge. With one to
+eight examples a strong ridge is best, which makes it almost a plain prototype (Snell, Swersky and
+Zemel, "Prototypical networks for few-shot learning", NeurIPS 2017). Logits are in standard
+deviations of the background, so that one calibration applies to all effects.
 """
 
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from temporal_foley.models.tagging.taught import TaughtEffects
 RIDGE = 10.0
 """In variances of a standardised feature."""
 NEGATIVE_SHARE = 0.5
-"""How far things that the effect must not be taken for push the line away."""
+"""Weight of the negatives relative to the examples."""
 
 Rows = Float[np.ndarray, "frames visual_features"]
 
@@ -29,10 +28,10 @@ def fit_effect(
     """Fit one effect.
 
     Args:
-        examples: The frames of each example: one of a picture, more of a clip. An example counts
-            once, however many frames it has.
-        background: What the effect is told from.
-        negatives: Examples of what it must not be taken for.
+        examples: The frames of each example: one for a picture, more for a clip. Each example
+            counts once, however many frames it has.
+        background: Features of ordinary pictures without the effect.
+        negatives: Examples of similar things that are not the effect.
     """
     if not examples:
         raise ValueError("examples must hold at least one")
@@ -46,7 +45,7 @@ def fit_effect(
     deviation, mean = (
         np.asarray(part, np.float32) for part in (background.deviation, background.mean)
     )
-    # As it will stand in the file; what follows is worked out with the rounded values.
+    # As stored in the file; the bias is computed with the rounded values.
     kernel = (direction / deviation).astype(np.float16)
     rounded = kernel.astype(np.float32)
     bias = -float(rounded @ mean) - float((bank @ (rounded * deviation)).mean())

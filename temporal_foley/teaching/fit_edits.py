@@ -1,10 +1,9 @@
-"""What people decided about cues in, a correction of a model's readout and decision out.
+"""Fit a correction of a model's last layer and decision to the decisions of people.
 
-Three things are fitted, each held to what it was as by so much earlier evidence: an additive change
-of the last layer (logistic regression with a Gaussian prior around the old weights; on frozen
-features this is what "linear probing" is), each effect's slope and bias (Platt, "Probabilistic
-outputs for support vector machines", 1999), and its threshold. Slopes, biases and thresholds are
-fitted on logits of clips that the correction was not fitted on.
+Three things are fitted, each with a prior around its old value: an additive change of the last
+layer (logistic regression with a Gaussian prior: linear probing on frozen features), the slope and
+bias of each effect (Platt, "Probabilistic outputs for support vector machines", 1999), and its
+threshold. Slopes, biases and thresholds are fitted on clips that the correction was not fitted on.
 """
 
 import dataclasses
@@ -23,18 +22,18 @@ from temporal_foley.timegrid import TimeGrid
 from temporal_foley.timeline import Event
 
 PULL = 1.0
-"""How hard the old weights hold; in seconds of decided material for features of length 1."""
+"""Strength of the prior, in seconds of decided material for features of length 1."""
 SLOPE_DEPARTURE, BIAS_DEPARTURE = 0.3, 1.0
 EARLIER_CUES = 10.0
-"""The old threshold counts as much as so many decided cues."""
+"""The old threshold counts as much as this many decided cues."""
 FOLDS = 4
 GAP = 1.24
-"""Log odds between the two thresholds of an effect, as in `fit_decision`."""
+"""Difference of the two thresholds of an effect in log odds, as in `fit_decision`."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class DecidedClip:
-    """A video that a person worked on, as a model reads it, and what was decided."""
+    """The features of a video that a person edited, and the decisions."""
 
     name: str
     grid: TimeGrid
@@ -42,28 +41,28 @@ class DecidedClip:
     logits: Float32[np.ndarray, "frames effects"]
     labels: Float32[np.ndarray, "frames effects"]
     weights: Float32[np.ndarray, "frames effects"]
-    """1 where a person decided, little where a proposal was merely left as it was."""
+    """1 for a decision by a person, less for a cue that nobody edited."""
     accepted: tuple[Event, ...]
     rejected: tuple[Event, ...]
 
 
 class Correction(NamedTuple):
-    """What is added to the readout."""
+    """What is added to the last layer."""
 
     kernel: Float[np.ndarray, "features effects"]
     bias: Float[np.ndarray, " effects"]
 
 
 class Learned(NamedTuple):
-    """A corrected readout and its decision."""
+    """A corrected last layer and its decision."""
 
     correction: Correction
     decision: Decision
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Effect:
-    """How well a model does on decided clips that it did not learn from, in plain numbers."""
+class EditScores:
+    """Scores of a model on decided clips that it did not learn from."""
 
     log_loss: float
     """Per decided frame and effect."""
@@ -80,7 +79,7 @@ class Effect:
 
 
 def learn(clips: Sequence[DecidedClip], vocabulary: Vocabulary, decision: Decision) -> Learned:
-    """Fit all that is learned on some clips."""
+    """Fit the correction and the decision to clips."""
     correction = fit_correction(clips, decision)
     crossed: list[np.ndarray] = [clip.logits for clip in clips]
     if len(clips) > 1:
@@ -95,8 +94,8 @@ def learn(clips: Sequence[DecidedClip], vocabulary: Vocabulary, decision: Decisi
 
 def held_out(
     clips: Sequence[DecidedClip], vocabulary: Vocabulary, decision: Decision
-) -> tuple[Effect, Effect]:
-    """Judge the old model and learned ones, each clip by one that was fitted without it."""
+) -> tuple[EditScores, EditScores]:
+    """Score the old model and learned ones, each clip with one fitted without it."""
     if len(clips) < 2:
         raise ValueError(f"clips must be at least 2 to hold one out, got {len(clips)}")
     old = [_judge(clip, clip.logits, vocabulary, decision) for clip in clips]
@@ -112,8 +111,8 @@ def held_out(
 
 def compare(
     clips: Sequence[DecidedClip], vocabulary: Vocabulary, decision: Decision, learned: Learned
-) -> tuple[Effect, Effect]:
-    """Judge the old model and a learned one on other clips than it learned from."""
+) -> tuple[EditScores, EditScores]:
+    """Score the old model and a learned one on clips that it did not learn from."""
     old = [_judge(clip, clip.logits, vocabulary, decision) for clip in clips]
     new = [
         _judge(clip, corrected(clip, learned.correction), vocabulary, learned.decision)
@@ -125,14 +124,14 @@ def compare(
 def corrected(clip: DecidedClip, correction: Correction) -> Float32[np.ndarray, "frames effects"]:
     """Return the logits of a clip with the correction."""
     logits = clip.logits.copy()
-    # Effects behind those of the readout are judged by another part of the bundle.
+    # Effects after those of the last layer belong to another part of the bundle.
     own = correction.kernel.shape[1]
     logits[:, :own] += (clip.rows @ correction.kernel + correction.bias).astype(np.float32)
     return logits
 
 
 def fit_correction(clips: Sequence[DecidedClip], decision: Decision) -> Correction:
-    """Fit the change of the readout, for effects on which anything was decided."""
+    """Fit the change of the last layer for the effects that have decisions."""
     rows = np.concatenate([clip.rows for clip in clips]).astype(np.float64)
     logits = np.concatenate([clip.logits for clip in clips]).astype(np.float64)
     labels = np.concatenate([clip.labels for clip in clips])
@@ -205,7 +204,7 @@ def _fit_thresholds(
     vocabulary: Vocabulary,
     decision: Decision,
 ) -> Decision:
-    """Move thresholds towards the best F1 by frame, as far as the number of decided cues says."""
+    """Move thresholds towards the best frame F1, further with more decided cues."""
     scored = [
         ScoredClip(
             id=clip.name,
@@ -266,9 +265,9 @@ def _is_met(event: Event, found: Sequence[Event]) -> bool:
 
 def _sum_up(
     clips: Sequence[DecidedClip], judged: Sequence[tuple[float, float, int, int]]
-) -> Effect:
+) -> EditScores:
     losses, cells, found, again = (sum(column) for column in zip(*judged, strict=True))
-    return Effect(
+    return EditScores(
         log_loss=losses / max(cells, 1.0),
         accepted_found=int(found),
         accepted=sum(len(clip.accepted) for clip in clips),

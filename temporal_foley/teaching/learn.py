@@ -1,8 +1,8 @@
-"""Cue lists that people edited in; a bundle that learned from them out, and how much better it is.
+"""Learn from edited cue lists: write a corrected bundle, and measure how much better it is.
 
-What was accepted, locked, moved or added is there where it now stands; what was rejected or moved
-away from is not there. What nobody touched says little, and says it quietly. Each list's video is
-looked at once more; the network itself stays as it is but for its last layer.
+Cues that were accepted, locked, moved or added are positive examples; those that were rejected, and
+the places that cues were moved away from, are negative ones. Cues that nobody edited have little
+weight. The features of each video are computed again; only the last layer of the model changes.
 """
 
 import dataclasses
@@ -28,28 +28,28 @@ from temporal_foley.spotting.decision import (
     default_decision,
 )
 from temporal_foley.stages import LISTENING_RATE_HZ
-from temporal_foley.teaching.fit_edits import DecidedClip, Effect, held_out, learn
+from temporal_foley.teaching.fit_edits import DecidedClip, EditScores, held_out, learn
 from temporal_foley.timegrid import TimeGrid
 from temporal_foley.timeline import Cue, Event, Timeline
 
 UNTOUCHED = 0.1
-"""What a frame weighs that nobody decided on."""
+"""Weight of a frame without a decision."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LearnOutcome:
-    """What was learned from how much, and the bundle; None: it was not written."""
+    """Result of learning; `sha256` is None if no bundle was written."""
 
     videos: int
     edits: int
-    before: Effect
-    after: Effect
+    before: EditScores
+    after: EditScores
     sha256: str | None
     warnings: tuple[str, ...]
 
     @property
     def is_worse(self) -> bool:
-        """Whether the old bundle does better on what was held out."""
+        """Whether the old bundle is better on held-out edits."""
         return self.after.log_loss > self.before.log_loss
 
 
@@ -62,15 +62,15 @@ def learn_from_edits(
     overwrite: bool = False,
     done: Callable[[float], None] = lambda part: None,
 ) -> LearnOutcome:
-    """Learn from edited cue lists; write a bundle if it is no worse on what was held out.
+    """Learn from edited cue lists; write a bundle if it is no worse on held-out edits.
 
     Raises:
         UsageError: There are edits of fewer than two videos, or the model cannot learn.
-        CueListError: A list is wrong, or its video is not there.
-        OutputExistsError: A bundle stands there, and `overwrite` is not given.
+        CueListError: A list is wrong, or its video does not exist.
+        OutputExistsError: The bundle exists, and `overwrite` is not given.
     """
     if out.exists() and not overwrite:
-        raise OutputExistsError(f"{out}: is there already; give another --out, or --overwrite")
+        raise OutputExistsError(f"{out}: exists; give another --out, or --overwrite")
     detector = load_detector(model)
     if not isinstance(detector, BundleDetector) or not has_one_readout(detector.bundle):
         raise UsageError("--model: learn needs a bundle with one last layer of sigmoids")
@@ -138,18 +138,18 @@ def learn_from_edits(
 def decided_clip(
     path: Path, timeline: Timeline, edits: Sequence[Edit], detector: BundleDetector
 ) -> DecidedClip:
-    """Look at the video of a cue list again, and put beside it what was decided."""
+    """Compute the features of a cue list's video, and return them with the decisions."""
     video = find_source_video(timeline, path, None)
     if video is None:
         raise CueListError(
-            f"{path}: its video {timeline.source.name} is not there; put it beside the folder"
+            f"{path}: its video {timeline.source.name} does not exist; put it beside the folder"
         )
     info = probe_video(video)
     grid = TimeGrid.covering(info.duration, detector.bundle.frame_rate)
     visual, audio = _embed(info, detector, grid)
-    heard = np.zeros((len(visual), detector.bundle.tagger.audio_features), np.float32)
+    sound = np.zeros((len(visual), detector.bundle.tagger.audio_features), np.float32)
     if audio is not None:
-        heard = audio[: len(visual)]
+        sound = audio[: len(visual)]
     has_sound = audio is not None
     bundle = detector.bundle
     labels, weights = label_frames(timeline, edits, grid, detector.vocabulary)
@@ -157,8 +157,8 @@ def decided_clip(
     return DecidedClip(
         name=timeline.source.sha256,
         grid=grid,
-        rows=readout_rows(bundle, visual, heard, has_sound=has_sound),
-        logits=bundle.logits(visual, heard, has_picture=True, has_sound=has_sound),
+        rows=readout_rows(bundle, visual, sound, has_sound=has_sound),
+        logits=bundle.logits(visual, sound, has_picture=True, has_sound=has_sound),
         labels=labels,
         weights=weights,
         accepted=tuple(
@@ -173,7 +173,7 @@ def decided_clip(
 def _embed(
     info: VideoInfo, detector: BundleDetector, grid: TimeGrid
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return what a bundle's networks see and hear of each frame; None: nothing is heard."""
+    """Return the image and audio features of each frame; the latter None without sound."""
     frames = sample_frames(info, grid, detector.prepare)
     visual = detector.look(frame.image for frame in frames)
     sound = read_audio(info, sample_rate_hz=LISTENING_RATE_HZ, channels=1)
@@ -185,7 +185,7 @@ def _embed(
 def label_frames(
     timeline: Timeline, edits: Sequence[Edit], grid: TimeGrid, vocabulary: Vocabulary
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return what is true in each frame of each effect, and what each of these weighs."""
+    """Return the label and weight of each effect in each frame."""
     labels = np.zeros((grid.frames, len(vocabulary)), np.float32)
     weights = np.full(labels.shape, UNTOUCHED, np.float32)
 
@@ -200,7 +200,7 @@ def label_frames(
     for cue in timeline.cues:
         if cue.id not in decided:
             mark(cue, 1.0, UNTOUCHED)
-    # Later marks win: where something is accepted, an older refusal beside it does not count.
+    # Later marks win: an accepted cue overrides a rejected one at the same place.
     for edit in edits:
         if edit.was is not None:
             mark(edit.was, 0.0, 1.0)

@@ -1,7 +1,7 @@
-"""Teach a new effect: a few pictures or clips of it and a bundle in, an extended bundle out.
+"""Teach a new effect to a bundle from a few pictures or clips.
 
-The bundle's own effects answer exactly as before; the new one stands behind them. What is learnt
-is how it looks, frame by frame; sound is not listened to.
+The probabilities of the existing effects do not change; the new one is added after them. It is
+learned from single frames; sound is not used.
 """
 
 import dataclasses
@@ -38,31 +38,31 @@ if TYPE_CHECKING:
 CLIP_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".3gp")
 MOST_EXAMPLES = 256
 MOST_FRAMES = 24
-"""Of a clip: evenly spread, and no more a second than the bundle looks at."""
+"""Most frames per clip: evenly spread, at most at the frame rate of the bundle."""
 USUAL_INTERVAL_S = (0.3, 0.6)
-"""From one hit to the next of a repeated effect, where nothing is said."""
+"""Default interval between the hits of a repeated effect."""
 
 Prepare = Callable[[np.ndarray], UInt8[np.ndarray, "rows columns 3"]]
 Progress = Callable[[str], None]
 
 
 class TeachError(FoleyError):
-    """Examples or a bundle that cannot be taught with; names them and the remedy."""
+    """Examples or a bundle that cannot be used for teaching."""
 
 
 class Taught(NamedTuple):
-    """What became of it."""
+    """Result of teaching an effect."""
 
     bundle: "Bundle"
     examples: int
     frames: int
     negatives: int
     skipped: tuple[str, ...]
-    """Why files were left out, a line each."""
+    """Why files were left out, one line each."""
     recognised: float
-    """Part of the examples' frames that the new effect is found in."""
+    """Fraction of the examples' frames in which the effect is detected."""
     mistaken: float
-    """Part of the background's pictures that it is found in."""
+    """Fraction of the background's pictures in which it is detected."""
 
 
 def new_effect(
@@ -99,14 +99,14 @@ def teach(
 
     Args:
         effect: The record of the new effect.
-        examples: A folder of pictures and clips, each of them showing it all along.
-        model: The bundle, by name or folder; the shipped one without a name.
-        negatives: A folder of pictures and clips that it must not be taken for.
-        weights: A weights file of the backbone, where none comes with it.
-        progress: Is told what is being looked at.
+        examples: A folder of pictures and clips that show the effect throughout.
+        model: Name or folder of the bundle; by default the shipped one.
+        negatives: A folder of pictures and clips of similar things that are not the effect.
+        weights: A weights file of the backbone, if it is not installed.
+        progress: Called with the name of the file being read.
 
     Raises:
-        TeachError: The folder holds no example, or the bundle cannot be taught.
+        TeachError: The folder contains no readable example, or the bundle cannot be extended.
     """
     from temporal_foley.models.bundle.bundle import load_bundle
     from temporal_foley.models.bundle_detector import BundleDetector
@@ -134,7 +134,7 @@ def extend_bundle(
     examples: Sequence[Float[np.ndarray, "frames features"]],
     negatives: Sequence[Float[np.ndarray, "frames features"]] = (),
 ) -> Taught:
-    """Put an effect behind those of a bundle, from the features of its examples."""
+    """Add an effect to a bundle from the features of its examples."""
     from temporal_foley.teaching.few_shot import fit_effect
 
     background = bundle.background
@@ -159,8 +159,8 @@ def extend_bundle(
     known[effect.name] = {"examples": {"records": len(examples), "sources": len(examples)}}
     note = (
         f"\n## {effect.name}\n\nTaught from {len(examples)} examples ({frames} frames) and "
-        f"{len(negatives)} counter-examples, by looks alone. Its probabilities follow from how "
-        "well other effects are known by as many examples; nobody has measured this one.\n"
+        f"{len(negatives)} counter-examples, from images only. Its probabilities are estimated "
+        "from other effects with as many examples; they have not been measured.\n"
     )
     extended = dataclasses.replace(
         bundle,
@@ -173,7 +173,7 @@ def extend_bundle(
         taught=head if bundle.taught is None else bundle.taught.and_also(head),
         sha256="",
     )
-    # Where a probability is at the threshold.
+    # The logit at which the probability equals the threshold.
     edge = (math.log(own.threshold_on / (1 - own.threshold_on)) - bias) / slope
     kernel = head.kernel[:, 0].astype(np.float32) * background.deviation.astype(np.float32)
 
@@ -193,22 +193,24 @@ def extend_bundle(
 
 
 def effect_record(effect: Effect) -> str:
-    """Write an effect as a record of a vocabulary."""
+    """Return an effect as a record of a vocabulary file."""
     lines = ["[[effect]]"]
     for field in dataclasses.fields(effect):
         value = getattr(effect, field.name)
         if value in (field.default, None) or value == ():
             continue
         plain = list(value) if isinstance(value, tuple) else value
-        # What JSON writes of texts, numbers and lists is TOML too.
+        # JSON texts, numbers and lists are valid TOML.
         lines.append(f"{field.name} = {json.dumps(plain, ensure_ascii=False)}")
     return "\n".join(lines) + "\n"
 
 
 def example_files(folder: Path, option: str) -> list[Path]:
-    """List the pictures and clips in a folder and below it, by name."""
+    """Return the pictures and clips in a folder and its subfolders, by name."""
     if not folder.is_dir():
-        raise UsageError(f"{option}: {shown(folder)} is no folder; give one of pictures or clips")
+        raise UsageError(
+            f"{option}: {shown(folder)} is not a folder of pictures or clips"
+        )
     known = (*PICTURE_SUFFIXES, *CLIP_SUFFIXES)
     try:
         found = sorted(
@@ -220,7 +222,7 @@ def example_files(folder: Path, option: str) -> list[Path]:
         raise UsageError(f"{option}: {shown(folder)} cannot be read ({error.strerror})") from None
     if not found:
         raise UsageError(
-            f"{option}: {shown(folder)} holds no picture or clip; known endings: {' '.join(known)}"
+            f"{option}: {shown(folder)} holds no picture or clip; known suffixes: {' '.join(known)}"
         )
     if len(found) > MOST_EXAMPLES:
         raise UsageError(
@@ -233,7 +235,7 @@ def example_files(folder: Path, option: str) -> list[Path]:
 def look_at(
     paths: Sequence[Path], detector: "BundleDetector", skipped: list[str], progress: Progress
 ) -> list[Float[np.ndarray, "frames features"]]:
-    """Return the features of each example's frames; those of bad files are told and left out."""
+    """Return the features of each example's frames; unreadable files are added to `skipped`."""
     pictures: list[np.ndarray] = []
     counts: list[int] = []
     rate = detector.frame_rate or Fraction(4)
@@ -251,7 +253,7 @@ def look_at(
 
 
 def example_pictures(path: Path, prepare: Prepare, rate: Fraction) -> list[np.ndarray]:
-    """Return the prepared pictures of one example: one of a picture, more of a clip."""
+    """Return the prepared pictures of one example: one for a picture, more for a clip."""
     if path.suffix.lower() in PICTURE_SUFFIXES:
         return [prepare(read_picture(path))]
     info = probe_video(path)
@@ -260,7 +262,7 @@ def example_pictures(path: Path, prepare: Prepare, rate: Fraction) -> list[np.nd
     grid = TimeGrid.covering(info.duration, rate)
     frames = [frame.image for frame in sample_frames(info, grid, prepare)]
     if not frames:
-        raise MediaError(f"{shown(path)}: shows no picture")
+        raise MediaError(f"{shown(path)}: has no frames")
     return frames
 
 
@@ -268,10 +270,10 @@ def _check(bundle: "Bundle", folder: Path, effect: Effect) -> None:
     if bundle.tagger.output == "softmax":
         raise TeachError(f"{folder}: has one softmax for all effects; teach one with sigmoids")
     if effect.name in bundle.vocabulary.names:
-        raise TeachError(f"{folder}: has an effect {effect.name} already; give another name")
+        raise TeachError(f"{folder}: already has an effect {effect.name}; give another name")
     if bundle.background is None:
         raise TeachError(
-            f"{folder}: carries no background to teach against; add one with "
+            f"{folder}: has no background to teach against; add one with "
             "python -m data_pipeline.after_training.background"
         )
 

@@ -119,7 +119,7 @@ def test_what_stands_there_is_not_replaced_unasked(base, shown, tmp_path, capsys
         (["fire"], "already"),
         (["zebra", "--interval", "2", "1"], "interval_s"),
         (["zebra", "--model", "imagenet"], "trained bundle"),
-        (["zebra", "--examples", "nowhere"], "no folder"),
+        (["zebra", "--examples", "nowhere"], "not a folder"),
     ],
 )
 def test_wrong_words_are_one_line(base, shown, tmp_path, capsys, words, text):

@@ -58,7 +58,7 @@ class TakeRecord:
             "start_s": (0.0, end),
             "end_s": (begin, 1e6),
             "anchor_s": (begin, end),
-            "loop_start_s": (begin, self.loop_end_s or 0.0),
+            "loop_start_s": (begin, 1e6),
             "loop_end_s": (self.loop_start_s or 0.0, end),
             "loop_join_s": (0.0, 1e6),
         }

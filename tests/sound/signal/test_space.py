@@ -10,6 +10,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from temporal_foley.sound.levels import DEFAULT_LEVELS
 from temporal_foley.sound.mix import MixReport, write_mix
 from temporal_foley.sound.render import index_cues, render_space
 from temporal_foley.sound.signal.reverb import (
@@ -139,8 +140,11 @@ def test_without_a_space_and_on_backgrounds_nothing_is_added() -> None:
 def test_more_of_a_room_is_heard_with_what_is_far() -> None:
     near = track(0).cues[0]
     far = dataclasses.replace(near, lowpass_hz=4000.0)
-    assert send_gain("indoor", "foley", far) > send_gain("indoor", "foley", near) > 0.0
-    assert send_gain("indoor", "foley", near) > send_gain("outdoor", "foley", near)
+    gains = [send_gain("indoor", "foley", cue, DEFAULT_LEVELS) for cue in (near, far)]
+    assert 0.0 < gains[0] < gains[1]
+    assert send_gain("indoor", "foley", near, DEFAULT_LEVELS) > send_gain(
+        "outdoor", "foley", near, DEFAULT_LEVELS
+    )
 
 
 def test_a_mix_in_a_room_is_the_sum_of_its_stems_and_two_runs_are_alike(tmp_path: Path) -> None:
