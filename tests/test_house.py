@@ -45,7 +45,6 @@ MOST_FILES = 15
 # Folders still to be divided, with the number of files that they may not exceed meanwhile.
 CROWDED = {
     "data_pipeline/annotations": 24,
-    "temporal_foley/sound/signal": 16,
     "temporal_foley/sound/synth": 24,
     "tests/campaigns": 40,
 }

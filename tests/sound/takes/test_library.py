@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from temporal_foley.errors import LibraryError
+from temporal_foley.sound.levels import MixLevels
 from temporal_foley.sound.signal.landmarks import find_anchor, find_body
 from temporal_foley.sound.signal.loops import find_loop
 from temporal_foley.sound.take import Take
@@ -280,3 +281,24 @@ def test_the_loop_leaves_silent_ends_out() -> None:
     assert loop.start - loop.crossfade >= RATE
     assert loop.end <= 4 * RATE
     assert find_loop(sound[RATE : RATE + RATE // 4]) is None
+
+
+def test_a_levels_file_changes_levels_and_the_hash(tmp_path: Path) -> None:
+    (tmp_path / "levels.toml").write_text("foley_db = -3.0\n")
+    library = load_library(tmp_path)
+    assert library.levels == MixLevels(foley_db=-3.0)
+    assert library.sha256 != load_library().sha256
+    assert library.takes("typing")[0].asset.kind == "recipe"
+    (tmp_path / "levels.toml").write_text("foley_db = 90\n")
+    with pytest.raises(LibraryError, match=r"levels\.toml: foley_db must be in"):
+        load_library(tmp_path)
+    (tmp_path / "levels.toml").write_text("folly_db = -3\n")
+    with pytest.raises(LibraryError, match="folly_db is unknown"):
+        load_library(tmp_path)
+
+
+def test_a_table_written_by_hand_needs_three_columns(tmp_path: Path) -> None:
+    write_wav(tmp_path / "rex.wav", np.full((RATE, 1), 0.1))
+    (tmp_path / "library.tsv").write_text("file\teffect\tlicence\nrex.wav\tdog_barking\tCC0-1.0\n")
+    (take,) = load_library(tmp_path).takes("dog_barking")
+    assert take.asset.name == "rex.wav"
