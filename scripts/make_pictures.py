@@ -75,7 +75,7 @@ def open_browser() -> webdriver.Chrome:
     for option in ("--headless=new", "--no-sandbox", "--disable-gpu", "--mute-audio"):
         options.add_argument(option)
     options.add_argument("--hide-scrollbars")
-    options.add_argument(f"--window-size={WINDOW[0]},{WINDOW[1] + 140}")
+    options.add_argument(f"--window-size={WINDOW[0]},{WINDOW[1] + 180}")
     service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
     return webdriver.Chrome(options=options, service=service)
 
