@@ -108,7 +108,7 @@ def run(words: argparse.Namespace) -> None:
     paths = {MAIN: words.bundle} | _baselines(words.baseline)
 
     from data_pipeline.features.split import open_split
-    from temporal_foley.cli.progress import show_progress
+    from temporal_foley.cli.console import Console
     from temporal_foley.models.bundle.bundle import load_bundle
     from temporal_foley.models.compilation import enable_compilation_cache
 
@@ -119,7 +119,7 @@ def run(words: argparse.Namespace) -> None:
         _check_fit(paths[name], bundle, bundles[MAIN], split)
     decisions = {name: _decision(bundle) for name, bundle in bundles.items()}
 
-    with show_progress(words.split) as report:
+    with Console().progress(words.split) as report:
         scored, by_eye, by_ear = _score(words, split, bundles, decisions, report)
         models = _judge(words, scored, bundles, decisions, report)
         conflicts = _conflicts(by_eye, by_ear, bundles[MAIN].vocabulary, decisions[MAIN])

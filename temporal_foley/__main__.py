@@ -1,4 +1,4 @@
-"""`python -m temporal_foley`: the command line."""
+"""Run the command line: `python -m temporal_foley`."""
 
 from temporal_foley.cli.main import entry
 

@@ -114,10 +114,7 @@ class Vocabulary:
         try:
             return self.names.index(name)
         except ValueError:
-            known = ", ".join(self.names)
-            raise VocabularyError(
-                f"no effect {name!r} in {self.name}; there are: {known}"
-            ) from None
+            raise VocabularyError.unknown("effect", name, self.names) from None
 
     def select(self, only: tuple[str, ...] = (), exclude: tuple[str, ...] = ()) -> tuple[str, ...]:
         """Return the names in `only` (all, if empty) without those in `exclude`, in order."""
@@ -164,6 +161,11 @@ def vocabulary_text(name_or_path: str) -> str:
         raise VocabularyError(
             f"{path}: cannot be read as UTF-8 text ({file_cause(error)})"
         ) from None
+
+
+def shipped_vocabularies() -> tuple[str, ...]:
+    """Return the names of the vocabularies that ship with the package."""
+    return tuple(_shipped_texts())
 
 
 @functools.cache

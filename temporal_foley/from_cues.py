@@ -2,9 +2,10 @@
 
 import dataclasses
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,6 @@ from temporal_foley.media.video import VideoInfo, probe_video, sample_frames
 from temporal_foley.session.source_video import find_source_video
 from temporal_foley.sound.credits import check_licences
 from temporal_foley.sound.mix import MUSIC_AND_EFFECTS
-from temporal_foley.sound.signal.reverb import Space
 from temporal_foley.sound.takes.library import load_library
 from temporal_foley.spotting.detections import Detections
 from temporal_foley.spotting.tables import read_scores
@@ -41,7 +41,7 @@ def render_cues(
     video: str | Path | None = None,
     library: str | Path | None = None,
     allowed: frozenset[str] = frozenset(),
-    space: Space | None = None,
+    mix_changes: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Outcome:
@@ -53,7 +53,7 @@ def render_cues(
         video: The video the cues were made for; by default looked for where it was.
         library: The sound library's folder, if it was not the built-in one.
         allowed: Families of licences; a cue with a take under another is refused. Empty: any.
-        space: What hard effects and foley are heard in; None: as the cue list says.
+        mix_changes: Fields of `MixSettings` that replace those of the cue list.
         overwrite: Replace stems, mix and video that stand there.
         progress: Told how far each stage is.
 
@@ -91,8 +91,8 @@ def render_cues(
                 raise OutputExistsError(f"{folder / name}: exists; use --overwrite or --out DIR")
     with staged(folder) as staging:
         shutil.copyfile(cues, staging / CUES_FILE)
-        if space not in (None, timeline.mix.space):
-            mix = dataclasses.replace(timeline.mix, space=space)
+        mix = dataclasses.replace(timeline.mix, **(mix_changes or {}))
+        if mix != timeline.mix:
             timeline = dataclasses.replace(timeline, mix=mix)
             write_timeline(timeline, staging / CUES_FILE)
         for name in TABLES:

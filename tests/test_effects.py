@@ -140,11 +140,13 @@ def test_a_rule_of_the_wrong_type_is_refused_by_line():
             parse_vocabulary(text, "mine")
 
 
-def test_unknown_names_list_the_known_ones(tmp_path):
+def test_unknown_names_list_known_ones_or_the_nearest(tmp_path):
     with pytest.raises(VocabularyError, match=r"shipped are: foley20"):
         load_vocabulary(str(tmp_path / "missing.toml"))
-    with pytest.raises(VocabularyError, match="no effect 'bark' in foley20; there are: train"):
+    with pytest.raises(VocabularyError, match="unknown effect 'bark'; did you mean dog_barking"):
         load_vocabulary().index("bark")
+    with pytest.raises(VocabularyError, match="unknown effect 'xylophone'; known are train"):
+        load_vocabulary().index("xylophone")
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(VocabularyError, match="cannot be read as UTF-8"):
         load_vocabulary(str(tmp_path / "binary.toml"))
@@ -154,5 +156,5 @@ def test_selection_keeps_the_order_of_the_vocabulary():
     vocabulary = load_vocabulary()
     assert vocabulary.select(only=("fire", "river")) == ("river", "fire")
     assert "fire" not in vocabulary.select(exclude=("fire",))
-    with pytest.raises(VocabularyError, match="no effect 'fires'"):
+    with pytest.raises(VocabularyError, match="unknown effect 'fires'; did you mean fire"):
         vocabulary.select(only=("fires",))

@@ -34,7 +34,7 @@ from baselines.stills.losses import (
 from baselines.stills.phases import Logits, Phase, read_checks, train_phase, with_checks
 from baselines.stills.results import Check
 from data_pipeline.input.batch_plan import BatchPlan
-from temporal_foley.cli.progress import show_progress
+from temporal_foley.cli.console import Console
 from temporal_foley.files.run_record import Progress
 from temporal_foley.models.compilation import enable_compilation_cache
 from temporal_foley.models.image.backbone import Backbone, load_backbone
@@ -62,7 +62,7 @@ def run_scratch(config: Scratch) -> str:
     phase = _picture_phase(config, stills, "scratch", step, forward, config.epochs)
     state = init_state(params, statistics, tx)
     with (
-        show_progress("report 000, scratch") as progress,
+        Console().progress("report 000, scratch") as progress,
         Checkpoints(config.out / "checkpoints") as checkpoints,
     ):
         state, notes = checkpoints.restore_last(state) or (state, {"checks": []})
@@ -98,7 +98,7 @@ def run_transfer(config: Transfer) -> str:
     )
     done = config.freeze_epochs * phase.batches_per_epoch
     with (
-        show_progress("report 000, transfer") as progress,
+        Console().progress("report 000, transfer") as progress,
         Checkpoints(config.out / "checkpoints") as checkpoints,
     ):
         state = init_state(classifier.params, classifier.idle, tx)

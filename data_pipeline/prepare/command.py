@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from data_pipeline.builders.splits import PARTS
-from temporal_foley.cli.progress import show_progress
+from temporal_foley.cli.console import Console
 from temporal_foley.effects import DEFAULT_VOCABULARY, load_vocabulary
 from temporal_foley.errors import FoleyError, OutputExistsError, UsageError
 
@@ -148,7 +148,7 @@ def _build(words: argparse.Namespace) -> None:
         raise OutputExistsError(f"{folder}: is built already; give --overwrite to build it again")
     for left in place.glob("incomplete.*"):
         shutil.rmtree(left, ignore_errors=True)
-    with show_progress(words.dataset) as progress:
+    with Console().progress(words.dataset) as progress:
         config = dataset.PlanConfig.of(plan, kept, workers=words.workers, progress=progress)
         builder = builder_class(data_dir=words.out, config=config, file_format="array_record")
         if not folder.exists():
@@ -221,7 +221,7 @@ def _check(folder: Path) -> None:
     from data_pipeline.prepare import built
 
     files = built.check_manifest(folder)
-    with show_progress("check") as progress:
+    with Console().progress("check") as progress:
         survey = built.survey_dataset(folder, lambda part: progress("checking", part))
     counts = {split: len(names) for split, names in survey.sources.items()}
     print(f"{folder}: {files} files as they were written")

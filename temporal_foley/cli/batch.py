@@ -1,116 +1,159 @@
-"""Many videos one after the other: files and folders in, a line told of each, an exit code out."""
+"""Find the files that a command is given, and run it for each of them."""
 
-import sys
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from temporal_foley.cli.progress import show_progress
+from temporal_foley.cli.console import Console
 from temporal_foley.errors import FoleyError, OutputExistsError, UsageError, one_line
-from temporal_foley.files.output import output_folder
 from temporal_foley.files.run_record import Progress
-from temporal_foley.foley import Outcome
-from temporal_foley.timeline import Event
 
-VIDEO_SUFFIXES = [
-    ".mp4",
-    ".m4v",
-    ".mov",
-    ".mkv",
-    ".webm",
-    ".avi",
-    ".ts",
-    ".m2ts",
-    ".mts",
-    ".3gp",
-    ".3g2",
-    ".mj2",
-    ".mpg",
-    ".mpeg",
-    ".flv",
-    ".wmv",
-]
-SHOWN_MOST = 6
-"""Events, or cues, of a video that are told one by one."""
+VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".m2ts", ".mts")
+VIDEO_SUFFIXES += (".3gp", ".3g2", ".mj2", ".mpg", ".mpeg", ".flv", ".wmv")
+CUES_FILE = "cues.json"
+OUTPUT_SUFFIX = ".foley"
 
 
-def find_videos(paths: Sequence[Path], command: str) -> list[Path]:
-    """Replace folders by the videos in them, sorted by name."""
-    if not paths:
-        raise UsageError(f"{command} needs a video; see temporal-foley {command} --help")
-    videos: list[Path] = []
+class Job(NamedTuple):
+    """One file to work on, and the folder for what is made of it."""
+
+    path: Path
+    out: Path | None
+
+
+class Report(NamedTuple):
+    """What a command prints about one file."""
+
+    text: str
+    warnings: Sequence[str] = ()
+    more: Sequence[str] = ()
+    """Further lines."""
+    is_new: bool = True
+    """Whether anything was written."""
+
+
+def video_jobs(paths: Sequence[Path], out: Path | None) -> list[Job]:
+    """Return the videos that are given or are in given folders, at any depth.
+
+    Below `out` the folders are those of the videos, so that files of one name do not meet there.
+    """
+    jobs: list[Job] = []
+    folders = [path.absolute() for path in paths if path.is_dir()]
+    # Of several folders, such as the cards of one camera, their own names count too.
+    root = os.path.commonpath(folders) if folders else ""
     for path in paths:
         if not path.is_dir():
-            videos.append(path)
+            jobs.append(Job(path, out))
             continue
-        try:
-            found = sorted(p for p in path.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES)
-        except OSError as error:
-            raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
+        found = sorted(_walk(path, VIDEO_SUFFIXES))
         if not found:
+            endings = " ".join(sorted(VIDEO_SUFFIXES))
             raise UsageError(
-                f"{path}: holds no video; known endings: {' '.join(sorted(VIDEO_SUFFIXES))}"
+                "no video in this folder", path=path, remedy=f"known endings are {endings}"
             )
-        videos.extend(found)
-    return videos
+        for video in found:
+            jobs.append(Job(video, out and out / os.path.relpath(video.parent.absolute(), root)))
+    return jobs
 
 
-def each(videos: Sequence[Path], out: Path | None, one: Callable[[Path, Progress], Outcome]) -> int:
-    """Do all videos; a bad one is told and does not stop the rest."""
-    failed = finished = 0
-    taken: dict[Path, Path] = {}
-    for video in videos:
-        began = time.perf_counter()
-        try:
-            folder = output_folder(video, out)
-            first = taken.setdefault(folder, video)
-            if first != video:
-                raise OutputExistsError(
-                    f"{video}: {folder} is already for {first.name}; run it alone, with --out DIR"
+def cue_list_jobs(paths: Sequence[Path], out: Path | None) -> list[Job]:
+    """Return the cue lists that are given or are in given folders, at any depth."""
+    jobs: list[Job] = []
+    for path in paths:
+        if not path.is_dir():
+            jobs.append(Job(path, out))
+        elif (path / CUES_FILE).is_file():
+            jobs.append(Job(path / CUES_FILE, out))
+        else:
+            found = sorted(folder / CUES_FILE for folder in path.rglob(f"*{OUTPUT_SUFFIX}"))
+            found = [cues for cues in found if cues.is_file()]
+            if not found:
+                raise UsageError(
+                    f"no {CUES_FILE} in this folder",
+                    path=path,
+                    remedy="make one with temporal-foley generate VIDEO",
                 )
-            with show_progress(video.name) as progress:
-                outcome = one(video, progress)
+            jobs += [Job(cues, out and out / cues.parent.relative_to(path)) for cues in found]
+    return jobs
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    console: Console,
+    run: Callable[[Job, Progress], Report],
+    target: Callable[[Job], Path] | None = None,
+) -> int:
+    """Run a command for each file; one that fails does not stop the rest.
+
+    Args:
+        jobs: The files.
+        console: Where to report.
+        run: Does the work.
+        target: Returns the folder of a job's output, which may not be that of another job.
+
+    Returns:
+        The exit code.
+    """
+    began = time.perf_counter()
+    taken: dict[Path, Path] = {}
+    made = failed = 0
+    for number, job in enumerate(jobs, 1):
+        start = time.perf_counter()
+        name = _name(job, jobs)
+        title = f"{number} of {len(jobs)} {name}" if len(jobs) > 1 else name
+        try:
+            first = job.path if target is None else taken.setdefault(target(job), job.path)
+            if first != job.path:
+                raise OutputExistsError(
+                    f"its output folder is already that of {first.name}",
+                    path=job.path,
+                    remedy="run it alone, with --out DIR",
+                )
+            with console.progress(title) as progress:
+                report = run(job, progress)
+        except UsageError:
+            raise
         except FoleyError as error:
-            print(f"temporal-foley: {one_line(error)}", file=sys.stderr)
+            console.error(error)
             failed += 1
             continue
-        finished += outcome.status == "finished"
-        tell(video, outcome, time.perf_counter() - began)
-    if len(videos) > 1:
-        made = len(videos) - failed - finished
-        print(f"{made} made, {finished} finished before, {failed} failed")
+        made += report.is_new
+        for warning in report.warnings:
+            console.warn(f"{name}: {warning}")
+        seconds = f" ({time.perf_counter() - start:.1f} s)" if report.is_new else ""
+        console.print(f"{name}: {report.text}{seconds}")
+        for line in report.more:
+            console.print(f"{name}: {line}")
+    if len(jobs) > 1:
+        unchanged = len(jobs) - made - failed
+        console.print(
+            f"{len(jobs)} files: {made} made, {unchanged} unchanged, {failed} failed "
+            f"({time.perf_counter() - began:.1f} s)"
+        )
     return FoleyError.exit_code if failed else 0
 
 
-def tell(given: Path, outcome: Outcome, seconds: float) -> None:
-    """Tell what was made of a video, and its warnings."""
-    name = one_line(given.name)
-    for warning in outcome.warnings:
-        print(f"temporal-foley: {name}: {one_line(warning)}", file=sys.stderr)
-    if outcome.status == "finished":
-        print(f"{name}: finished before, in {one_line(outcome.folder)}")
-        return
-    print(f"{name}: {_summary(outcome)} -> {one_line(outcome.folder)} ({seconds:.1f} s)")
-    if outcome.changes is not None:
-        print(f"{name}: {outcome.changes}")
+def _name(job: Job, jobs: Sequence[Job]) -> str:
+    """Return the shortest name of a file that is not another's too."""
+    is_unique = sum(other.path.name == job.path.name for other in jobs) == 1
+    return one_line(job.path.name if is_unique or len(jobs) == 1 else job.path)
 
 
-def _summary(outcome: Outcome) -> str:
-    """Say what was found in one line: the first events, and how many cues came of all."""
-    if outcome.events is None:
-        return _cues(outcome.cues)
-    if not outcome.events:
-        return "nothing to hear was found"
-    shown = [_event_text(event) for event in outcome.events[:SHOWN_MOST]]
-    if len(outcome.events) > SHOWN_MOST:
-        shown.append(f"{len(outcome.events) - SHOWN_MOST} more")
-    found = ", ".join(shown)
-    return found if outcome.cues is None else f"{found}: {_cues(outcome.cues)}"
+def _walk(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
+    """Yield the files with some suffixes in a folder, without hidden ones and earlier outputs."""
 
+    def fail(error: OSError) -> None:
+        raise UsageError(f"cannot be read ({error.strerror})", path=error.filename or folder)
 
-def _cues(count: int | None) -> str:
-    return "1 cue" if count == 1 else f"{count} cues"
-
-
-def _event_text(event: Event) -> str:
-    return f"{event.effect} {event.onset:.2f}-{event.offset:.2f} s"
+    for here, folders, files in os.walk(folder, onerror=fail):
+        folders[:] = [f for f in folders if not f.startswith(".") and not f.endswith(OUTPUT_SUFFIX)]
+        for name in files:
+            stem, suffix = os.path.splitext(name)
+            if (
+                suffix.lower() in suffixes
+                and not name.startswith(".")
+                and (not stem.endswith(OUTPUT_SUFFIX))
+            ):
+                yield Path(here) / name

@@ -5,8 +5,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from temporal_foley.files.versions import versions
-
 Progress = Callable[[str, float], None]
 """Called with the name of a stage and the part of it that is done, 0 to 1."""
 
@@ -30,6 +28,10 @@ class RunRecord:
 
     def document(self, *, made_with: Mapping[str, str], **more: Any) -> dict[str, Any]:
         """Return what `run.json` says, apart from the files."""
+        # Imported here: reading package metadata takes longer than all else that the command line
+        # imports.
+        from temporal_foley.files.versions import versions
+
         return {
             "command": self.command,
             "made_with": dict(made_with),

@@ -32,6 +32,7 @@ from temporal_foley.library.sidecars import Papers
 from temporal_foley.library.sources import (
     SOUND_SUFFIXES,
     copy_into,
+    is_sound_file,
     opened_source,
     safe_name,
     sound_files,
@@ -119,7 +120,10 @@ def add_sounds(
             corrections=by_file,
             listener=listener or Listener(settings.vocabulary),
         )
-        files = list(sound_files(folder, library, in_place=in_place))
+        if is_sound_file(source):
+            files = [folder / source.name]
+        else:
+            files = list(sound_files(folder, library, in_place=in_place))
         if not files and not corrected:
             raise LibraryError(
                 f"{source}: holds no sound file; known suffixes: {' '.join(SOUND_SUFFIXES)}"

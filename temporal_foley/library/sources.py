@@ -20,21 +20,35 @@ _MOST_FILES = 1_000_000
 
 @contextlib.contextmanager
 def opened_source(source: Path) -> Iterator[tuple[Path, str]]:
-    """Yield the folder of a source and its name; a ZIP file is unpacked temporarily.
+    """Yield the folder of a source and its name; of a sound file, the folder that it is in.
+
+    A ZIP file is unpacked temporarily.
 
     Raises:
         LibraryError: The archive is refused.
-        UsageError: The source is neither a folder nor an archive.
+        UsageError: The source is neither a folder nor a sound file nor a ZIP file.
     """
     if source.is_dir():
         yield source, source.resolve().name
         return
+    if is_sound_file(source):
+        yield source.parent, source.resolve().parent.name
+        return
     if not is_archive(source):
-        raise UsageError(f"{source}: neither a folder nor a ZIP file; unpack other archives first")
+        raise UsageError(
+            "neither a folder nor a sound file nor a ZIP file",
+            path=source,
+            remedy="unpack other archives first",
+        )
     with tempfile.TemporaryDirectory(prefix="temporal-foley-") as scratch:
         folder = Path(scratch) / "unpacked"
         unpack(source, folder)
         yield folder, source.stem.lower() or "archive"
+
+
+def is_sound_file(path: Path) -> bool:
+    """Return whether a path is a sound file by its suffix."""
+    return path.is_file() and path.suffix.lower() in SOUND_SUFFIXES
 
 
 def sound_files(folder: Path, library: Path, *, in_place: bool) -> Iterator[Path]:

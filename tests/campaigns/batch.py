@@ -84,18 +84,18 @@ def generate(videos: Path, out: Path) -> tuple[int, str, list[str]]:
     said, told = io.StringIO(), io.StringIO()
     foley = Foley(ColourDetector(), load_library())
     with (
-        mock.patch("temporal_foley.cli.commands.Foley.load", return_value=foley),
+        mock.patch("temporal_foley.foley.Foley.load", return_value=foley),
         contextlib.redirect_stdout(said),
         contextlib.redirect_stderr(told),
     ):
         code = main(["generate", str(videos), "--out", str(out)])
-    lines = [line for line in told.getvalue().splitlines() if line.startswith("temporal-foley:")]
+    lines = [line for line in told.getvalue().splitlines() if line.startswith("error: ")]
     return code, said.getvalue(), lines
 
 
 def summary(said: str) -> tuple[int, ...] | None:
-    """Read the last line: made, finished before, failed."""
-    found = re.findall(r"^(\d+) made, (\d+) finished before, (\d+) failed$", said, re.MULTILINE)
+    """Read the last line: made, unchanged, failed."""
+    found = re.findall(r": (\d+) made, (\d+) unchanged, (\d+) failed \(", said)
     return tuple(map(int, found[-1])) if found else None
 
 

@@ -29,7 +29,7 @@ class Spoken:
         if self.code not in (0, 2, 3):
             return f"exit code {self.code}: {self.err.strip()[-300:]}"
         lines = self.err.splitlines()
-        told = [line for line in lines if line.startswith("temporal-foley: ")]
+        told = [line for line in lines if line.startswith("error: ")]
         if self.code and not (len(told) == len(lines) == 1):
             return f"exit code {self.code} with {len(lines)} lines: {self.err.strip()[-300:]}"
         return ""

@@ -209,7 +209,7 @@ def test_a_wrong_table_is_told(source: Path, tmp_path: Path, old, new, why) -> N
     assert str(catalogue) in str(caught.value)
 
 
-def test_the_commands_tell_and_check(source: Path, tmp_path: Path, capsys) -> None:
+def test_the_commands_list_audition_and_check(source: Path, tmp_path: Path, capsys) -> None:
     library = str(tmp_path / "mine")
     added = ["library", "add", str(source), "--to", library, "--no-listen", "--licence", "CC0"]
     assert main(added) == 0
@@ -226,7 +226,17 @@ def test_the_commands_tell_and_check(source: Path, tmp_path: Path, capsys) -> No
     capsys.readouterr()
     (tmp_path / "mine/pack/dog bark 1.wav").unlink()
     assert main(["library", "check", library]) == 3
-    assert "pack/dog bark 1.wav: is gone" in capsys.readouterr().out
+    assert "pack/dog bark 1.wav: is missing" in capsys.readouterr().out
     assert main(["library", "list", str(tmp_path)]) == 3
     assert "library add DIR --to" in capsys.readouterr().err
     assert main(["library", "add", str(source), "--allow", "free"]) == 2
+
+
+def test_a_single_sound_file_can_be_added(source: Path, tmp_path: Path, capsys) -> None:
+    (sound,) = source.rglob("dog bark 1.wav")
+    library = tmp_path / "mine"
+    assert main(["library", "add", str(sound), "--to", str(library), "--no-listen"]) == 0
+    assert "1 added" in capsys.readouterr().out
+    assert [path.name for path in library.rglob("*.wav")] == ["dog bark 1.wav"]
+    assert main(["library", "add", str(tmp_path / "none.wav"), "--to", str(library)]) == 2
+    assert "none.wav: neither a folder nor a sound file" in capsys.readouterr().err

@@ -115,7 +115,7 @@ def test_what_stands_there_is_not_replaced_unasked(base, shown, tmp_path, capsys
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (["Zebra"], "lower_case"),
+        (["9 zebras"], "lower_case"),
         (["fire"], "already"),
         (["zebra", "--interval", "2", "1"], "interval_s"),
         (["zebra", "--model", "imagenet"], "trained bundle"),

@@ -5,7 +5,7 @@ Names are those of the SPDX list where it has one (CC0-1.0, CC-BY-4.0, MIT).
 
 import re
 
-from temporal_foley.errors import UsageError, one_line
+from temporal_foley.errors import one_line
 
 UNKNOWN = "unknown"
 _LONGEST = 120
@@ -70,18 +70,6 @@ def licence_families(licence: str) -> frozenset[str]:
     for part in licence.split(" OR "):
         families.add(_family(part) or UNKNOWN)
     return frozenset(families)
-
-
-def parse_allowed(text: str) -> frozenset[str]:
-    """Parse a list such as `cc0,cc-by`; an empty text allows everything.
-
-    Raises:
-        UsageError: A word is not a family of licences; the text lists them.
-    """
-    allowed = frozenset(word.strip().lower() for word in text.split(",") if word.strip())
-    for word in sorted(allowed - set(FAMILIES)):
-        raise UsageError(f"--allow knows no {word!r}; there are: {', '.join(FAMILIES)}")
-    return allowed
 
 
 def is_allowed(licence: str, allowed: frozenset[str]) -> bool:

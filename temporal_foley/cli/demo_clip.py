@@ -1,4 +1,4 @@
-"""A short clip for those who have none at hand: pictures that scikit-image ships, in motion."""
+"""Make a short clip for `demo`, from photographs that scikit-image ships."""
 
 import math
 from fractions import Fraction
@@ -14,10 +14,11 @@ from temporal_foley.errors import FoleyError
 
 RATE = 25
 WIDTH, HEIGHT = 640, 360
+REINSTALL = "pip install --force-reinstall scikit-image"
 
-# A cat (chelsea.png, CC0), a cup of coffee (coffee.png, CC0) in which there is nothing to hear,
-# and the cat again, nearer. Each shot: file, seconds, and centre and width of the part in view
-# at its beginning and at its end, as parts of the picture.
+# A cat (chelsea.png, CC0), a cup of coffee (coffee.png, CC0) without any effect, and the cat again,
+# nearer. Each shot: file, seconds, and centre and width of the visible part at its beginning and
+# at its end, as fractions of the picture.
 SHOTS = (
     ("chelsea.png", 4.0, (0.50, 0.50, 1.00), (0.55, 0.45, 0.80)),
     ("coffee.png", 4.0, (0.50, 0.50, 0.90), (0.42, 0.45, 0.75)),
@@ -48,17 +49,17 @@ def _shipped_picture(name: str) -> UInt8[np.ndarray, "height width 3"]:
     try:
         encoded = np.frombuffer(file.read_bytes(), np.uint8)
     except OSError:
-        raise FoleyError(f"{name}: scikit-image does not ship it; reinstall scikit-image") from None
+        raise FoleyError("not in scikit-image", path=name, remedy=REINSTALL) from None
     picture = cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB)
     if picture is None:
-        raise FoleyError(f"{name}: cannot be read as a picture; reinstall scikit-image")
+        raise FoleyError("not a picture", path=name, remedy=REINSTALL)
     return picture
 
 
 def _crop(
     picture: UInt8[np.ndarray, "height width 3"], x: float, y: float, width: float
 ) -> UInt8[np.ndarray, "rows columns 3"]:
-    """Cut the part round (x, y) that is `width` of the picture wide, to sub-pixel places."""
+    """Cut out the part around (x, y), `width` of the picture wide, with subpixel accuracy."""
     rows, columns = picture.shape[:2]
     scale = width * min(columns, rows * WIDTH / HEIGHT) / WIDTH
     half_x, half_y = scale * WIDTH / 2, scale * HEIGHT / 2

@@ -1,0 +1,132 @@
+"""The command `generate`: add effects to videos."""
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from temporal_foley.cli.batch import Job, Report, run_jobs, video_jobs
+from temporal_foley.cli.console import Console
+from temporal_foley.cli.formats import read_formats
+from temporal_foley.cli.options import Arg
+from temporal_foley.cli.shared import (
+    AdvancedNames,
+    DetectionOptions,
+    LibraryFolder,
+    MixOptions,
+    Names,
+    OutFolder,
+    Videos,
+)
+from temporal_foley.errors import UsageError
+from temporal_foley.files.run_record import Progress
+
+if TYPE_CHECKING:
+    from temporal_foley.foley import Outcome
+    from temporal_foley.timeline import Event
+
+MOST_SHOWN = 6
+"""Events that are printed one by one."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Generate(DetectionOptions, MixOptions):
+    """Add effects to videos: stems, a mix, and the video with its new sound.
+
+    Each video gets a folder VIDEO.foley with cues.json, stems, mix.wav, the video, overview.png and
+    review.html, a page to listen and edit in. Folders are searched at any depth.
+    """
+
+    videos: Videos
+    """Video files, or folders of them."""
+    out: OutFolder = None
+    """Where the VIDEO.foley folders go. (default: beside each video)"""
+    library: LibraryFolder = None
+    """A sound library of your own, as `library add` makes it. Built-in sounds fill its gaps."""
+    allow: AdvancedNames = None
+    """Use only sounds of the library under these licences, such as cc0,cc-by."""
+    seed: int = 0
+    """Another seed chooses other takes."""
+    export: Names = None
+    """Also write these formats, or those of these programs, into the folder export; see
+    `temporal-foley export --help`."""
+    overwrite: bool = False
+    """Replace an earlier output. Edits in its cues.json are kept."""
+    discard_edits: Annotated[bool, Arg(advanced=True)] = False
+    """With --overwrite: do not keep edits. The old list stays as cues.before.json."""
+
+    def run(self, console: Console) -> int:
+        """Generate all videos, and export them if asked."""
+        if self.discard_edits and not self.overwrite:
+            raise UsageError("needs --overwrite", option="--discard-edits")
+        changes = self.mix_changes()
+        formats = read_formats(self.export, console, "--export")
+        jobs = video_jobs(self.videos, self.out)
+        # Imported here: everything that a wrong option need not wait for.
+        from temporal_foley.files.output import output_folder
+        from temporal_foley.session.export import check_sessions, export_cues, missing_formats
+        from temporal_foley.timeline import MixSettings
+
+        foley = self.load(self.library, self.allow)
+        settings = self.settings(foley.vocabulary)
+
+        def target(job: Job) -> Path:
+            return output_folder(job.path, job.out)
+
+        def generate(job: Job, progress: Progress) -> Report:
+            if formats and self.overwrite:
+                # Before the list is replaced: it and the session belong together.
+                check_sessions(target(job), job.path, formats)
+            outcome = foley.generate(
+                job.path,
+                job.out,
+                settings,
+                MixSettings(**changes),
+                seed=self.seed,
+                overwrite=self.overwrite,
+                discard_edits=self.discard_edits,
+                progress=progress,
+            )
+            report = describe(outcome)
+            cues = outcome.folder / "cues.json"
+            # Without --overwrite, sessions that may have been edited since are left alone.
+            wanted = formats if self.overwrite or not formats else missing_formats(cues, formats)
+            if not wanted:
+                return report
+            exported = export_cues(
+                cues,
+                wanted,
+                video=job.path,
+                library=self.library,
+                overwrite=self.overwrite,
+                progress=progress,
+            )
+            return report._replace(warnings=(*report.warnings, *exported.warnings))
+
+        return run_jobs(jobs, console, generate, target)
+
+
+def describe(outcome: "Outcome") -> Report:
+    """Say what was made of a video or cue list."""
+    if outcome.status == "finished":
+        return Report(f"unchanged -> {outcome.folder}", outcome.warnings, is_new=False)
+    more = () if outcome.changes is None else (outcome.changes,)
+    page = outcome.folder / "review.html"
+    if page.is_file():
+        more = (*more, f"listen and edit in {page}")
+    return Report(f"{_summary(outcome)} -> {outcome.folder}", outcome.warnings, more)
+
+
+def _summary(outcome: "Outcome") -> str:
+    cues = "1 cue" if outcome.cues == 1 else f"{outcome.cues} cues"
+    if outcome.events is None:
+        return cues
+    if not outcome.events:
+        return "no effect was found"
+    found = [_event(event) for event in outcome.events[:MOST_SHOWN]]
+    if len(outcome.events) > MOST_SHOWN:
+        found.append(f"{len(outcome.events) - MOST_SHOWN} more")
+    return ", ".join(found) if outcome.cues is None else f"{', '.join(found)}: {cues}"
+
+
+def _event(event: "Event") -> str:
+    return f"{event.effect} {event.onset:.2f}-{event.offset:.2f} s"

@@ -1,0 +1,42 @@
+"""The command `tag`: detect effects without making sound."""
+
+import dataclasses
+
+from temporal_foley.cli.batch import Job, Report, run_jobs, video_jobs
+from temporal_foley.cli.commands.generate import describe
+from temporal_foley.cli.console import Console
+from temporal_foley.cli.shared import DetectionOptions, OutFolder, Videos
+from temporal_foley.files.run_record import Progress
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tag(DetectionOptions):
+    """Detect effects and write when they happen, without making sound.
+
+    Each video gets a folder VIDEO.foley with events.tsv and scores.tsv, the probability of each
+    effect in each frame.
+    """
+
+    videos: Videos
+    """Video files, or folders of them."""
+    out: OutFolder = None
+    """Where the VIDEO.foley folders go. (default: beside each video)"""
+    overwrite: bool = False
+    """Replace an earlier output."""
+
+    def run(self, console: Console) -> int:
+        """Tag all videos."""
+        jobs = video_jobs(self.videos, self.out)
+        from temporal_foley.files.output import output_folder
+
+        foley = self.load()
+        settings = self.settings(foley.vocabulary)
+
+        def tag(job: Job, progress: Progress) -> Report:
+            return describe(
+                foley.write_tags(
+                    job.path, job.out, settings, overwrite=self.overwrite, progress=progress
+                )
+            )
+
+        return run_jobs(jobs, console, tag, lambda job: output_folder(job.path, job.out))

@@ -1,0 +1,184 @@
+"""Options that several commands share."""
+
+import dataclasses
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from temporal_foley.cli.options import Arg
+from temporal_foley.errors import UsageError, nearest, plain_name
+
+if TYPE_CHECKING:
+    from temporal_foley.effects import Vocabulary
+    from temporal_foley.foley import DetectionSettings, Foley
+
+Videos = Annotated[tuple[Path, ...], Arg(positional=True, metavar="VIDEO...")]
+CueLists = Annotated[tuple[Path, ...], Arg(positional=True, metavar="CUES...")]
+OutFolder = Annotated[Path | None, Arg(metavar="DIR", short="-o")]
+Names = Annotated[tuple[str, ...] | None, Arg(metavar="A,B", commas=True)]
+AdvancedNames = Annotated[tuple[str, ...] | None, Arg(metavar="A,B", commas=True, advanced=True)]
+Model = Annotated[str | None, Arg(metavar="NAME|DIR")]
+LibraryFolder = Annotated[Path | None, Arg(metavar="DIR")]
+File = Annotated[Path | None, Arg(metavar="FILE")]
+AdvancedFile = Annotated[Path | None, Arg(metavar="FILE", advanced=True)]
+Space = Literal["none", "indoor", "outdoor"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelOptions:
+    """Options of the model."""
+
+    model: Model = None
+    """The model: a shipped bundle by name, a folder with a bundle of your own, or imagenet, which
+    maps ImageNet classes to effects without training. (default: foley20)"""
+    vocabulary: Annotated[str | None, Arg(metavar="NAME|FILE", advanced=True)] = None
+    """Only with --model imagenet: a shipped vocabulary, or a TOML file of your own. (default:
+    foley20)"""
+    backbone: Annotated[str | None, Arg(metavar="NAME", advanced=True)] = None
+    """Only with --model imagenet: the image network. (default: efficientnet_lite0)"""
+    weights: AdvancedFile = None
+    """A weights file of the image network, if none is installed with it."""
+
+    def load(self, library: Path | None = None, allow: tuple[str, ...] | None = None) -> "Foley":
+        """Load the model and a sound library.
+
+        Raises:
+            UsageError: There is no model, vocabulary or image network of that name.
+        """
+        from temporal_foley.effects import shipped_vocabularies
+        from temporal_foley.foley import Foley
+        from temporal_foley.models.by_name import IMAGENET, shipped_models
+        from temporal_foley.models.image.backbone import BACKBONES
+
+        _check_name(self.model, "model", (*shipped_models(), IMAGENET))
+        _check_name(self.vocabulary, "vocabulary", shipped_vocabularies())
+        _check_name(self.backbone, "backbone", tuple(BACKBONES))
+        return Foley.load(
+            model=self.model or "",
+            vocabulary=self.vocabulary,
+            backbone=self.backbone,
+            weights=self.weights,
+            library=library,
+            allowed=allowed_licences(allow),
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DetectionOptions(ModelOptions):
+    """Options of the detection."""
+
+    effects: Names = None
+    """Detect only these effects, separated by commas."""
+    exclude: Names = None
+    """Detect all effects but these."""
+    no_listen: bool = False
+    """Do not use the video's own sound for detection."""
+    frame_rate: Annotated[Fraction | None, Arg(metavar="HZ", advanced=True)] = None
+    """Only with --model imagenet: pictures per second. (default: 4)"""
+    smoothing: Annotated[
+        Literal["none", "mode", "median", "gaussian", "mean"] | None, Arg(advanced=True)
+    ] = None
+    """How to smooth probabilities over time. (default: as the model decides)"""
+    smoothing_window: Annotated[float | None, Arg(metavar="SECONDS", advanced=True)] = None
+    """Length of the smoothing window. (default: 1.5 if --smoothing is given)"""
+
+    def settings(self, vocabulary: "Vocabulary") -> "DetectionSettings":
+        """Return the detection settings for a vocabulary."""
+        from temporal_foley.foley import DetectionSettings
+        from temporal_foley.spotting.events import DecodingConfig
+
+        chosen = {"smoothing": self.smoothing, "window_s": self.smoothing_window}
+        changes: dict[str, Any] = {k: v for k, v in chosen.items() if v is not None}
+        try:
+            return DetectionSettings(
+                only=effect_names(self.effects, vocabulary, "--effects"),
+                exclude=effect_names(self.exclude, vocabulary, "--exclude"),
+                frame_rate=self.frame_rate,
+                decoding=DecodingConfig(**changes) if changes else None,
+                listen=not self.no_listen,
+            )
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MixOptions:
+    """Options of the mix."""
+
+    original: Literal["keep", "duck", "mute"] | None = None
+    """What to do with the video's own sound. (default: keep)"""
+    loudness: Annotated[str | None, Arg(metavar="PRESET|LUFS")] = None
+    """Loudness of the mix: r128 (-23 LUFS), atsc (-24), netflix (-27), podcast (-16), streaming
+    (-14), or a number. (default: r128)"""
+    speech_db: Annotated[float | None, Arg(metavar="DB", advanced=True)] = None
+    """Lower effects by this many dB under speech; 0 disables it. (default: -6)"""
+    space: Annotated[Space | None, Arg(advanced=True)] = None
+    """Reverb for effects: a furnished room, outdoors, or none. (default: none)"""
+    room_tone: Annotated[bool | None, Arg(advanced=True)] = None
+    """Add a quiet room tone under foley where nothing else plays."""
+    music_and_effects: Annotated[bool | None, Arg(advanced=True)] = None
+    """Also write music_and_effects.wav: the mix without the speech of the video's own sound."""
+
+    def mix_changes(self) -> dict[str, Any]:
+        """Return the mix settings that are given, each checked, by field of `MixSettings`."""
+        from temporal_foley.timeline import MixSettings
+
+        given = {
+            "original": self.original,
+            "loudness_lufs": None if self.loudness is None else _lufs(self.loudness),
+            "speech_db": self.speech_db,
+            "space": self.space,
+            "room_tone": self.room_tone,
+            "music_and_effects": self.music_and_effects,
+        }
+        changes = {name: value for name, value in given.items() if value is not None}
+        for name, value in changes.items():
+            try:
+                MixSettings(**{name: value})
+            except ValueError as error:
+                flag = f"--{name.removesuffix('_lufs').replace('_', '-')}"
+                raise UsageError(str(error), option=flag) from None
+        return changes
+
+
+def _lufs(text: str) -> float:
+    from temporal_foley.sound.signal.loudness import LOUDNESS_PRESETS
+
+    if text in LOUDNESS_PRESETS:
+        return LOUDNESS_PRESETS[text]
+    try:
+        return float(text)
+    except ValueError:
+        near = nearest(text, LOUDNESS_PRESETS)
+        raise UsageError(
+            f"must be {', '.join(LOUDNESS_PRESETS)} or a number of LUFS, got {text!r}",
+            option="--loudness",
+            remedy=f"did you mean {near}?" if near else None,
+        ) from None
+
+
+def effect_names(
+    names: tuple[str, ...] | None, vocabulary: "Vocabulary", option: str
+) -> tuple[str, ...]:
+    """Return effects by their names in a vocabulary; `Dog barking` is `dog_barking`."""
+    spelt = {plain_name(name): name for name in vocabulary.names}
+    for name in names or ():
+        if plain_name(name) not in spelt:
+            raise UsageError.unknown("effect", name, vocabulary.names, option=option)
+    return tuple(spelt[plain_name(name)] for name in names or ())
+
+
+def allowed_licences(names: tuple[str, ...] | None) -> frozenset[str]:
+    """Return the families of licences that are allowed; an empty set allows all."""
+    from temporal_foley.sound.takes.licences import FAMILIES
+
+    allowed = frozenset(name.lower() for name in names or ())
+    for name in sorted(allowed.difference(FAMILIES)):
+        raise UsageError.unknown("licence", name, FAMILIES, option="--allow")
+    return allowed
+
+
+def _check_name(name: str | None, kind: str, known: tuple[str, ...]) -> None:
+    """Raise `UsageError` for a name that is neither known nor a file or folder."""
+    if name is not None and name not in known and not Path(name).exists():
+        raise UsageError.unknown(kind, name, known, option=f"--{kind}")
