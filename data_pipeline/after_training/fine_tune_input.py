@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import grain
 import numpy as np
@@ -35,6 +35,7 @@ _CACHED = 4096
 """Sounds whose embeddings are kept, some 30 kB each."""
 
 
+@runtime_checkable
 class Eyes(Protocol):
     """What prepares pictures and listens: a `BundleDetector`."""
 

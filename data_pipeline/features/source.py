@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import soundfile
@@ -57,6 +57,7 @@ class Material:
     sound: Callable[[], Wave | Iterable[Wave]] | None = None
 
 
+@runtime_checkable
 class Source(Protocol):
     """What features are made from, in a fixed order."""
 

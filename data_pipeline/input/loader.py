@@ -5,7 +5,7 @@ The iterator is grain's, so orbax saves and restores its place with `grain.check
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import grain
 import numpy as np
@@ -27,6 +27,7 @@ SENSES: dict[str, Literal["picture", "sound"] | None] = {
 """What stands before the names of labels, and which events count in them."""
 
 
+@runtime_checkable
 class Records(Protocol):
     """Records by number, and how long each is: a `FeatureStore`."""
 

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -30,6 +30,7 @@ from temporal_foley.timeline import Event
 _SAMPLE_RATE_HZ = 32_000
 
 
+@runtime_checkable
 class Teacher(Protocol):
     """The part of the audio network that is needed."""
 

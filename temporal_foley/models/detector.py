@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -16,6 +16,7 @@ SoundBlock = Float[np.ndarray, "samples channels"]
 FrameProbabilities = Float[np.ndarray, "frames effects"]
 
 
+@runtime_checkable
 class Detector(Protocol):
     """Says how probable each effect of its vocabulary is in each frame.
 

@@ -14,7 +14,7 @@ import functools
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -51,6 +51,7 @@ TEMPERATURE = 0.5
 """What logits are divided by: training with smoothed labels leaves posteriors too flat."""
 
 
+@runtime_checkable
 class _Outputs(Protocol):
     @property
     def logits(self) -> Float[np.ndarray, "batch classes"]: ...
@@ -59,6 +60,7 @@ class _Outputs(Protocol):
     def feature_map(self) -> Float[np.ndarray, "batch rows columns features"]: ...
 
 
+@runtime_checkable
 class ImageClassifier(Protocol):
     """The part of a backbone that this detector needs."""
 

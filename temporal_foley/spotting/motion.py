@@ -10,7 +10,7 @@ Dense Inverse Search", ECCV 2016.)
 
 import dataclasses
 from collections.abc import Iterable
-from typing import Protocol, SupportsFloat
+from typing import Protocol, SupportsFloat, runtime_checkable
 
 import cv2
 import numpy as np
@@ -30,6 +30,7 @@ Grey = UInt8[np.ndarray, "rows columns"]
 PerPicture = Float[np.ndarray, " pictures"]
 
 
+@runtime_checkable
 class Picture(Protocol):
     """A small picture with its time; `is_new`: it does not follow the one before it."""
 

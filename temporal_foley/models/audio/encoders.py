@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Float16
@@ -18,6 +18,7 @@ SILENCE = 1e-3
 """A track that never gets louder says nothing: many videos carry one that is empty (-60 dBFS)."""
 
 
+@runtime_checkable
 class AudioEncoder(Protocol):
     """What listens. All encoders answer in one space, so a head may read any of them."""
 
