@@ -44,7 +44,6 @@ MOST_ROOT_MODULES = {"temporal_foley": 10, "data_pipeline": 3}
 MOST_FILES = 15
 # Folders still to be divided, with the number of files that they may not exceed meanwhile.
 CROWDED = {
-    "data_pipeline/annotations": 24,
     "temporal_foley/sound/synth": 24,
 }
 # Cycles still to be cut, by the modules in them.

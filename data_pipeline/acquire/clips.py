@@ -22,8 +22,8 @@ from pathlib import Path
 
 from data_pipeline.acquire.openverse import AcquireError
 from data_pipeline.acquire.web import FetchError, LaterError, Web
+from data_pipeline.annotations.dcase import write_table
 from data_pipeline.annotations.records import AnnotatedClip
-from data_pipeline.annotations.table import write_table
 from data_pipeline.features.journal import Journal
 
 SITE = "https://www.youtube.com/watch?v="

@@ -1,5 +1,4 @@
-"""Readers of published annotations: a publisher's files in, clips with labelled events out.
+"""Readers of published annotations: they return clips whose events have a name and times.
 
-`python -m data_pipeline.annotations --help` shows the command; `catalogue.READERS` lists the
-readers, one file each.
+`catalogue.READERS` lists them; `python -m data_pipeline.annotations --help` shows the command.
 """

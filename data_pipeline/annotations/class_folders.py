@@ -1,9 +1,9 @@
-"""Folders of pictures, sounds or videos by class: a folder in, clips out.
+"""Read folders of pictures, sounds or videos by class.
 
-The form that report 000 collects its pictures in: `ROOT/CLASS/FILE`, or `ROOT/CLASS/SOURCE/FILE`,
-where the files of one SOURCE (a series of photos, the frames of one video) stay on one side of a
-split; or either of them below `ROOT/train`, `ROOT/validation` and `ROOT/test`. A table in ROOT with
-the columns `file` and `licence` tells the licence of each file.
+The form is `ROOT/CLASS/FILE`, or `ROOT/CLASS/SOURCE/FILE`, where the files of one SOURCE (a series
+of photos, the frames of one video) stay in one split; or either of them below `ROOT/train`,
+`ROOT/validation` and `ROOT/test`. A table in ROOT with the columns `file` and `licence` gives the
+licence of each file.
 """
 
 from pathlib import Path
@@ -34,10 +34,10 @@ def read_class_folders(path: Path) -> Reading:
     """Read the classes of all files below a folder by the folders' names.
 
     Raises:
-        AnnotationError: There is no such folder, or no file of a class in it.
+        AnnotationError: There is no such folder, or it contains no file of a class.
     """
     if not path.is_dir():
-        raise AnnotationError(f"{path}: no such folder; name the one that holds the classes")
+        raise AnnotationError(f"{path}: no such folder; name the one above the classes")
     tables = [file for file in sorted(path.glob("*.csv")) if _is_table(file)]
     licences = {name: licence for file in tables for name, licence in _licences(file).items()}
     files = [file for file in sorted(path.rglob("*")) if file.is_file() and file not in tables]
@@ -48,10 +48,10 @@ def read_class_folders(path: Path) -> Reading:
 
     reading = collect(rows, read)
     if not reading.clips:
-        raise AnnotationError(f"{path}: holds no picture, sound or video in a folder of its class")
+        raise AnnotationError(f"{path}: no picture, sound or video in a class folder")
     there = {row.text for row in rows}
     missing = tuple(
-        Remark(file=str(path), line=0, text=name, reason="is in the table, but there is no file")
+        Remark(file=str(path), line=0, text=name, reason="is in the table, but does not exist")
         for name in licences
         if name not in there
     )
@@ -64,7 +64,7 @@ def _clip(file: Path, name: str, licence: str) -> AnnotatedClip:
     if split is not None:
         folders = folders[1:]
     if not folders:
-        raise RowError("lies in no class folder")
+        raise RowError("is not in a class folder")
     modality = _modality(file)
     if file.stat().st_size == 0:
         raise RowError("is empty")
@@ -88,7 +88,7 @@ def _modality(file: Path) -> Modality:
         return "audio"
     if suffix in VIDEOS:
         return "both"
-    raise RowError("is no picture, sound or video by its name")
+    raise RowError("is not a picture, sound or video by its name")
 
 
 def _is_table(file: Path) -> bool:
@@ -103,6 +103,6 @@ def _licences(file: Path) -> dict[str, str]:
     for row in rows:
         if row.problem or len(row.cells) != len(names):
             raise AnnotationError(f"{file}, line {row.line}: should have {len(names)} columns")
-        field = row.fields(names)
+        field = dict(zip(names, row.cells, strict=True))
         licences[field["file"]] = field["licence"]
     return licences

@@ -1,8 +1,4 @@
-"""From rows to a reading: rows and a way to read one in, clips and rejected rows out.
-
-Rows about the same clip become one clip; a source that a publisher put on both sides of a split is
-put on one.
-"""
+"""Collect rows into clips: merge rows about one clip, and keep each source in one split."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
@@ -16,8 +12,7 @@ from data_pipeline.annotations.records import (
 )
 from data_pipeline.annotations.rows import Row
 
-# Whoever is in two splits stays in the later one: what others measure on stays as it is, and only
-# training loses.
+# A source in two splits stays in the later one: test sets stay comparable, only training loses.
 _SPLIT_ORDER = ("train", "validation", "test")
 _TEXT_LENGTH = 160
 
@@ -52,7 +47,7 @@ def collect(rows: Iterable[Row], read: Callable[[Row], AnnotatedClip]) -> Readin
 
 
 def join(readings: Sequence[Reading]) -> Reading:
-    """Join the readings of the files of one set; clips that several speak of become one."""
+    """Join the readings of the files of one set; merge clips that several files describe."""
     split_of: dict[tuple[str, str], str] = {}
     for reading in readings:
         for clip in reading.clips:
@@ -78,12 +73,12 @@ def join(readings: Sequence[Reading]) -> Reading:
 
 
 def remark(row: Row, reason: str) -> Remark:
-    """Say something about a row."""
+    """Make a remark about a row."""
     return Remark(file=row.file, line=row.line, text=row.text.strip()[:_TEXT_LENGTH], reason=reason)
 
 
 def merge_clips(clips: Iterable[AnnotatedClip]) -> tuple[AnnotatedClip, ...]:
-    """Make one clip of all that name the same stretch, with the events of all, in order."""
+    """Merge clips of the same part of a source, with the events of all, in order."""
     merged: dict[tuple[str, str, str, float, float | None], list[AnnotatedClip]] = {}
     for clip in clips:
         key = (clip.origin, clip.source, clip.clip, clip.start_s, clip.end_s)
@@ -105,7 +100,7 @@ def _place(event: LabelledEvent) -> tuple[float, str, str]:
 def _settle_splits(
     kept: Sequence[tuple[Row, AnnotatedClip]],
 ) -> tuple[list[AnnotatedClip], list[Remark]]:
-    """Put each source on one side; rows that had to move are named."""
+    """Put each source into one split, and remark on rows that had to move."""
     split_of: dict[str, str] = {}
     for _, clip in kept:
         if clip.split is not None:

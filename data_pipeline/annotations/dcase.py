@@ -1,144 +1,110 @@
-"""DCASE tables of sound events: TSV in, clips out; also what this package writes itself.
+"""Read and write DCASE tables of sound events, with further columns for what clips also have.
 
 The form of the DCASE challenges and of DESED (Turpault et al., Sound event detection in domestic
 environments, DCASE 2019): `filename onset offset event_label`, or for whole clips `filename
-event_labels` with commas between classes. A row with a file name and nothing else says that the
-file was listened to and holds no event. Further columns (`COLUMNS`) are read where they are there.
+event_labels` with commas between classes. A row with only a file name says that the file contains
+no event.
 """
 
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
-from data_pipeline.annotations.collect import collect, join
-from data_pipeline.annotations.records import (
-    MODALITIES,
-    STRENGTHS,
-    AnnotatedClip,
-    AnnotationError,
-    LabelledEvent,
-    Reading,
-    RowError,
-    clip_event,
-    make_event,
-)
-from data_pipeline.annotations.rows import (
-    Row,
-    files_of,
-    read_rows,
-    seconds,
-    split_at,
-    take_header,
-)
+from data_pipeline.annotations.records import AnnotatedClip, LabelledEvent, Reading, RowError
+from data_pipeline.annotations.tables import Format, read_formats
+from temporal_foley.errors import OutputExistsError
 
-ORIGIN = "dcase"
-LICENCE = "as the publisher of the table says"
-
-COLUMNS = (
-    "filename",
-    "onset",
-    "offset",
-    "event_label",
-    "source",
-    "start",
-    "end",
-    "split",
-    "modality",
-    "strength",
-    "origin",
-    "licence",
+_WRITTEN = (
+    "filename onset offset event_label source start end split modality strength origin licence"
 )
-_DEFAULT = COLUMNS[:4]
-_WEAK = ("filename", "event_labels")
 _NOTHING = ("", "nan", "none")
-# DESED and DCASE 2017 cut from YouTube and say from where to where in the name.
+# DESED and DCASE 2017 name clips cut from YouTube by video, start and end.
 _YOUTUBE_CUT = re.compile(r"Y?([A-Za-z0-9_-]{11})_(\d+\.\d+)_(\d+\.\d+)")
 
 
+def _complete(field: dict[str, str]) -> None:
+    """Find the clip's source, and say if there is no event."""
+    if not field["clip"]:
+        raise RowError("names no file")
+    stem = Path(field["clip"].replace("\\", "/")).stem
+    match = _YOUTUBE_CUT.fullmatch(stem)
+    if "source" in field:
+        field["source"] = field["source"] or stem
+    elif match is not None and float(match[3]) > float(match[2]):
+        field["source"], field["start"], field["end"] = match.groups()
+    else:
+        field["source"] = stem
+    if "labels" in field:
+        labels = [label.strip() for label in field["labels"].split(",")]
+        field["labels"] = ",".join(name for name in labels if name.casefold() not in _NOTHING)
+        is_empty = not field["labels"]
+    else:
+        cells = (field["onset"], field["offset"], field["label"])
+        is_empty = all(cell.casefold() in _NOTHING for cell in cells)
+    if is_empty:
+        field["nothing"] = ""
+
+
+TABLE = Format(
+    origin="dcase",
+    licence="as the publisher of the table says",
+    files=r".*\.tsv",
+    columns=("filename=clip onset offset event_label=label",),
+    more_columns=(
+        "source start end split modality strength origin licence event_labels=labels confidence"
+    ),
+    needs="filename onset offset event_label",
+    header="optional",
+    delimiter=None,
+    modality="audio",
+    pads=True,
+    prepare=_complete,
+)
+
+
 def read_dcase(path: Path) -> Reading:
-    """Read one table, or all `.tsv` of a folder; without column names it is the form of four.
+    """Read one table, or all `.tsv` of a folder; without column names it has the first four.
 
     Raises:
         AnnotationError: A file cannot be read.
     """
-    return join([_read_file(file) for file in files_of(path, _belongs)])
+    return read_formats(path, (TABLE,))
 
 
-def _belongs(path: Path) -> bool:
-    return path.suffix.casefold() == ".tsv"
+def write_table(path: Path, clips: Iterable[AnnotatedClip], *, overwrite: bool = False) -> None:
+    """Write one row per event, and one for each clip without events.
+
+    Raises:
+        OutputExistsError: The path exists, and `overwrite` is not set.
+    """
+    if path.exists() and not overwrite:
+        raise OutputExistsError(f"{path}: already exists; give --overwrite to replace it")
+    unfinished = path.with_name(path.name + ".part")
+    try:
+        with unfinished.open("w", encoding="utf-8", newline="\n") as file:
+            file.write("\t".join(_WRITTEN.split()) + "\n")
+            for clip in clips:
+                for event in clip.events or (None,):
+                    file.write("\t".join(map(_cell, _row(clip, event))) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
-def _read_file(path: Path) -> Reading:
-    rows = read_rows(path, split_at(path))
-    names, rows = take_header(rows, (*COLUMNS, "event_labels", "confidence"), _DEFAULT)
-    needed = _WEAK if "event_labels" in names else _DEFAULT
-    if missing := [name for name in needed if name not in names]:
-        raise AnnotationError(f"{path}: its first line must name the column {missing[0]}")
-
-    def read(row: Row) -> AnnotatedClip:
-        # Many programs leave out the cells after the file name where there is no event.
-        cells = row.cells + ("",) * (len(names) - len(row.cells))
-        if len(cells) != len(names):
-            raise RowError("has the wrong number of columns")
-        return _clip(dict(zip(names, cells, strict=True)))
-
-    return collect(rows, read)
+def _row(clip: AnnotatedClip, event: LabelledEvent | None) -> tuple[str | float | None, ...]:
+    times = (event.onset_s, event.offset_s, event.name) if event else (None, None, None)
+    kind = (event.modality, event.strength) if event else (None, None)
+    place = (clip.source, clip.start_s, clip.end_s, clip.split)
+    return (clip.clip, *times, *place, *kind, clip.origin, clip.licence)
 
 
-def _clip(field: Mapping[str, str]) -> AnnotatedClip:
-    file = field["filename"]
-    if not file:
-        raise RowError("names no file")
-    source, start_s, end_s = _place(field)
-    length_s = None if end_s is None else end_s - start_s
-    return AnnotatedClip(
-        source=source,
-        clip=file,
-        start_s=start_s,
-        end_s=end_s,
-        split=field.get("split") or None,
-        events=_events(field, length_s),
-        origin=field.get("origin") or ORIGIN,
-        licence=field.get("licence") or LICENCE,
-    )
-
-
-def _place(field: Mapping[str, str]) -> tuple[str, float, float | None]:
-    """Tell which recording a clip is of, and from where to where."""
-    stem = Path(field["filename"].replace("\\", "/")).stem
-    if "source" in field:
-        start_s = seconds(field.get("start") or "0")
-        end_s = seconds(field["end"]) if field.get("end") else None
-        if start_s < 0 or (end_s is not None and end_s <= start_s):
-            raise RowError("has a clip that ends where it begins or before")
-        return field["source"] or stem, start_s, end_s
-    match = _YOUTUBE_CUT.fullmatch(stem)
-    if match is not None and float(match[3]) > float(match[2]):
-        return match[1], float(match[2]), float(match[3])
-    return stem, 0.0, None
-
-
-def _events(field: Mapping[str, str], length_s: float | None) -> tuple[LabelledEvent, ...]:
-    modality, strength = field.get("modality") or "audio", field.get("strength") or "frame"
-    if modality not in MODALITIES or strength not in STRENGTHS:
-        raise RowError(f"should have a modality of {MODALITIES} and a strength of {STRENGTHS}")
-    if "event_labels" in field:
-        labels = [label.strip() for label in field["event_labels"].split(",")]
-        return tuple(
-            clip_event(label, length_s, modality="audio")
-            for label in dict.fromkeys(labels)
-            if label.casefold() not in _NOTHING
-        )
-    onset, offset, label = field["onset"], field["offset"], field["event_label"]
-    if all(cell.casefold() in _NOTHING for cell in (onset, offset, label)):
-        return ()
-    offset_s = None if offset == "" else seconds(offset)
-    event = make_event(
-        label,
-        seconds(onset),
-        offset_s,
-        length_s=length_s,
-        modality=modality,  # type: ignore[arg-type]
-        strength=strength,  # type: ignore[arg-type]
-    )
-    return (event,)
+def _cell(value: str | float | None) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        # A tab, a line break or a quote in a name would break its row.
+        return " ".join(value.replace('"', "'").split())
+    return f"{value:.6f}".rstrip("0").rstrip(".")

@@ -1,4 +1,4 @@
-"""ESC-50 and ESC-10, 5 s recordings of single sounds: file names or `esc50.csv` in, clips out.
+"""Read ESC-50 and ESC-10, 5 s recordings of single sounds, by file names or `esc50.csv`.
 
 Piczak, ESC: Dataset for Environmental Sound Classification, ACM Multimedia 2015. A file is
 `FOLD-RECORDING-TAKE-CLASS.wav`; ESC-10's first release has `FOLD-RECORDING-TAKE.ogg` in folders
@@ -9,19 +9,12 @@ import re
 from pathlib import Path
 
 from data_pipeline.annotations.collect import collect
-from data_pipeline.annotations.records import (
-    AnnotatedClip,
-    AnnotationError,
-    Reading,
-    RowError,
-    clip_event,
-)
-from data_pipeline.annotations.rows import Row, read_rows, take_header
+from data_pipeline.annotations.records import AnnotationError, Reading, RowError
+from data_pipeline.annotations.rows import Row
+from data_pipeline.annotations.tables import Format, clip_of, read_formats
 
-ORIGIN = "esc"
 LICENCE_50 = "CC BY-NC 3.0, per clip in LICENSE"
 LICENCE_10 = "CC BY 3.0 or CC0, per clip in README.md"
-CLIP_S = 5.0
 _CATEGORIES = """
     dog rooster pig cow frog cat hen insects sheep crow
     rain sea_waves crackling_fire crickets chirping_birds
@@ -35,61 +28,58 @@ _CATEGORIES = """
 CATEGORIES = tuple(_CATEGORIES.split())
 """The 50 classes, in the order of the numbers in the file names."""
 
-_COLUMNS = ("filename", "fold", "target", "category", "esc10", "src_file", "take")
 _SOUNDS = (".wav", ".ogg", ".flac", ".mp3")
-_FILE = re.compile(r"(\d)-(\d+)-([A-Z])(?:-(\d+))?")
 _FOLDER = re.compile(r"\d{3} - (.+)")
+
+
+def _name_class(field: dict[str, str]) -> None:
+    """Find the class by its number in the file's name, or by the folder's name."""
+    folder = _FOLDER.fullmatch(field.get("folder", ""))
+    if "number" in field:
+        if int(field["number"]) >= len(CATEGORIES):
+            raise RowError("has a class number above 49")
+        field["label"] = CATEGORIES[int(field["number"])]
+    elif folder is not None:
+        field["label"], field["licence"] = folder[1], LICENCE_10
+    else:
+        raise RowError("has no class in its name or its folder's")
+    if field.get("category", field["label"]) != field["label"]:
+        raise RowError("has a category that its file name contradicts")
+    field["split"] = f"fold{field['fold_number']}"
+
+
+ESC = Format(
+    origin="esc",
+    licence=LICENCE_50,
+    files=r"esc50\.csv",
+    columns=("filename=clip fold target category esc10 src_file take",),
+    clip_s=5.0,
+    clip_pattern=r"(?:.*/)?(?P<fold_number>\d)-(?P<source>\d+)-[A-Z](?:-(?P<number>\d+))?\.\w+",
+    clip_form="FOLD-RECORDING-TAKE-CLASS",
+    modality="audio",
+    prepare=_name_class,
+)
 
 
 def read_esc(path: Path) -> Reading:
     """Read `esc50.csv`, one sound, or all sounds in a folder by their names.
 
     Raises:
-        AnnotationError: There is nothing at the path, or no sound in it.
+        AnnotationError: The path does not exist, or contains no sound.
     """
     if path.suffix == ".csv":
-        names, rows = take_header(read_rows(path), _COLUMNS)
-        return collect(rows, lambda row: _from_table(row.fields(names)))
+        return read_formats(path, (ESC,))
     if not path.exists():
         raise AnnotationError(f"{path}: no such file or folder")
     root = path.parent if path.is_file() else path
     found = [path] if path.is_file() else sorted(path.rglob("*"))
     rows = [
-        Row(file=str(file), line=0, text=str(file.relative_to(root)))
+        Row(file=str(file), line=0, text=file.relative_to(root).as_posix())
         for file in found
         if file.suffix.casefold() in _SOUNDS
     ]
     if not rows:
-        raise AnnotationError(f"{path}: holds no sound ({', '.join(_SOUNDS)})")
-    return collect(rows, lambda row: _from_name(Path(row.file), row.text))
-
-
-def _from_table(field: dict[str, str]) -> AnnotatedClip:
-    clip = _from_name(Path(field["filename"]), field["filename"])
-    if clip.events[0].name != field["category"]:
-        raise RowError("has a category that its file name contradicts")
-    return clip
-
-
-def _from_name(file: Path, clip: str) -> AnnotatedClip:
-    match = _FILE.fullmatch(file.stem)
-    if match is None:
-        raise RowError("is not named FOLD-RECORDING-TAKE-CLASS")
-    folder = _FOLDER.fullmatch(file.parent.name)
-    if match[4] is not None:
-        if int(match[4]) >= len(CATEGORIES):
-            raise RowError("has a class number above 49")
-        name, licence = CATEGORIES[int(match[4])], LICENCE_50
-    elif folder is not None:
-        name, licence = folder[1], LICENCE_10
-    else:
-        raise RowError("has its class neither in its name nor in its folder's")
-    return AnnotatedClip(
-        source=match[2],
-        clip=clip,
-        end_s=CLIP_S,
-        split=f"fold{match[1]}",
-        events=(clip_event(name, CLIP_S, modality="audio"),),
-        origin=ORIGIN,
-        licence=licence,
+        raise AnnotationError(f"{path}: contains no sound ({', '.join(_SOUNDS)})")
+    return collect(
+        rows, lambda row: clip_of(ESC, {"clip": row.text, "folder": Path(row.file).parent.name})
     )

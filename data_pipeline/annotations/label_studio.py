@@ -1,13 +1,11 @@
-"""Label Studio's exports: JSON (full or JSON-MIN) in, one clip a task out.
+"""Read exports of Label Studio, JSON or JSON-MIN: one clip per task.
 
 Audio regions are in seconds (`start`, `end`, `labels`); video timelines are in frames
-(`ranges`, `timelinelabels`), which count from 1 and include the last; `choices` speak of the whole.
+(`ranges`, `timelinelabels`), which count from 1 and include the last; `choices` apply to all.
 See "Task format" and the tags Audio, TimelineLabels and Choices in Label Studio's documentation. A
-task that somebody finished without marking anything is a clip without events; predictions are not
-annotations and are left alone.
+task that was finished without marking anything is a clip without events; predictions are ignored.
 """
 
-import json
 import re
 import urllib.parse
 from collections.abc import Iterator
@@ -25,7 +23,7 @@ from data_pipeline.annotations.records import (
     clip_event,
     make_event,
 )
-from data_pipeline.annotations.rows import Row, files_of, read_content, seconds
+from data_pipeline.annotations.rows import Row, files_of, read_json, seconds
 
 ORIGIN = "label_studio"
 LICENCE = "yours"
@@ -39,22 +37,19 @@ def read_label_studio(path: Path, frame_rate_hz: float | None = None) -> Reading
 
     Args:
         path: The file or folder.
-        frame_rate_hz: Frames a second of the videos, for timelines whose export does not tell it.
+        frame_rate_hz: Frames per second of the videos, for exports of timelines that lack it.
 
     Raises:
-        AnnotationError: A file cannot be read, or is no export of Label Studio.
+        AnnotationError: A file cannot be read, or is not an export of Label Studio.
     """
     found = files_of(path, lambda file: file.suffix.casefold() == ".json")
     return join([_read_file(file, frame_rate_hz) for file in found])
 
 
 def _read_file(path: Path, frame_rate_hz: float | None) -> Reading:
-    try:
-        tasks = json.loads(read_content(path))
-    except (ValueError, RecursionError) as error:
-        raise AnnotationError(f"{path}: is not JSON ({error})") from None
+    tasks = read_json(path)
     if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
-        raise AnnotationError(f"{path}: is no export of Label Studio: should be a list of tasks")
+        raise AnnotationError(f"{path}: is not an export of Label Studio, a list of tasks")
     regions = [(task, region) for task in tasks for region in _regions(task)]
     rows = [
         Row(file=str(path), line=0, text=f"task {task.get('id', '?')}: {region}", cells=(str(n),))
@@ -78,7 +73,7 @@ def _read_file(path: Path, frame_rate_hz: float | None) -> Reading:
 
 
 def _regions(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield what was marked in a task; one empty region if a person found nothing to mark."""
+    """Yield the marked regions of a task; one empty region if nothing was marked."""
     annotations = task.get("annotations", task.get("completions"))
     if annotations is None:
         yield from _regions_of_min(task)
@@ -88,19 +83,19 @@ def _regions(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for annotation in annotations if isinstance(annotations, list) else []:
         results = annotation.get("result") if isinstance(annotation, dict) else None
         if not isinstance(results, list):
-            yield {"problem": "is no annotation"}
+            yield {"problem": "is not an annotation"}
         elif annotation.get("was_cancelled"):
-            yield {"problem": "was skipped by the person who labels"}
+            yield {"problem": "was skipped by the labeller"}
         elif not results:
             yield _NO_EVENT
         else:
             for result in results:
                 value = result.get("value") if isinstance(result, dict) else None
-                yield value if isinstance(value, dict) else {"problem": "is no region"}
+                yield value if isinstance(value, dict) else {"problem": "is not a region"}
 
 
 def _regions_of_min(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the regions of JSON-MIN, where they lie in the task beside everything else."""
+    """Yield the regions of JSON-MIN, which are fields of the task itself."""
     found = [
         item
         for value in task.values()
@@ -123,7 +118,7 @@ def _events(
         return
     if "choices" in region:
         if not isinstance(region["choices"], list):
-            raise RowError("has choices that are no list")
+            raise RowError("has choices that are not a list")
         yield from (clip_event(str(name)) for name in region["choices"])
         return
     timeline = region.get("timelinelabels")
@@ -146,7 +141,7 @@ def _times(
         return [(_number(region.get("start")), _number(region.get("end")))]
     rate = _rate(region, task) or frame_rate_hz
     if not rate or rate < 0:
-        raise RowError("is in frames of a video whose frame rate is not told; give --frame-rate")
+        raise RowError("is in frames of a video of unknown frame rate; give --frame-rate")
     ranges = region["ranges"]
     if not isinstance(ranges, list) or not all(isinstance(item, dict) for item in ranges):
         raise RowError("has ranges without start and end")
@@ -158,7 +153,7 @@ def _times(
 
 
 def _rate(region: dict[str, Any], task: dict[str, Any]) -> float | None:
-    """Return the frame rate that an export tells, if it does."""
+    """Return the frame rate, if the export has it."""
     if region.get("framesCount") and region.get("duration"):
         return _number(region["framesCount"]) / _number(region["duration"])
     data = task.get("data", task)
@@ -176,7 +171,7 @@ def _number(value: Any) -> float:
 
 
 def _media(task: dict[str, Any]) -> str:
-    """Return the file's name, without the address it is served at."""
+    """Return the file's name, without the address that serves it."""
     data = task.get("data", task)
     for value in data.values() if isinstance(data, dict) else ():
         if not isinstance(value, str):

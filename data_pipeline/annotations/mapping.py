@@ -1,4 +1,4 @@
-"""Publishers' classes to the effects of a vocabulary: names in, effects and unmapped names out.
+"""Map publishers' classes to the effects of a vocabulary.
 
 A name is looked up among the effects' own names, then in `class_names.toml`, then among the
 VGGSound and AudioSet names that the vocabulary's records hold. With the AudioSet ontology a class
@@ -25,13 +25,13 @@ _BESIDE_LETTERS = re.compile(r"[\s_,()/]+")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ClassNames:
-    """What `class_names.toml` holds."""
+    """The content of `class_names.toml`."""
 
     audioset: Mapping[str, Mapping[str, tuple[str, ...]]]
     """Names in AudioSet, by set and by the publisher's class."""
     like: Mapping[str, str]
     before: Mapping[str, tuple[str, ...]]
-    """What to leave away before a name, by set."""
+    """Prefixes to remove from a name, by set."""
     not_below: frozenset[tuple[str, str]]
     """Pairs of a parent and a child, as keys."""
 
@@ -41,37 +41,37 @@ class ClassMap:
     """The effects of each class of each set: keys are (origin, publisher's class)."""
 
     effects: Mapping[tuple[str, str], tuple[str, ...]]
-    """Without effects: a class that is known to be none of them."""
+    """Without effects: a class that is known not to be one."""
     unmapped: frozenset[tuple[str, str]] = frozenset()
-    """Classes of which nothing is known. They may be an effect under another name."""
+    """Unknown classes. They may be an effect under another name."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Mapped:
-    """Clips whose events are named as effects, and what became of the publisher's events."""
+    """Clips whose events are named as effects, and counts of the publisher's events."""
 
     clips: tuple[AnnotatedClip, ...]
     class_map: ClassMap
     mapped: Mapping[str, int]
     """Events by effect."""
     other: Mapping[str, int]
-    """Events by publisher's class, of classes that are no effect."""
+    """Events by publisher's class, of classes that are not an effect."""
     unmapped: Mapping[str, int]
-    """Events by publisher's class, of classes of which nothing is known."""
+    """Events by publisher's class, of unknown classes."""
 
 
 def name_key(name: str) -> str:
-    """Return what spellings of one name share: `Violin_fiddle` and `Violin, fiddle`."""
+    """Return one key for the spellings of a name: `Violin_fiddle` and `Violin, fiddle`."""
     return _BESIDE_LETTERS.sub(" ", name.casefold()).strip()
 
 
 def map_clips(
     clips: Iterable[AnnotatedClip], vocabulary: Vocabulary, ontology: Ontology | None = None
 ) -> Mapped:
-    """Name the events of clips as effects; events that are none are left out, and counted.
+    """Name the events of clips as effects; remove and count other events.
 
-    Every clip stays. One that is left without events holds nothing of the vocabulary if its classes
-    are known not to be effects; if they are unmapped, look at them first.
+    Every clip stays. A clip left without events is a negative if its classes are known not to be
+    effects; if they are unmapped, check them first.
     """
     clips = tuple(clips)
     classes = {(clip.origin, event.name) for clip in clips for event in clip.events}
@@ -117,14 +117,14 @@ def map_classes(
         keys = [key] if known_as is None else [name_key(other) for other in known_as]
         found = {effect for k in keys for effect in _climb(k, named, parents)}
         effects[origin, name] = tuple(n for n in vocabulary.names if n in found)
-        # A name that the ontology holds is one whose effects are known, even if it has none.
+        # A name of the ontology is known, even if it has no effect.
         if not found and known_as is None and key not in parents:
             unmapped.add((origin, name))
     return ClassMap(effects=effects, unmapped=frozenset(unmapped))
 
 
 def _known_as(origin: str, name: str, parents: Mapping[str, object]) -> tuple[str, ...] | None:
-    """Return what AudioSet calls a class of a set, or None if nobody wrote it down."""
+    """Return AudioSet's names for a class of a set, or None if `class_names.toml` has none."""
     names = load_class_names()
     origin = names.like.get(origin, origin)
     known = names.audioset.get(origin, {}).get(name_key(name))
@@ -158,7 +158,7 @@ def load_class_names() -> ClassNames:
 
 
 def _named(vocabulary: Vocabulary) -> dict[str, set[str]]:
-    """Return the effects whose records hold a name, by its key."""
+    """Return the effects whose records contain a name, by its key."""
     named: dict[str, set[str]] = {}
     for effect in vocabulary.effects:
         for name in (*effect.audioset, *effect.vggsound):
@@ -167,7 +167,7 @@ def _named(vocabulary: Vocabulary) -> dict[str, set[str]]:
 
 
 def _parents(ontology: Ontology | None) -> dict[str, tuple[str, ...]]:
-    """Return the keys above each name of the ontology, all of whose names are there."""
+    """Return the keys directly above each name of the ontology."""
     if ontology is None:
         return {}
     return {

@@ -1,24 +1,23 @@
-"""The AudioSet ontology: `ontology.json` or `class_labels_indices.csv` in, names and parents out.
+"""Read the AudioSet ontology: the names of its classes and what is above each.
 
 Gemmeke et al., Audio Set: An ontology and human-labeled dataset for audio events, ICASSP 2017. The
 ontology is CC BY-SA 4.0 and does not ship with this project.
 """
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from data_pipeline.annotations.records import AnnotationError
-from data_pipeline.annotations.rows import read_content, read_rows, take_header
+from data_pipeline.annotations.rows import read_json, read_rows, take_header
 
 _INDEX_COLUMNS = ("index", "mid", "display_name")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Ontology:
-    """Names of the classes by their ids, and what each lies directly below."""
+    """Names of the classes by their ids, and the classes directly above each."""
 
     names: Mapping[str, str]
     parents: Mapping[str, tuple[str, ...]]
@@ -37,9 +36,8 @@ def read_ontology(path: Path) -> Ontology:
     for entry in entries:
         for child in entry["child_ids"]:
             if child not in names:
-                raise AnnotationError(
-                    f"{path}: {entry['name']} has a child {child} that is nowhere"
-                )
+                name = entry["name"]
+                raise AnnotationError(f"{path}: {name} has a child {child} without a record")
             parents.setdefault(names[child], []).append(entry["name"])
     return Ontology(
         names=names, parents={name: tuple(above) for name, above in sorted(parents.items())}
@@ -47,15 +45,12 @@ def read_ontology(path: Path) -> Ontology:
 
 
 def read_entries(path: Path) -> list[dict[str, Any]]:
-    """Read the records of `ontology.json` and check that they hold what is read from them.
+    """Read the records of `ontology.json` and check the fields that are used.
 
     Raises:
         AnnotationError: The file cannot be read, or a record lacks a field.
     """
-    try:
-        entries = json.loads(read_content(path))
-    except (ValueError, RecursionError) as error:
-        raise AnnotationError(f"{path}: is not JSON ({error})") from None
+    entries = read_json(path)
     if not isinstance(entries, list):
         raise AnnotationError(f"{path}: is not an ontology: should be a list of records")
     kinds = {"id": str, "name": str, "child_ids": list, "positive_examples": list}
@@ -67,10 +62,7 @@ def read_entries(path: Path) -> list[dict[str, Any]]:
 
 
 def read_class_names(folder: Path) -> dict[str, str]:
-    """Return the names of classes by their ids, from what lies in a folder or above.
-
-    Nothing, if there is neither an ontology nor an index.
-    """
+    """Return the names of classes by their ids, from an ontology or index in a folder or above."""
     for place in (folder, folder.parent):
         if (place / "ontology.json").is_file():
             return dict(read_ontology(place / "ontology.json").names)
@@ -86,11 +78,14 @@ def read_index(path: Path) -> dict[str, str]:
     Raises:
         AnnotationError: A row is damaged.
     """
-    columns, rows = take_header(read_rows(path), _INDEX_COLUMNS, _INDEX_COLUMNS)
+    columns, rows = take_header(read_rows(path), _INDEX_COLUMNS)
+    columns = columns or _INDEX_COLUMNS
     names: dict[str, str] = {}
+    if set(columns) != set(_INDEX_COLUMNS):
+        raise AnnotationError(f"{path}: must have the columns {', '.join(_INDEX_COLUMNS)}")
     for row in rows:
-        if row.problem or len(row.cells) != len(columns):
+        if row.problem or len(row.cells) != len(_INDEX_COLUMNS):
             raise AnnotationError(f'{path}, line {row.line}: should be index,id,"name"')
-        field = row.fields(columns)
+        field = dict(zip(columns, row.cells, strict=True))
         names[field["mid"]] = field["display_name"]
     return names

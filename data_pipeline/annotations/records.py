@@ -1,6 +1,6 @@
-"""What every reader returns: annotated clips in the publisher's words, and each row left out.
+"""Define what readers return: annotated clips with the publisher's names, and rejected rows.
 
-Times are seconds. Events count from the start of their clip, and clips from the start of the video
+Times are in seconds: of events from the start of their clip, of clips from the start of the video
 or recording that they were cut from.
 """
 
@@ -23,19 +23,19 @@ class AnnotationError(FoleyError):
 
 
 class RowError(ValueError):
-    """A row that cannot be used; the text is the reason, in words that rows can share."""
+    """A row that cannot be used; the message is a reason that rows can share."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LabelledEvent:
-    """One thing that happens in a clip, named in the publisher's own words."""
+    """One thing that happens in a clip, under the publisher's name for it."""
 
     name: str
     onset_s: float = 0.0
     offset_s: float | None = None
-    """None: not told, as for a hit that is a moment, or a clip whose length is not told."""
+    """None: unknown, as for a hit that is a moment, or a clip of unknown length."""
     modality: Modality = "both"
-    """What the person who labelled it went by; `both` also if the publisher does not say."""
+    """What the labeller could perceive; `both` also if the publisher does not say."""
     strength: Strength = "frame"
     """`clip`: it happens somewhere in the clip, and onset and offset are only the clip's."""
 
@@ -54,9 +54,9 @@ class LabelledEvent:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AnnotatedClip:
-    """A stretch of a video or recording, or a picture, and all that is labelled in it.
+    """A part of a video or recording, or a picture, with all its labels.
 
-    A clip without events is one that somebody looked at and found nothing in.
+    A clip without events was checked, and contains none.
     """
 
     source: str
@@ -65,7 +65,7 @@ class AnnotatedClip:
     """The publisher's name of the clip, mostly a file name."""
     start_s: float = 0.0
     end_s: float | None = None
-    """None: to the end of the video, whose length the publisher does not tell."""
+    """None: to the end of a video of unknown length."""
     split: str | None = None
     """`train`, `validation`, `test`, a fold's name, or None if the publisher has no splits."""
     events: tuple[LabelledEvent, ...] = ()
@@ -82,13 +82,13 @@ class AnnotatedClip:
 
     @property
     def length_s(self) -> float | None:
-        """Length in seconds, if it is told."""
+        """Length in seconds, if known."""
         return None if self.end_s is None else self.end_s - self.start_s
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Remark:
-    """A row that was left out, or was kept and changed: where it stands, and why."""
+    """A row that was rejected, or kept and changed, with the reason."""
 
     file: str
     line: int
@@ -99,13 +99,13 @@ class Remark:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What a reader found: `rows_read` plus the rejected ones are all rows there are."""
+    """What a reader found: `rows_read` plus the rejected rows are all rows."""
 
     clips: tuple[AnnotatedClip, ...] = ()
     rows_read: int = 0
     rejected: tuple[Remark, ...] = ()
     remarks: tuple[Remark, ...] = ()
-    """Rows that are among the read ones, with what was settled about them."""
+    """Rows that were read, with what was changed."""
 
     @property
     def rows(self) -> int:
@@ -114,12 +114,12 @@ class Reading:
 
     @property
     def names(self) -> Counter[str]:
-        """How many events there are of each class, in the publisher's words."""
+        """Number of events by class, under the publisher's names."""
         return Counter(event.name for clip in self.clips for event in clip.events)
 
     @property
     def reasons(self) -> Counter[str]:
-        """How many rows were rejected for each reason."""
+        """Number of rejected rows by reason."""
         return Counter(remark.reason for remark in self.rejected)
 
 
@@ -132,10 +132,10 @@ def make_event(
     modality: Modality = "both",
     strength: Strength = "frame",
 ) -> LabelledEvent:
-    """Make an event of what a row says.
+    """Make an event from a row.
 
     Raises:
-        RowError: The name is empty, or the times make no sense in a clip of this length.
+        RowError: The name is empty, or the times do not fit a clip of this length.
     """
     name = name.strip()
     if not name:

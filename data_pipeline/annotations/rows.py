@@ -1,14 +1,16 @@
-"""Rows of a text table: a path in, numbered rows out, with none lost to a stray quote or byte.
+"""Read the rows of text tables, numbered, with none lost to a stray quote or byte.
 
 Each line is parsed by itself, because an unclosed quote would otherwise swallow the lines after it.
 """
 
 import csv
 import dataclasses
+import json
 import math
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 from data_pipeline.annotations.records import AnnotationError, RowError
 from temporal_foley.files.reading import read_whole
@@ -23,20 +25,9 @@ _BYTE_ORDER_MARKS = (
 _YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
 
 
-class Fields(dict[str, str]):
-    """The cells of a row by their columns; one that the table lacks is told by the table's name."""
-
-    def __init__(self, cells: Iterable[tuple[str, str]], *, file: str):
-        super().__init__(cells)
-        self.file = file
-
-    def __missing__(self, name: str) -> str:
-        raise AnnotationError(f"{self.file}: must name the column {name}")
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Row:
-    """One line of a file; `problem` says why it could not be taken apart."""
+    """One line of a file; `problem` says why it could not be split into cells."""
 
     file: str
     line: int
@@ -44,24 +35,12 @@ class Row:
     cells: tuple[str, ...] = ()
     problem: str = ""
 
-    def fields(self, names: Sequence[str]) -> Fields:
-        """Return the cells by the names of their columns.
-
-        Raises:
-            RowError: There are more cells or fewer than names.
-        """
-        if self.problem:
-            raise RowError(self.problem)
-        if len(self.cells) != len(names):
-            raise RowError("has the wrong number of columns")
-        return Fields(zip(names, self.cells, strict=True), file=self.file)
-
 
 def read_content(path: Path) -> bytes:
-    """Return the bytes of a text file as UTF-8, whatever its byte order mark says.
+    """Return the bytes of a text file as UTF-8, decoded by its byte order mark.
 
     Raises:
-        AnnotationError: The file cannot be read, is binary, or is a pointer to the real one.
+        AnnotationError: The file cannot be read, is binary, or is a pointer of Git LFS.
     """
     try:
         content = read_whole(path, _LARGEST_BYTES)
@@ -71,7 +50,7 @@ def read_content(path: Path) -> bytes:
         raise AnnotationError(f"{path}: is a pointer of Git LFS, not the file; run git lfs pull")
     for mark, encoding in _BYTE_ORDER_MARKS:
         if content.startswith(mark):
-            # A row of broken UTF-8 is told by its line; of broken UTF-16 the rest is read.
+            # Broken UTF-8 is reported with its line; of broken UTF-16 the rest is read.
             errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"
             text = content[len(mark) :].decode(encoding, errors=errors)
             return text.encode("utf-8", errors="surrogateescape")
@@ -80,10 +59,22 @@ def read_content(path: Path) -> bytes:
     return content
 
 
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        AnnotationError: The file cannot be read, or is not JSON.
+    """
+    try:
+        return json.loads(read_content(path))
+    except (ValueError, RecursionError) as error:
+        raise AnnotationError(f"{path}: is not JSON ({error})") from None
+
+
 def read_rows(
     path: Path, delimiter: str = ",", *, quoted: bool = True, comment: str = ""
 ) -> list[Row]:
-    """Read the rows of a table; blank lines and those that begin with `comment` are none."""
+    """Read the rows of a table, except blank lines and those that begin with `comment`."""
     rows: list[Row] = []
     for number, raw in enumerate(read_content(path).splitlines(), 1):
         text = raw.decode("utf-8", errors="replace")
@@ -96,7 +87,7 @@ def read_rows(
             rows.append(Row(file=str(path), line=number, text=text, problem=problem))
             continue
         if not quoted or '"' not in text:
-            cells = text.split(delimiter)
+            cells = text.split() if delimiter == " " else text.split(delimiter)
         else:
             try:
                 cells = next(
@@ -111,32 +102,19 @@ def read_rows(
     return rows
 
 
-def take_header(
-    rows: Sequence[Row], known: Collection[str], default: Sequence[str] = ()
-) -> tuple[tuple[str, ...], list[Row]]:
-    """Return the names of the columns and the rows without the line that held them.
+def take_header(rows: Sequence[Row], known: Collection[str]) -> tuple[tuple[str, ...], list[Row]]:
+    """Return the names of the columns, and the rows below the line that has them.
 
-    Args:
-        rows: The rows of a file.
-        known: Names that a header may hold; a first row with other cells is no header.
-        default: The names where there is no header; empty if there must be one.
-
-    Raises:
-        AnnotationError: There is no header and there must be one.
+    A first row whose cells are not all `known` is not a header; the names are then empty.
     """
     allowed = {name.casefold() for name in known}
     if rows and rows[0].cells and all(cell.casefold() in allowed for cell in rows[0].cells):
         return tuple(cell.casefold() for cell in rows[0].cells), list(rows[1:])
-    if rows and not default:
-        raise AnnotationError(
-            f"{rows[0].file}: has no line of column names; there should be some of "
-            f"{', '.join(sorted(known))}"
-        )
-    return tuple(default), list(rows)
+    return (), list(rows)
 
 
-def split_at(path: Path) -> str:
-    """Return the delimiter of a table whose publisher uses tabs at one time, commas at another."""
+def guess_delimiter(path: Path) -> str:
+    """Return a tab if the first line has one, else a comma."""
     first = read_content(path).split(b"\n", 1)[0]
     return "\t" if b"\t" in first else ","
 
@@ -145,7 +123,7 @@ def seconds(text: str) -> float:
     """Read a number of seconds.
 
     Raises:
-        RowError: It is no finite number.
+        RowError: It is not a finite number.
     """
     try:
         value = float(text)
@@ -173,7 +151,7 @@ def youtube_id(text: str) -> str:
     """Check the name of a video on YouTube.
 
     Raises:
-        RowError: It has not the 11 letters that such names have, so there is no such video.
+        RowError: It does not have the 11 characters of such names, so there is no such video.
     """
     if not _YOUTUBE_ID.fullmatch(text):
         raise RowError("names no video: YouTube's names have 11 letters")

@@ -1,24 +1,21 @@
-"""Every file of a folder of published annotations: a folder in, a table of what was read out."""
+"""Read every file below a folder of published annotations, and say what became of each."""
 
 import dataclasses
-import json
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from data_pipeline.annotations.audioset import read_audioset
-from data_pipeline.annotations.ave import read_ave, read_table
-from data_pipeline.annotations.ave_labels import check_labels
-from data_pipeline.annotations.avvp import read_avvp
-from data_pipeline.annotations.epic_sounds import read_epic_sounds
-from data_pipeline.annotations.greatest_hits import read_greatest_hits
+from data_pipeline.annotations.ave_arrays import check_labels, read_arrays
+from data_pipeline.annotations.catalogue import READERS
 from data_pipeline.annotations.ontology import read_index
 from data_pipeline.annotations.records import AnnotationError, Reading
-from data_pipeline.annotations.rows import read_content, read_rows
-from data_pipeline.annotations.unav100 import read_unav100
-from data_pipeline.annotations.vggsound import read_vggsound
-from data_pipeline.annotations.visualsound import read_visualsound
+from data_pipeline.annotations.rows import read_json, read_rows
+
+# The sets whose files are recognized by their names alone.
+_SETS = ("ave", "avvp", "visualsound", "greatest_hits", "audioset", "epic_sounds")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,7 +31,7 @@ class Surveyed:
 
 
 def survey(folder: Path) -> list[Surveyed]:
-    """Read every file below a folder with the reader that its name asks for.
+    """Read every file below a folder with the reader for its name.
 
     Raises:
         AnnotationError: There is no such folder.
@@ -42,7 +39,7 @@ def survey(folder: Path) -> list[Surveyed]:
     if not folder.is_dir():
         raise AnnotationError(f"{folder}: no such folder")
     files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
-    return [_read(file, file.relative_to(folder).as_posix()) for file in files]
+    return [_survey_file(file, file.relative_to(folder).as_posix()) for file in files]
 
 
 def format_survey(surveyed: list[Surveyed]) -> str:
@@ -60,114 +57,87 @@ def format_survey(surveyed: list[Surveyed]) -> str:
     return "\n".join(lines)
 
 
-def format_counts(counts: Counter[str]) -> str:
-    """Write counts in one line, the greatest first."""
+def _survey_file(path: Path, name: str) -> Surveyed:
+    for pattern, kind, read in _kinds():
+        if re.search(pattern, name, re.IGNORECASE):
+            try:
+                surveyed = read(path)
+                return dataclasses.replace(surveyed, file=name, kind=kind or surveyed.kind)
+            except AnnotationError as error:
+                why = f"whole file: {str(error).removeprefix(f'{path}: ')}"
+                return Surveyed(file=name, kind=kind or "labels", rejected=1, why=why)
+    return Surveyed(file=name, kind="unknown", rejected=1, why="whole file: no reader knows it")
+
+
+def _read_annotations(read: Callable[[Path], Reading], path: Path) -> Surveyed:
+    reading = read(path)
+    changed = Counter(remark.reason for remark in reading.remarks)
+    strengths = {event.strength for clip in reading.clips for event in clip.events}
+    kinds = {"frame": "events", "clip": "classes of clips"}
+    return _surveyed(
+        reading.rows_read,
+        kind=kinds[max(strengths)] if strengths else "names of clips",
+        rejected=len(reading.rejected),
+        clips=len(reading.clips),
+        why="; ".join(filter(None, (_format_counts(reading.reasons), _format_counts(changed)))),
+    )
+
+
+def _format_counts(counts: Counter[str]) -> str:
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return "; ".join(f"{number} {text}" for text, number in ordered)
 
 
-def _read(path: Path, name: str) -> Surveyed:
-    for pattern, kind, read in _KINDS:
-        if re.search(pattern, name):
-            try:
-                return read(path, name, kind)
-            except AnnotationError as error:
-                why = str(error).removeprefix(f"{path}: ")
-                return Surveyed(file=name, kind=kind, rejected=1, why=f"whole file: {why}")
-    return Surveyed(file=name, kind="unknown", rejected=1, why="whole file: no reader knows it")
+def _surveyed(read: int, **fields: Any) -> Surveyed:
+    return Surveyed(**{"file": "", "kind": ""} | fields, read=read)
 
 
-def _annotations(reader: Callable[[Path], Reading]) -> "Kind":
-    def read(path: Path, name: str, kind: str) -> Surveyed:
-        reading = reader(path)
-        changed = Counter(remark.reason for remark in reading.remarks)
-        why = [format_counts(reading.reasons), format_counts(changed)]
-        return Surveyed(
-            file=name,
-            kind=kind,
-            read=reading.rows_read,
-            rejected=len(reading.rejected),
-            clips=len(reading.clips),
-            why="; ".join(text for text in why if text),
-        )
-
-    return read
-
-
-def _check_ave(path: Path, name: str, kind: str) -> Surveyed:
+def _check_arrays(path: Path) -> Surveyed:
     rows, remarks = check_labels(path)
-    why = format_counts(Counter(remark.reason for remark in remarks))
-    return Surveyed(
-        file=name,
-        kind=kind,
-        read=rows - len(remarks),
-        rejected=len(remarks),
-        why=why or "says the same as Annotations.txt",
+    why = _format_counts(Counter(remark.reason for remark in remarks))
+    return _surveyed(
+        rows - len(remarks), rejected=len(remarks), why=why or "says the same as Annotations.txt"
     )
 
 
-def _count_order(path: Path, name: str, kind: str) -> Surveyed:
-    rows = sum(len(array) for array in read_table(path).values())
-    why = "another order, not used" if "_match" in name else "read with Annotations.txt"
-    return Surveyed(file=name, kind=kind, read=rows, why=why)
+def _count_orders(path: Path) -> Surveyed:
+    rows = sum(len(array) for array in read_arrays(path).values())
+    why = "another order, not used" if "_match" in path.name else "read with Annotations.txt"
+    return _surveyed(rows, why=why)
 
 
-def _count_names(path: Path, name: str, kind: str) -> Surveyed:
-    rows = read_rows(path)
-    bad = [row for row in rows if row.problem]
-    return Surveyed(file=name, kind=kind, read=len(rows) - len(bad), rejected=len(bad))
+def _skip_features(path: Path) -> Surveyed:
+    rows = sum(len(array) for array in read_arrays(path).values())
+    return _surveyed(0, rejected=rows, why=f"{rows} features, not labels")
 
 
-def _count_index(path: Path, name: str, kind: str) -> Surveyed:
-    return Surveyed(file=name, kind=kind, read=len(read_index(path)))
+def _count_rows(path: Path) -> Surveyed:
+    problems = [bool(row.problem) for row in read_rows(path)]
+    return _surveyed(problems.count(False), rejected=problems.count(True))
 
 
-def _count_records(path: Path, name: str, kind: str) -> Surveyed:
-    try:
-        records = json.loads(read_content(path))
-    except ValueError as error:
-        raise AnnotationError(f"{path}: is not JSON ({error})") from None
-    return Surveyed(file=name, kind=kind, read=len(records))
+def _skip(path: Path) -> Surveyed:
+    return _surveyed(0, why="" if path.stat().st_size else "is empty")
 
 
-def _leave_features(path: Path, name: str, kind: str) -> Surveyed:
-    rows = sum(len(array) for array in read_table(path).values())
-    return Surveyed(file=name, kind=kind, rejected=rows, why=f"{rows} features, not labels")
-
-
-def _leave(path: Path, name: str, kind: str) -> Surveyed:
-    return Surveyed(file=name, kind=kind, why="" if path.stat().st_size else "is empty")
-
-
-Kind = Callable[[Path, str, str], Surveyed]
-
-# The first pattern that a path holds decides.
-_KINDS: tuple[tuple[str, str, Kind], ...] = (
-    (r"(^|/)(README|LICEN[CS]E|SOURCE)[^/]*$|\.(md|rst)$", "text for people", _leave),
-    (r"(^|/)Annotations\.txt$", "events", _annotations(read_ave)),
-    (r"_order(_match)?\.h5$", "split", _count_order),
-    (r"(^|/)(labels\w*|mil_labels)\.h5$", "labels as arrays", _check_ave),
-    (r"(^|/)\w*feature\w*\.h5$", "features of sound", _leave_features),
-    (r"(^|/)AVVP_eval_\w+\.csv$", "events", _annotations(read_avvp)),
-    (r"(^|/)AVVP_\w+\.csv$", "classes of clips", _annotations(read_avvp)),
-    (
-        r"(^|/)vggsound/(\w*test|train|vggsound)\.csv$",
-        "classes of clips",
-        _annotations(read_vggsound),
-    ),
-    (r"(^|/)(stat\.csv|Common\.txt)$", "names of classes", _count_names),
-    (r"(^|/)test_sets/\w+\.csv$", "names of clips", _annotations(read_visualsound)),
-    (r"(^|/)visualsound\.csv$", "classes of clips", _annotations(read_visualsound)),
-    (r"(^|/)greatesthit\.csv$", "events", _annotations(read_greatest_hits)),
-    (r"(^|/)(class_labels_indices|audioset_labels)\.csv$", "names of classes", _count_index),
-    (r"(^|/)ontology\.json$", "examples of classes", _annotations(read_audioset)),
-    (
-        r"(^|/)(groundtruth_weak_label_\w+|\w*_segments|audioset)\.csv$",
-        "classes of clips",
-        _annotations(read_audioset),
-    ),
-    (r"(^|/)EPIC_Sounds_\w*test\w*\.csv$", "times or videos only", _annotations(read_epic_sounds)),
-    (r"(^|/)(EPIC_Sounds|sound_events)_\w+\.csv$", "events", _annotations(read_epic_sounds)),
-    (r"(^|/)unav100_annotations\.json$", "events", _annotations(read_unav100)),
-    (r"(^|/)ucs/json/\w+\.json$", "names of classes", _count_records),
-)
+def _kinds() -> Iterator[tuple[str, str, Callable[[Path], Surveyed]]]:
+    """Yield patterns of paths, what such files contain, and how to survey them; the first wins."""
+    yield r"(^|/)(README|LICEN[CS]E|SOURCE)[^/]*$|\.(md|rst)$", "text for people", _skip
+    yield r"_order(_match)?\.h5$", "split", _count_orders
+    yield r"(^|/)(labels\w*|mil_labels)\.h5$", "labels as arrays", _check_arrays
+    yield r"(^|/)\w*feature\w*\.h5$", "features of sound", _skip_features
+    yield r"(^|/)(stat\.csv|Common\.txt)$", "names of classes", _count_rows
+    for pattern, read in (
+        (r"(class_labels_indices|audioset_labels)\.csv", read_index),
+        (r"ucs/json/\w+\.json", read_json),
+    ):
+        count = lambda path, read=read: _surveyed(len(read(path)))  # noqa: E731
+        yield rf"(^|/){pattern}$", "names of classes", count
+    for name, pattern in (
+        ("visualsound", r"test_sets/\w+\.csv"),
+        ("audioset", r"audioset\.csv"),
+        ("unav100", r"unav100_annotations\.json"),
+        ("vggsound", r"vggsound/(\w*test|train|vggsound)\.csv"),
+        *((some, form.files) for some in _SETS for form in READERS[some].formats),
+    ):
+        yield rf"(^|/)({pattern})$", "", partial(_read_annotations, READERS[name].read)

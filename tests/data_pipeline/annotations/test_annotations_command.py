@@ -7,10 +7,9 @@ from hypothesis import strategies as st
 from data_pipeline.annotations.__main__ import main
 from data_pipeline.annotations.catalogue import READERS
 from data_pipeline.annotations.collect import merge_clips
-from data_pipeline.annotations.dcase import read_dcase
+from data_pipeline.annotations.dcase import read_dcase, write_table
 from data_pipeline.annotations.records import AnnotatedClip, LabelledEvent
 from data_pipeline.annotations.survey import survey
-from data_pipeline.annotations.table import write_table
 from temporal_foley.errors import OutputExistsError
 
 ROOT = Path(__file__).parents[3]

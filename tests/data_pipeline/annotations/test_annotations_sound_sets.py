@@ -2,14 +2,10 @@ import json
 
 import pytest
 
-from data_pipeline.annotations.audacity import read_audacity
-from data_pipeline.annotations.audioset import read_audioset
-from data_pipeline.annotations.class_folders import read_class_folders
-from data_pipeline.annotations.dcase import read_dcase
-from data_pipeline.annotations.esc import CATEGORIES, read_esc
+from data_pipeline.annotations.catalogue import READERS
+from data_pipeline.annotations.esc import CATEGORIES
 from data_pipeline.annotations.label_studio import read_label_studio
 from data_pipeline.annotations.records import AnnotationError
-from data_pipeline.annotations.tau_scenes import read_tau_scenes
 
 A = "abcdefghijk"
 
@@ -35,7 +31,7 @@ def test_audioset_segments_have_names_for_their_ids(tmp_path):
         f'{A}, 30.000, 40.000, "/m/0bt9lr,/m/05tny_"\n'
         f'{A}, 50.000, 50.000, "/m/0bt9lr"\n{A}, 60.000, 70.000, "/m/nowhere"\n'
     )
-    reading = read_audioset(path)
+    reading = READERS["audioset"].read(path)
     (clip,) = reading.clips
     assert (clip.start_s, clip.end_s, clip.split) == (30.0, 40.0, "test")
     assert [e.name for e in clip.events] == ["Dog", "Bark"]
@@ -52,7 +48,7 @@ def test_audioset_names_come_from_the_index_too(tmp_path):
         "segment_id\tstart_time_seconds\tend_time_seconds\tlabel\n"
         f"{A}_30000\t2.627\t7.237\t/m/053hz1\n{A}_30000\t7.0\t12.0\t/m/053hz1\n"
     )
-    reading = read_audioset(tmp_path)
+    reading = READERS["audioset"].read(tmp_path)
     (event,) = reading.clips[0].events
     assert (event.name, event.onset_s, event.strength) == ("Cheering, loud", 2.627, "frame")
     assert reading.reasons == {"ends after the clip": 1}
@@ -64,7 +60,7 @@ def test_audioset_lists_of_challenges_and_examples_are_read(tmp_path):
         f"{A}_30.000_40.000.wav\t30.000\t40.000\tCar\r\n"
         f"{A}_30.000_40.000.wav\t30.000\t41.000\tBus\r\n".encode()
     )
-    reading = read_audioset(tmp_path)
+    reading = READERS["audioset"].read(tmp_path)
     (clip,) = reading.clips
     assert [e.name for e in clip.events] == ["Car", "Dog"]
     assert sorted(reading.reasons) == [
@@ -77,7 +73,7 @@ def test_audioset_lists_of_challenges_and_examples_are_read(tmp_path):
 def test_dcase_events_are_read_with_or_without_column_names(tmp_path, header):
     path = tmp_path / "a.tsv"
     path.write_text(f"{header}a.wav\t1.5\t2.25\tDog\nb.wav\t3\t2\tDog\n")
-    reading = read_dcase(path)
+    reading = READERS["dcase"].read(path)
     assert [(e.onset_s, e.offset_s) for e in reading.clips[0].events] == [(1.5, 2.25)]
     assert reading.reasons == {"ends before it begins": 1}
 
@@ -86,7 +82,7 @@ def test_dcase_events_are_read_with_or_without_column_names(tmp_path, header):
 def test_dcase_files_without_events_are_clips_without_events(tmp_path, nothing):
     path = tmp_path / "a.tsv"
     path.write_text(f"filename\tonset\toffset\tevent_label\n{nothing}\n")
-    reading = read_dcase(path)
+    reading = READERS["dcase"].read(path)
     assert reading.clips[0].events == ()
     assert reading.rows_read == 1
 
@@ -94,7 +90,7 @@ def test_dcase_files_without_events_are_clips_without_events(tmp_path, nothing):
 def test_dcase_classes_of_clips_and_names_cut_from_youtube(tmp_path):
     path = tmp_path / "weak.tsv"
     path.write_text(f"filename\tevent_labels\nY{A}_30.000_40.000.wav\tDog,Speech\n")
-    (clip,) = read_dcase(path).clips
+    (clip,) = READERS["dcase"].read(path).clips
     assert (clip.source, clip.start_s, clip.end_s) == (A, 30.0, 40.0)
     assert [(e.name, e.strength, e.offset_s) for e in clip.events] == [
         ("Dog", "clip", 10.0),
@@ -112,7 +108,7 @@ def test_scenes_of_one_place_are_one_source(tmp_path, delimiter):
         ("audio/tram-lyon-1095-40246.wav", "video/tram-lyon-1095-40246.mp4", "spaceship"),
     ]
     path.write_text("\n".join(delimiter.join(line) for line in lines))
-    reading = read_tau_scenes(tmp_path)
+    reading = READERS["tau_scenes"].read(tmp_path)
     assert {clip.source for clip in reading.clips} == {"lyon-1095"}
     assert {clip.split for clip in reading.clips} == {"train"}
     assert reading.reasons == {"names none of the ten scenes": 1}
@@ -124,7 +120,7 @@ def test_esc_has_50_classes_and_keeps_takes_of_a_recording_together(tmp_path):
         (tmp_path / name).touch()
     (tmp_path / "001 - Dog bark").mkdir()
     (tmp_path / "001 - Dog bark" / "2-5-A.ogg").touch()
-    reading = read_esc(tmp_path)
+    reading = READERS["esc"].read(tmp_path)
     assert {(c.source, c.split, c.events[0].name) for c in reading.clips} == {
         ("100032", "fold1", "dog"),
         ("100032", "fold1", "helicopter"),
@@ -139,7 +135,7 @@ def test_esc_table_agrees_with_its_file_names(tmp_path):
         "filename,fold,target,category,esc10,src_file,take\n"
         "1-100032-A-0.wav,1,0,dog,True,100032,A\n1-100038-A-14.wav,1,14,dog,False,100038,A\n"
     )
-    reading = read_esc(path)
+    reading = READERS["esc"].read(path)
     assert reading.rows_read == 1
     assert reading.reasons == {"has a category that its file name contradicts": 1}
 
@@ -150,17 +146,17 @@ def test_class_folders_keep_a_series_together_and_know_its_licence(tmp_path):
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / "dog" / "empty.jpg").touch()
     (tmp_path / "images.csv").write_text("file,licence\ncat/series/1.jpg,CC0\ncat/gone.jpg,CC0\n")
-    reading = read_class_folders(tmp_path)
+    reading = READERS["class_folders"].read(tmp_path)
     by_name = {clip.clip: clip for clip in reading.clips}
     assert by_name["cat/series/1.jpg"].source == by_name["dog/series/2.jpg"].source
     assert by_name["dog/3.png"].source != by_name["dog/series/2.jpg"].source
     assert by_name["cat/series/1.jpg"].licence == "CC0"
     assert by_name["dog/3.png"].events[0].modality == "visual"
     assert reading.reasons == {
-        "is no picture, sound or video by its name": 1,
-        "lies in no class folder": 1,
+        "is not a picture, sound or video by its name": 1,
+        "is not in a class folder": 1,
         "is empty": 1,
-        "is in the table, but there is no file": 1,
+        "is in the table, but does not exist": 1,
     }
 
 
@@ -168,13 +164,13 @@ def test_class_folders_may_be_split_already(tmp_path):
     for name in ("train/cat/1.jpg", "test/cat/2.jpg"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
-    clips = read_class_folders(tmp_path).clips
+    clips = READERS["class_folders"].read(tmp_path).clips
     assert {(clip.split, clip.events[0].name) for clip in clips} == {
         ("train", "cat"),
         ("test", "cat"),
     }
     with pytest.raises(AnnotationError, match="no such folder"):
-        read_class_folders(tmp_path / "nowhere")
+        READERS["class_folders"].read(tmp_path / "nowhere")
 
 
 def test_audacity_labels_points_and_frequencies(tmp_path):
@@ -183,7 +179,7 @@ def test_audacity_labels_points_and_frequencies(tmp_path):
         "\ufeff1.000000\t1.000000\tstep\n\\\t100.0\t200.0\n2,5\t3,5\tdoor\n4\t5\t\n6\t5\tx\n",
         "utf-8",
     )
-    reading = read_audacity(path)
+    reading = READERS["audacity"].read(path)
     (clip,) = reading.clips
     assert clip.source == "walk"
     assert [(e.name, e.onset_s, e.offset_s) for e in clip.events] == [
@@ -218,7 +214,7 @@ def test_label_studio_sound_regions_and_finished_tasks(tmp_path):
     )
     assert (second.clip, second.events) == ("b.wav", ())
     assert reading.reasons == {
-        "was skipped by the person who labels": 1,
+        "was skipped by the labeller": 1,
         "is not annotated yet": 1,
     }
 
@@ -278,7 +274,7 @@ def test_dcase_reads_a_table_of_self_labels(tmp_path):
         "filename\tonset\toffset\tevent_label\tmodality\tconfidence\n"
         "walk.mp4\t1.25\t3.5\tdog_barking\taudio\t0.81\n"
     )
-    reading = read_dcase(table)
+    reading = READERS["dcase"].read(table)
     assert not reading.rejected
     (clip,) = reading.clips
     (event,) = clip.events
