@@ -1,10 +1,10 @@
-"""A published list of clips in, those that may be had out: cut by yt-dlp, which the user installs.
+"""Download the clips of a published list with yt-dlp, which the user installs.
 
-    OUT/clips/SOURCE_START_END.mp4     the stretch that the list names
-    OUT/clips.tsv                      the rows of the list, for the clips that are there
-    OUT/clips.jsonl                    what was tried, and what came of it: from here it goes on
+    OUT/clips/SOURCE_START_END.mp4     the part that the list names
+    OUT/clips.tsv                      the rows of the list, for the downloaded clips
+    OUT/clips.jsonl                    every attempt and its outcome, to resume from
 
-By default only videos under a Creative Commons licence are taken, as the site itself tells.
+By default only videos that the site marks as Creative Commons are downloaded.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ JOURNAL = "clips.jsonl"
 _NAME = re.compile(r"[A-Za-z0-9_-]{11}")
 _LICENCE = "license~='(?i)creative commons'"
 _TOLD = "after_move:%(.{license,title,uploader,uploader_url,webpage_url})j"
-# What yt-dlp says of a video that will not come back, in its own words.
+# What yt-dlp prints about a video that is gone for good.
 _GONE = re.compile(
     r"unavailable|private video|removed|terminated|not available|sign in|age.restricted|"
     r"members.only|copyright|does not exist",
@@ -44,18 +44,18 @@ _GONE = re.compile(
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ClipsConfig:
-    """Which clips are taken, and in what quality."""
+    """Which clips are downloaded, and in what quality."""
 
     count: int | None = None
-    """At most so many; all of the list, if not given."""
+    """Most clips; None: all of the list."""
     any_licence: bool = False
-    """Take videos of any licence; whoever sets this knows that they may."""
+    """Download videos of any licence; you must know that you may."""
     max_height: int = 360
     max_bytes: int = 200_000_000
     timeout_s: float = 300.0
-    """For one clip; then it is given up."""
+    """Most time for one clip."""
     pause_s: float = 5.0
-    """From one clip to the next."""
+    """Wait between clips."""
 
     def __post_init__(self) -> None:
         if self.count is not None and self.count < 1:
@@ -80,7 +80,7 @@ def acquire_clips(
     sleep: Callable[[float], None] = time.sleep,
     report: Callable[[str], None] = lambda line: None,
 ) -> Counter[str]:
-    """Fetch the clips of a list, from where an earlier run stopped; return what became of them.
+    """Download the clips of a list, resuming an earlier run; return the number of each outcome.
 
     Raises:
         AcquireError: yt-dlp or ffmpeg is not installed.
@@ -136,10 +136,10 @@ def _acquire(
     site: str,
     journal: Journal,
 ) -> str:
-    """Fetch one clip and note what came of it; return that in words."""
+    """Download one clip, write its outcome to the journal and return it."""
     try:
         if not _NAME.fullmatch(clip.source):
-            raise FetchError("names no video")
+            raise FetchError("has no video id")
         url = f"{site}{clip.source}"
         folder.mkdir(parents=True, exist_ok=True)
         if not web.is_allowed(url):
@@ -159,7 +159,7 @@ def _acquire(
 def _words(
     tools: _Tools, stem: Path, url: str, clip: AnnotatedClip, config: ClipsConfig
 ) -> list[str]:
-    # `?`: a site that does not tell the height has one video only.
+    # `?`: a site that does not state the height has one video only.
     height = f"[height<=?{config.max_height}]"
     end = "inf" if clip.end_s is None else f"{clip.end_s:.3f}"
     return [
@@ -176,7 +176,7 @@ def _words(
         "mp4",
         "--download-sections",
         f"*{clip.start_s:.3f}-{end}",
-        # Else a clip begins at the keyframe before, and no label is in its place.
+        # Else a clip begins at the keyframe before, and its labels are shifted.
         "--force-keyframes-at-cuts",
         "--ffmpeg-location",
         tools.ffmpeg,
@@ -189,7 +189,7 @@ def _words(
         "--print",
         _TOLD,
         "--output",
-        # Percent signs are yt-dlp's own; a folder's name may hold some.
+        # yt-dlp expands percent signs; a folder's name may contain some.
         f"{str(stem).replace('%', '%%')}.%(ext)s",
         *(() if config.any_licence else ("--match-filters", _LICENCE)),
         "--",
@@ -198,13 +198,13 @@ def _words(
 
 
 def _run(words: list[str], timeout_s: float) -> dict[str, str] | None:
-    """Run yt-dlp; return what it tells of the video, None if it took none.
+    """Run yt-dlp; return its record of the video, None if it downloaded none.
 
     Raises:
         FetchError: The video is gone for good.
         LaterError: It failed for another reason.
     """
-    # A group of its own, so that the ffmpeg below it ends with it.
+    # In its own process group, so that its ffmpeg ends with it.
     with subprocess.Popen(
         words,
         stdin=subprocess.DEVNULL,
@@ -223,7 +223,7 @@ def _run(words: list[str], timeout_s: float) -> dict[str, str] | None:
             raise
     if process.returncode != 0:
         if _GONE.search(complaint):
-            raise FetchError("the video is gone or not for all")
+            raise FetchError("the video is gone or restricted")
         raise LaterError("yt-dlp fails")
     for line in reversed(said.splitlines()):
         try:
@@ -241,7 +241,7 @@ def _end_group(process: subprocess.Popen[str]) -> None:
 
 
 def _write_rows(out: Path, wanted: dict[str, list[AnnotatedClip]], journal: Journal) -> None:
-    """Write the rows of the list whose clips are there, under the names that they have here."""
+    """Write the rows of the list whose clips exist, under their file names."""
     rows = []
     for key, same in wanted.items():
         entry = journal.get(key) or {}

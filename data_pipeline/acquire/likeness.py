@@ -1,4 +1,4 @@
-"""Bytes of a picture in; its form, its size and a hash that look-alikes share out.
+"""Read the form and size of a picture file, and compute a hash that look-alikes share.
 
 The hash is the DCT hash of Zauner, "Implementation and Benchmarking of Perceptual Image Hash
 Functions" (2010): 64 lowest frequencies of the picture at 32 x 32, each above their median or not.
@@ -18,7 +18,7 @@ _JPEG_BARE_MARKERS = {0x01, *range(0xD0, 0xD9)}
 
 
 class PictureForm(NamedTuple):
-    """What the head of a picture file says."""
+    """The form and size that the header of a picture file states."""
 
     suffix: str
     width: int
@@ -26,9 +26,9 @@ class PictureForm(NamedTuple):
 
 
 def picture_form(data: bytes) -> PictureForm | None:
-    """Return the form of a JPEG, PNG or still WebP by its own head; None if it is none of them.
+    """Return the form of a JPEG, PNG or still WebP by its header; None for other files.
 
-    Nothing is decoded, so that a small file that unfolds into a huge picture can be turned away.
+    Nothing is decoded, so that a small file of a huge picture can be rejected.
     """
     try:
         if data[:3] == b"\xff\xd8\xff":
@@ -51,7 +51,7 @@ def decode_picture(data: bytes) -> UInt8[np.ndarray, "height width 3"] | None:
 
 
 def perceptual_hash(picture: UInt8[np.ndarray, "height width 3"]) -> int:
-    """Return 64 bits, of which look-alikes differ in a few and other pictures in about half."""
+    """Return 64 bits: look-alikes differ in a few of them, other pictures in about half."""
     grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
     small = cv2.resize(grey, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
     lowest = cv2.dct(small.astype(np.float32))[:_LOWEST, :_LOWEST].ravel()
@@ -63,7 +63,7 @@ def perceptual_hash(picture: UInt8[np.ndarray, "height width 3"]) -> int:
 def distances(
     hash_bits: int, others: UInt64[np.ndarray, " others"]
 ) -> UInt8[np.ndarray, " others"]:
-    """Return in how many bits a hash differs from each of others."""
+    """Return the number of bits in which a hash differs from each of others."""
     return np.bitwise_count(others ^ np.uint64(hash_bits))
 
 

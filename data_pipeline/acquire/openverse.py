@@ -1,8 +1,8 @@
-"""A query in, open pictures with author and licence out: the search interface of Openverse.
+"""Search Openverse for openly licensed pictures.
 
 Openverse (https://openverse.org) finds openly licensed works of many sources; the form of its
-answers is that of `GET /v1/images/` (https://api.openverse.org/v1/). Whoever asks without
-registering gets 20 results a page and one answer a second. Its licence codes are those of Creative
+answers is that of `GET /v1/images/` (https://api.openverse.org/v1/). Without registration it gives
+20 results per page and one answer per second. Its licence codes are those of Creative
 Commons without `cc-`, and `pdm` for the Public Domain Mark.
 """
 
@@ -32,7 +32,7 @@ LICENCES = {
     "nc-sampling+": "CC NC-Sampling+",
 }
 FREE_LICENCES = ("cc0", "pdm", "by", "by-sa")
-"""Those that allow any use, changes among them."""
+"""Those that allow any use and changes."""
 
 _PAGE_RESULTS = 20
 _ANSWER_BYTES = 5_000_000
@@ -40,12 +40,12 @@ _LONGEST_TEXT = 500
 
 
 class AcquireError(FoleyError):
-    """A search or download that cannot go on; names the address and the remedy."""
+    """A search or download that cannot continue; names the address and the remedy."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FoundPicture:
-    """What the search knows of a picture; a text is empty where it does not say."""
+    """What the search returns about a picture; unknown texts are empty."""
 
     id: str
     url: str
@@ -69,7 +69,7 @@ class FoundPicture:
 def search_pictures(
     web: Web, query: str, *, api: str = API, licences: Sequence[str] = FREE_LICENCES
 ) -> Iterator[FoundPicture]:
-    """Yield what is found, best first, page by page as it is asked for.
+    """Yield the results, best first; pages are requested as needed.
 
     Raises:
         AcquireError: The interface cannot be reached, or answers in another form.
@@ -78,10 +78,10 @@ def search_pictures(
     while True:
         url = _search_url(api, query, licences, page)
         try:
-            # An interface for programs: its terms hold, not robots.txt, which is for crawlers.
+            # An interface for programs: its own terms apply, not robots.txt.
             answer = web.get(url, as_robot=False, max_bytes=_ANSWER_BYTES)
         except RefusedError:
-            if page > 1:  # Only so many pages are given to whoever has not registered.
+            if page > 1:  # Without registration the number of pages is limited.
                 return
             raise AcquireError(f"{url}: the search refuses to answer; try another query") from None
         except FetchError as error:
@@ -137,6 +137,6 @@ def _found(result: dict[str, Any]) -> FoundPicture:
 
 
 def _one_line(text: str) -> str:
-    """Make what a stranger wrote fit for a cell of a table."""
+    """Make any text fit for a cell of a table."""
     kept = (" " if unicodedata.category(c)[0] in "CZ" else c for c in text.replace('"', "'"))
     return re.sub(" +", " ", "".join(kept)).strip()[:_LONGEST_TEXT]

@@ -1,11 +1,11 @@
-"""Classes and queries in, folders of open pictures out, each with author, licence and source.
+"""Download open pictures of classes, each with author, licence and source.
 
-    OUT/pictures/CLASS/AUTHOR/FILE     as the publisher gave them, byte by byte
-    OUT/pictures/pictures.csv          file, licence, author, where from, how to credit
-    OUT/pictures.jsonl                 what was looked at, kept or not and why: from here it goes on
+    OUT/pictures/CLASS/AUTHOR/FILE     as published, byte by byte
+    OUT/pictures/pictures.csv          file, licence, author, source, credit line
+    OUT/pictures.jsonl                 every picture examined and the outcome, to resume from
 
-A folder for each author, because their pictures are often a series and belong on one side of a
-split. Of pictures that look alike, the first is kept, in whatever class.
+Each author has a folder, because their pictures are often a series and belong in one split. Of
+pictures that look alike, the first is kept, in any class.
 """
 
 import csv
@@ -70,10 +70,10 @@ class PicturesConfig:
     """Of each class."""
     licences: tuple[str, ...] = FREE_LICENCES
     min_side: int = 224
-    """Pixels of the shorter side; the smallest that a backbone looks at."""
+    """Pixels of the shorter side; the smallest input of a backbone."""
     max_pixels: int = 60_000_000
     alike_bits: int = 6
-    """Pictures whose hashes differ in at most so many of 64 bits are the same."""
+    """Pictures whose hashes differ in at most this many of 64 bits are duplicates."""
     api: str = API
 
     def __post_init__(self) -> None:
@@ -95,11 +95,11 @@ def acquire_pictures(
     *,
     report: Callable[[str], None] = lambda line: None,
 ) -> Counter[str]:
-    """Fetch pictures of each class, from where an earlier run stopped; return what became of them.
+    """Download pictures of each class, resuming an earlier run; return the number of each outcome.
 
     Raises:
-        AcquireError: The search cannot be reached; what was fetched until then is kept.
-        FoleyError: A class has no good name, or a file cannot be written.
+        AcquireError: The search cannot be reached; pictures until then are kept.
+        FoleyError: A class has an invalid name, or a file cannot be written.
     """
     for name in queries:
         if not _CLASS.fullmatch(name):
@@ -159,19 +159,19 @@ def _take(
     config: PicturesConfig,
     hashes: Iterable[int],
 ) -> dict[str, Any]:
-    """Fetch, judge and write one picture; return what is to be remembered of it.
+    """Download, check and write one picture; return its journal entry.
 
     Raises:
-        FetchError: It is not kept; the text is the reason.
+        FetchError: It is not kept; the message is the reason.
     """
-    # The search may have understood something else.
+    # The search may return other licences than those asked for.
     if picture.licence not in config.licences:
         raise FetchError("has a licence that was not asked for")
     data = web.get(picture.url)
     width, height, bits, suffix = _judge(data, config)
     known = np.fromiter(hashes, np.uint64)
     if known.size and distances(bits, known).min() <= config.alike_bits:
-        raise FetchError("looks like one that is there")
+        raise FetchError("looks like one that was kept")
     file = f"{name}/{_author_folder(picture)}/{_slug(picture.id)}{suffix}"
     _write(folder / file, data)
     return {
@@ -196,16 +196,14 @@ def _take(
 def _judge(data: bytes, config: PicturesConfig) -> tuple[int, int, int, str]:
     form = picture_form(data)
     if form is None:
-        raise FetchError("is no JPEG, PNG or still WebP")
+        raise FetchError("is not a JPEG, PNG or still WebP")
     if min(form.width, form.height) < config.min_side:
         raise FetchError("is too small")
     if form.width * form.height > config.max_pixels:
         raise FetchError("has too many pixels")
     image = decode_picture(data)
-    if image is None:
-        raise FetchError("is damaged")
-    # Turned as its camera says, it may be the other way round.
-    if sorted(image.shape[:2]) != sorted((form.width, form.height)):
+    # The decoder rotates as the camera says, which may swap width and height.
+    if image is None or sorted(image.shape[:2]) != sorted((form.width, form.height)):
         raise FetchError("is damaged")
     height, width = image.shape[:2]
     return width, height, perceptual_hash(image), form.suffix
@@ -215,7 +213,7 @@ def _author_folder(picture: FoundPicture) -> str:
     if not picture.creator:
         return _slug(picture.id)
     who = f"{picture.provider}/{picture.creator}"
-    # The digest tells apart what the slug makes alike.
+    # The digest keeps authors with the same slug apart.
     return f"{_slug(who)}-{hashlib.sha256(who.encode()).hexdigest()[:8]}"
 
 
@@ -239,7 +237,7 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def write_table(folder: Path, journal: Journal) -> None:
-    """Write `pictures.csv`: a row for each picture that is there, by file."""
+    """Write `pictures.csv`: one row per existing picture, by file name."""
     there = [entry for entry in journal if "file" in entry and (folder / entry["file"]).is_file()]
     if not there:
         return

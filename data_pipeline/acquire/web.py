@@ -1,66 +1,69 @@
-"""Addresses in, bytes out: bounded in size and time, never local, paced, as robots.txt allows.
+"""Fetch files from the web politely: within limits of size and time, and never from local hosts.
 
-Each host is asked at most once in `pause_s` seconds, and more slowly if its robots.txt says so
-(RFC 9309, and the common `Crawl-delay`). A server that answers 429 or 503 is left alone for as long
-as its `Retry-After` says. Redirects are followed one by one, each under the same rules. Requests go
-out directly: no proxy, no cookies, nothing but http and https.
+Each host is asked at most once in `pause_s` seconds, or less often if its robots.txt says so (RFC
+9309, and the common `Crawl-delay`). A server that answers 429 or 503 is asked again only after its
+`Retry-After`. Redirects are followed one by one under the same rules. Requests go out directly:
+without proxy, cookies, or any scheme but http and https. A host's address is looked up once, judged
+and then connected to: a name that is looked up twice could lead to two places.
 """
 
+import asyncio
 import dataclasses
-import http.client
+import ipaddress
+import socket
 import time
-import urllib.parse
 import urllib.robotparser
 from collections.abc import Callable
 
-from data_pipeline.acquire import connection
+import httpx
 
 USER_AGENT = "temporal-foley-acquire"
 
-_REDIRECTS = (301, 302, 303, 307, 308)
 _BUSY = (429, 503)
-_CHUNK_BYTES = 1 << 16
-_ROBOTS_BYTES = 500 * 1024  # RFC 9309 asks for at least so much.
+_ROBOTS_BYTES = 500 * 1024  # RFC 9309 asks for at least this much.
 _BROKEN = "the server cannot be reached or breaks off"
 
 
 class FetchError(Exception):
-    """An address that gave nothing; the text is the reason, in words that addresses can share."""
+    """An address that could not be fetched; the message is a reason that addresses can share."""
 
 
 class RefusedError(FetchError):
-    """A server that answers that the file is not there, or not for us (400 to 499)."""
+    """A server that answers that the file does not exist or is not for us (400 to 499)."""
 
 
 class LaterError(FetchError):
-    """A server that is out of reach or busy; a later run may have more luck."""
+    """A server that is busy or cannot be reached; a later run may succeed."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class WebConfig:
-    """How politely and how long to ask."""
+    """Limits of requests."""
 
     pause_s: float = 1.0
-    """At least so long between two requests to one host."""
+    """Least time between two requests to one host."""
     timeout_s: float = 60.0
-    """A file must be there after so many seconds."""
+    """Most time for one file."""
     max_bytes: int = 25_000_000
-    """Longer files are left where they are."""
+    """Longer files are not fetched."""
     longest_wait_s: float = 120.0
     """A server that wants a longer pause is given up."""
     tries: int = 3
-    """How often a busy server is asked."""
+    """Number of times that a busy server is asked."""
     redirects: int = 5
     contact: str = ""
-    """An address for the people who run the servers; some want one."""
+    """Address for the people who run the servers; some want one."""
 
     def __post_init__(self) -> None:
-        for name in ("pause_s", "longest_wait_s", "redirects"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"web.{name} must be at least 0, got {getattr(self, name)}")
-        for name in ("max_bytes", "tries"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"web.{name} must be at least 1, got {getattr(self, name)}")
+        for names, least in (
+            (("pause_s", "longest_wait_s", "redirects"), 0),
+            (("max_bytes", "tries"), 1),
+        ):
+            for name in names:
+                if getattr(self, name) < least:
+                    raise ValueError(
+                        f"web.{name} must be at least {least}, got {getattr(self, name)}"
+                    )
         if self.timeout_s <= 0:
             raise ValueError(f"web.timeout_s must be above 0, got {self.timeout_s}")
         if not (self.contact.isascii() and self.contact.isprintable()):
@@ -68,7 +71,7 @@ class WebConfig:
 
 
 class Web:
-    """Fetches files; remembers when it last asked each host, and what its robots.txt says."""
+    """Fetches files; remembers the time of the last request to each host, and its robots.txt."""
 
     def __init__(
         self,
@@ -91,28 +94,28 @@ class Web:
         """Fetch one file.
 
         Args:
-            url: Where it lies.
-            as_robot: Keep to robots.txt; not needed for an interface that is made for programs.
+            url: Its address.
+            as_robot: Obey robots.txt; not needed for an interface that is made for programs.
             max_bytes: Instead of the configured limit.
 
         Raises:
-            LaterError: The server is out of reach or asks to come back later.
-            FetchError: There is no such file, or it is too long or too slow, or not allowed.
+            LaterError: The server cannot be reached or asks to come back later.
+            FetchError: There is no such file, or it is too long, too slow or not allowed.
         """
         limit = self.config.max_bytes if max_bytes is None else max_bytes
+        address = parse_address(url)
         for _ in range(self.config.redirects + 1):
-            if as_robot and not self.is_allowed(url):
+            if as_robot and not self.is_allowed(str(address)):
                 raise FetchError("robots.txt does not allow it")
-            answer = self._ask_until_free(url, limit)
-            if isinstance(answer, bytes):
-                return answer
-            url = urllib.parse.urljoin(url, answer)
+            response, content = self._ask_until_free(address, limit)
+            if not response.has_redirect_location:
+                return content
+            address = parse_address(response.headers["Location"], address)
         raise FetchError("is redirected too often")
 
     def is_allowed(self, url: str) -> bool:
-        """Tell whether robots.txt of a host lets programs fetch a file."""
-        parts = split_address(url)
-        host = f"{parts.scheme}://{parts.netloc}"
+        """Return whether the robots.txt of a host lets programs fetch a file."""
+        host = _host_of(parse_address(url))
         if host not in self._robots:
             rules = urllib.robotparser.RobotFileParser()
             rules.parse(self._robots_lines(host))
@@ -123,40 +126,32 @@ class Web:
         try:
             text = self.get(f"{host}/robots.txt", as_robot=False, max_bytes=_ROBOTS_BYTES)
         except RefusedError:
-            return []  # RFC 9309: who has no rules allows all, ...
+            return []  # RFC 9309: a host without rules allows all, ...
         except FetchError:
-            return ["User-agent: *", "Disallow: /"]  # ... whose are out of reach, nothing.
+            return ["User-agent: *", "Disallow: /"]  # ... one whose rules fail, nothing.
         return text.decode("utf-8-sig", "replace").splitlines()
 
-    def _ask_until_free(self, url: str, limit: int) -> bytes | str:
+    def _ask_until_free(self, url: httpx.URL, limit: int) -> tuple[httpx.Response, bytes]:
         wait_s = max(1.0, self.config.pause_s)
         for attempt in range(self.config.tries):
-            answer = self._ask(url, limit)
-            if not isinstance(answer, _Busy):
-                return answer
-            wait_s = 2 * wait_s if answer.wait_s is None else answer.wait_s
+            response, content = self._ask(url, limit)
+            if response.status_code not in _BUSY:
+                return response, content
+            # A date counts as no answer: clocks differ.
+            wanted = response.headers.get("Retry-After", "")
+            wait_s = float(wanted) if wanted.isdecimal() else 2 * wait_s
             if wait_s > self.config.longest_wait_s or attempt + 1 == self.config.tries:
                 break
             self._sleep(wait_s)
         raise LaterError("the server asks to come back later")
 
-    def _ask(self, url: str, limit: int) -> "bytes | str | _Busy":
-        """Return the file, or where it is, or that the server is busy."""
-        parts = split_address(url)
-        self._wait_for_turn(f"{parts.scheme}://{parts.netloc}")
+    def _ask(self, url: httpx.URL, limit: int) -> tuple[httpx.Response, bytes]:
+        self._wait_for_turn(_host_of(url))
         try:
-            with connection.ask(
-                parts,
-                self._headers,
-                timeout_s=self.config.timeout_s,
-                allow_local=self._allow_local,
-            ) as answer:
-                return _take(answer, limit)
-        except connection.NotPublicError:
-            raise FetchError("lies at a private address") from None
-        except connection.TooSlowError:
+            return asyncio.run(self._fetch(url, limit))
+        except TimeoutError:
             raise FetchError("takes too long") from None
-        except (OSError, http.client.HTTPException, UnicodeError):
+        except (OSError, httpx.HTTPError):
             raise LaterError(_BROKEN) from None
 
     def _wait_for_turn(self, host: str) -> None:
@@ -169,56 +164,98 @@ class Web:
         pause_s = max(self.config.pause_s, min(delay_s, self.config.longest_wait_s))
         self._free_s[host] = turn + pause_s
 
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Busy:
-    wait_s: float | None
-
-
-def _take(answer: http.client.HTTPResponse, limit: int) -> bytes | str | _Busy:
-    if answer.status in _REDIRECTS:
-        return answer.headers.get("Location", "")
-    if answer.status in _BUSY:
-        wait = answer.headers.get("Retry-After", "")
-        # A date counts as nothing told: clocks differ.
-        return _Busy(wait_s=float(wait) if wait.isdecimal() else None)
-    if 400 <= answer.status < 500:
-        raise RefusedError(f"the server answers {answer.status}")
-    if answer.status != http.client.OK:
-        raise LaterError(f"the server answers {answer.status}")
-    return _read(answer, limit)
-
-
-def _read(answer: http.client.HTTPResponse, limit: int) -> bytes:
-    if answer.length is not None and answer.length > limit:
-        raise FetchError("is too long a file")
-    expected = answer.length
-    chunks, received = [], 0
-    while chunk := answer.read1(_CHUNK_BYTES):
-        received += len(chunk)
-        if received > limit:
-            raise FetchError("is too long a file")
-        chunks.append(chunk)
-    if expected is not None and received < expected:
-        raise LaterError(_BROKEN)
-    return b"".join(chunks)
+    async def _fetch(self, url: httpx.URL, limit: int) -> tuple[httpx.Response, bytes]:
+        timeout_s = self.config.timeout_s
+        # The timeouts of httpx begin anew with each byte; that of asyncio bounds the whole.
+        async with (
+            asyncio.timeout(timeout_s),
+            httpx.AsyncClient(trust_env=False, timeout=2 * timeout_s) as client,
+        ):
+            failed: Exception = httpx.ConnectError(url.host)
+            for address in await _addresses(url, allow_local=self._allow_local):
+                request = httpx.Request(
+                    "GET",
+                    url.copy_with(host=address),
+                    headers={**self._headers, "Host": url.netloc.decode("ascii")},
+                    extensions={
+                        "sni_hostname": url.raw_host.decode("ascii"),
+                        "timeout": client.timeout.as_dict(),
+                    },
+                )
+                try:
+                    response = await client.send(request, stream=True)
+                except httpx.ConnectError as error:
+                    failed = error
+                    continue
+                try:
+                    return response, await _read(response, limit)
+                finally:
+                    await response.aclose()
+            raise failed
 
 
-def split_address(url: str) -> urllib.parse.SplitResult:
-    """Take an address apart, with what may not stand in a request escaped.
+def is_public(address: str) -> bool:
+    """Return whether an IP address can be reached by anybody."""
+    ip = ipaddress.ip_address(address.split("%")[0])
+    mapped = getattr(ip, "ipv4_mapped", None)
+    return (mapped or ip).is_global and not ip.is_multicast
+
+
+def is_local(host: str) -> bool:
+    """Return whether a host is known and has no public address."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return False
+    return not any(is_public(str(place[4][0])) for place in found)
+
+
+def parse_address(url: str, base: httpx.URL | None = None) -> httpx.URL:
+    """Parse an address, relative to a base if there is one.
 
     Raises:
-        FetchError: It is none of http or https, or holds a password.
+        FetchError: It is not one of http or https, or contains a password.
     """
     try:
-        parts = urllib.parse.urlsplit(url)
-        known = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
-        if not known or (parts.port is not None and parts.port == 0):
+        address = base.join(url) if base else httpx.URL(url)
+        known = address.scheme in ("http", "https") and address.host and not address.userinfo
+        if not known or address.port == 0:
             raise ValueError(url)
-        host = parts.netloc.encode("idna").decode("ascii")
-    except ValueError:
-        raise FetchError("is no address of http or https") from None
-    # Many sources keep addresses as people read them, with letters of all alphabets.
-    path = urllib.parse.quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
-    query = urllib.parse.quote(parts.query, safe="/%:@!$&'()*+,;=~-._?")
-    return urllib.parse.SplitResult(parts.scheme, host, path, query, "")
+    except (httpx.InvalidURL, ValueError):
+        raise FetchError("is not an address of http or https") from None
+    return address.copy_with(fragment=None)
+
+
+def _host_of(url: httpx.URL) -> str:
+    return f"{url.scheme}://{url.netloc.decode('ascii')}"
+
+
+async def _addresses(url: httpx.URL, *, allow_local: bool) -> list[str]:
+    """Look up the addresses of a host that may be connected to."""
+    port = url.port or {"http": 80, "https": 443}[url.scheme]
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
+    addresses = dict.fromkeys(str(place[4][0]) for place in found)
+    allowed = [address for address in addresses if allow_local or is_public(address)]
+    if not allowed:
+        raise FetchError("has a private address")
+    return allowed
+
+
+async def _read(response: httpx.Response, limit: int) -> bytes:
+    status = response.status_code
+    if response.has_redirect_location or status in _BUSY:
+        return b""
+    if 400 <= status < 500:
+        raise RefusedError(f"the server answers {status}")
+    if status != httpx.codes.OK:
+        raise LaterError(f"the server answers {status}")
+    content = bytearray()
+    stated = response.headers.get("Content-Length", "")
+    if stated.isdecimal() and int(stated) > limit:
+        raise FetchError("is too long a file")
+    async for chunk in response.aiter_raw():
+        content += chunk
+        if len(content) > limit:
+            raise FetchError("is too long a file")
+    return bytes(content)

@@ -58,10 +58,10 @@ def test_clips_of_a_list_are_fetched_once_and_read_back(site, web, tools, tmp_pa
     fates = acquire_clips(out, listed, web, ClipsConfig(pause_s=3.0), **given)
     assert fates == {
         "kept": 2,
-        "the video is gone or not for all": 1,
+        "the video is gone or restricted": 1,
         "put off: yt-dlp fails": 1,
         "has no open licence, or is too long": 1,
-        "names no video": 1,
+        "has no video id": 1,
     }
     assert slept == [3.0] * 5
     reading = read_dcase(out / "clips.tsv")

@@ -4,8 +4,7 @@ import threading
 
 import pytest
 
-from data_pipeline.acquire.connection import is_public
-from data_pipeline.acquire.web import FetchError, LaterError, Web, WebConfig
+from data_pipeline.acquire.web import FetchError, LaterError, Web, WebConfig, is_public
 from data_pipeline.features.journal import Journal
 from temporal_foley.errors import FoleyError
 
@@ -58,7 +57,7 @@ def test_public_addresses_are_told_from_private_ones() -> None:
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://a/b", "//a/b", "http://u:p@a/", ""])
 def test_only_plain_web_addresses_are_fetched(web, url) -> None:
-    with pytest.raises(FetchError, match="no address"):
+    with pytest.raises(FetchError, match="not an address"):
         web.get(url, as_robot=False)
 
 
