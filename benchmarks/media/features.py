@@ -30,16 +30,13 @@ import sys
 from pathlib import Path
 from data_pipeline.annotations.records import AnnotatedClip
 from data_pipeline.features.source import MediaSource
-from data_pipeline.features.workers import ExtractionConfig
-from data_pipeline.features.run import extract_features, extract_in_process
+from data_pipeline.features.run import ExtractionConfig
+from data_pipeline.features.run import extract_features
 kind, folder, out, weights, clips = sys.argv[1:]
 names = [path.name for path in sorted(Path(folder).glob("*.mp4"))][: int(clips)]
 source = MediaSource(folder, tuple(AnnotatedClip(source=name, clip=name) for name in names))
 config = ExtractionConfig(listener_weights=Path(weights), items_per_shard=4)
-if kind == "plain":
-    store = extract_in_process(source, Path(out), config)
-else:
-    store = extract_features(source, Path(out), config, workers=int(kind.removeprefix("beam_")))
+store = extract_features(source, Path(out), config, workers=int(kind.removeprefix("workers_")))
 print(sum(store.frames), store.sha256)
 """
 

@@ -61,9 +61,7 @@ class WebConfig:
         ):
             for name in names:
                 if getattr(self, name) < least:
-                    raise ValueError(
-                        f"web.{name} must be at least {least}, got {getattr(self, name)}"
-                    )
+                    raise ValueError(f"web.{name} must be at least {least}")
         if self.timeout_s <= 0:
             raise ValueError(f"web.timeout_s must be above 0, got {self.timeout_s}")
         if not (self.contact.isascii() and self.contact.isprintable()):

@@ -20,9 +20,8 @@ from typing import NoReturn
 
 from data_pipeline.annotations.dcase import read_dcase
 from data_pipeline.annotations.mapping import map_clips
-from data_pipeline.features.run import extract_features
+from data_pipeline.features.run import LISTENERS, ExtractionConfig, extract_features
 from data_pipeline.features.source import DatasetSource, MediaSource, Source
-from data_pipeline.features.workers import LISTENERS, ExtractionConfig
 from data_pipeline.prepare.built import built_datasets, open_splits
 from temporal_foley.effects import DEFAULT_VOCABULARY, load_vocabulary
 from temporal_foley.errors import FoleyError, OutputExistsError, UsageError

@@ -15,7 +15,7 @@ from data_pipeline.after_training.fine_tune_input import (
 )
 from data_pipeline.builders.pictures import encode_picture
 from data_pipeline.features import command as features
-from data_pipeline.features.run import extract_in_process
+from data_pipeline.features.run import extract_features
 from data_pipeline.features.source import DatasetSource
 from data_pipeline.prepare.built import write_manifest
 from data_pipeline.schema import EffectEvent, Example
@@ -181,7 +181,7 @@ def test_features_are_made_with_the_backbone_of_a_bundle(built, tmp_path):
     said = ["dataset", str(folder), "--out", str(tmp_path / "f"), "--bundle"]
     config = features.config_of(features.parse([*said, str(tmp_path / "tuned")]))
     source = DatasetSource(str(folder), "validation")
-    store = extract_in_process(source, tmp_path / "f", config)
+    store = extract_features(source, tmp_path / "f", config, workers=1)
     assert store.settings["weights"]["backbone"] == bundle.senses.backbone_sha256
     detector = BundleDetector(bundle)
     assert len(store) == 2

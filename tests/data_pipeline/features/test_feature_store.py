@@ -4,6 +4,7 @@ import pytest
 
 from data_pipeline.features.extractor import Rejected
 from data_pipeline.features.record import FeatureError
+from data_pipeline.features.run import ExtractionConfig, make_shard
 from data_pipeline.features.store import (
     FeatureStore,
     begin,
@@ -12,7 +13,6 @@ from data_pipeline.features.store import (
     rejected_items,
     write_shard,
 )
-from data_pipeline.features.workers import ExtractionConfig, make_shard
 from temporal_foley.errors import MediaError, OutputExistsError
 from tests.data_pipeline.features.feature_kit import (
     Memory,

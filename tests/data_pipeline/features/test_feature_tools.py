@@ -10,16 +10,13 @@ import pytest
 
 from data_pipeline.after_training import decide
 from data_pipeline.features import folds as feature_folds
-from data_pipeline.features import imagenet_negatives
 from data_pipeline.features.folds import deal, write_folds
-from data_pipeline.features.imagenet_negatives import draw_classes, make_records, measure_shape
 from data_pipeline.features.measure import measure_split
 from data_pipeline.features.relisten import relisten
 from data_pipeline.features.split import draw_out, open_split
 from data_pipeline.features.store import FeatureStore
 from temporal_foley.effects import load_vocabulary
 from temporal_foley.errors import UsageError
-from temporal_foley.models.imagenet_classes import class_weights
 
 MAKER = Path(__file__).parents[2] / "training" / "training_data.py"
 spec = importlib.util.spec_from_file_location("training_data", MAKER)
@@ -145,38 +142,6 @@ def test_listening_again_changes_the_sound_only(features, tmp_path):
         np.testing.assert_array_equal(heard[i].visual, store[i].visual)
         wanted = 5.0 if store[i].has_sound else store[i].audio
         assert (heard[i].audio == wanted).all()
-
-
-def test_a_classifier_takes_made_up_rows_for_their_class():
-    rng = np.random.default_rng(0)
-    groups = np.repeat(np.arange(20), 60)
-    rows = 5.0 + rng.normal(size=(20, 12))[groups] + rng.normal(size=(1200, 12))
-    shape = measure_shape(rows, groups)
-    kernel = np.linalg.inv(shape.covariance) @ rng.normal(size=(12, 5)) * 3
-    bias = np.zeros(5)
-    classes = np.repeat(np.arange(5), 100)
-    made = draw_classes(shape, kernel, bias, classes, rng, sureness=120.0)
-    assert (made >= 0).all()
-    logits = made @ kernel + bias
-    assert logits.max(axis=1).mean() == pytest.approx(120.0, rel=0.05)
-    assert (logits.argmax(axis=1) == classes).mean() > 0.9
-
-
-def test_of_an_effect_that_a_class_may_show_nothing_is_said():
-    vocabulary = load_vocabulary()
-    weights = class_weights(vocabulary)
-    dog = int(np.flatnonzero(weights[:, vocabulary.index("dog_barking")])[0])
-    (record,) = make_records(np.ones((1, 8)), np.array([dog]), vocabulary, 4, 6)
-    assert "dog_barking" not in record.labelled
-    assert "fire" in record.labelled
-    assert record.events == ()
-    assert not record.has_sound
-
-
-def test_too_few_stills_are_told_in_one_line(features, tmp_path, capsys):
-    words = [str(features / "made" / "train"), "--out", str(tmp_path / "x")]
-    assert imagenet_negatives.main(words) == 2
-    assert "too few" in capsys.readouterr().err
 
 
 def test_deciding_without_a_bundle_is_told_in_one_line(features, tmp_path, capsys):

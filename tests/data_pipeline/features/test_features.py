@@ -15,9 +15,8 @@ import pytest
 import soundfile
 
 from data_pipeline.features.command import jobs_of, main, parse
-from data_pipeline.features.run import extract_features, extract_in_process
+from data_pipeline.features.run import ExtractionConfig, extract_features
 from data_pipeline.features.store import begin, rejected_items
-from data_pipeline.features.workers import ExtractionConfig
 from data_pipeline.prepare.built import write_manifest
 from temporal_foley.errors import FoleyError, OutputExistsError, UsageError
 from tests.data_pipeline.features.feature_kit import Memory, Small, content, labelled, media
@@ -28,7 +27,7 @@ TEACHER = ROOT / "../shared/weights/efficientat_mn04/mn04_as_mAP_432.pt"
 
 def test_nothing_to_do_is_said_in_one_line(tmp_path, capsys):
     with pytest.raises(UsageError, match="nothing to extract"):
-        extract_in_process(Memory(()), tmp_path / "out", ExtractionConfig())
+        extract_features(Memory(()), tmp_path / "out", ExtractionConfig(), workers=1)
     words = ["media", str(tmp_path / "none"), "--events", "x.tsv", "--out", str(tmp_path / "out")]
     assert main(words) == 2
     assert capsys.readouterr().err.count("\n") == 1
@@ -103,7 +102,7 @@ def small_set(tmp_path_factory, make_clip, clips):
     config = ExtractionConfig(listener_weights=TEACHER.resolve(), items_per_shard=2)
     source = media(folder, *[labelled(name) for name in names])
     plain = tmp_path_factory.mktemp("plain") / "features"
-    extract_in_process(source, plain, config)
+    extract_features(source, plain, config, workers=1)
     return source, config, plain
 
 
@@ -130,7 +129,7 @@ def test_a_failing_worker_is_told_in_one_line_and_what_was_made_stays(small_set,
         extract_features(source, out, config, workers=1)
     assert "\n" not in str(failed.value)
     shutil.rmtree(blocked)
-    extract_in_process(source, out, config)
+    extract_features(source, out, config, workers=1)
     assert content(out) == content(plain)
 
 
@@ -174,5 +173,5 @@ def test_a_killed_run_goes_on_to_the_same_bytes_and_leaves_no_process(small_set,
         os.killpg(run.pid, signal.SIGKILL)
         raise AssertionError("workers outlive the run")
     assert not (out / "manifest.json").exists()
-    extract_in_process(source, out, config)
+    extract_features(source, out, config, workers=1)
     assert content(out) == content(plain)
