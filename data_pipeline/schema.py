@@ -1,4 +1,4 @@
-"""The one form of a training example: `Example` in, a dict for tensorflow-datasets out, and back.
+"""Define the training example, and convert it to and from tensorflow-datasets.
 
 Every builder writes it and every reader of batches reads it. Pictures are JPEG files with their
 true timestamps; sound is 32 kHz mono, the rate of the audio network. What is known of an effect at
@@ -28,7 +28,7 @@ STRENGTHS: tuple[Strength, ...] = ("frame", "clip")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EffectEvent:
-    """An effect that is seen, heard or both from `onset_s` to `offset_s` of its example."""
+    """An effect that is visible, audible or both from `onset_s` to `offset_s` of its example."""
 
     effect: str
     onset_s: float

@@ -1,5 +1,5 @@
-"""Builders of tensorflow-datasets: media and labels in, array_record files of the one schema out.
+"""Build tensorflow-datasets of one schema from media and labels.
 
-`stills` (pictures and sounds by class), `clips` (annotated videos), `composed` (made up of both)
-and `scenes` (one scene a clip). `python -m data_pipeline.prepare.command` runs them.
+`stills` (pictures and sounds by class), `clips` (annotated videos), `composed` (of both)
+and `scenes` (one scene per clip). `python -m data_pipeline.prepare.command` runs them.
 """

@@ -1,4 +1,4 @@
-"""What is known to be absent: the effects that a thing shows in, the others it surely lacks out."""
+"""Derive the effects that are known to be absent from those that are present."""
 
 from collections.abc import Iterable
 
@@ -17,11 +17,11 @@ MAY_ACCOMPANY: dict[str, tuple[str, ...]] = {
     "wave": ("river", "water_drop"),
     "writing": ("typing",),
 }
-"""Effects that a picture or recording of a class may well hold without anybody having said so."""
+"""Effects that a picture or recording of a class may contain without a label."""
 
 
 def known_absent(effects: Iterable[str], vocabulary: Vocabulary) -> tuple[str, ...]:
-    """Return the effects of which it is known whether they are there, as `Example.labelled`."""
+    """Return the effects that are known to be present or absent, as `Example.labelled`."""
     effects = tuple(effects)
     unsure = {other for name in effects for other in MAY_ACCOMPANY.get(name, ())}
     return tuple(name for name in vocabulary.names if name not in unsure or name in effects)

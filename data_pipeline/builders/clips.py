@@ -1,11 +1,11 @@
-"""Dataset `clips`: annotated videos and recordings in, clips with their pictures and sound out."""
+"""Build the dataset `clips` from annotated videos and recordings."""
 
 import dataclasses
 import functools
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -15,7 +15,7 @@ from data_pipeline.annotations.mapping import map_clips
 from data_pipeline.annotations.ontology import Ontology
 from data_pipeline.annotations.records import AnnotatedClip, LabelledEvent
 from data_pipeline.builders.absence import known_absent
-from data_pipeline.builders.dataset import Plan, PlanConfig, dataset_info, split_generators
+from data_pipeline.builders.dataset import Plan, PlannedBuilder
 from data_pipeline.builders.pictures import SHORT_SIDE_PX, encode_picture, shrink
 from data_pipeline.builders.sounds import Mono, read_mono, to_int16
 from data_pipeline.builders.splits import PARTS, TEST, TRAIN, VALIDATION, Member, assign_splits
@@ -31,12 +31,12 @@ from temporal_foley.timegrid import TimeGrid, as_fraction
 LONGEST_CLIP_S = 60.0
 _MODALITIES: dict[str, Modality] = {"visual": "picture", "audio": "sound", "both": "both"}
 _MOMENT_S = 0.1
-"""How long an event lasts whose end nobody told, such as a hit."""
+"""Length of an event without an end, such as a hit."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ClipsConfig:
-    """Where the media are, how often they are looked at, and how they are shared out."""
+    """The media, the rate of pictures, and how clips are assigned to splits."""
 
     media: Path = Path()
     frame_rate_hz: float = 4.0
@@ -53,44 +53,34 @@ class ClipsConfig:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ClipItem:
-    """A clip with the file that it is in."""
+    """A clip and its file."""
 
     path: Path
     clip: AnnotatedClip
     is_known: bool = True
     sound_path: Path | None = None
-    """Where its sound is if the video has none: some sets publish the two apart."""
+    """Its sound, if the video has none: some sets publish the two apart."""
     scene: str = ""
 
     @property
     def split(self) -> str | None:
-        """The split that the publisher gives, if it is one of ours."""
+        """The publisher's split, if it is one of ours."""
         return self.clip.split if self.clip.split in (TRAIN, VALIDATION, TEST) else None
 
     @property
     def id(self) -> str:
-        """The clip's name: several clips may be of one file."""
+        """Name of the clip; a file may have several."""
         clip = self.clip
         end = "" if clip.end_s is None else f"-{clip.end_s:g}"
         part = f"@{clip.start_s:g}{end}" if clip.start_s or end else ""
         return f"{clip.origin}/{clip.clip}{part}"
 
 
-class Clips(tfds.core.GeneratorBasedBuilder):
-    """Annotated videos."""
+class Clips(PlannedBuilder):
+    """Annotated videos and recordings."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "First release of the schema."}
-    BUILDER_CONFIGS: ClassVar[list[PlanConfig]] = []
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        return dataset_info(self, "Annotated videos and recordings.")
-
-    def _split_generators(self, dl_manager: Any) -> dict[str, Iterable[tuple[str, Any]]]:
-        return split_generators(self)
-
-    def _generate_examples(self, **kwargs: Any) -> Iterable[tuple[str, Any]]:
-        raise NotImplementedError("the splits are streams already")
 
 
 def plan_clips(
@@ -100,9 +90,9 @@ def plan_clips(
     name: str,
     ontology: Ontology | None = None,
 ) -> Plan:
-    """Name the events as effects, find the file of each clip, and share them out.
+    """Name the events as effects, find the file of each clip, and assign splits.
 
-    Of a clip with a class that is unmapped it is not known what is absent.
+    In a clip with an unmapped class, absent effects are unknown.
     """
     items, rejected = name_effects(clips, config.media, vocabulary, ontology)
     return plan_items(
@@ -145,7 +135,7 @@ def plan_items(
     version: str,
     scenes: tuple[str, ...] = (),
 ) -> Plan:
-    """Share out clips whose files are found."""
+    """Assign clips whose files exist to splits."""
     members = [
         Member(
             source=item.clip.source,
@@ -182,9 +172,9 @@ def plan_items(
 def find_media(
     clips: Iterable[AnnotatedClip], folder: Path
 ) -> tuple[list[ClipItem], list[Rejected]]:
-    """Find the file of each clip by its name, with or without what follows the last dot."""
+    """Find the file of each clip by its name, with or without its extension."""
     if not folder.is_dir():
-        raise MediaError(f"{folder}: no such folder; name the one that holds the media")
+        raise MediaError(f"{folder}: no such folder; name the folder of the media")
     videos: dict[str, Path] = {}
     sounds: dict[str, Path] = {}
     for path in sorted(folder.rglob("*"), reverse=True):
@@ -206,12 +196,12 @@ def find_media(
 
 
 def make_clip(item: ClipItem, *, config: ClipsConfig, vocabulary: Vocabulary) -> Example:
-    """Look at and listen to a clip.
+    """Read the pictures and sound of a clip.
 
-    A file that is as long as the clip is the clip; in a longer one it is where the publisher says.
+    A file as long as the clip is the clip; in a longer one it is at the publisher's times.
 
     Raises:
-        MediaError: The file cannot be read, or does not reach to where the clip begins.
+        MediaError: The file cannot be read, or ends before the clip begins.
     """
     if item.path.suffix.casefold() in SOUNDS:
         whole, times_s, pictures = read_mono(item.path), np.zeros(0), ()
@@ -246,7 +236,7 @@ def make_clip(item: ClipItem, *, config: ClipsConfig, vocabulary: Vocabulary) ->
 
 
 def place_of(item: ClipItem, file_s: float, longest_s: float) -> tuple[float, float]:
-    """Return where in its file a clip begins, and how long it is."""
+    """Return the start of a clip in its file, and its length."""
     clip = item.clip
     told_s = clip.length_s
     is_cut = told_s is not None and file_s < told_s + 1.0
@@ -255,7 +245,7 @@ def place_of(item: ClipItem, file_s: float, longest_s: float) -> tuple[float, fl
         raise MediaError(f"{item.path}: ends at {file_s:.1f} s, before its clip begins")
     length_s = file_s - start_s if told_s is None else min(told_s, file_s - start_s)
     if length_s > longest_s:
-        raise MediaError(f"{item.path}: a clip of {length_s:.0f} s is too long; cut it up")
+        raise MediaError(f"{item.path}: a clip of {length_s:.0f} s is too long; split it")
     return start_s, length_s
 
 
@@ -270,7 +260,7 @@ def _look(
     for frame in sample_frames(info, grid, shrink):
         times.append(frame.time - grid.start)
         pictures.append(encode_picture(frame.image))
-    # A picture that came on before the clip began is there from its beginning.
+    # A picture from before the clip's start is shown from time 0.
     return np.maximum(np.array([float(time) for time in times]), 0.0), tuple(pictures)
 
 
@@ -295,7 +285,7 @@ def cut(whole: Mono, start_s: float, length_s: float) -> Mono:
 
 
 def effect_event(event: LabelledEvent, length_s: float) -> EffectEvent | None:
-    """Return an event of the schema; None if it lies after what there is of the clip."""
+    """Return an event of the schema; None if it is after the end of the clip."""
     offset_s = event.offset_s
     if offset_s is None:
         offset_s = length_s if event.strength == "clip" else event.onset_s + _MOMENT_S

@@ -1,14 +1,13 @@
-"""What the builders share: a plan of what to make in, the parts of a tensorflow-datasets build out.
+"""Write planned examples as tensorflow-datasets; base of the four builders.
 
-A plan names the items of each split; nothing is made before `download_and_prepare`. The class order
-is frozen in the metadata of what is written.
+A plan names the items of each split; nothing is made before `download_and_prepare`.
 """
 
 import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import tensorflow_datasets as tfds
 
@@ -23,7 +22,7 @@ SPLIT_ORDER = (TRAIN, VALIDATION, TEST)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a build will make: the items of each split, and what was left out before."""
+    """The items of each split that a build will make, and those rejected before."""
 
     config_name: str
     description: str
@@ -35,7 +34,7 @@ class Plan:
 
 @dataclasses.dataclass(eq=False, kw_only=True, repr=False)
 class PlanConfig(tfds.core.BuilderConfig):
-    """A builder's configuration: a plan, and where and how to carry it out."""
+    """A builder's configuration: a plan, and where and how to execute it."""
 
     plan: Plan | None = None
     staging: Path | None = None
@@ -57,44 +56,53 @@ class PlanConfig(tfds.core.BuilderConfig):
         )
 
 
-def dataset_info(builder: tfds.core.DatasetBuilder, description: str) -> tfds.core.DatasetInfo:
-    """Describe a dataset of the one schema, with the vocabulary's order frozen in it."""
-    metadata = None
-    if builder.builder_config is not None:
-        plan = _plan(builder)
-        metadata = tfds.core.MetadataDict(
-            effects=list(plan.vocabulary.names),
-            scenes=list(plan.scenes),
-            vocabulary=plan.vocabulary.name,
-            vocabulary_sha256=plan.vocabulary.sha256,
-            settings={split: work.settings for split, work in plan.works.items()},
+class PlannedBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """Base of the builders: writes what its configuration's plan makes."""
+
+    BUILDER_CONFIGS: ClassVar[list[PlanConfig]] = []
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        # The order of the vocabulary is frozen in the metadata.
+        metadata = None
+        if self.builder_config is not None:
+            plan = _plan(self)
+            metadata = tfds.core.MetadataDict(
+                effects=list(plan.vocabulary.names),
+                scenes=list(plan.scenes),
+                vocabulary=plan.vocabulary.name,
+                vocabulary_sha256=plan.vocabulary.sha256,
+                settings={split: work.settings for split, work in plan.works.items()},
+            )
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description=self.__doc__,
+            features=features(),
+            metadata=metadata,
         )
-    return tfds.core.DatasetInfo(
-        builder=builder, description=description, features=features(), metadata=metadata
-    )
 
+    def _split_generators(self, dl_manager: Any) -> dict[str, Iterable[tuple[str, Any]]]:
+        """Return one stream of examples for each split that has any.
 
-def split_generators(builder: tfds.core.DatasetBuilder) -> dict[str, Iterable[tuple[str, Any]]]:
-    """Return one stream of examples a split, for those that have any.
+        Raises:
+            FoleyError: No item of any split can be used.
+        """
+        works, config = _plan(self).works, self.builder_config
+        assert isinstance(config, PlanConfig)
+        assert config.staging is not None
+        # A split without examples cannot be written: find the first of each. Chunks are kept.
+        streams: dict[str, Iterable[tuple[str, Any]]] = {}
+        for split in SPLIT_ORDER:
+            if split in works and has_examples(works[split], config.staging):
+                streams[split] = _keyed(self, split, works[split])
+            elif split in works:
+                made = make_examples(works[split], config.staging)
+                config.rejected.extend(one for one in made if isinstance(one, Rejected))
+        if not streams:
+            raise FoleyError(f"{self.name}: no item can be used; see the rejected items")
+        return streams
 
-    Raises:
-        FoleyError: No item of any split can be used.
-    """
-    works, config = _plan(builder).works, builder.builder_config
-    assert isinstance(config, PlanConfig)
-    assert config.staging is not None
-    # A split without examples cannot be written: look for the first of each. What is made on the
-    # way is kept.
-    streams: dict[str, Iterable[tuple[str, Any]]] = {}
-    for split in SPLIT_ORDER:
-        if split in works and has_examples(works[split], config.staging):
-            streams[split] = _keyed(builder, split, works[split])
-        elif split in works:
-            made = make_examples(works[split], config.staging)
-            config.rejected.extend(one for one in made if isinstance(one, Rejected))
-    if not streams:
-        raise FoleyError(f"{builder.name}: no item can be used; see what was rejected and why")
-    return streams
+    def _generate_examples(self, **kwargs: Any) -> Iterable[tuple[str, Any]]:
+        raise NotImplementedError("the splits are streams already")
 
 
 def _keyed(

@@ -1,7 +1,7 @@
-"""Pictures and sounds with a class each: class folders or a table in, files with their effects out.
+"""Read pictures and sounds with a class each from class folders or a table.
 
 A table is a CSV file with the columns `file` and `class` (several are joined by `|`), and, where
-they are there, `source` and `licence`; files are relative to the table. Class folders are those of
+present, `source` and `licence`; files are relative to the table. Class folders are those of
 `annotations.class_folders`.
 """
 
@@ -41,7 +41,7 @@ _NEAR = 20.0
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LabelledFile:
-    """A picture or sound of a class, and what the class says of the effects of a vocabulary."""
+    """A picture or sound of a class, with the effects that the class stands for."""
 
     id: str
     path: Path
@@ -50,14 +50,14 @@ class LabelledFile:
     classes: tuple[str, ...]
     effects: tuple[str, ...]
     is_known: bool
-    """Whether it is known which effects it holds: it has some, or its classes are none."""
+    """Whether its effects are known: it has some, or its classes are known not to be one."""
     split: str | None = None
     licence: str = LICENCE
     sha256: str = ""
 
     @property
     def member(self) -> Member:
-        """What the splits must know of it."""
+        """Its source and classes, for the assignment of splits."""
         return Member(source=self.source, classes=self.effects or self.classes, split=self.split)
 
 
@@ -71,14 +71,14 @@ def read_labelled_files(
     """Read class folders or a table; each file is read once for its digest.
 
     Args:
-        path: A folder with a folder a class, or a CSV table.
+        path: A folder with a folder per class, or a CSV table.
         vocabulary: Whose effects the classes are named after.
-        nothing: Further classes of which it is known that they are no effect of the vocabulary.
+        nothing: Further classes that are known not to be an effect.
         grouping: `source`: as the folders or the table say, and for sounds all takes of one
             recording by their names. `series`: pictures that are nearly the same.
 
     Raises:
-        AnnotationError: There is no such folder or table, or nothing in it can be used.
+        AnnotationError: There is no such folder or table, or nothing in it is usable.
     """
     listed, rejected = _from_table(path) if path.is_file() else _from_folders(path)
     class_map = map_classes({(ORIGIN, name) for f in listed for name in f.classes}, vocabulary)
@@ -106,20 +106,20 @@ def read_labelled_files(
                 file,
                 sha256=digest,
                 effects=tuple(name for name in vocabulary.names if name in effects),
-                # A class beside an effect is a finer or a coarser word for the same thing.
+                # A class beside an effect is a finer or coarser name for the same thing.
                 is_known=bool(effects) or not unknown,
             )
         )
     if not files:
-        raise AnnotationError(f"{path}: holds no picture or sound of a class")
+        raise AnnotationError(f"{path}: contains no picture or sound of a class")
     return (group_series(files) if grouping == "series" else files), rejected
 
 
 def group_series(files: Sequence[LabelledFile]) -> list[LabelledFile]:
     """Make each series of nearly identical pictures of one source a source of its own.
 
-    Pictures are compared as small thumbnails of unit contrast; a series is whatever hangs together
-    by likeness, such as the frames of one camera. Sounds stay as they are.
+    Pictures are compared as small thumbnails of unit contrast; a series is a connected component of
+    similar ones, such as the frames of one camera. Sounds stay as they are.
     """
     grouped: list[LabelledFile] = []
     for source in sorted({file.source for file in files}):
@@ -140,14 +140,14 @@ def group_series(files: Sequence[LabelledFile]) -> list[LabelledFile]:
 
 
 def recording_of(name: str) -> str:
-    """Return what takes of one recording share in their names: `door_2.ogg` and `door_3.ogg`."""
+    """Return the part of a name that takes of one recording share: `door_2.ogg`, `door_3.ogg`."""
     folder, _, file = name.rpartition("/")
     stem = file.rsplit(".", 1)[0]
     if match := _ESC_RECORDING.match(stem):
         return f"esc/{match[1]}"
     words = re.sub(r"[^a-z]+", "_", stem.casefold()).strip("_")
     words = re.sub(r"_[a-z]$", "", words)
-    # Nothing but numbers, or a letter: the folder is the recording.
+    # Only numbers, or one letter: the folder is the recording.
     return f"{folder}/{words}" if len(words) > 2 else folder or stem
 
 
@@ -190,7 +190,7 @@ def _from_table(path: Path) -> tuple[list[LabelledFile], list[Rejected]]:
         classes = tuple(filter(None, (row["class"] or "").split("|")))
         medium = _medium(name)
         if not classes or medium is None or Path(name).is_absolute() or ".." in Path(name).parts:
-            why = "names no class" if not classes else "is no picture or sound below the table"
+            why = "names no class" if not classes else "is not a picture or sound below the table"
             rejected.append(Rejected(item=name, reason=why))
             continue
         told = row.get("source") or ""
@@ -221,7 +221,7 @@ def _thumbnail(path: Path) -> np.ndarray:
     try:
         image = decode_picture(path.read_bytes())
     except (FoleyError, OSError):
-        # It will be rejected when its turn comes; here it is like no other.
+        # It will be rejected later; here it resembles no other.
         digest = hashlib.sha256(str(path).encode()).digest()
         noise = np.frombuffer(digest, np.uint8).astype(np.float32)
         return np.resize(noise, _THUMBNAIL_PX * _THUMBNAIL_PX * 3)

@@ -1,4 +1,4 @@
-"""Pictures as they are stored: a file or an array in, JPEG bytes of bounded size out."""
+"""Read pictures, and store them as JPEG of bounded size."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from temporal_foley.errors import MediaError
 Picture = UInt8[np.ndarray, "height width 3"]
 
 SHORT_SIDE_PX = 232
-"""What a centre crop of 224 by the backbones' rule needs."""
+"""Needed for a centre crop of 224 by the rule of the backbones."""
 JPEG_QUALITY = 88
 LONGEST_ASPECT = 4.0
 _LARGEST_FILE_BYTES = 64 * 2**20
@@ -22,7 +22,7 @@ def read_picture(path: Path) -> Picture:
     """Read a picture file as RGB.
 
     Raises:
-        MediaError: It cannot be read, or is too small or too narrow to show anything.
+        MediaError: It cannot be read, or is too small or too narrow.
     """
     try:
         if not path.is_file():
@@ -39,7 +39,7 @@ def decode_picture(content: bytes, name: str = "picture") -> Picture:
     """Decode JPEG, PNG and what else OpenCV reads to RGB.
 
     Raises:
-        MediaError: It is no picture, or is too small or too narrow to show anything.
+        MediaError: It is not a picture, or is too small or too narrow.
     """
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)

@@ -1,41 +1,31 @@
-"""Dataset `scenes`: clips of one scene each in, clips with pictures, sound and the scene out."""
+"""Build the dataset `scenes` from clips of one scene each."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
 import tensorflow_datasets as tfds
 
 from data_pipeline.annotations.records import AnnotatedClip
 from data_pipeline.builders.clips import ClipItem, ClipsConfig, find_media, plan_items
-from data_pipeline.builders.dataset import Plan, PlanConfig, dataset_info, split_generators
+from data_pipeline.builders.dataset import Plan, PlannedBuilder
 from data_pipeline.builders.staging import Rejected
 from temporal_foley.effects import Vocabulary
 
 
-class Scenes(tfds.core.GeneratorBasedBuilder):
-    """Clips of one scene each."""
+class Scenes(PlannedBuilder):
+    """Clips of one scene each, to be seen and heard."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "First release of the schema."}
-    BUILDER_CONFIGS: ClassVar[list[PlanConfig]] = []
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        return dataset_info(self, "Clips of one scene each, to be seen and heard.")
-
-    def _split_generators(self, dl_manager: Any) -> dict[str, Iterable[tuple[str, Any]]]:
-        return split_generators(self)
-
-    def _generate_examples(self, **kwargs: Any) -> Iterable[tuple[str, Any]]:
-        raise NotImplementedError("the splits are streams already")
 
 
 def plan_scenes(
     clips: Sequence[AnnotatedClip], config: ClipsConfig, vocabulary: Vocabulary, name: str
 ) -> Plan:
-    """Take the one class of each clip as its scene; clips of none or several are left out.
+    """Use the one class of each clip as its scene; reject clips with none or several.
 
-    The order of the scenes is that of their names. Of effects nothing is known in them.
+    Scenes are sorted by name. Their effects are unknown.
     """
     found, rejected = find_media(clips, config.media)
     items: list[ClipItem] = []

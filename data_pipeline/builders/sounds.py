@@ -1,4 +1,4 @@
-"""Sounds as they are stored: a file in, 32 kHz mono out."""
+"""Read sounds as 32 kHz mono, and convert them to and from 16 bits."""
 
 from pathlib import Path
 
@@ -15,13 +15,13 @@ def read_mono(path: Path) -> Mono:
     """Read a sound file whole, its channels mixed to one.
 
     Raises:
-        MediaError: It is no sound file, or what its header says cannot be.
+        MediaError: It is not a sound file, or its header is impossible.
     """
     return read_sound_file(path, SOUND_RATE_HZ).mean(axis=1).astype(np.float32)
 
 
 def to_int16(sound: Mono) -> Int16[np.ndarray, " samples"]:
-    """Round to 16 bits; what is louder than full scale is cut."""
+    """Round to 16 bits; clip at full scale."""
     return np.round(np.clip(sound, -1.0, 1.0 - 2.0**-15) * 2.0**15).astype(np.int16)
 
 

@@ -1,6 +1,6 @@
-"""Which source is in which split: sources with their classes in, one split each out.
+"""Assign sources to splits, balanced by class.
 
-A source (a video, a series of photos, a recording) is never on both sides. Sources are dealt out so
+A source (a video, a series of photos, a recording) is never in two splits. Sources are assigned so
 that each class comes near the wanted parts, rarest class first (Sechidis, Tsoumakas and Vlahavas,
 On the stratification of multi-label data, ECML 2011, here over sources instead of examples).
 """
@@ -17,12 +17,12 @@ TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
 
 class SplitError(FoleyError):
-    """A source on both sides of a split; names it."""
+    """A source in two splits."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Parts:
-    """A named way to share out; the parts of one sum up to 1."""
+    """Named parts of the splits, which sum up to 1."""
 
     name: str
     parts: Mapping[str, float]
@@ -35,14 +35,14 @@ class Parts:
 
 PARTS = {
     "80_10_10": Parts(name="80_10_10", parts={TRAIN: 0.8, VALIDATION: 0.1, TEST: 0.1}),
-    # Report 000 holds out 20 % once, and validates and tests on the same.
-    "report_000": Parts(name="report_000", parts={TRAIN: 0.8, TEST: 0.2}),
+    # The stills baseline holds out 20 % once, and validates and tests on the same.
+    "stills_baseline": Parts(name="stills_baseline", parts={TRAIN: 0.8, TEST: 0.2}),
 }
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Member:
-    """One thing to put in a split: where it is from, its classes, and a split if one is given."""
+    """One item to put into a split: its source, its classes, and its split if given."""
 
     source: str
     classes: tuple[str, ...] = ()
@@ -52,9 +52,8 @@ class Member:
 def assign_splits(members: Iterable[Member], parts: Parts, seed: int = 0) -> dict[str, str]:
     """Return the split of each source; the order of the members does not matter.
 
-    A class with a single source is in train only: to share it out would be to leak it. With two or
-    more the smallest is for the test, however large. Splits that are given stay; a given validation
-    set is tested on where there are only two parts.
+    A class with a single source is in train only. With two or more, the smallest is in test,
+    however large. Given splits stay; with only two parts, a given validation set becomes test.
     """
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     split_of: dict[str, str] = {}
@@ -72,7 +71,7 @@ def assign_splits(members: Iterable[Member], parts: Parts, seed: int = 0) -> dic
     for source in free:
         for name in counts[source]:
             sources_of[name].append(source)
-    # Rarest by sources: a class with two must be looked after before one with a hundred.
+    # Rarest by sources: a class with two goes before one with a hundred.
     for name in sorted(sources_of, key=lambda name: (len(sources_of[name]), name)):
         waiting = [source for source in sources_of[name] if source not in split_of]
         waiting.sort(key=lambda source: -counts[source][name])
@@ -92,10 +91,10 @@ def assign_splits(members: Iterable[Member], parts: Parts, seed: int = 0) -> dic
 
 
 def audit_splits(sources: Mapping[str, Iterable[str]]) -> int:
-    """Check the sources of each split; return how many there are in all.
+    """Check that no source is in two splits; return the number of sources.
 
     Raises:
-        SplitError: A source is in two splits; the text names it.
+        SplitError: A source is in two splits.
     """
     seen: dict[str, str] = {}
     for split, names in sources.items():

@@ -1,8 +1,7 @@
-"""Making many examples: items and a way to make one in, examples and rejected items out.
+"""Make many examples in several processes, resumable after a kill.
 
-Examples are made in chunks by several processes, and each finished chunk is a file of its own, so
-that whoever is killed goes on where they were. The chunks' content does not depend on the number of
-processes. Which chunks fit is told by a digest of the settings and of all items.
+Examples are made in chunks, and each finished chunk is a file. The content of a chunk does not
+depend on the number of processes. A digest of the settings and all items identifies the chunks.
 """
 
 import dataclasses
@@ -34,10 +33,10 @@ class Rejected:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Work:
-    """What to make: `make(item)` gives an example or raises FoleyError or ValueError.
+    """Items, and `make(item)`, which returns an example or raises FoleyError or ValueError.
 
     `make` and the items are sent to other processes, so they are top-level functions (or partials
-    of them) and plain data whose `repr` tells all there is to them.
+    of them) and plain data whose `repr` is complete.
     """
 
     name: str
@@ -47,7 +46,7 @@ class Work:
 
 
 def digest(work: Work) -> str:
-    """Return what tells this work from any other."""
+    """Return a digest that identifies this work."""
     digest = hashlib.sha256(f"{work.name}\0{work.settings}".encode())
     for item in work.items:
         digest.update(repr(item).encode() + b"\0")
@@ -61,7 +60,7 @@ def make_examples(
     workers: int = 1,
     progress: Callable[[float], None] | None = None,
 ) -> Iterator[Example | Rejected]:
-    """Yield what becomes of each item, in their order; finished chunks are read, not made again."""
+    """Yield the example or rejection of each item, in order; finished chunks are only read."""
     place = folder / f"{work.name}-{digest(work)[:16]}"
     place.mkdir(parents=True, exist_ok=True)
     chunks = [
@@ -75,7 +74,7 @@ def make_examples(
 
 
 def has_examples(work: Work, folder: Path) -> bool:
-    """Tell whether any item can be used; chunks are made until one is found."""
+    """Return whether any item is usable; chunks are made until one is found."""
     made = make_examples(work, folder)
     return any(isinstance(one, Example) for one in made)
 

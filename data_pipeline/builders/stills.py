@@ -1,18 +1,18 @@
-"""Dataset `stills`: single pictures and single sounds by class in, one example each out."""
+"""Build the dataset `stills` from single pictures and sounds by class."""
 
 import dataclasses
 import fnmatch
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
 
 from data_pipeline.builders.absence import known_absent
 from data_pipeline.builders.clips import ClipItem
-from data_pipeline.builders.dataset import Plan, PlanConfig, dataset_info, split_generators
+from data_pipeline.builders.dataset import Plan, PlannedBuilder
 from data_pipeline.builders.labelled_files import Grouping, LabelledFile, read_labelled_files
 from data_pipeline.builders.pictures import SHORT_SIDE_PX, encode_picture, read_picture, shrink
 from data_pipeline.builders.sounds import read_mono, to_int16
@@ -23,20 +23,20 @@ from temporal_foley.effects import Vocabulary
 
 LONGEST_SOUND_S = 30.0
 STILL_S = 1.0
-"""How long the event of a still is said to last: it has no time of its own."""
+"""Nominal length of the event of a still."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StillsConfig:
-    """Where the labelled files are, and how they are shared out."""
+    """The labelled files, and how they are assigned to splits."""
 
     paths: tuple[Path, ...] = ()
     parts: str = "80_10_10"
     grouping: Grouping = "source"
     nothing: tuple[str, ...] = ()
-    """Classes of which it is known that they are no effect; `other` always is."""
+    """Classes that are known not to be an effect; `other` always is one."""
     leave_out: tuple[str, ...] = ()
-    """Patterns of files that are not used, though they count where splits are shared out."""
+    """Patterns of files to skip, though they count in the assignment of splits."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -46,25 +46,15 @@ class StillsConfig:
             raise ValueError(f"stills.grouping must be source or series, got {self.grouping!r}")
 
 
-class Stills(tfds.core.GeneratorBasedBuilder):
-    """Pictures and sounds of a class each."""
+class Stills(PlannedBuilder):
+    """Single pictures and sounds of a class each."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "First release of the schema."}
-    BUILDER_CONFIGS: ClassVar[list[PlanConfig]] = []
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        return dataset_info(self, "Single pictures and sounds of a class each.")
-
-    def _split_generators(self, dl_manager: Any) -> dict[str, Iterable[tuple[str, Any]]]:
-        return split_generators(self)
-
-    def _generate_examples(self, **kwargs: Any) -> Iterable[tuple[str, Any]]:
-        raise NotImplementedError("the splits are streams already")
 
 
 def plan_stills(config: StillsConfig, vocabulary: Vocabulary) -> Plan:
-    """Read the lists of files and share them out; no picture is decoded yet."""
+    """Read the lists of files and assign splits; no picture is decoded yet."""
     files, rejected = read_all(config, vocabulary)
     split_of = split_files(files, config)
     files, left_out = leave_out(files, config.leave_out)
@@ -105,20 +95,20 @@ def read_all(
 def leave_out(
     files: Sequence[LabelledFile], patterns: Sequence[str]
 ) -> tuple[list[LabelledFile], list[Rejected]]:
-    """Leave out the files whose names fit one of the patterns.
+    """Remove the files whose names match one of the patterns.
 
     Raises:
-        ValueError: No file fits a pattern.
+        ValueError: No file matches a pattern.
     """
     fitting = {
         pattern: [file for file in files if fnmatch.fnmatchcase(file.id, pattern)]
         for pattern in patterns
     }
     if idle := [pattern for pattern, some in fitting.items() if not some]:
-        raise ValueError(f"--leave-out must fit a file, {idle[0]!r} fits none")
+        raise ValueError(f"--leave-out must match a file, {idle[0]!r} matches none")
     left_out = {file.id for some in fitting.values() for file in some}
     rejected = [
-        Rejected(item=file.id, reason="is left out as asked")
+        Rejected(item=file.id, reason="matches --leave-out")
         for file in files
         if file.id in left_out
     ]
@@ -128,7 +118,7 @@ def leave_out(
 def split_files(
     files: Sequence[LabelledFile], config: StillsConfig, clips: Sequence[ClipItem] = ()
 ) -> dict[str, str]:
-    """Share out the sources; pictures, sounds and clips of a class each by their own counts."""
+    """Assign the sources to splits; pictures, sounds and clips of a class are counted apart."""
     members = [
         Member(
             source=file.source,
@@ -169,7 +159,7 @@ def make_still(file: LabelledFile, *, vocabulary: Vocabulary) -> Example:
             onset_s=0.0,
             offset_s=length_s,
             modality="picture" if file.medium == "picture" else "sound",
-            # Nobody said where in a recording it sounds.
+            # The label does not say when in a recording it sounds.
             strength="frame" if file.medium == "picture" else "clip",
         )
         for name in file.effects

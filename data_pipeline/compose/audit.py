@@ -1,4 +1,4 @@
-"""Whether a class can be told by its sharpness, greyness and compression: pools in, scores out.
+"""Measure whether sharpness, greyness or compression reveal the class of a picture.
 
 `python -m data_pipeline.compose.audit --files PATH...` guesses the class of stills, as they are
 stored and as they are composed, from seven numbers that say nothing of what they show. What is left

@@ -1,4 +1,4 @@
-"""Dataset `composed`: labelled stills, recordings and videos in, clips with exact labels out."""
+"""Build the dataset `composed`: clips with exact labels from stills, recordings and videos."""
 
 import dataclasses
 import functools
@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import tensorflow_datasets as tfds
 
 from data_pipeline.builders.clips import ClipItem
-from data_pipeline.builders.dataset import Plan, PlanConfig, dataset_info, split_generators
+from data_pipeline.builders.dataset import Plan, PlannedBuilder
 from data_pipeline.builders.labelled_files import LabelledFile
 from data_pipeline.builders.splits import PARTS
 from data_pipeline.builders.staging import Rejected, Work
@@ -21,24 +21,14 @@ from data_pipeline.compose.pools import Pools, make_pools
 from temporal_foley.effects import Vocabulary
 
 
-class Composed(tfds.core.GeneratorBasedBuilder):
-    """Clips composed of stills and recordings."""
+class Composed(PlannedBuilder):
+    """Clips composed of stills and recordings, with exact labels."""
 
     VERSION = tfds.core.Version("1.1.0")
     RELEASE_NOTES: ClassVar[dict[str, str]] = {
         "1.1.0": "Videos as shots, cut-outs along outlines, effects that stay behind a cut.",
         "1.0.0": "First release of the schema.",
     }
-    BUILDER_CONFIGS: ClassVar[list[PlanConfig]] = []
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        return dataset_info(self, "Clips composed of stills and recordings, with exact labels.")
-
-    def _split_generators(self, dl_manager: Any) -> dict[str, Iterable[tuple[str, Any]]]:
-        return split_generators(self)
-
-    def _generate_examples(self, **kwargs: Any) -> Iterable[tuple[str, Any]]:
-        raise NotImplementedError("the splits are streams already")
 
 
 def plan_composed(
@@ -47,9 +37,9 @@ def plan_composed(
     vocabulary: Vocabulary,
     clips: Sequence[ClipItem] = (),
 ) -> Plan:
-    """Read the lists of files, share them out as `stills` does, and open each picture once.
+    """Read the lists of files, assign splits as `stills` does, and open each picture once.
 
-    Videos are shared out by themselves, so that the stills are in the splits they have without.
+    Videos are assigned apart, so that the stills keep the splits that they have without videos.
     """
     files, rejected = read_all(stills, vocabulary)
     split_of = split_files(files, stills, clips)
@@ -92,7 +82,7 @@ def _digest(
         # Not the path: the same files elsewhere give the same clips.
         digest.update(repr(_unplaced(file)).encode())
     for video in sorted({v.file.id: v for some in pools.videos.values() for v in some}.items()):
-        # Its file's digest tells its sound too, unless that is a file of its own.
+        # The file's digest covers its sound too, unless that is another file.
         told = dataclasses.replace(video[1], sound_path=None)
         digest.update(repr(dataclasses.replace(told, file=_unplaced(told.file))).encode())
         digest.update(repr(video[1].sound_path is not None).encode())

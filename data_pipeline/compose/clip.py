@@ -1,7 +1,7 @@
-"""Clips with exact labels out of labelled material: a seed and pools in, examples out.
+"""Compose clips with exact labels from labelled material.
 
-Item `i` of a seed is the same whoever makes it and in whatever order. A clip is made of the pools
-of one split, so no source is in two.
+Clip `i` of a seed does not depend on process or order. A clip is made from the pools of one split,
+so no source is in two.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ _SPLIT_NUMBERS = {"train": 0, "validation": 1, "test": 2}
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ClipNumber:
-    """Which clip to make."""
+    """The number of a clip in a split."""
 
     split: str
     index: int
@@ -94,7 +94,7 @@ def compose_clip(
 def _events(
     seen: Sequence[tuple[str, float, float]], heard: Sequence[HeardEvent]
 ) -> tuple[EffectEvent, ...]:
-    """Join what is seen and heard at the very same time; all else stays apart."""
+    """Join visible and audible events of the same times; keep others apart."""
     spans = [(e.effect, e.onset / SOUND_RATE_HZ, e.offset / SOUND_RATE_HZ) for e in heard]
     both = set(seen) & set(spans)
     events = [EffectEvent(effect=e, onset_s=a, offset_s=b, modality="both") for e, a, b in both]
@@ -118,7 +118,7 @@ def _labelled(files: Sequence[LabelledFile], vocabulary: Vocabulary) -> tuple[st
 
 
 def _own_sounds(script: Script) -> list[OwnSound]:
-    """Read what is heard in the shots that bring their own sound, and what of it is an effect."""
+    """Read the sound of the shots that have their own, and the effects in it."""
     sounds = []
     for shot in script.shots:
         layer, shown = shot.layers[0], shot.layers[0].shown
@@ -127,7 +127,7 @@ def _own_sounds(script: Script) -> list[OwnSound]:
         first, last = (round(time * SOUND_RATE_HZ) for time in (shot.onset_s, shot.offset_s))
         spans = []
         for event in shown.events:
-            # Where the event is in the clip, as far as the stretch holds it.
+            # The event's samples in the clip, within the shot.
             begin, end = (
                 first + round((time - layer.from_s) * SOUND_RATE_HZ)
                 for time in (event.onset_s, event.offset_s)

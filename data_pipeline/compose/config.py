@@ -1,4 +1,4 @@
-"""How composed clips are distributed: a TOML file in, one frozen config out.
+"""Configure the distributions that composed clips are drawn from; read them from TOML.
 
 A pair is the lowest and highest of a uniform draw; a name that ends in `_part` is a probability.
 """
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from temporal_foley.errors import UsageError
+from temporal_foley.files.records import RecordError, read_record
 
 Range = tuple[float, float]
 
@@ -17,38 +18,38 @@ LAYOUTS = ("full", "split", "inset", "cut_out", "reveal")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ShotConfig:
-    """What is to be seen."""
+    """What clips show."""
 
     length_s: Range = (1.5, 5.0)
     nothing_part: float = 0.3
-    """Shots of hard negatives alone."""
+    """Shots of hard negatives only."""
     layouts: tuple[float, ...] = (0.45, 0.15, 0.12, 0.16, 0.12)
-    """How often each of `LAYOUTS` is drawn, relative to the others."""
+    """Relative frequency of each of `LAYOUTS`."""
     stay_part: float = 0.2
-    """How often a shot shows the effect of the shot before it again, or again nothing."""
+    """Shots that repeat the effect (or nothing) of the shot before."""
     video_part: float = 0.4
-    """Shots of labelled videos, where there are any."""
+    """Shots of labelled videos, if there are any."""
     outline_part: float = 0.6
-    """How often something that is cut out is cut along its outline, not as a rounded piece."""
+    """Cut-outs along their outline instead of as a rounded piece."""
     both_effects_part: float = 0.5
-    """In a layout of two pictures: how often both show an effect."""
+    """Layouts of two pictures that both show an effect."""
     zoom: Range = (1.0, 1.35)
     still_camera_part: float = 0.15
     shake_part: float = 0.35
     shake: float = 0.02
     """Of the picture's width."""
     visible_part: float = 0.5
-    """From which part of it on a picture that enters or leaves counts as seen."""
+    """A picture that enters or leaves is visible from this part of it on."""
     rarity_power: float = 0.5
-    """Effects are drawn by the number of their files to this power: 0 all alike, 1 as they come."""
+    """Effects are drawn by their number of files to this power: 0 all alike, 1 in proportion."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LookConfig:
-    """What all pictures of a clip are brought to, whatever their class.
+    """The look that all pictures of a clip are converted to, whatever their class.
 
-    A look is drawn first, then pictures that can be brought to it: a picture is never enlarged, and
-    a grey one is taken only where all are grey. So neither tells a class.
+    A look is drawn first, then pictures that can be converted to it: a picture is never enlarged,
+    and a grey one is used only where all are grey. So neither reveals a class.
     """
 
     detail_px: Range = (64.0, 200.0)
@@ -59,15 +60,15 @@ class LookConfig:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SoundConfig:
-    """What is to be heard."""
+    """What clips sound like."""
 
     silent_part: float = 0.15
-    """Effects that are seen and make no sound."""
+    """Visible effects without sound."""
     off_screen_part: float = 0.35
-    """Clips with an effect that is heard and not seen."""
+    """Clips with an audible effect that is not visible."""
     off_screen_s: Range = (1.0, 5.0)
     distractor_part: float = 0.35
-    """Clips with a sound that is none of the effects."""
+    """Clips with a sound that is not an effect."""
     level_db: Range = (-34.0, -16.0)
     """RMS of an effect, below full scale."""
     fade_s: Range = (0.01, 0.15)
@@ -83,7 +84,7 @@ class SoundConfig:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ComposeConfig:
-    """All of a composed clip."""
+    """The distributions of composed clips."""
 
     clips: int = 200
     first_clip: int = 0
@@ -119,7 +120,7 @@ class ComposeConfig:
 
 
 def read_compose_config(path: Path) -> ComposeConfig:
-    """Read a config from TOML; what is not named keeps its default.
+    """Read a config from TOML; missing fields keep their defaults.
 
     Raises:
         UsageError: The file cannot be read, or a field is unknown or out of range.
@@ -129,30 +130,9 @@ def read_compose_config(path: Path) -> ComposeConfig:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path}: cannot be read as TOML ({error})") from None
     try:
-        return _read(ComposeConfig, document, "")
-    except (TypeError, ValueError) as error:
+        return read_record(ComposeConfig, document)
+    except RecordError as error:
         raise UsageError(f"{path}: {error}") from None
-
-
-def _read(kind: Any, document: dict[str, Any], where: str) -> Any:
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    values: dict[str, Any] = {}
-    for name, value in document.items():
-        if name not in fields:
-            known = ", ".join(fields)
-            raise ValueError(f"{where}{name} is not a known field; there are: {known}")
-        default = fields[name].default
-        if dataclasses.is_dataclass(default):
-            values[name] = _read(type(default), value, f"{where}{name}.")
-        elif isinstance(default, tuple):
-            if not isinstance(value, list) or not all(_is_number(item) for item in value):
-                raise ValueError(f"{where}{name} must be a list of numbers, got {value!r}")
-            values[name] = tuple(float(item) for item in value)
-        elif not _is_number(value):
-            raise ValueError(f"{where}{name} must be a number, got {value!r}")
-        else:
-            values[name] = type(default)(value)
-    return kind(**values)
 
 
 def _check(where: str, part: Any) -> None:
@@ -168,7 +148,3 @@ def _check(where: str, part: Any) -> None:
     for name in ("length_s", "duration_s", "off_screen_s", "zoom", "detail_px", "reverb_s"):
         if hasattr(part, name) and getattr(part, name)[0] <= 0:
             raise ValueError(f"{where}{name} must be above 0, got {getattr(part, name)}")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,4 +1,4 @@
-"""What a clip will show: a seeded draw from the pools of a split in, a script out."""
+"""Draw the script of a clip from the pools of a split."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ ByEffect = Mapping[str, tuple[Shown, ...]]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Material:
-    """What can be brought to the look of a clip, and how much of each effect there is in all."""
+    """Material that fits the look of a clip, and the number of files of each effect."""
 
     stills: Mapping[str, tuple[PoolStill, ...]]
     videos: Mapping[str, tuple[PoolVideo, ...]]
@@ -26,7 +26,7 @@ class _Material:
 
 
 def draw_script(rng: np.random.Generator, config: ComposeConfig, pools: Pools) -> Script:
-    """Draw what a clip shows."""
+    """Draw the shots of a clip."""
     rate = config.frame_rate_hz
     frames = max(1, round(rng.uniform(*config.duration_s) * rate))
     weights = np.array(config.aspect_weights)
@@ -37,7 +37,7 @@ def draw_script(rng: np.random.Generator, config: ComposeConfig, pools: Pools) -
     first = 0
     while first < frames:
         length = max(1, round(rng.uniform(*config.shots.length_s) * rate))
-        # A rest too short to be seen goes to the shot before it.
+        # A remainder too short to notice is added to the shot before.
         last = frames if frames - first - length < 2 else first + length
         shot = _draw_shot(rng, config, material, shots, first / rate, last / rate)
         shots.append(shot)
@@ -53,7 +53,7 @@ def draw_script(rng: np.random.Generator, config: ComposeConfig, pools: Pools) -
 
 
 def usable(shown: ByEffect[Shown], look: Look) -> dict[str, tuple[Shown, ...]]:
-    """Return what can be brought to a look; effects without any are left out."""
+    """Return the material that fits a look, by effect."""
     fitting = {
         effect: tuple(
             one
@@ -68,9 +68,9 @@ def usable(shown: ByEffect[Shown], look: Look) -> dict[str, tuple[Shown, ...]]:
 def draw_effect(
     rng: np.random.Generator, usable: Iterable[str], counts: Mapping[str, int], power: float
 ) -> str | None:
-    """Draw one of the effects that can be used, by how many files there are of it in all.
+    """Draw one of the usable effects, weighted by its number of files.
 
-    Not by how many can be used: that depends on the look, which would then tell of the effect.
+    Not by the number of usable files: it depends on the look, which would then reveal the effect.
     """
     names = [name for name in usable if name != NOTHING]
     if not names:

@@ -1,4 +1,4 @@
-"""A thing cut out of its still: a picture in, how much of each pixel belongs to the thing out.
+"""Cut a thing out of its still: estimate how much of each pixel belongs to it.
 
 GrabCut (Rother, Kolmogorov and Blake, SIGGRAPH 2004), from a frame around the middle of the still.
 It always finds something; what does not look like one whole thing that the picture is of is

@@ -1,4 +1,4 @@
-"""The pictures of a composed clip: a script in, one JPEG a frame out."""
+"""Render the pictures of a composed clip from its script."""
 
 import functools
 from pathlib import Path

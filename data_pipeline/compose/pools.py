@@ -1,4 +1,4 @@
-"""What clips are composed of: labelled files and clips of a split in, pools by effect out."""
+"""Sort the labelled files and clips of a split into pools by effect."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ from temporal_foley.media.video import sample_frames
 from temporal_foley.timegrid import TimeGrid, as_fraction
 
 NOTHING = ""
-"""Where the pools keep what holds none of the effects."""
+"""The key of material without any effect."""
 
 SHORTEST_VIDEO_S = 1.0
 _LONGEST_VIDEO_S = 600.0
@@ -32,7 +32,7 @@ _READERS = 2
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PoolStill:
-    """A still that may be used, with what must be known to choose among looks."""
+    """A usable still, with the properties that looks depend on."""
 
     file: LabelledFile
     short_side_px: int
@@ -41,20 +41,20 @@ class PoolStill:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PoolVideo:
-    """A video, or a part of one, of which is known what happens when."""
+    """A video, or a part of one, with known events."""
 
     file: LabelledFile
     short_side_px: int
     is_grey: bool
     start_s: float
-    """Where the part begins in the file; the events count from there."""
+    """Start of the part in the file; events are relative to it."""
     length_s: float
     events: tuple[EffectEvent, ...]
     sound_path: Path | None
-    """Where its own sound is; None if there is none, or none that belongs to what is seen."""
+    """File of its own sound; None if there is none, or none that belongs to the picture."""
 
     def effects_at(self, time_s: float) -> tuple[str, ...]:
-        """Return what is to be seen at a time of the part."""
+        """Return the visible effects at a time of the part."""
         return tuple(
             event.effect
             for event in self.events
@@ -64,7 +64,7 @@ class PoolVideo:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Pools:
-    """The material of one split, by effect; `NOTHING` holds the hard negatives."""
+    """The material of one split by effect; `NOTHING` is the key of the hard negatives."""
 
     stills: Mapping[str, tuple[PoolStill, ...]]
     sounds: Mapping[str, tuple[LabelledFile, ...]]
@@ -74,9 +74,9 @@ class Pools:
 def make_pools(
     files: Iterable[LabelledFile], vocabulary: Vocabulary, clips: Iterable[ClipItem] = ()
 ) -> tuple[Pools, list[Rejected]]:
-    """Sort the files and clips of a split by effect; what is not wholly known is left out.
+    """Sort the files and clips of a split by effect; reject those with unknown effects.
 
-    What shows several effects is in the pool of each. Every picture is opened once.
+    Material of several effects is in the pool of each. Every picture is opened once.
     """
     rejected: list[Rejected] = []
     known: list[LabelledFile] = []
@@ -84,7 +84,7 @@ def make_pools(
         if file.is_known:
             known.append(file)
         else:
-            reason = "has a class of which it is not known whether it is an effect"
+            reason = "has a class that may or may not be an effect"
             rejected.append(Rejected(item=file.id, reason=f"{reason}: {', '.join(file.classes)}"))
     pictures = [file for file in known if file.medium == "picture"]
     with ThreadPoolExecutor(_READERS) as pool:
@@ -104,7 +104,7 @@ def make_pools(
 
 
 def is_grey(image: Picture) -> bool:
-    """Tell whether a picture has no colour."""
+    """Return whether a picture has no colour."""
     small = cv2.resize(image, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
     return float((small.max(axis=2) - small.min(axis=2)).mean()) < _GREY_LEVELS
 
@@ -122,11 +122,11 @@ def _look_at(file: LabelledFile) -> PoolStill | Rejected:
 
 
 def _watch(item: ClipItem) -> PoolVideo | Rejected:
-    """Probe a clip and look at the picture in its middle."""
+    """Probe a clip, and check the picture in its middle."""
     if not item.is_known:
         return Rejected(item=item.id, reason="has a class that may or may not be an effect")
     if any(event.strength == "clip" for event in item.clip.events):
-        reason = "says that its effects are somewhere in it, and not when"
+        reason = "has effects without times"
         return Rejected(item=item.id, reason=reason)
     try:
         info = probe_video(item.path)
@@ -141,7 +141,7 @@ def _watch(item: ClipItem) -> PoolVideo | Rejected:
     found = (effect_event(event, length_s) for event in item.clip.events)
     events = tuple(event for event in found if event is not None)
     effects = tuple(dict.fromkeys(event.effect for event in events if event.modality != "sound"))
-    # Where only the picture was judged, the sound may be music, or of something else.
+    # If only the picture was labelled, the sound may be music or something else.
     is_true = all(event.modality != "picture" for event in events)
     sound_path = item.path if info.has_audio else item.sound_path
     return PoolVideo(

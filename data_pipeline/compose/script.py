@@ -67,7 +67,7 @@ class Shot:
 
     @property
     def has_own_sound(self) -> bool:
-        """Whether it is a video that is shown and heard as it is."""
+        """Whether it is an unchanged video with its own sound."""
         shown = self.layers[0].shown
         return isinstance(shown, PoolVideo) and shown.sound_path is not None
 

@@ -1,4 +1,4 @@
-"""The sound of a composed clip: what is seen and a pool of recordings in, samples and events out.
+"""Mix the sound of a composed clip from its visible events and a pool of recordings.
 
 Takes start and stop with what is seen, each by its effect's kind. Where an event is heard is known
 to the sample: from the first to the last audible sample of what was laid.
@@ -36,7 +36,7 @@ _MOST_GAIN = 10.0 ** (50.0 / 20.0)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class HeardEvent:
-    """An effect that is heard from a sample on until before another."""
+    """An effect that sounds in the samples `[onset, offset)`."""
 
     effect: str
     onset: int
@@ -54,7 +54,7 @@ class LaidSound:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OwnSound:
-    """The sound that a stretch of video brings along, and what is heard in it."""
+    """The sound of a part of a video, with its audible events."""
 
     samples: Mono
     onset: int

@@ -1,4 +1,4 @@
-"""Something that masks as dialogue does: a random generator in, speech-like sound out.
+"""Synthesize speech-like sound, which masks effects as dialogue does.
 
 Voiced syllables of a buzz through three formants, some hisses, and pauses between phrases. Nothing
 is said; level, spectrum and rhythm are those of speech (formants after Peterson and Barney, Control

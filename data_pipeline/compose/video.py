@@ -1,4 +1,4 @@
-"""Stretches of videos for composed clips: where they are in, their frames and their sound out."""
+"""Read the frames and sound of parts of videos for composed clips."""
 
 import functools
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Media or built datasets in, cached embeddings out: an Apache Beam pipeline, restartable.
+"""Cache the features of media or built datasets with Apache Beam, resumably.
 
     python -m data_pipeline.features.command all DATA --out FEATURES
     python -m data_pipeline.features.command dataset FOLDER --split train --out
@@ -6,8 +6,8 @@
     python -m data_pipeline.features.command media FOLDER --events TABLE.tsv --out
         FEATURES/mine/train
 
-Words behind a `--` of its own go to Beam: without any, the work runs on this machine with a process
-a core. Shards do not depend on how many workers made them.
+Options after a `--` go to Beam: without any, the work runs on this machine with a process per core.
+Shards do not depend on the number of workers.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from data_pipeline.annotations.dcase import read_dcase
 from data_pipeline.annotations.mapping import map_clips
@@ -31,8 +31,124 @@ from temporal_foley.models.image.backbone import BACKBONES
 from temporal_foley.models.image.preparation import ASPECTS
 
 
+def make_features(
+    jobs: Sequence[tuple[Source, Path]],
+    config: ExtractionConfig,
+    *,
+    beam_flags: Sequence[str] = (),
+    workers: int = 0,
+    overwrite: bool = False,
+) -> None:
+    """Make the features of sources in their folders, and print what was made.
+
+    Args:
+        jobs: Sources with their output folders.
+        config: Networks and shards.
+        beam_flags: A runner and its flags; without them this machine.
+        workers: Processes on this machine; 0 is one per core, 1 is this process.
+        overwrite: Replace features of another source or configuration.
+    """
+    for source, folder in jobs:
+        store = extract_features(
+            source,
+            folder,
+            config,
+            beam_flags=beam_flags,
+            workers=workers,
+            overwrite=overwrite,
+            progress=lambda done, shards, at=folder: print(
+                f"{at}: shard {done} of {shards}", flush=True
+            ),
+        )
+        frames = sum(store.frames)
+        print(f"{folder}: {len(store)} records with {frames} frames, sha256 {store.sha256}")
+        if rejected := len(source) - len(store):
+            print(f"{rejected} items rejected; the reasons are in {folder / 'rejected.tsv'}")
+
+
+def extraction_config(
+    *, bundle: Path | None = None, frame_rate: str | None = None, **fields: Any
+) -> ExtractionConfig:
+    """Make the configuration of an extraction; fields that are None keep their defaults.
+
+    Raises:
+        UsageError: A field is out of range, or given beside a bundle that fixes it.
+    """
+    fields = {name: value for name, value in fields.items() if value is not None}
+    names = ("frame_rate", "backbone", "aspect", "listener")
+    try:
+        if frame_rate is not None:
+            fields["frame_rate"] = Fraction(frame_rate)
+        if bundle is not None:
+            if given := [name for name in names if name in fields]:
+                option = given[0].replace("_", "-")
+                raise UsageError(f"--{option}: is fixed by --bundle; omit one of them")
+            senses = open_bundle(bundle).senses
+            fields |= {name: getattr(senses, name) for name in names}
+            fields["frame_rate"] = Fraction(fields["frame_rate"])
+        return ExtractionConfig(bundle=bundle, **fields)
+    except (ValueError, ZeroDivisionError) as error:
+        raise UsageError(str(error)) from None
+
+
+def dataset_jobs(folder: Path, split: str, out: Path) -> list[tuple[Source, Path]]:
+    """Return the job of one split of a built dataset."""
+    return [(DatasetSource(str(_existing(folder).resolve()), split), out)]
+
+
+def all_jobs(data: Path, out: Path) -> list[tuple[Source, Path]]:
+    """Return the jobs of all splits: `DATASET/SPLIT`, with the configuration between if needed."""
+    jobs: list[tuple[Source, Path]] = []
+    for dataset, folders in built_datasets(_existing(data)).items():
+        for folder in folders:
+            place = out / dataset
+            if len(folders) > 1:
+                if left := [path.parent for path in place.glob("*/settings.json")]:
+                    raise OutputExistsError(
+                        f"{left[0]}: has features of one dataset of {dataset}, now there are "
+                        f"{len(folders)}: delete it, or give another --out"
+                    )
+                place = place / folder.parent.name
+            for split in open_splits(folder):
+                jobs.append((DatasetSource(str(folder.resolve()), split), place / split))
+    if not jobs:
+        raise UsageError(
+            f"{data}: contains no finished dataset; build one with data_pipeline.prepare.command"
+        )
+    return jobs
+
+
+def media_jobs(
+    folder: Path,
+    events: Path,
+    out: Path,
+    *,
+    vocabulary: str = DEFAULT_VOCABULARY,
+    labelled: Sequence[str] | None = None,
+) -> list[tuple[Source, Path]]:
+    """Return the job of media files with a DCASE table of events.
+
+    `labelled` are the effects that the table names wherever they occur; by default those in it.
+    """
+    known = load_vocabulary(vocabulary)
+    clips = map_clips(read_dcase(events).clips, known).clips
+    if labelled:
+        names = known.select(tuple(labelled))
+    else:
+        found = [event for clip in clips for event in clip.events]
+        named = {event.name for event in found if event.strength == "frame"}
+        names = tuple(name for name in known.names if name in named)
+    return [(MediaSource(str(_existing(folder).resolve()), clips, names), out)]
+
+
+def _existing(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder")
+    return folder
+
+
 class _Parser(argparse.ArgumentParser):
-    """Tells a wrong word in one line."""
+    """Reports a wrong option in one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}; see --help\n")
@@ -42,167 +158,61 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
     own = argv.index("--") if "--" in argv else len(argv)
-    words, beam_flags = parse(argv[:own]), argv[own + 1 :]
+    options = vars(_parser().parse_args(argv[:own]))
     logging.getLogger("apache_beam").setLevel(logging.ERROR)
     try:
-        config = config_of(words)
-        for source, folder in jobs_of(words):
-            _extract(source, folder, config, words, beam_flags)
+        run = {name: options.pop(name) for name in ("workers", "overwrite")}
+        jobs = options.pop("jobs")
+        config = extraction_config(
+            **{name: options.pop(name) for name in (*_CHOICES, *_CONFIG) if name in options}
+        )
+        make_features(jobs(**options), config, beam_flags=argv[own + 1 :], **run)
     except FoleyError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     return 0
 
 
-def _extract(
-    source: Source,
-    folder: Path,
-    config: ExtractionConfig,
-    words: argparse.Namespace,
-    beam_flags: Sequence[str],
-) -> None:
-    store = extract_features(
-        source,
-        folder,
-        config,
-        beam_flags=beam_flags,
-        workers=words.workers,
-        overwrite=words.overwrite,
-        progress=lambda done, shards: print(f"{folder}: shard {done} of {shards}", flush=True),
-    )
-    frames = sum(store.frames)
-    print(f"{folder}: {len(store)} records with {frames} frames, sha256 {store.sha256}")
-    if rejected := len(source) - len(store):
-        print(f"{rejected} items rejected; the reasons are in {folder / 'rejected.tsv'}")
+_CHOICES = {"frame_rate": None, "backbone": BACKBONES, "aspect": ASPECTS, "listener": LISTENERS}
+_CONFIG = ("bundle", "listener_weights", "toned", "items_per_shard")
 
 
-def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """Read the words of the command."""
+def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m data_pipeline.features.command",
-        description="Cache what the networks see and hear.",
-        epilog="Words behind `--` go to Apache Beam: a runner and its flags.",
+        description="Cache image and audio features.",
+        epilog="Options after `--` go to Apache Beam: a runner and its flags.",
     )
-    commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
-    every = commands.add_parser("all", help="from every split of every dataset that was built")
-    every.add_argument("folder", type=Path, help="where `prepare build` put them")
-    dataset = commands.add_parser("dataset", help="from a dataset that was built")
-    dataset.add_argument("folder", type=Path, help="where its dataset_info.json is")
+    commands = parser.add_subparsers(dest="jobs", required=True, parser_class=_Parser)
+    every = commands.add_parser("all", help="of every split of every built dataset")
+    every.add_argument("data", type=Path, metavar="FOLDER", help="folder of the datasets")
+    dataset = commands.add_parser("dataset", help="of a split of a built dataset")
+    dataset.add_argument("folder", type=Path, help="folder of its dataset_info.json")
     dataset.add_argument("--split", default="train")
-    media = commands.add_parser("media", help="from media files and a table of events")
-    media.add_argument("folder", type=Path, help="where the files are")
+    media = commands.add_parser("media", help="of media files and a table of events")
+    media.add_argument("folder", type=Path, help="folder of the files")
     media.add_argument("--events", type=Path, required=True, help="a DCASE table")
     media.add_argument("--vocabulary", default=DEFAULT_VOCABULARY, metavar="NAME|FILE")
-    media.add_argument(
-        "--labelled",
-        metavar="EFFECT,...",
-        help="effects that the table names wherever they are; by default those that are in it",
-    )
-    for command in (every, dataset, media):
-        command.add_argument("--out", type=Path, required=True, help="folder for the features")
-        command.add_argument(
-            "--bundle",
-            type=Path,
-            help="look and listen as a bundle does, with its own backbone if it was fine-tuned; "
-            "instead of the four that follow",
-        )
-        default = ExtractionConfig()
-        for name, known in (
-            ("frame_rate", None),
-            ("backbone", BACKBONES),
-            ("aspect", ASPECTS),
-            ("listener", LISTENERS),
-        ):
-            command.add_argument(
-                "--" + name.replace("_", "-"),
-                choices=known,
-                metavar=None if known else "HZ",
-                help=f"default: {getattr(default, name)}",
-            )
-        command.add_argument(
-            "--listener-weights",
-            type=Path,
-            help=f"the audio network's file; default: what `{release.COMMAND}` downloads for the "
-            "teacher, what comes with the package for the student",
-        )
-        command.add_argument(
-            "--toned",
-            action="store_true",
-            help="look at pictures in shades of one colour each: a second copy to train on",
-        )
-        command.add_argument("--items-per-shard", type=int, default=64)
-        command.add_argument("--workers", type=int, default=0, help="processes; 0: one a core")
-        command.add_argument("--overwrite", action="store_true")
-    return parser.parse_args(argv)
-
-
-def config_of(words: argparse.Namespace) -> ExtractionConfig:
-    """Return how features are made by the words of the command."""
-    names = ("frame_rate", "backbone", "aspect", "listener")
-    senses = {name: getattr(words, name) for name in names if getattr(words, name) is not None}
-    if words.bundle is not None:
-        if senses:
-            option = next(iter(senses)).replace("_", "-")
-            raise UsageError(f"--{option}: --bundle says that already; leave one of them out")
-        bundle = open_bundle(words.bundle)
-        senses = {name: getattr(bundle.senses, name) for name in names}
-    try:
-        if "frame_rate" in senses:
-            senses["frame_rate"] = Fraction(senses["frame_rate"])
-        return ExtractionConfig(
-            **senses,
-            bundle=words.bundle,
-            listener_weights=words.listener_weights,
-            toned=words.toned,
-            items_per_shard=words.items_per_shard,
-        )
-    except (ValueError, ZeroDivisionError) as error:
-        raise UsageError(str(error)) from None
-
-
-def jobs_of(words: argparse.Namespace) -> list[tuple[Source, Path]]:
-    """Return what to make features of, and where to put them."""
-    if not words.folder.is_dir():
-        raise UsageError(f"{words.folder}: no such folder")
-    if words.command == "all":
-        return _all_jobs(words.folder, words.out)
-    if words.command == "dataset":
-        return [(DatasetSource(str(words.folder.resolve()), words.split), words.out)]
-    return [(_media_source(words), words.out)]
-
-
-def _all_jobs(data: Path, out: Path) -> list[tuple[Source, Path]]:
-    """Name a folder for each split: `DATASET/SPLIT`, with the configuration between if needed."""
-    jobs: list[tuple[Source, Path]] = []
-    for dataset, folders in built_datasets(data).items():
-        for folder in folders:
-            place = out / dataset
-            if len(folders) > 1:
-                if left := [path.parent for path in place.glob("*/settings.json")]:
-                    raise OutputExistsError(
-                        f"{left[0]}: features from when there was one dataset of {dataset}; now "
-                        f"there are {len(folders)}: delete it, or give another --out"
-                    )
-                place = place / folder.parent.name
-            for split in open_splits(folder):
-                jobs.append((DatasetSource(str(folder.resolve()), split), place / split))
-    if not jobs:
-        raise UsageError(
-            f"{data}: holds no finished dataset; build one with data_pipeline.prepare.command"
-        )
-    return jobs
-
-
-def _media_source(words: argparse.Namespace) -> MediaSource:
-    vocabulary = load_vocabulary(words.vocabulary)
-    clips = map_clips(read_dcase(words.events).clips, vocabulary).clips
-    if words.labelled:
-        labelled = vocabulary.select(tuple(words.labelled.split(",")))
-    else:
-        events = [event for clip in clips for event in clip.events]
-        named = {event.name for event in events if event.strength == "frame"}
-        labelled = tuple(name for name in vocabulary.names if name in named)
-    return MediaSource(str(words.folder.resolve()), clips, labelled)
+    labelled = "effects that the table names wherever they occur; default: those in it"
+    media.add_argument("--labelled", type=lambda t: t.split(","), metavar="A,B", help=labelled)
+    for command, jobs in ((every, all_jobs), (dataset, dataset_jobs), (media, media_jobs)):
+        command.set_defaults(jobs=jobs)
+        add = command.add_argument
+        add("--out", type=Path, required=True, help="folder for the features")
+        own = "use a bundle's networks and rate, instead of the next four options"
+        add("--bundle", type=Path, help=own)
+        for name, known in _CHOICES.items():
+            default = f"default: {getattr(ExtractionConfig, name)}"
+            option = "--" + name.replace("_", "-")
+            add(option, choices=known, metavar=None if known else "HZ", help=default)
+        weights = f"audio network's file; default: of `{release.COMMAND}`, or of the package"
+        add("--listener-weights", type=Path, help=weights)
+        toned = "convert pictures to shades of one colour each: a second copy to train on"
+        add("--toned", action="store_true", help=toned)
+        add("--items-per-shard", type=int, default=64)
+        add("--workers", type=int, default=0, help="processes; 0: one per core")
+        add("--overwrite", action="store_true")
+    return parser
 
 
 if __name__ == "__main__":

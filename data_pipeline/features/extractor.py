@@ -1,7 +1,7 @@
-"""Looking and listening: the items of a source in, feature records and rejected items out.
+"""Compute image and audio features of the items of a source.
 
-Pictures of neighbouring items share batches, so that stills do not each cost a whole one. What is
-in a batch depends on the items alone, and so does every bit of what comes out.
+Pictures of neighbouring items share batches, so that a still does not cost a whole one. Batches
+depend only on the items, and so does every bit of the features.
 """
 
 import dataclasses
@@ -25,25 +25,25 @@ Rows = Float[np.ndarray, "frames features"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Networks:
-    """What looks and what listens."""
+    """The image network and the audio network."""
 
     prepare: Prepare
-    """Scale a picture to what `look` takes."""
+    """Scale a picture to the input of `look`."""
     look: Callable[[UInt8[np.ndarray, "batch rows columns 3"]], Rows]
-    """Return the features of prepared pictures, a row a picture."""
+    """Return the features of prepared pictures, one row per picture."""
     listen: Callable[[Wave | Iterable[Wave], TimeGrid], Rows | None]
-    """Return an embedding for each frame, or None where there is only silence."""
+    """Return an embedding for each frame, or None if there is only silence."""
     visual_features: int
     audio_features: int
     sha256: Mapping[str, str]
     """Of the weights, by network."""
     toned: bool = False
-    """Look at pictures in shades of one colour."""
+    """Convert pictures to shades of one colour."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Rejected:
-    """An item that could not be used, and why."""
+    """An unusable item, and the reason."""
 
     item: str
     reason: str
@@ -51,7 +51,7 @@ class Rejected:
 
 @dataclasses.dataclass
 class _Pending:
-    """An item some of whose pictures wait to be looked at."""
+    """An item some of whose pictures wait for a batch."""
 
     name: str
     material: Material | None = None
@@ -66,7 +66,7 @@ class _Pending:
 def extract(
     source: Source, indices: Iterable[int], frame_rate: Fraction, networks: Networks
 ) -> Iterator[FeatureRecord | Rejected]:
-    """Yield what becomes of each item, in order; a bad item does not stop the others."""
+    """Yield the record or rejection of each item, in order; a bad item does not stop the rest."""
     waiting: deque[_Pending] = deque()
     batch: list[tuple[_Pending, np.ndarray]] = []
 
@@ -84,7 +84,7 @@ def extract(
     for index in indices:
         pending = _Pending(name=source.name(index))
         waiting.append(pending)
-        # A shape of its own (an aspect that is kept) is a batch of its own.
+        # Pictures of another shape (with aspect kept) need another batch.
         for image in _open(pending, source, index, frame_rate, networks):
             if batch and batch[0][1].shape != image.shape:
                 look()
@@ -100,7 +100,7 @@ def extract(
 def _open(
     pending: _Pending, source: Source, index: int, frame_rate: Fraction, networks: Networks
 ) -> Iterator[np.ndarray]:
-    """Fill in what is known of an item, and yield its pictures, each once."""
+    """Fill in the facts of an item, and yield its pictures, each once."""
     try:
         material = source.load(index, frame_rate)
         pending.name = material.facts.id
@@ -133,7 +133,7 @@ def _finish(
     frames, facts = material.grid.frames, material.facts
     has_picture, has_sound = material.pictures is not None, pending.audio is not None
     if not has_picture and not has_sound:
-        return Rejected(item=pending.name, reason="holds neither picture nor sound")
+        return Rejected(item=pending.name, reason="has neither picture nor sound")
     if has_picture and len(pending.shown) != frames:
         found = f"{len(pending.shown)} pictures where {frames} were expected"
         return Rejected(item=pending.name, reason=found)

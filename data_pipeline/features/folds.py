@@ -1,9 +1,9 @@
-"""Features of one folder in, the same records dealt out to folds: for data too few to split once.
+"""Divide the records of one folder into folds, for small data.
 
     python -m data_pipeline.features.folds FEATURES/clips/test --out FOLDS --folds 2
 
 FOLDS/fold_0, FOLDS/fold_1 ... are feature folders. Records of one source are in one fold, and those
-that show the same effects are spread over all.
+of the same effects are spread over all.
 """
 
 import argparse

@@ -1,7 +1,7 @@
-"""What is done so far, a line of JSON each: a long work that is cut off goes on where it stood.
+"""Keep a journal of finished items, one JSON line each, to resume long work.
 
-Lines are only ever appended and each is on disk before the next is begun, so whatever kills the
-process can at most leave one half line, which is cut away at the next start.
+Lines are only appended, and each is on disk before the next, so a killed process leaves at most one
+incomplete line, which is removed at the next start.
 """
 
 import json
@@ -14,7 +14,7 @@ from temporal_foley.errors import FoleyError
 
 
 class Journal:
-    """A file of entries, one a line; each entry has a `key` that is there once."""
+    """A file of entries, one per line; each entry has a unique `key`."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -58,7 +58,7 @@ class Journal:
         self._entries[key] = whole
 
     def _read(self) -> int:
-        """Take in the entries of an earlier run; return where the last whole line ends."""
+        """Read the entries of an earlier run; return the length of the complete lines."""
         whole = 0
         for number, line in enumerate(self.path.read_bytes().splitlines(keepends=True), 1):
             if not line.endswith(b"\n"):
@@ -68,7 +68,7 @@ class Journal:
                 self._entries[entry["key"]] = entry
             except (ValueError, KeyError, TypeError):
                 raise FoleyError(
-                    f"{self.path}, line {number}: is no entry of a journal; move the file away"
+                    f"{self.path}, line {number}: is not a journal entry; move the file away"
                 ) from None
             whole += len(line)
         return whole

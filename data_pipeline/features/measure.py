@@ -1,4 +1,4 @@
-"""Features of a split in; what a run must know of them before it begins out: scales and counts."""
+"""Measure the scales and class counts of the features of a split."""
 
 import dataclasses
 from collections import defaultdict
@@ -13,12 +13,12 @@ from data_pipeline.features.split import FeatureSplit
 from temporal_foley.effects import Vocabulary
 
 LEAST_DEVIATION = 1e-2
-"""A feature that hardly ever differs from its mean is not blown up any further."""
+"""Lower limit, so that a nearly constant feature is not amplified."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Measured:
-    """What the records of a split are like."""
+    """Statistics of the records of a split."""
 
     visual_mean: Float32[np.ndarray, " visual_features"]
     visual_deviation: Float32[np.ndarray, " visual_features"]
@@ -26,10 +26,10 @@ class Measured:
     audio_deviation: Float32[np.ndarray, " audio_features"]
     positive_frames: Int[np.ndarray, " effects"]
     examples: tuple[dict[str, dict[str, int]], ...]
-    """Of each effect, by dataset: how many records and sources show or sound it."""
+    """For each effect, the numbers of positive records and sources by dataset."""
 
     def table(self, vocabulary: Vocabulary) -> dict[str, dict[str, dict[str, int]]]:
-        """Return what stands behind each effect: by dataset, records and sources."""
+        """Return the numbers of records and sources of each effect by dataset."""
         return dict(zip(vocabulary.names, self.examples, strict=True))
 
 
@@ -48,9 +48,9 @@ def measure_split(
     part = min(1.0, most_frames / max(sum(split.frames), 1))
     sums: dict[str, Any] = {"visual": _Moments(), "audio": _Moments()}
     frames = np.zeros(len(vocabulary), np.int64)
-    # Sets: a dataset that is read several times an epoch has its records no more than once.
+    # Sets: a dataset that is repeated in an epoch counts once.
     found: list[dict[str, set[tuple[str, str]]]] = [defaultdict(set) for _ in vocabulary.names]
-    # Nor is what two datasets hold, such as a picture and its toned copy, material twice.
+    # Likewise records that two datasets share, such as a picture and its toned copy.
     owner: dict[tuple[str, str], str] = {}
     for index in range(len(split)):
         record = split[index]

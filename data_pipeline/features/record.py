@@ -1,7 +1,7 @@
-"""What is cached of one example: its embeddings on a grid and its events in, bytes out, and back.
+"""Store the features and events of one example as bytes.
 
-A record is a safetensors file in small: a header that names the arrays, then their raw values, so
-that it is read without running or trusting anything. The same record gives the same bytes.
+A record has the form of a small safetensors file: a header that names the arrays, then their raw
+values, so that reading it runs no code. The same record gives the same bytes.
 """
 
 import dataclasses
@@ -28,10 +28,10 @@ class FeatureError(FoleyError):
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class FeatureRecord:
-    """The embeddings of an example on a grid that begins at its time 0, and what is known of it.
+    """The features of an example on a grid that begins at its time 0, and its labels.
 
-    Where there is no picture `visual` is zero and `has_picture` False; likewise for the sound. A
-    still has one frame, and what it shows holds at any time.
+    Without pictures `visual` is zero and `has_picture` False; likewise for the sound. A still has
+    one frame, whose labels hold at any time.
     """
 
     id: str
@@ -43,7 +43,7 @@ class FeatureRecord:
     """Of the media that the embeddings were made from."""
     frame_rate: Fraction
     times_s: Float64[np.ndarray, " frames"]
-    """The timestamp of the picture that each frame shows; the frame's own time without pictures."""
+    """The timestamp of each frame's picture, or the frame's own time without pictures."""
     visual: Float16[np.ndarray, "frames features"]
     audio: Float16[np.ndarray, "frames features"]
     has_picture: bool
@@ -65,7 +65,7 @@ class FeatureRecord:
 
     @property
     def frames(self) -> int:
-        """How many frames the grid has."""
+        """Number of frames of the grid."""
         return len(self.times_s)
 
     @property
@@ -81,8 +81,8 @@ def record_labels(
     grid: TimeGrid | None = None,
     modality: Literal["picture", "sound"] | None = None,
 ) -> FrameLabels:
-    """Work out what is known of each effect in the frames of a record, or of a part of its grid."""
-    # What frame_labels looks at in an example is its events and whether it is a still.
+    """Return the labels of each effect in the frames of a record, or of a part of its grid."""
+    # frame_labels reads only the events of an example, and whether it is a still.
     example = Example(
         id=record.id,
         source=record.source,

@@ -1,8 +1,8 @@
-"""Features in, the same with another listener out: pictures need not be looked at again.
+"""Recompute the audio features with another network, and keep the image features.
 
     python -m data_pipeline.features.relisten DATASET --split train --features FEATURES --out NEW
 
-Records are found again by the hash of their media. What is finished stays, as in `features`.
+Records are matched by the hash of their media. Finished shards are kept.
 """
 
 import argparse

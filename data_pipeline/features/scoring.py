@@ -1,4 +1,4 @@
-"""Records of features and a bundle in, clips with what the model says of them out.
+"""Score cached features with a bundle.
 
 The bridge from cached features to `temporal_foley.evaluation`, for `evaluate.py` and for fitting a
 decision on validation data.
@@ -23,7 +23,7 @@ LabelsOf = Literal["picture", "sound"] | None
 def unscored_clip(
     record: FeatureRecord, dataset: str, vocabulary: Vocabulary, labels_of: LabelsOf = None
 ) -> ScoredClip:
-    """Turn a record into a clip of which nobody has said anything yet: all probabilities are 0."""
+    """Turn a record into a clip with its labels; all probabilities are 0."""
     labels = record_labels(record, vocabulary, modality=labels_of)
     duration = float(record.grid.end)
     events = [
@@ -63,7 +63,7 @@ def clips_and_logits(
     with_sound: bool = True,
     done: Callable[[float], None] = lambda part: None,
 ) -> tuple[list[ScoredClip], list[Float32[np.ndarray, "frames outputs"]]]:
-    """Return the truth of each record, and the bundle's logits: what `fit_decision` takes."""
+    """Return the labels of each record and the bundle's logits, the inputs of `fit_decision`."""
     clips, logits = [], []
     for number in range(len(split)):
         record = split[number]

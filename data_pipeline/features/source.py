@@ -1,6 +1,6 @@
-"""Where features are made from: built datasets, or media files with their events; materials out.
+"""Open the examples that features are made from: built datasets, or media files with events.
 
-A material is one example ready to be looked at and listened to. Both kinds of source can be sent to
+A material is one example whose pictures and sound can be read. Both kinds of source can be sent to
 other processes: they open their files where they are used.
 """
 
@@ -43,7 +43,7 @@ Prepare = Callable[[Picture], Picture]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Material:
-    """An example on a grid; its pictures are decoded, and its sound read, when they are asked for.
+    """An example on a grid; its pictures and sound are read on demand.
 
     `facts` is the example without pictures and sound.
     """
@@ -53,17 +53,17 @@ class Material:
     sha256: str
     is_still: bool = False
     pictures: Callable[[Prepare], Iterator[tuple[float, Picture]]] | None = None
-    """Give a time and a prepared picture for each frame; equal neighbours are the same object."""
+    """Yield a time and a prepared picture per frame; equal neighbours are the same object."""
     sound: Callable[[], Wave | Iterable[Wave]] | None = None
 
 
 @runtime_checkable
 class Source(Protocol):
-    """What features are made from, in a fixed order."""
+    """Examples in a fixed order."""
 
     @property
     def digest(self) -> str:
-        """What tells this source from any other."""
+        """A hash that identifies this source."""
         ...
 
     def __len__(self) -> int: ...
@@ -73,13 +73,13 @@ class Source(Protocol):
         ...
 
     def load(self, index: int, frame_rate: Fraction) -> Material:
-        """Open an item; raise FoleyError or ValueError if it cannot be used."""
+        """Open an item; raise FoleyError or ValueError if it is unusable."""
         ...
 
 
 @dataclasses.dataclass(frozen=True)
 class DatasetSource:
-    """A split of a dataset that one of the builders has written to a folder."""
+    """A split of a built dataset."""
 
     folder: str
     split: str
@@ -118,10 +118,10 @@ def _open_dataset(folder: str, split: str) -> Sequence[Mapping[str, Any]]:
 
 @dataclasses.dataclass(frozen=True)
 class MediaSource:
-    """Media files in a folder and what is labelled in them.
+    """Media files in a folder, and their labels.
 
-    A file that is named like the clip is the clip; a file named like its source is the whole video,
-    of which the clip is cut. `labelled` are the effects that whoever labelled was looking for.
+    A file named like the clip is the clip; a file named like its source is the whole video, which
+    contains the clip. `labelled` are the effects that the labellers looked for.
     """
 
     folder: str
@@ -133,7 +133,7 @@ class MediaSource:
 
     @property
     def digest(self) -> str:
-        """Hash of what is labelled; the files themselves are hashed as they are read."""
+        """Hash of the labels; the files themselves are hashed when they are read."""
         return hashlib.sha256(repr((self.clips, self.labelled)).encode()).hexdigest()
 
     def name(self, index: int) -> str:
@@ -145,7 +145,7 @@ class MediaSource:
         try:
             return self._load(self.clips[index], frame_rate)
         except MediaError as error:
-            # The list of rejected items is the same wherever the folder is.
+            # The list of rejected items must not depend on the folder's place.
             raise MediaError(str(error).replace(f"{self.folder}/", "")) from None
 
     def _load(self, clip: AnnotatedClip, frame_rate: Fraction) -> Material:
@@ -168,10 +168,10 @@ class MediaSource:
 
 
 def example_material(example: Example, frame_rate: Fraction) -> Material:
-    """Put an example on a grid: in each frame the last picture that began by then is on screen."""
+    """Put an example on a grid: each frame has the last picture that began by then."""
     is_still = example.frame_rate <= 0 and len(example.pictures) == 1
     grid = TimeGrid.covering(example.duration_s, frame_rate)
-    # A moment has a frame too: a still, or a sound of no length.
+    # A still, or a sound without length, has one frame too.
     grid = dataclasses.replace(grid, frames=max(grid.frames, 1))
     starts = np.array([float(time) for time in grid.times()])
     shown = np.searchsorted(example.times_s, starts + _ROUNDING_S, side="right") - 1
@@ -206,7 +206,7 @@ def example_material(example: Example, frame_rate: Fraction) -> Material:
 
 
 def _file_of(folder: Path, clip: AnnotatedClip) -> tuple[Path, float, float | None]:
-    """Find the file of a clip, and from where to where it counts."""
+    """Find the file of a clip, and the start and end of the clip in it."""
     suffixes = ("", *VIDEO_SUFFIXES, *SOUND_SUFFIXES)
     whole = clip.source in (clip.clip, Path(clip.clip).stem)
     for name, cut in ((clip.clip, whole), (clip.source, True)):
@@ -214,7 +214,7 @@ def _file_of(folder: Path, clip: AnnotatedClip) -> tuple[Path, float, float | No
             path = folder / f"{name}{suffix}"
             # Unlike Path.resolve, this does not raise at a link to itself.
             if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
-                raise MediaError(f"{path}: lies outside its folder")
+                raise MediaError(f"{path}: is outside its folder")
             if path.is_file():
                 return path, *((clip.start_s, clip.end_s) if cut else (0.0, clip.length_s))
     raise MediaError(f"{folder / clip.clip}: no such file, nor one of its source {clip.source}")
@@ -275,7 +275,7 @@ def _sound_material(
 
 
 def _event(event: LabelledEvent, duration_s: float) -> EffectEvent:
-    # A hit is told as a moment; it marks the frame that it is in.
+    # A hit is labelled as a moment; it marks its frame.
     offset_s = event.offset_s
     if offset_s is None:
         offset_s = duration_s if event.strength == "clip" else event.onset_s + 1e-3

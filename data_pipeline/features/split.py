@@ -85,7 +85,7 @@ def open_split(
         still_frames: to how many frames a still is drawn out.
 
     Raises:
-        FeatureError: A file is not what it was when it was written; all are read through once.
+        FeatureError: A file has changed since it was written; all are read once.
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder; give that of `data_pipeline.features.command`")
@@ -103,7 +103,7 @@ def open_split(
     for name, path in found.items():
         if not times or name in times:
             store = FeatureStore(path)
-            # A bit that has changed on disk would be trained on without a word.
+            # Else a changed bit on disk would be trained on silently.
             store.verify()
             stores += [(name, store)] * (times.get(name, 1) if len(store) else 0)
     if not stores:

@@ -1,10 +1,10 @@
-"""Cached features on disk: records into shards, shards into a manifest, and records back.
+"""Store features on disk in shards with a manifest, and read them back.
 
-A folder holds `settings.json` (what the features are made from and with), the shards, beside each
-shard a note of what is in it, and at the end `manifest.json` with the SHA-256 of every shard and
-`rejected.tsv`. Whatever is there under its own name is whole: files are written under another and
-renamed. None holds a date or a path, so the same material and settings give the same bytes. Notes
-and manifest carry a hash over themselves, so that a bit that changes in them is noticed too.
+A folder contains `settings.json` (source and networks), the shards, a note on the content of each
+shard, and at the end `manifest.json` with the SHA-256 of every shard and `rejected.tsv`. Files are
+written under another name and renamed, so every file is complete. None contains a date or a path,
+so the same material and settings give the same bytes. Notes and manifest contain a hash of
+themselves, so that changed bits are noticed.
 """
 
 import dataclasses
@@ -39,7 +39,7 @@ _MANIFEST_KEYS = {*("schema", "version", "settings", "sha256"), *("records", "re
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ShardNote:
-    """What is in a shard."""
+    """The content of a shard."""
 
     file: str
     sha256: str
@@ -49,7 +49,7 @@ class ShardNote:
 
 
 class FeatureStore:
-    """Finished features, record by record; may be read by many threads and be sent elsewhere."""
+    """Finished features by record; can be read by many threads and sent to other processes."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -84,7 +84,7 @@ class FeatureStore:
             raise FeatureError(f"{self.folder}, record {index}: {error}") from None
 
     def verify(self) -> None:
-        """Read every shard; raise FeatureError for the first that is not what the manifest says."""
+        """Read every shard; raise FeatureError for the first that differs from the manifest."""
         for shard in self.shards:
             if file_sha256(self.folder / shard.file) != shard.sha256:
                 raise FeatureError(
@@ -98,10 +98,10 @@ def shard_name(number: int, shards: int) -> str:
 
 
 def begin(folder: Path, settings: dict[str, Any], *, overwrite: bool = False) -> None:
-    """Make the folder ready; what an earlier run with the same settings has finished stays.
+    """Prepare the folder; keep what an earlier run with the same settings finished.
 
     Raises:
-        OutputExistsError: Something else is there, and `overwrite` is not set.
+        OutputExistsError: The folder has other content, and `overwrite` is not set.
     """
     path = folder / "settings.json"
     for unfinished in folder.glob("*.part"):
@@ -115,10 +115,10 @@ def begin(folder: Path, settings: dict[str, Any], *, overwrite: bool = False) ->
         if not overwrite or found is None:
             # Only what this program wrote is ever deleted.
             if found is None:
-                raise OutputExistsError(f"{folder}: other things are there; give another folder")
+                raise OutputExistsError(f"{folder}: has other content; give another folder")
             odd = sorted(k for k in {*found, *settings} if found.get(k) != settings.get(k))
             raise OutputExistsError(
-                f"{path}: features of other settings are there ({', '.join(odd)}); give another "
+                f"{path}: was made with other settings ({', '.join(odd)}); give another "
                 "folder or --overwrite"
             )
         for old in (*folder.glob("features-*"), folder / "manifest.json", folder / "rejected.tsv"):
@@ -128,7 +128,7 @@ def begin(folder: Path, settings: dict[str, Any], *, overwrite: bool = False) ->
 
 
 def write_shard(folder: Path, name: str, results: Iterable[FeatureRecord | Rejected]) -> ShardNote:
-    """Write a shard and its note; the shard is there, whole, before the note is."""
+    """Write a shard, then its note."""
     path = folder / name
     # Two workers may be at the same shard if a runner gives a bundle out again.
     unfinished = folder / f"{name}.{os.getpid()}.part"
@@ -161,7 +161,7 @@ def write_shard(folder: Path, name: str, results: Iterable[FeatureRecord | Rejec
 
 
 def read_note(folder: Path, name: str) -> ShardNote | None:
-    """Return the note of a finished shard, or None if it is to be made (again)."""
+    """Return the note of a finished shard, or None if it must be made (again)."""
     path = folder / name
     if not path.is_file() or not _note_path(path).is_file():
         return None
@@ -222,7 +222,7 @@ def _read_json(path: Path, remedy: str) -> dict[str, Any]:
 
 
 def _read_checked(path: Path, keys: set[str], *, absent: str, damaged: str) -> dict[str, Any]:
-    """Read a document that carries a hash over itself; older ones have none."""
+    """Read a document that contains a hash of itself; older ones have none."""
     document = _read_json(path, damaged if path.is_file() else absent)
     if not isinstance(document, dict):
         raise FeatureError(f"{path}: is damaged; {damaged}")

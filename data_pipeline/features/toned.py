@@ -1,7 +1,7 @@
-"""A picture in, the same in shades of one colour out, so that colour tells nothing of its class.
+"""Convert pictures to shades of one colour, so that colour does not reveal their class.
 
 Sources differ in more than their classes: the faces that scream may be grey press photographs, and
-those that yawn in colour. A head then learns that a face in colour screams. A second copy of all
+those that yawn in colour. A head then learns to look at the colour. A second copy of all
 pictures, each in shades of its own drawn tone from cool to that of skin, takes that clue away.
 """
 

@@ -47,7 +47,7 @@ class SoundRanges:
     gain_db: float = 12.0
     """To either side."""
     noise_below_db: tuple[float, float] = (10.0, 50.0)
-    """White noise lies so far below the sound; a silent sound stays silent."""
+    """White noise at this level below the sound; silence stays silent."""
     shift_s: float = 0.1
     """Earlier or later; less than half a frame, so that labels stay right."""
 
@@ -61,7 +61,7 @@ class SoundRanges:
 def augment_pictures(
     key: Key[Array, ""], clips: Clips, ranges: PictureRanges = PictureRanges()
 ) -> Clips:
-    """Warp, flip and tint clips, all frames of a clip alike; edges are drawn out."""
+    """Warp, flip and tint clips, all frames of a clip alike; edges are repeated."""
 
     def augment(inputs: tuple[Key[Array, ""], UInt8[Array, "frames rows columns 3"]]) -> Array:
         key, clip = inputs

@@ -1,7 +1,7 @@
-"""Which clips are in which batch: lengths and a seed in, the content of any batch out.
+"""Plan which clips are in which batch, as a pure function of lengths and a seed.
 
-Nothing here has a state. Batch number n of a seed is the same whoever asks and whenever, so the
-place of a run in its data is one number, and each process of several can work out its own rows.
+There is no state: batch n of a seed is always the same, so the position of a run in its data is one
+number, and each of several processes can compute its own rows.
 """
 
 import dataclasses
@@ -23,11 +23,11 @@ class Window:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BatchContent:
-    """What fills a batch; the rows behind the windows are empty."""
+    """The windows of a batch; further rows are empty."""
 
     epoch: int
     frames: int
-    """To what length all windows are padded."""
+    """Length that all windows are padded to."""
     windows: tuple[Window, ...]
 
 
@@ -80,7 +80,7 @@ class BatchPlan:
 
     @property
     def digest(self) -> str:
-        """What tells this plan from any other; a run is resumed only with the same."""
+        """Identifies this plan; a run is resumed only with the same."""
         told = (self.lengths, self.batch_size, self.seed, self.is_training)
         return hashlib.sha256(repr(told).encode() + self.frames.tobytes()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""Cached features in, padded and masked batches out: read ahead by threads, resumed exactly.
+"""Load cached features as padded and masked batches, prefetched and exactly resumable.
 
 The iterator is grain's, so orbax saves and restores its place with `grain.checkpoint`.
 """
@@ -24,12 +24,12 @@ SENSES: dict[str, Literal["picture", "sound"] | None] = {
     "seen_": "picture",
     "heard_": "sound",
 }
-"""What stands before the names of labels, and which events count in them."""
+"""Prefixes of the names of labels, and the events that count in them."""
 
 
 @runtime_checkable
 class Records(Protocol):
-    """Records by number, and how long each is: a `FeatureStore`."""
+    """Records by number, with their lengths: a `FeatureStore`."""
 
     @property
     def frames(self) -> Sequence[int]:
@@ -41,18 +41,18 @@ class Records(Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class InputConfig:
-    """How records become batches."""
+    """Batch sizes, lengths and order."""
 
     batch_size: int = 16
     """Over all processes."""
     lengths_frames: tuple[int, ...] = (16, 40, 80, 160, 320)
-    """To which clips are padded: as many times a step is compiled."""
+    """Lengths that clips are padded to; a step is compiled for each."""
     epochs: int = 1
     seed: int = 0
     is_training: bool = True
     """Shuffled, and long clips cut at random places."""
     labels_of: Literal["picture", "sound"] | None = None
-    """Count only events that are seen, or only those that are heard."""
+    """Count only visible events, or only audible ones."""
     scenes: tuple[str, ...] = ()
     threads: int = 4
     batches_ahead: int = 8
@@ -184,7 +184,7 @@ def load_batch(
 def _whole(
     known: FrameLabels, window: Window, record: FeatureRecord
 ) -> tuple[Float32[np.ndarray, " effects"], Bool[np.ndarray, " effects"]]:
-    """Tell what is known of a window as a whole; an event may lie in another part of its record."""
+    """Return the labels of a window as a whole; an event may be in another part of its record."""
     if window.frames == record.frames:
         return known.clip_labels, known.clip_known
     labels = np.where(known.known, known.labels, 0.0).max(axis=0)

@@ -1,4 +1,4 @@
-"""A dataset that was built: a folder in, what is in it and whether it is whole out."""
+"""Open, survey and check built datasets."""
 
 import dataclasses
 import hashlib
@@ -25,12 +25,12 @@ _SHOWN_CLASSES = 40
 
 
 class DatasetError(FoleyError):
-    """A dataset that is not there, not whole or altered; names the folder."""
+    """A dataset that is missing, incomplete or altered."""
 
 
 @dataclasses.dataclass(kw_only=True)
 class ClassCount:
-    """How much of a class a split holds."""
+    """The amount of a class in a split."""
 
     examples: int = 0
     sources: set[str] = dataclasses.field(default_factory=set)
@@ -40,7 +40,7 @@ class ClassCount:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Survey:
-    """What is in a dataset."""
+    """The content of a dataset."""
 
     counts: Mapping[str, Mapping[str, ClassCount]]
     """By split and by class."""
@@ -55,7 +55,7 @@ def open_splits(folder: Path) -> dict[str, Sequence[Mapping[str, Any]]]:
         DatasetError: There is no dataset in the folder.
     """
     if not (folder / "dataset_info.json").is_file():
-        raise DatasetError(f"{folder}: holds no finished dataset; build it")
+        raise DatasetError(f"{folder}: contains no finished dataset; build it")
     return dict(tfds.builder_from_directory(folder).as_data_source())  # type: ignore[arg-type]
 
 
@@ -69,7 +69,7 @@ def built_datasets(data: Path) -> dict[str, list[Path]]:
 
 
 def frozen_metadata(folder: Path) -> dict[str, Any]:
-    """Return what was frozen when the dataset was built: the order of effects and scenes."""
+    """Return the order of effects and scenes, frozen when the dataset was built."""
     try:
         return json.loads((folder / "metadata.json").read_text("utf-8"))
     except (OSError, ValueError) as error:
@@ -80,7 +80,7 @@ def survey_dataset(folder: Path, progress: Callable[[float], None] | None = None
     """Read every example; each must decode, name known effects and keep to its split.
 
     Raises:
-        DatasetError: An example is not what it should be; the text names it.
+        DatasetError: An example is invalid.
         SplitError: A source is in two splits.
     """
     effects = set(frozen_metadata(folder)["effects"])
@@ -111,7 +111,7 @@ def survey_dataset(folder: Path, progress: Callable[[float], None] | None = None
 
 
 def class_table(survey: Survey, vocabulary: Vocabulary) -> str:
-    """Write how much there is of each class, as a table of tab-separated values."""
+    """Format the amounts of each class as tab-separated values."""
     lines = ["class\tsplit\texamples\tsources\tseen_s\theard_s"]
     names = [*vocabulary.names, NOTHING]
     others = {name for table in survey.counts.values() for name in table} - set(names)
@@ -126,7 +126,7 @@ def class_table(survey: Survey, vocabulary: Vocabulary) -> str:
 
 
 def draw_sheets(folder: Path) -> list[Path]:
-    """Draw a contact sheet a split beside the dataset."""
+    """Draw contact sheets of each split beside the dataset."""
     written = []
     for split, records in open_splits(folder).items():
         stills: dict[str, list[Example]] = defaultdict(list)
@@ -136,7 +136,7 @@ def draw_sheets(folder: Path) -> list[Path]:
             classes = sorted({event.effect for event in example.events}) or [NOTHING]
             classes = [example.scene] if example.scene else classes
             if example.frame_rate > 0:
-                # Rare classes first: each that is there should be seen.
+                # Prefer rare classes, so that each is shown.
                 rare = min(shown_s[name] for name in classes)
                 if len(clips) < _SHOWN_CLIPS and rare < 3:
                     clips.append(example)
@@ -155,7 +155,7 @@ def draw_sheets(folder: Path) -> list[Path]:
 
 
 def write_manifest(folder: Path) -> None:
-    """Write the SHA-256 of every file of the dataset; last of all."""
+    """Write the SHA-256 of every file of the dataset, as the last step."""
     files = sorted(p for p in folder.iterdir() if p.is_file() and p.name != MANIFEST)
     digests = {path.name: _sha256(path) for path in files}
     unfinished = folder / f"{MANIFEST}.part"
@@ -164,7 +164,7 @@ def write_manifest(folder: Path) -> None:
 
 
 def check_manifest(folder: Path) -> int:
-    """Compare every file with its SHA-256; return how many there are.
+    """Compare every file with its SHA-256; return the number of files.
 
     Raises:
         DatasetError: A file is missing or altered, or the build was not finished.
@@ -183,9 +183,9 @@ def check_manifest(folder: Path) -> int:
 
 
 def records_digest(folder: Path) -> str:
-    """Return one SHA-256 over all examples in their order: what two builds of the same must share.
+    """Return one SHA-256 of all examples in order, which is equal for equal builds.
 
-    Not over the files: the order of the fields in a record changes from process to process.
+    Files are not hashed: the order of the fields in a record varies between processes.
     """
     digest = hashlib.sha256()
     for split, records in open_splits(folder).items():
@@ -218,12 +218,12 @@ def _examples(folder: Path, records: Sequence[Mapping[str, Any]]) -> Iterator[Ex
 
 def _check_example(folder: Path, example: Example, effects: set[str], ids: set[str]) -> None:
     if example.id in ids:
-        raise DatasetError(f"{folder}: {example.id} is there twice")
+        raise DatasetError(f"{folder}: {example.id} occurs twice")
     ids.add(example.id)
     unknown = {event.effect for event in example.events} | set(example.labelled)
     if unknown - effects:
         name = sorted(unknown - effects)[0]
-        raise DatasetError(f"{folder}: {example.id} names {name}, which is no effect of it")
+        raise DatasetError(f"{folder}: {example.id} names {name}, which is not one of its effects")
     if not example.pictures and not len(example.sound):
         raise DatasetError(f"{folder}: {example.id} has neither picture nor sound")
     for place in {0, len(example.pictures) // 2, len(example.pictures) - 1}:

@@ -1,7 +1,7 @@
-"""A sheet of pictures to look at: examples in, one RGB picture out.
+"""Draw contact sheets of examples.
 
-Stills stand in rows by class. Of clips each has a row: pictures over time, below them a bar for
-each effect (seen in the upper half of the bar, heard in the lower) and the sound.
+Stills are in rows by class. Each clip has a row: pictures over time, below them a bar for each
+effect (visible in the upper half of the bar, audible in the lower) and the waveform.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ _INK, _PAPER, _FAINT = (30, 30, 30), (250, 250, 250), (205, 205, 205)
 
 
 def draw_stills(rows: Mapping[str, Sequence[Example]]) -> Picture:
-    """Draw a row of up to `COLUMNS` stills a class."""
+    """Draw a row of up to `COLUMNS` stills per class."""
     drawn = []
     for name, examples in rows.items():
         row = _paper(CELL_PX + 2, _TITLE_PX + COLUMNS * CELL_PX)
@@ -34,7 +34,7 @@ def draw_stills(rows: Mapping[str, Sequence[Example]]) -> Picture:
 
 
 def draw_clips(examples: Iterable[Example]) -> Picture:
-    """Draw a row a clip."""
+    """Draw a row per clip."""
     drawn = [_draw_clip(example) for example in examples]
     return np.vstack(drawn) if drawn else _paper(CELL_PX, _TITLE_PX)
 

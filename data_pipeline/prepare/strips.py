@@ -1,4 +1,4 @@
-"""Names of examples and the datasets they are from in, small pictures of them over time out."""
+"""Draw small pictures over time of examples in built datasets."""
 
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -23,14 +23,14 @@ def picture_strips(
     wanted: Collection[tuple[str, str]],
     done: Callable[[float], None] = lambda part: None,
 ) -> dict[tuple[str, str], Strip]:
-    """Fetch pictures of examples, by dataset and id, from what `prepare build` has put in a folder.
+    """Return pictures of examples by dataset and id, from the built datasets in a folder.
 
-    What is not found is left out: features may have been made of other material too.
+    Unknown examples are skipped: features may be of other material too.
     """
     datasets = built_datasets(data) if data.is_dir() else {}
     if not datasets:
         raise UsageError(
-            f"--pictures {data}: holds no finished dataset of data_pipeline.prepare.command"
+            f"--pictures {data}: contains no finished dataset of data_pipeline.prepare.command"
         )
     strips: dict[tuple[str, str], Strip] = {}
     for number, (name, folders) in enumerate(datasets.items()):

@@ -1,11 +1,10 @@
-"""Ordinary videos with sound in, frame labels of what is heard in them out: DCASE TSV.
+"""Label ordinary videos by their own sound, checked against the picture, as a DCASE table.
 
     python -m data_pipeline.self_label.command FOLDER --out LABELS.tsv
 
-Audio tags over time -> effects by the AudioSet names of the vocabulary -> weighed with what is
-seen (`cross_check.py`) -> events with a confidence and a modality: `both`, or `audio` where the
-source is not seen. What is neither likely nor unlikely is no label; a video in which no effect is
-sure but some are possible is left out whole.
+Audio tags over time -> effects by the AudioSet names of the vocabulary -> combined with the picture
+(`cross_check.py`) -> events with a confidence and a modality: `both`, or `audio` if the source is
+not visible. Uncertain effects get no label; a video with only uncertain effects is left out.
 """
 
 import argparse
@@ -44,14 +43,14 @@ def label_folder(
     overwrite: bool = False,
     report: Callable[[str], None] = lambda line: None,
 ) -> list[dict[str, Any]]:
-    """Label all videos below a folder, from where an earlier run was cut off; return an entry each.
+    """Label all videos below a folder, resuming an earlier run; return an entry for each.
 
     Raises:
-        OutputExistsError: The table is there, and `overwrite` is not set.
+        OutputExistsError: The table exists, and `overwrite` is not set.
         UsageError: There is no video in the folder.
     """
     if out.exists() and not overwrite:
-        raise OutputExistsError(f"{out}: is there already; give --overwrite to replace it")
+        raise OutputExistsError(f"{out}: already exists; give --overwrite to replace it")
     videos = find_videos(folder)
     settings = f"{teacher.sha256} {detector.sha256} {detector.vocabulary.sha256} {config}"
     digest = hashlib.sha256(settings.encode()).hexdigest()[:16]
@@ -84,7 +83,7 @@ def find_videos(folder: Path) -> list[Path]:
     files = sorted(file for file in folder.rglob("*") if file.suffix.casefold() in VIDEOS)
     videos = [file for file in files if file.is_file()]
     if not videos:
-        raise UsageError(f"{folder}: no folder with videos ({', '.join(VIDEOS)}) in it")
+        raise UsageError(f"{folder}: contains no videos ({', '.join(VIDEOS)})")
     return videos
 
 
@@ -130,14 +129,14 @@ def _write_table(out: Path, entries: Sequence[dict[str, Any]]) -> None:
 
 
 def summarise(entries: Sequence[dict[str, Any]], vocabulary: Vocabulary) -> Iterator[str]:
-    """Tell what became of all videos, and where ear and eye are at odds, most at odds first."""
+    """Yield a summary; effects whose sound and picture disagree most come first."""
     rejected = Counter(entry["rejected"] for entry in entries if "rejected" in entry)
     judged = [entry for entry in entries if "rejected" not in entry]
     labelled = [entry for entry in judged if entry["events"]]
     doubtful = sum(bool(entry["doubtful"]) and not entry["events"] for entry in judged)
     quiet = len(judged) - len(labelled) - doubtful
     yield (
-        f"{len(entries)} videos: {len(labelled)} with labels, {quiet} with nothing to be heard, "
+        f"{len(entries)} videos: {len(labelled)} with labels, {quiet} without effects, "
         f"{doubtful} in doubt and left out, {sum(rejected.values())} left out"
     )
     yield from (f"left out: {count}: {reason}" for reason, count in rejected.most_common())
@@ -151,13 +150,13 @@ def summarise(entries: Sequence[dict[str, Any]], vocabulary: Vocabulary) -> Iter
             rows.append((len(heard ^ seen), name, len(events), seconds, heard, seen))
     for _, name, events, seconds, heard, seen in sorted(rows, key=lambda row: (-row[0], row[1])):
         yield (
-            f"{name}: {events} events, {seconds:.1f} s; videos where it is heard and seen "
-            f"{len(heard & seen)}, only heard {len(heard - seen)}, only seen {len(seen - heard)}"
+            f"{name}: {events} events, {seconds:.1f} s; videos with sound and picture "
+            f"{len(heard & seen)}, only sound {len(heard - seen)}, only picture {len(seen - heard)}"
         )
 
 
 class _Parser(argparse.ArgumentParser):
-    """Tells a wrong word in one line."""
+    """Reports a wrong option in one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}; see --help\n")
@@ -169,9 +168,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         vocabulary = load_vocabulary(words.vocabulary)
         if words.out.exists() and not words.overwrite:
-            raise OutputExistsError(f"{words.out}: is there already; give --overwrite")
+            raise OutputExistsError(f"{words.out}: already exists; give --overwrite")
         find_videos(words.folder)
-        # Only now: wrong words should not wait for the networks.
+        # Late: wrong options should not wait for the networks.
         from temporal_foley.models.audio import load_teacher
         from temporal_foley.models.imagenet_detector import load_imagenet_detector
 
@@ -190,7 +189,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
+        print("interrupted; the same command resumes here", file=sys.stderr)
         return 130
     return 0
 
@@ -208,7 +207,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--weights", metavar="FILE", type=Path, help="the audio network's, if not downloaded"
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace the table if it is there")
+    parser.add_argument("--overwrite", action="store_true", help="replace the table")
     return parser
 
 

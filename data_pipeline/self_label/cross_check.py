@@ -1,12 +1,12 @@
-"""What is heard and what is seen, frame by frame, in; what may be believed of both out.
+"""Combine audio and image probabilities per frame.
 
-Late fusion as in report 004 (audio-visual scenes): (1 - share) of the sound's logits and `share` of
+Late fusion as in the scene baseline: (1 - share) of the sound's logits and `share` of
 the picture's, best at a share of .25. Here the sound's logits stay whole and the picture adds
-share / (1 - share) of its evidence, its log odds above those of a picture that says nothing. So
-an eye that is blind for an effect adds nothing, and picture and sound can outvote each other.
+share / (1 - share) of its evidence, its log odds above those of an uninformative picture. So
+a detector that cannot see an effect adds nothing, and picture and sound can outvote each other.
 
-Where they are at odds, the report trusts the sound more, and so does this; but a sound whose source
-is not seen must be heard more firmly, and is marked as heard only.
+Where they disagree, the sound counts more; but a sound without a visible source needs a higher
+probability, and is marked as audible only.
 """
 
 import dataclasses
@@ -26,16 +26,16 @@ _LEAST_SEEN = 1e-4
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CrossCheckConfig:
-    """How sound and picture are weighed."""
+    """Weights of sound and picture."""
 
     picture_share: float = 0.25
-    """Of report 004."""
+    """As in the scene baseline."""
     picture_prior: float = 0.01
-    """The detector's probability for a picture that says nothing."""
+    """The detector's probability for an uninformative picture."""
     seen_at: float = 0.5
-    """Seen is what the detector gives at least this probability."""
+    """An effect is visible from this probability of the detector on."""
     unseen_threshold: float = 0.7
-    """The sound's probability that is as good for an unseen effect as 0.5 is for a seen one."""
+    """The sound's threshold for an invisible effect; 0.5 for a visible one."""
 
     def __post_init__(self) -> None:
         for name in ("picture_prior", "seen_at", "unseen_threshold"):
@@ -53,12 +53,12 @@ def weigh(
     visible: Bool[np.ndarray, " effects"],
     config: CrossCheckConfig = CrossCheckConfig(),
 ) -> Float[np.ndarray, "frames effects"]:
-    """Return how probable it is that each effect happens in each frame.
+    """Return the probability of each effect in each frame.
 
     Args:
         heard: Logits of the sound.
         seen: Probabilities of the picture.
-        visible: The effects that the eye can see at all.
+        visible: The effects that the detector knows.
         config: The weights.
     """
     if heard.shape != seen.shape or heard.shape[1:] != visible.shape:
@@ -78,8 +78,8 @@ def weigh(
 def mean_around(embedding: Embedding, grid: TimeGrid, window_s: float) -> Embedding:
     """Average each frame with those around it, in a window of an odd number of frames.
 
-    The audio network learnt from ten seconds at a time. What it says of the embedding of a single
-    step of its feature map is far off; of the mean over a few seconds it is not.
+    The audio network was trained on ten seconds at a time. Its tags of a single step of its feature
+    map are far off; those of the mean over a few seconds are not.
     """
     half = grid.frame_count(window_s) // 2
     total = np.concatenate(

@@ -1,4 +1,4 @@
-"""One video with sound in, the labels of what is heard and seen in it out."""
+"""Label the events of one video by its sound and picture."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator
@@ -47,15 +47,15 @@ class Teacher(Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SelfLabelConfig:
-    """When something heard becomes a label."""
+    """Thresholds of labels."""
 
     frame_rate: float = 4.0
     near_s: float = 1.25
-    """An effect is as likely as the less sure of two views says: this many seconds around, ..."""
+    """The probability is the lower of two averages: over this many seconds, ..."""
     wide_s: float = 3.75
-    """... and so many, which does not tell when, but is seldom wrong."""
+    """... and over this many, which is imprecise in time but seldom wrong."""
     silence_dbfs: float = -60.0
-    """Frames below this level are not listened to."""
+    """Frames below this level count as silence."""
     threshold_on: float = 0.5
     threshold_off: float = 0.3
     doubt: float = 0.02
@@ -71,7 +71,7 @@ class SelfLabelConfig:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What is heard and seen in a video: probabilities, and logits of the sound alone."""
+    """Probabilities of a video from sound and picture, and logits of the sound alone."""
 
     grid: TimeGrid
     heard: Heard

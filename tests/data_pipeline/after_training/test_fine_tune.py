@@ -178,8 +178,7 @@ def test_features_are_made_with_the_backbone_of_a_bundle(built, tmp_path):
     bundle = tiny_bundle()
     save_bundle(tmp_path / "tuned", bundle)
     folder = built / "made/made/1.0.0"
-    said = ["dataset", str(folder), "--out", str(tmp_path / "f"), "--bundle"]
-    config = features.config_of(features.parse([*said, str(tmp_path / "tuned")]))
+    config = features.extraction_config(bundle=tmp_path / "tuned")
     source = DatasetSource(str(folder), "validation")
     store = extract_features(source, tmp_path / "f", config, workers=1)
     assert store.settings["weights"]["backbone"] == bundle.senses.backbone_sha256

@@ -75,7 +75,7 @@ def test_a_table_names_classes_and_sources(tmp_path):
         ("s/door_2.wav", ("door_opening",), "s/door", "CC0"),
     ]
     assert [r.reason for r in rejected] == [
-        "is no picture or sound below the table",
+        "is not a picture or sound below the table",
         "names no class",
         "cannot be read (No such file or directory)",
     ]

@@ -14,7 +14,7 @@ from data_pipeline.builders.splits import (
 )
 
 EIGHTY = PARTS["80_10_10"]
-REPORT = PARTS["report_000"]
+BASELINE = PARTS["stills_baseline"]
 
 
 def _members(name: str, sources: int, each: int = 1) -> list[Member]:
@@ -31,7 +31,7 @@ def test_each_class_comes_near_the_wanted_parts():
     assert table["cat"] == {"train": 80, "validation": 10, "test": 10}
     assert table["dog"] == {"train": 160, "validation": 20, "test": 20}
     assert table["bell"] == {"train": 8, "validation": 1, "test": 1}
-    table = count_classes(members, assign_splits(members, REPORT))
+    table = count_classes(members, assign_splits(members, BASELINE))
     assert table["cat"] == {"train": 80, "test": 20}
 
 
@@ -70,7 +70,7 @@ def test_a_given_split_stays():
         Member(source="given", classes=("cat",), split="validation"),
     ]
     assert assign_splits(members, EIGHTY)["given"] == "validation"
-    assert assign_splits(members, REPORT)["given"] == "test"
+    assert assign_splits(members, BASELINE)["given"] == "test"
 
 
 def test_a_source_that_is_given_twice_is_refused():
@@ -86,6 +86,6 @@ def test_the_audit_finds_a_source_on_both_sides():
 
 
 def test_parts_sum_up_to_one():
-    assert np.isclose(sum(REPORT.parts.values()), 1.0)
+    assert np.isclose(sum(BASELINE.parts.values()), 1.0)
     with pytest.raises(ValueError, match="sum up to 1"):
         Parts(name="x", parts={"train": 0.8, "test": 0.1})

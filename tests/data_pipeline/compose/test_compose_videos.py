@@ -1,6 +1,5 @@
 """Videos as material of composed clips: their frames and sound in time, and one split a video."""
 
-import argparse
 import dataclasses
 
 import numpy as np
@@ -13,7 +12,7 @@ from data_pipeline.builders.sounds import to_float
 from data_pipeline.compose.clip import ClipNumber, compose_clip
 from data_pipeline.compose.config import ComposeConfig, LookConfig, ShotConfig, SoundConfig
 from data_pipeline.compose.pools import make_pools
-from data_pipeline.prepare.planning import make_plan
+from data_pipeline.prepare.planning import BuildOptions, make_plan
 from data_pipeline.schema import SOUND_RATE_HZ, frame_labels
 from temporal_foley.effects import load_vocabulary
 from temporal_foley.errors import FoleyError
@@ -148,25 +147,10 @@ def test_a_look_never_enlarges_a_video(film):
     assert composed(item(film), config=wide).pictures
 
 
-def words_of(**words):
-    """Return what the command would make of its words."""
-    given = {
-        "dataset": "composed",
-        "files": [],
-        "nothing": [],
-        "leave_out": [],
-        "annotations": [],
-        "reader": "dcase",
-        "ontology": None,
-        "media": None,
-        "frame_rate": None,
-        "config": None,
-        "clips": None,
-        "parts": "80_10_10",
-        "group": "source",
-        "seed": 0,
-    }
-    return argparse.Namespace(**given | words)
+def options_of(**fields):
+    return BuildOptions(
+        **{"dataset": "composed", "out": Path(), "vocabulary": "tiny", "workers": 1, **fields}
+    )
 
 
 def test_no_video_is_in_two_splits_and_stills_stay_where_they_are(film, tmp_path, make_clip):
@@ -183,10 +167,11 @@ def test_no_video_is_in_two_splits_and_stills_stay_where_they_are(film, tmp_path
         folder = stills / "fire" / f"series{number}"
         folder.mkdir(parents=True)
         (folder / "a.png").write_bytes(encoded(generator.integers(0, 256, (64, 64, 3), np.uint8)))
-    words = words_of(files=[stills], clips=20)
-    _, alone = make_plan(words, VOCABULARY)
-    words.annotations, words.media = [tmp_path / "videos.tsv"], media
-    _, plan = make_plan(words, VOCABULARY)
+    options = options_of(files=(stills,), clips=20)
+    _, alone = make_plan(options, VOCABULARY)
+    annotated = {"annotations": (tmp_path / "videos.tsv",), "media": media}
+    options = dataclasses.replace(options, **annotated)
+    _, plan = make_plan(options, VOCABULARY)
 
     def sources(plan, kind):
         pools = [work.make.keywords["pools"] for work in plan.works.values()]
@@ -210,13 +195,13 @@ def test_a_pattern_that_leaves_nothing_out_is_told(tmp_path):
     for name in ("a", "b"):
         level = np.full((64, 64, 3), ord(name), np.uint8)
         (folder / f"{name}.png").write_bytes(encoded(level))
-    words = words_of(dataset="stills", files=[folder.parent], leave_out=["fire/a*"])
-    _, plan = make_plan(words, VOCABULARY)
+    options = options_of(dataset="stills", files=(folder.parent,), leave_out=("fire/a*",))
+    _, plan = make_plan(options, VOCABULARY)
     assert [file.id for work in plan.works.values() for file in work.items] == ["fire/b.png"]
     assert [item.item for item in plan.rejected] == ["fire/a.png"]
-    words.leave_out = ["fire/c*"]
-    with pytest.raises(FoleyError, match="fits none"):
-        make_plan(words, VOCABULARY)
+    options = dataclasses.replace(options, leave_out=("fire/c*",))
+    with pytest.raises(FoleyError, match="matches none"):
+        make_plan(options, VOCABULARY)
 
 
 def test_more_clips_of_the_same_splits_have_other_numbers(tmp_path):
@@ -224,7 +209,7 @@ def test_more_clips_of_the_same_splits_have_other_numbers(tmp_path):
     folder.mkdir(parents=True)
     (folder / "a.png").write_bytes(encoded(np.full((64, 64, 3), 90, np.uint8)))
     (tmp_path / "more.toml").write_text("first_clip = 50\nclips = 10\n")
-    words = words_of(files=[folder.parent], config=tmp_path / "more.toml")
-    _, plan = make_plan(words, VOCABULARY)
+    options = options_of(files=(folder.parent,), config=tmp_path / "more.toml")
+    _, plan = make_plan(options, VOCABULARY)
     assert [number.index for number in plan.works["train"].items] == list(range(50, 58))
     assert "from_50" in plan.config_name

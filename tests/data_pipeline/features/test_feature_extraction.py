@@ -82,7 +82,7 @@ def test_bad_items_are_told_with_a_reason_and_do_not_stop_the_others():
 
 def test_an_example_of_nothing_is_rejected():
     (result,) = extracted(Example(id="empty", source="empty"))
-    assert result == Rejected(item="empty", reason="holds neither picture nor sound")
+    assert result == Rejected(item="empty", reason="has neither picture nor sound")
 
 
 def test_a_record_survives_its_bytes_and_equal_records_have_equal_bytes():

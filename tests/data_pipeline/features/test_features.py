@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from data_pipeline.features.command import jobs_of, main, parse
+from data_pipeline.features.command import all_jobs, main
 from data_pipeline.features.run import ExtractionConfig, extract_features
 from data_pipeline.features.store import begin, rejected_items
 from data_pipeline.prepare.built import write_manifest
@@ -52,8 +52,7 @@ def built(data, *places):
 
 
 def folders_of(data, out):
-    words = ["all", str(data), "--out", str(out)]
-    return [folder for _, folder in jobs_of(parse(words))]
+    return [folder for _, folder in all_jobs(data, out)]
 
 
 def test_all_names_a_folder_for_each_split_of_each_finished_dataset(tmp_path):

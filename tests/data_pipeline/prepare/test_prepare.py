@@ -70,10 +70,10 @@ def test_what_is_built_is_not_built_again_and_what_is_altered_is_found(tmp_path,
     media, out = _media(tmp_path / "media", 3), tmp_path / "out"
     words = ("stills", "--files", media, "--out", out, "--parts", "report_000")
     assert _build(*words) == 0
-    folder = out / "stills/foley20-by_source-report_000/1.0.0"
+    folder = out / "stills/foley20-by_source-stills_baseline/1.0.0"
     digest = records_digest(folder)
     assert set(open_splits(folder)) == {"train", "test"}
-    left = out / ".stills-foley20-by_source-report_000.part"  # By a kill when all was done.
+    left = out / ".stills-foley20-by_source-stills_baseline.part"  # By a kill when all was done.
     left.mkdir()
     assert _build(*words) == 3
     assert "is built already" in capsys.readouterr().err
