@@ -130,6 +130,7 @@ def media_jobs(
 
     `labelled` are the effects that the table names wherever they occur; by default those in it.
     """
+    source = str(_existing(folder).resolve())
     known = load_vocabulary(vocabulary)
     clips = map_clips(read_dcase(events).clips, known).clips
     if labelled:
@@ -138,7 +139,7 @@ def media_jobs(
         found = [event for clip in clips for event in clip.events]
         named = {event.name for event in found if event.strength == "frame"}
         names = tuple(name for name in known.names if name in named)
-    return [(MediaSource(str(_existing(folder).resolve()), clips, names), out)]
+    return [(MediaSource(source, clips, names), out)]
 
 
 def _existing(folder: Path) -> Path:

@@ -208,9 +208,7 @@ def effect_record(effect: Effect) -> str:
 def example_files(folder: Path, option: str) -> list[Path]:
     """Return the pictures and clips in a folder and its subfolders, by name."""
     if not folder.is_dir():
-        raise UsageError(
-            f"{option}: {shown(folder)} is not a folder of pictures or clips"
-        )
+        raise UsageError(f"{option}: {shown(folder)} is not a folder of pictures or clips")
     known = (*PICTURE_SUFFIXES, *CLIP_SUFFIXES)
     try:
         found = sorted(

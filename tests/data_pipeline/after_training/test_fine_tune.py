@@ -194,6 +194,6 @@ def test_features_are_made_with_the_backbone_of_a_bundle(built, tmp_path):
 def test_what_a_bundle_says_is_not_said_again(built, tmp_path, capsys):
     words = ["dataset", str(built / "made/made/1.0.0"), "--out", str(tmp_path / "f")]
     assert features.main([*words, "--bundle", "x", "--backbone", "efficientnet_lite1"]) == 2
-    assert "--backbone: --bundle says that already" in capsys.readouterr().err
+    assert "--backbone: is fixed by --bundle" in capsys.readouterr().err
     assert features.main([*words, "--bundle", str(tmp_path / "none")]) == 3
     assert "none" in capsys.readouterr().err

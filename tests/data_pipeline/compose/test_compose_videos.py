@@ -1,6 +1,7 @@
 """Videos as material of composed clips: their frames and sound in time, and one split a video."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -139,7 +140,7 @@ def test_videos_whose_effects_are_not_known_in_time_are_left_out(film, tmp_path)
     pools, rejected = make_pools((), VOCABULARY, items)
     assert len(rejected) == 3
     assert not any(pools.videos.values())
-    assert any("not when" in one.reason for one in rejected)
+    assert any("without times" in one.reason for one in rejected)
 
 
 def test_a_look_never_enlarges_a_video(film):

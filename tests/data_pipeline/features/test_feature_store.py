@@ -98,7 +98,7 @@ def test_features_of_other_settings_are_replaced_only_on_request(tmp_path):
 
 def test_a_folder_of_other_things_is_never_touched(tmp_path):
     (tmp_path / "features-of-mine.txt").write_text("mine")
-    with pytest.raises(OutputExistsError, match="other things"):
+    with pytest.raises(OutputExistsError, match="other content"):
         begin(tmp_path, {"of": "test"}, overwrite=True)
     assert (tmp_path / "features-of-mine.txt").read_text() == "mine"
 

@@ -121,7 +121,7 @@ def test_a_source_that_is_not_seen_is_labelled_as_heard_only(make_clip, tmp_path
     entries = label(tmp_path / "v", tmp_path / "out.tsv")
     assert [row["modality"] for row in rows_of(tmp_path / "out.tsv")] == ["audio"]
     (line,) = [line for line in summarise(entries, VOCABULARY) if "dog_barking" in line]
-    assert "only heard 1, only seen 0" in line
+    assert "only sound 1, only picture 0" in line
 
 
 def test_what_is_seen_and_makes_no_sound_is_no_label(make_clip, tmp_path) -> None:
