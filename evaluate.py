@@ -1,16 +1,16 @@
-"""Judge a bundle on features it was not trained on: `python evaluate.py BUNDLE --data FEATURES`.
+"""Evaluate a model on features that it was not trained on: `python evaluate.py BUNDLE ...`."""
 
-Writes DIR/metrics.json and DIR/report.html. Each baseline is a bundle too and is judged on the same
-frames, each by the decision that stands in it.
-"""
-
-import argparse
 import dataclasses
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from temporal_foley.cli.console import Console
+from temporal_foley.cli.options import Arg
+from temporal_foley.cli.runner import run
+from temporal_foley.errors import OutputExistsError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,158 +29,126 @@ MAIN = "model"
 Report = Callable[[str, float], None]
 
 
-class _Parser(argparse.ArgumentParser):
-    """Tells a wrong word in one line."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Evaluate:
+    """Evaluate a model on cached features that it was not trained on.
 
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; see --help\n")
+    Writes DIR/metrics.json and DIR/report.html. Baselines are bundles too; each is evaluated on the
+    same frames, with its own decision.
+    """
+
+    bundle: Annotated[Path, Arg(positional=True, metavar="BUNDLE")]
+    """Folder of the model."""
+    data: Annotated[Path, Arg(metavar="FEATURES")]
+    """Folder of cached features."""
+    out: Annotated[Path, Arg(metavar="DIR", short="-o")]
+    """Where the report goes."""
+    split: str = "test"
+    """Which split of the features to use."""
+    datasets: Annotated[tuple[str, ...], Arg(metavar="NAME...")] = ()
+    """Only these datasets."""
+    baseline: Annotated[tuple[str, ...], Arg(metavar="NAME=BUNDLE...")] = ()
+    """Other models to evaluate on the same frames."""
+    labels_of: Literal["picture", "sound"] | None = None
+    """Count only events that are visible, or only those that are audible."""
+    without_sound: bool = False
+    """Evaluate as if no clip had any sound."""
+    pictures: Annotated[Path | None, Arg(metavar="DATA")] = None
+    """Built datasets, for pictures of mistakes."""
+    alpha_curve: Annotated[Path | None, Arg(metavar="FILE.json")] = None
+    """A sweep of late fusion to plot: [{"alpha": .1, "accuracy": .8, "log_loss": .5}, ...]"""
+    seed: int = 0
+    """Seed of the confidence intervals."""
+    draws: int = 1000
+    """Bootstrap draws for the confidence intervals."""
+    overwrite: bool = False
+    """Replace an earlier report."""
+
+    def run(self, console: Console) -> None:
+        """Evaluate all models, and write the report."""
+        if self.draws < 1:
+            raise UsageError(f"must be at least 1, got {self.draws}", option="--draws")
+        evaluate(self, console)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code."""
-    words = _words(argv)
-    # After the words are read, so that --help is there at once.
-    from temporal_foley.errors import FoleyError, one_line
-
-    try:
-        run(words)
-    except FoleyError as error:
-        print(f"evaluate.py: {one_line(error)}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("evaluate.py: interrupted; nothing half-written is left", file=sys.stderr)
-        return 130
-    return 0
+    """Run the command; returns its exit code."""
+    return run("evaluate.py", Evaluate, argv)
 
 
-def _words(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = _Parser(prog="evaluate.py", description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder of the model")
-    parser.add_argument(
-        "--data", type=Path, required=True, metavar="FEATURES", help="folder of cached features"
-    )
-    parser.add_argument("--split", default="test", help="which part of it (default: test)")
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="where the report goes"
-    )
-    parser.add_argument(
-        "--baseline",
-        action="append",
-        default=[],
-        metavar="NAME=BUNDLE",
-        help="another model to judge on the same frames; may be given again",
-    )
-    parser.add_argument(
-        "--datasets", nargs="+", default=[], metavar="NAME", help="only these; all, if not given"
-    )
-    parser.add_argument(
-        "--labels-of",
-        choices=("picture", "sound"),
-        help="count only events that are seen, or only those that are heard",
-    )
-    parser.add_argument(
-        "--without-sound", action="store_true", help="judge as if no clip had any sound"
-    )
-    parser.add_argument(
-        "--pictures", type=Path, metavar="DATA", help="built datasets, for pictures of mistakes"
-    )
-    parser.add_argument(
-        "--alpha-curve",
-        type=Path,
-        metavar="FILE.json",
-        help='a sweep of late fusion to show: [{"alpha": .1, "accuracy": .8, "log_loss": .5}, ...]',
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of the intervals")
-    parser.add_argument(
-        "--draws", type=int, default=1000, help="of sources, for the intervals (default: 1000)"
-    )
-    parser.add_argument("--overwrite", action="store_true", help="replace an earlier report")
-    words = parser.parse_args(argv)
-    if words.draws < 1:
-        parser.error(f"--draws must be at least 1, got {words.draws}")
-    return words
-
-
-def run(words: argparse.Namespace) -> None:
-    """Judge, and write what came out."""
-    _check_out(words.out, words.overwrite)
-    alpha = _read_alpha(words.alpha_curve)
-    paths = {MAIN: words.bundle} | _baselines(words.baseline)
+def evaluate(options: Evaluate, console: Console) -> None:
+    """Evaluate all models, and write the report."""
+    _check_out(options.out, options.overwrite)
+    alpha = _read_alpha(options.alpha_curve)
+    paths = {MAIN: options.bundle} | _baselines(options.baseline)
 
     from data_pipeline.features.split import open_split
-    from temporal_foley.cli.console import Console
     from temporal_foley.models.bundle.bundle import load_bundle
     from temporal_foley.models.compilation import enable_compilation_cache
 
     enable_compilation_cache()
-    split = open_split(words.data, words.split, datasets=tuple(words.datasets))
+    split = open_split(options.data, options.split, datasets=tuple(options.datasets))
     bundles = {name: load_bundle(path) for name, path in paths.items()}
     for name, bundle in bundles.items():
         _check_fit(paths[name], bundle, bundles[MAIN], split)
     decisions = {name: _decision(bundle) for name, bundle in bundles.items()}
 
-    with Console().progress(words.split) as report:
-        scored, by_eye, by_ear = _score(words, split, bundles, decisions, report)
-        models = _judge(words, scored, bundles, decisions, report)
+    with console.progress(options.split) as report:
+        scored, by_eye, by_ear = _score(options, split, bundles, decisions, report)
+        models = _judge(options, scored, bundles, decisions, report)
         conflicts = _conflicts(by_eye, by_ear, bundles[MAIN].vocabulary, decisions[MAIN])
         document = {
             "schema": SCHEMA,
             "version": VERSION,
-            "split": words.split,
+            "split": options.split,
             "data": split.facts(),
-            "labels_of": words.labels_of or "picture or sound",
-            "with_sound": not words.without_sound,
-            "seed": words.seed,
-            "draws": words.draws,
+            "labels_of": options.labels_of or "picture or sound",
+            "with_sound": not options.without_sound,
+            "seed": options.seed,
+            "draws": options.draws,
             "effects": bundles[MAIN].vocabulary.names,
             "models": {name: judged.results for name, judged in models.items()},
             "conflicts": conflicts,
         }
-        _write(words, document, models, bundles[MAIN].vocabulary, alpha, report)
-    _tell(models, words.out)
+        _write(options, document, models, bundles[MAIN].vocabulary, alpha, report)
+    _print_scores(models, options.out, console)
 
 
 def _check_out(out: Path, overwrite: bool) -> None:
-    from temporal_foley.errors import OutputExistsError
-
     if out.exists() and not out.is_dir():
-        raise OutputExistsError(f"{out}: exists and is not a folder; choose another --out")
+        raise OutputExistsError("not a folder", path=out, remedy="use another --out")
     if out.is_dir() and any(out.iterdir()):
         is_ours = (out / "metrics.json").is_file()
         if not overwrite:
-            raise OutputExistsError(f"{out}: is there already; give another --out or --overwrite")
+            raise OutputExistsError("exists", path=out, remedy="use another --out, or --overwrite")
         if not is_ours:
-            raise OutputExistsError(f"{out}: holds no earlier report and is left alone")
+            raise OutputExistsError("not an earlier report", path=out, remedy="use another --out")
 
 
 def _read_alpha(path: Path | None) -> list[Mapping[str, float]]:
-    from temporal_foley.errors import UsageError
-
     if path is None:
         return []
     try:
         rows = json.loads(path.read_text("utf-8"))
         return [{key: float(row[key]) for key in ("alpha", "accuracy", "log_loss")} for row in rows]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"--alpha-curve {path}: cannot be read ({error!r})") from None
+        raise UsageError(f"cannot be read ({error!r})", option="--alpha-curve", path=path) from None
 
 
 def _baselines(given: Sequence[str]) -> dict[str, Path]:
-    from temporal_foley.errors import UsageError
-
     paths: dict[str, Path] = {}
     for word in given:
         name, equals, path = word.partition("=")
         if not (name and equals and path) or name in (MAIN, *paths):
-            raise UsageError(f"--baseline must be NAME=BUNDLE, each name once, got {word!r}")
+            raise UsageError(
+                f"must be NAME=BUNDLE, each name once, got {word!r}", option="--baseline"
+            )
         paths[name] = Path(path)
     return paths
 
 
 def _check_fit(path: Path, bundle: "Bundle", main_bundle: "Bundle", split: "FeatureSplit") -> None:
     """The features must be those that the model was made for."""
-    from temporal_foley.errors import UsageError
-
     senses, settings = bundle.senses, split.settings
     hashes = settings.get("weights") or {}
     for what, wanted, found in (
@@ -192,13 +160,15 @@ def _check_fit(path: Path, bundle: "Bundle", main_bundle: "Bundle", split: "Feat
     ):
         if wanted and found and wanted != found:
             raise UsageError(
-                f"{path}: was trained on features of another {what} ({str(wanted)[:16]}, here "
-                f"{str(found)[:16]}); extract them again with `--bundle`"
+                f"trained on features of another {what} ({str(wanted)[:16]}, not "
+                f"{str(found)[:16]})",
+                path=path,
+                remedy=f"extract them again with python -m data_pipeline features --bundle {path}",
             )
     if bundle.vocabulary.names != main_bundle.vocabulary.names:
         odd = sorted(set(bundle.vocabulary.names) ^ set(main_bundle.vocabulary.names))
         raise UsageError(
-            f"{path}: has other effects than the model ({odd[0] if odd else 'another order'})"
+            f"other effects than the model has ({odd[0] if odd else 'another order'})", path=path
         )
 
 
@@ -215,7 +185,7 @@ Scored = dict[str, list["ScoredClip"]]
 
 
 def _score(
-    words: argparse.Namespace,
+    options: Evaluate,
     split: "FeatureSplit",
     bundles: Mapping[str, "Bundle"],
     decisions: Mapping[str, "Decision"],
@@ -229,9 +199,9 @@ def _score(
     by_ear: list[ScoredClip] = []
     for number in range(len(split)):
         record = split[number]
-        has_sound = record.has_sound and not words.without_sound
+        has_sound = record.has_sound and not options.without_sound
         clip = unscored_clip(
-            record, split.dataset(number), bundles[MAIN].vocabulary, words.labels_of
+            record, split.dataset(number), bundles[MAIN].vocabulary, options.labels_of
         )
         clip = dataclasses.replace(clip, has_sound=has_sound)
 
@@ -264,7 +234,7 @@ def _probabilities(
 
 
 def _judge(
-    words: argparse.Namespace,
+    options: Evaluate,
     scored: Scored,
     bundles: Mapping[str, "Bundle"],
     decisions: Mapping[str, "Decision"],
@@ -284,8 +254,8 @@ def _judge(
             bundles[name].vocabulary,
             decisions[name],
             sha256=bundles[name].sha256,
-            seed=words.seed,
-            draws=words.draws,
+            seed=options.seed,
+            draws=options.draws,
             done=done,
         )
     return judged
@@ -313,7 +283,7 @@ def _conflicts(
 
 
 def _write(
-    words: argparse.Namespace,
+    options: Evaluate,
     document: Mapping[str, Any],
     models: Mapping[str, "Judged"],
     vocabulary: "Vocabulary",
@@ -331,30 +301,30 @@ def _write(
         for mistake in worst_mistakes(models[MAIN], vocabulary, stills=stills)
     ]
     strips: Mapping[str, Any] = {}
-    if words.pictures is not None:
+    if options.pictures is not None:
         from data_pipeline.prepare.strips import picture_strips
 
         wanted = [models[MAIN].clips[mistake.clip] for mistake in mistakes]
         strips = picture_strips(
-            words.pictures,
+            options.pictures,
             {(clip.dataset, clip.id) for clip in wanted},
             lambda part: report("fetching pictures", part),
         )
     numbers = plain(document)
-    with staged(words.out) as folder:
+    with staged(options.out) as folder:
         text = json.dumps(numbers, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
         (folder / "metrics.json").write_text(text, encoding="utf-8")
         page = report_page(numbers, models, mistakes, strips, alpha)
         (folder / "report.html").write_text(page, encoding="utf-8")
 
 
-def _tell(models: Mapping[str, "Judged"], out: Path) -> None:
-    """Print the headline, a row a model."""
+def _print_scores(models: Mapping[str, "Judged"], out: Path, console: Console) -> None:
+    """Print the main scores, one row per model."""
 
     def shown(value: float) -> str:
         return f"{value:.3f}" if value == value else "-"
 
-    rows = [("", "macro ROC-AUC", "any effect", "event F1", "false cues/min", "heard")]
+    rows = [("", "macro ROC-AUC", "any effect", "event F1", "false cues/min", "detected")]
     for name, judged in models.items():
         overall = judged.results["all"]
         macro = overall["frames"]["macro"]
@@ -368,10 +338,8 @@ def _tell(models: Mapping[str, "Judged"], out: Path) -> None:
                 shown(overall["events"]["heard"]["share"]),
             )
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)))
-    print(f"{out / 'report.html'}")
+    console.table(rows)
+    console.print(out / "report.html")
 
 
 if __name__ == "__main__":

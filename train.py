@@ -1,24 +1,20 @@
-"""Train a tagger: `python train.py CONFIG --data FEATURES --out RUN`. Goes on where it stopped.
+"""Train a tagger: `python train.py CONFIG --data FEATURES --out RUN`.
 
-CONFIG is a file of `configs/`; FEATURES a folder that `python -m data_pipeline.features.command`
-has filled
-with the splits `train` and `validation`. Any setting of the configuration is a flag:
-
-    python train.py foley20 --data FEATURES --out RUN --config.steps 500 \
-        --config.tagger.recurrent.cell lstm
-
-`python train.py CONFIG --help` lists them. RUN gets checkpoints, `log.jsonl`, TensorBoard events,
-`curves.png` and, at the end, `bundle/`: the state that did best on the validation split.
-
-Several processes train together, each with the same words and --coordinator HOST:PORT, --processes
-N, --process I.
+CONFIG is a file of `configs/`; FEATURES is a folder that `python -m data_pipeline features` filled
+with the splits `train` and `validation`.
 """
 
 import dataclasses
+import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from temporal_foley.cli.console import Console
+from temporal_foley.cli.options import Arg
+from temporal_foley.cli.runner import run
+from temporal_foley.errors import UsageError, leave
 
 if TYPE_CHECKING:
     from data_pipeline.features.split import FeatureSplit
@@ -26,87 +22,97 @@ if TYPE_CHECKING:
     from temporal_foley.training.config import Config
     from temporal_foley.training.loop import Run
 
-CONFIGS = Path(__file__).parent / "configs"
+CONFIGS = tuple(sorted(path.stem for path in (Path(__file__).parent / "configs").glob("foley*.py")))
 STOPPED = 143
-"""Exit code of a run that a signal ended and that can go on."""
+"""Exit code of a run that a signal ended and that the same command continues."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Words:
-    """What the command line says."""
+class Train:
+    """Train a tagger on cached features. The same command continues a run that was stopped.
 
-    data: Path
+    RUN gets checkpoints, log.jsonl, TensorBoard events, curves.png and, at the end, bundle/: the
+    state that did best on the validation split. Every setting of the configuration is an option:
+
+        python train.py foley20 --data FEATURES --out RUN --config.steps 500
+    """
+
+    name: Annotated[str, Arg(positional=True, metavar="CONFIG")]
+    """Configuration: foley20, or another file of configs/."""
+    data: Annotated[Path, Arg(metavar="FEATURES")]
     """Folder of features."""
-    out: Path
+    out: Annotated[Path, Arg(metavar="RUN", short="-o")]
     """Folder of the run."""
-    config: Any
-    coordinator: str | None = None
-    """Address of the first of several processes."""
+    coordinator: Annotated[str | None, Arg(metavar="HOST:PORT")] = None
+    """To train in several processes: address of the first; each gets the same options."""
     processes: int = 1
+    """Number of processes."""
     process: int = 0
+    """Number of this process."""
     overwrite: bool = False
     """Replace the bundle of an earlier run that ended here."""
     quiet: bool = False
+    """Do not show progress."""
+    config: Any
+    """The configuration."""
+
+    def run(self, console: Console) -> int:
+        """Train, and write the bundle."""
+        from temporal_foley.training.checkpoint import disk_errors_told
+
+        with disk_errors_told(self.out):
+            return train_bundle(self, console)
 
 
-def main(argv: list[str]) -> int:
-    """Run the command; return its exit code."""
-    names = sorted(path.stem for path in CONFIGS.glob("foley*.py"))
-    if not argv or argv[0] in ("-h", "--help"):
-        print(f"{__doc__}\nCONFIG: {', '.join(names)}")
-        return 0 if argv else 2
-    name = argv[0]
-    if name not in names:
-        print(f"error: unknown config {name!r}; known are {', '.join(names)}", file=sys.stderr)
-        return 2
-    # Here and not above: help must not wait for jax.
-    import importlib
-
-    import tyro
-
-    from temporal_foley.errors import FoleyError
-
-    default = importlib.import_module(f"configs.{name}").config()
-    kind = dataclasses.make_dataclass(
-        "Words", [("config", type(default), default)], bases=(Words,), frozen=True, kw_only=True
-    )
-    words = tyro.cli(kind, args=argv[1:], prog=f"train.py {name}", description=__doc__)
-    from temporal_foley.training.checkpoint import disk_errors_told
-
-    try:
-        with disk_errors_told(words.out):
-            return run(words)
-    except FoleyError as error:
-        print(f"error: {error}", file=sys.stderr)
+def main(argv: Sequence[str]) -> int:
+    """Run the command; returns its exit code."""
+    argv = [word for given in argv for word in _new_spelling(given)]
+    # The configuration has to be loaded first: its settings are options.
+    name = next((word for word in argv[:1] if not word.startswith("-")), CONFIGS[0])
+    if name not in CONFIGS:
+        error = UsageError.unknown("configuration", name, CONFIGS)
+        Console().error(error)
         return error.exit_code
+    config = importlib.import_module(f"configs.{name}").config()
+    return run("train.py", Train, argv, {"config": config})
 
 
-def run(words: Words) -> int:
-    """Train, and write the bundle."""
+def _new_spelling(word: str) -> tuple[str, ...]:
+    """Return `--config.tagger.prior none` for the old `config.tagger.prior:none`."""
+    name, _, value = word.partition(":")
+    if not name.startswith("config.") or value != "none":
+        return (word,)
+    Console().note(f"{word} is now --{name} none")
+    return (f"--{name}", "none")
+
+
+def train_bundle(options: Train, console: Console) -> int:
+    """Train, and write the bundle; returns the exit code."""
     import jax
 
     from data_pipeline.features.split import open_split
     from temporal_foley.effects import load_vocabulary
     from temporal_foley.models.compilation import enable_compilation_cache
 
-    if words.coordinator is not None:
-        jax.distributed.initialize(words.coordinator, words.processes, words.process)
+    if options.coordinator is not None:
+        jax.distributed.initialize(options.coordinator, options.processes, options.process)
     enable_compilation_cache()
-    config = words.config
+    config = options.config
     vocabulary = load_vocabulary(config.vocabulary)
     # What is trained on may be chosen; all runs are judged on the same.
     data = {
-        split: open_split(words.data, split, datasets=chosen, still_frames=config.still_frames)
+        split: open_split(options.data, split, datasets=chosen, still_frames=config.still_frames)
         for split, chosen in (("train", config.datasets), ("validation", ()))
     }
     outcome, weights = train_tagger(
-        config, vocabulary, data["train"], data["validation"], words.out, show=not words.quiet
+        config, vocabulary, data["train"], data["validation"], options.out, show=not options.quiet
     )
     if not outcome.finished:
-        print(f"stopped and saved at step {int(outcome.state.step)}; the same command goes on")
+        step = int(outcome.state.step)
+        console.print(f"stopped and saved at step {step}; the same command continues the run")
         return STOPPED
     if jax.process_index() == 0:
-        write_results(words, vocabulary, data, outcome, weights)
+        write_results(options, vocabulary, data, outcome, weights)
     return 0
 
 
@@ -236,7 +242,7 @@ def train_tagger(
 
 
 def write_results(
-    words: Words, vocabulary: "Vocabulary", data: Any, outcome: "Run", trained: Any
+    options: Train, vocabulary: "Vocabulary", data: Any, outcome: "Run", trained: Any
 ) -> None:
     """Write the curves and the bundle of a finished run."""
     from fractions import Fraction
@@ -252,7 +258,7 @@ def write_results(
     settings = data["train"].settings
     model = nnx.merge(graphdef, params, statistics)
     weights = jax.device_get(nnx.to_pure_dict(nnx.split(model)[1]))
-    config = words.config
+    config = options.config
     bundle = Bundle(
         name=config.name,
         vocabulary=vocabulary,
@@ -276,7 +282,7 @@ def write_results(
         card=f"# {config.name}\n\nTrained by `train.py {config.name}`; not yet described.\n",
     )
     draw_curves(
-        words.out,
+        options.out,
         {
             "loss": ("loss", "frame_loss", "clip_loss"),
             "validation": (
@@ -286,17 +292,15 @@ def write_results(
             ),
             "norms": ("grad_norm", "param_norm"),
         },
-        words.out / "curves.png",
+        options.out / "curves.png",
     )
-    folder = words.out / "bundle"
-    sha256 = save_bundle(folder, bundle, overwrite=words.overwrite)
+    folder = options.out / "bundle"
+    sha256 = save_bundle(folder, bundle, overwrite=options.overwrite)
     scores = ", ".join(f"{name} {value:.4f}" for name, value in outcome.scores.items())
     print(f"{scores}; {outcome.steps_per_s:.1f} steps a second")
     print(f"wrote {folder} ({sha256[:12]})")
 
 
 if __name__ == "__main__":
-    from temporal_foley.errors import leave
-
-    # Not sys.exit: parts of a checkpoint that failed would be waited for, for twenty minutes.
+    # Not sys.exit: it would wait twenty minutes for parts of a failed checkpoint.
     leave(main(sys.argv[1:]))

@@ -204,12 +204,12 @@ def test_wrong_words_are_told_in_one_line(more, code, message, data, bundles, tm
 def test_features_and_effects_of_another_kind_are_refused(data, bundles, tmp_path, capsys):
     bundles["eye"] = make_bundle("eye", backbone="other")
     assert run(data, tmp_path / "out", "--baseline", "frames=eye") == 2
-    assert "eye: was trained on features of another backbone" in capsys.readouterr().err
+    assert "eye: trained on features of another backbone" in capsys.readouterr().err
     effects = (VOCABULARY.effects[0], dataclasses.replace(VOCABULARY.effects[1], name="rain"))
     other = dataclasses.replace(VOCABULARY, effects=effects)
     bundles["eye"] = make_bundle("eye", vocabulary=other)
     assert run(data, tmp_path / "out", "--baseline", "frames=eye") == 2
-    assert "other effects than the model (rain)" in capsys.readouterr().err
+    assert "other effects than the model has (rain)" in capsys.readouterr().err
 
 
 def test_a_bundle_that_is_none_is_told_in_one_line(data, tmp_path, capsys):

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from temporal_foley.errors import one_line
@@ -30,6 +30,17 @@ class Console:
         """Print a line of a result, with its indentation."""
         line = str(text)
         print(" " * (len(line) - len(line.lstrip(" "))) + one_line(line))
+
+    def table(self, rows: Sequence[Sequence[object]]) -> None:
+        """Print rows in aligned columns; columns of numbers are aligned to the right."""
+        texts = []
+        for cells in zip(*rows, strict=True):
+            column = ["" if cell is None else str(cell) for cell in cells]
+            width = max(map(len, column))
+            is_number = all(cell[:1] in "-0123456789" for cell in column[1:])
+            texts.append([cell.rjust(width) if is_number else cell.ljust(width) for cell in column])
+        for row in zip(*texts, strict=True):
+            self.print("  " + "  ".join(row).rstrip())
 
     def note(self, text: object) -> None:
         """Print what may be good to know."""

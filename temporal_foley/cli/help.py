@@ -26,7 +26,7 @@ def command_help(
     """Yield the lines of a command's help; without `show_all`, the usual options only."""
     options = list(options_of(command, defaults))
     required = [o for o in options if o.default is REQUIRED and not o.arg.positional]
-    words = [_spelling(option) for option in required] + ["[options]"]
+    words = [_spelling(option).rpartition(", ")[2] for option in required] + ["[options]"]
     words += [
         option.flag if option.default is REQUIRED else f"[{option.flag}]"
         for option in options
@@ -99,7 +99,8 @@ def _spelling(option: Option) -> str:
     if option.arg.positional:
         return option.flag
     flags = ", ".join(option.flags)
-    return flags if option.kind is bool else f"{flags} {_metavar(option)}"
+    none = "|none" if option.has_none else ""
+    return flags if option.kind is bool else f"{flags} {_metavar(option)}{none}"
 
 
 def _metavar(option: Option) -> str:

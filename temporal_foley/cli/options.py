@@ -46,6 +46,8 @@ class Option:
     arg: Arg
     owner: type
     """The dataclass that declares the field."""
+    has_none: bool = False
+    """Whether the value `none` stands for None: in configurations, where there is no other way."""
 
     @property
     def flag(self) -> str:
@@ -112,9 +114,14 @@ def options_of(command: type, values: Mapping[str, Any], prefix: str = "") -> It
             if not is_optional:
                 continue
         if dataclasses.is_dataclass(kind):
-            kind = Literal["none", "default"]
+            kind = Literal["default"]
         yield Option(
-            field=prefix + field.name, kind=kind, default=default, arg=arg, owner=owners[field.name]
+            field=prefix + field.name,
+            kind=kind,
+            default=default,
+            arg=arg,
+            owner=owners[field.name],
+            has_none=bool(prefix) and is_optional,
         )
 
 
@@ -184,6 +191,8 @@ def _is_flag(word: str) -> bool:
 def _value(option: Option, words: list[str]) -> Any:
     """Convert the words of an option to its type."""
     kinds = typing.get_args(option.kind)
+    if option.has_none and words[-1].lower() == "none":
+        return None
     if typing.get_origin(option.kind) is not tuple:
         return _one(option, option.kind, words[-1])
     if option.arg.commas:
@@ -221,8 +230,8 @@ def _build(base: Any, values: Mapping[str, Any]) -> Any:
         first, dot, rest = name.partition(".")
         if dot:
             nested.setdefault(first, {})[rest] = value
-        elif dataclasses.is_dataclass(kind := _plain(hints[name])[0]) and isinstance(value, str):
-            own[name] = kind() if value == "default" else None  # type: ignore[operator]
+        elif dataclasses.is_dataclass(kind := _plain(hints[name])[0]) and value == "default":
+            own[name] = kind()  # type: ignore[operator]
         else:
             own[name] = value
     for name, changes in nested.items():
