@@ -15,22 +15,19 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 MARK = "<!-- generated: commands -->"
-PROGRAMS = {"temporal-foley": "temporal_foley.cli.main"}
-"""Modules with a `PROGRAM`, by how they are run."""
+PROGRAMS = {
+    "temporal-foley": "temporal_foley.cli.main",
+    "python train.py": "train",
+    "python evaluate.py": "evaluate",
+}
+"""Modules with a function `main`, and a `PROGRAM` if they have several commands."""
 
 
-def commands(prog: str, program: Any) -> Iterator[tuple[str, str]]:
-    """Yield the name and the full help of every command of a program."""
-    from temporal_foley.cli.runner import Program, run
-
-    if isinstance(program, Program):
-        for name, command in program.commands.items():
-            yield from commands(f"{prog} {name}", command)
-        return
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        run(prog, program, ["--help-all"])
-    yield prog, printed.getvalue().strip()
+def command_names(program: Any) -> Iterator[tuple[str, ...]]:
+    """Yield the names of the commands of a program: `("library", "add")`."""
+    for name, command in getattr(program, "commands", {}).items():
+        inner = list(command_names(command))
+        yield from [(name, *names) for names in inner] or [(name,)]
 
 
 def reference() -> str:
@@ -38,12 +35,15 @@ def reference() -> str:
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
     sections = []
-    for prog, module in PROGRAMS.items():
-        program = importlib.import_module(module).PROGRAM
+    for prog, name in PROGRAMS.items():
+        module = importlib.import_module(name)
         sections.append(f"## {prog}\n")
-        for name, text in commands(prog, program):
-            heading = "" if name == prog else f"### {name}\n\n"
-            sections.append(f"{heading}```text\n{text}\n```\n")
+        for names in list(command_names(getattr(module, "PROGRAM", None))) or [()]:
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                module.main([*names, "--help-all"])
+            heading = f"### {' '.join((prog, *names))}\n\n" if names else ""
+            sections.append(f"{heading}```text\n{printed.getvalue().strip()}\n```\n")
     return "\n".join(sections)
 
 
