@@ -2,10 +2,10 @@
 
     python -m benchmarks.session.reconform CLIP... [--spans 5]
 
-Each clip is parted into spans at its cuts (evenly where it has none); the second is dropped and the
+Each clip is split into spans at its cuts (evenly where it has none); the second is dropped and the
 others come in another order, in another coding, and once more at 24 pictures a second and half the
-size. A hit stands at every third of a second of the old cut, so for each the right place in the new
-one is known: a cue is wrong that is further from it than a picture of the new cut.
+size. There is a hit at every third of a second of the old cut, so the right place in the new one is
+known: a cue is wrong that is further from it than a picture of the new cut.
 """
 
 import argparse
@@ -26,14 +26,15 @@ from temporal_foley.files.digest import file_sha256
 from temporal_foley.media.probe import probe_video
 from temporal_foley.spotting.shots import Changes, cut_frames
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
-from temporal_foley.timeline import Asset, Cue, Provenance, Source, Timeline, Track
+from temporal_foley.timeline import Source, Timeline
+from tests.factories import make_cue, make_timeline
 
 APART = SAMPLE_RATE_HZ // 3
 Pictures = list[tuple[float, np.ndarray]]
 
 
 class Span(NamedTuple):
-    """A piece of the old cut, in seconds, and where it begins in the new one."""
+    """A piece of the old cut, in seconds, and its start in the new one."""
 
     start: float
     end: float
@@ -48,7 +49,7 @@ def read_pictures(path: Path) -> Pictures:
 
 
 def spans_of(pictures: Pictures, end: float, least: int) -> list[tuple[float, float]]:
-    """Part a clip at its cuts, or evenly where it has too few."""
+    """Split a clip at its cuts, or evenly where it has too few."""
     changes = Changes()
     for _, image in pictures:
         changes.add(image)
@@ -89,31 +90,13 @@ def recut(
 
 def hits_of(path: Path) -> Timeline:
     """Return a cue list with a short hit at every third of a second of a clip."""
-    info = probe_video(path)
-    samples = int(info.duration * SAMPLE_RATE_HZ)
-    some = Provenance(name="none", sha256="")
-    cues = tuple(
-        Cue(
-            id=f"hit-{number}",
-            effect="hit",
-            onset_sample=at,
-            offset_sample=at + 4_800,
-            confidence=1.0,
-            asset=Asset(kind="recipe", name="hit", seed=0),
-            licence="CC0-1.0",
-            source_end=4_800,
-        )
-        for number, at in enumerate(range(APART // 2, samples - 4_800, APART))
+    source = _source(path)
+    onsets = range(APART // 2, source.duration_samples - 4_800, APART)
+    cues = (
+        make_cue(f"hit-{n}", onset_sample=at, offset_sample=at + 4_800)
+        for n, at in enumerate(onsets)
     )
-    return Timeline(
-        source=_source(path),
-        frame_rate=Fraction(4),
-        detector=some,
-        vocabulary=some,
-        library=some,
-        seed=0,
-        tracks=(Track(effect="hit", kind="one_shot", bus="foley", cues=cues),),
-    )
+    return make_timeline(*cues, source=source)
 
 
 def _source(path: Path) -> Source:
@@ -130,7 +113,7 @@ def _source(path: Path) -> Source:
 
 
 def judge(old: Path, new: Path, spans: Sequence[Span], rate: Fraction) -> str:
-    """Reconform the hits of a clip, and say what became of them."""
+    """Reconform the hits of a clip; return a row of the table."""
     timeline = hits_of(old)
     began = time.perf_counter()
     stretches = match_videos(probe_video(old), probe_video(new))
@@ -182,8 +165,8 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / "new.mp4"
                 placed = recut(pictures, order, path, rate, part)
-                told = judge(clip, path, placed, rate)
-            print(f"| {clip.stem[:40]} | {name} | {told} |", flush=True)
+                row = judge(clip, path, placed, rate)
+            print(f"| {clip.stem[:40]} | {name} | {row} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
-"""Cue lists that try a session format: unique, repeated, overlapping, none, many, hostile names.
+"""Make cue lists that try a session format: unique, repeated, overlapping, none, many, hostile.
 
-Every hit has a level, a pan and treble that move or are taken away; loops have a level that stands.
+Every hit has a moving level and pan, and less treble; loops have a constant level.
 """
 
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,8 @@ from temporal_foley.session.broadcast_wav import SoundNotes, write_broadcast_wav
 from temporal_foley.session.lay_out import LayoutSettings, lay_out
 from temporal_foley.session.layout import Session, TakeShape
 from temporal_foley.session.timecode import parse_rate, parse_timecode
-from temporal_foley.timeline import Asset, Cue, Loop, Provenance, Source, Timeline, Track
+from temporal_foley.timeline import Asset, Cue, Timeline
+from tests.factories import make_asset, make_cue, make_loop, make_timeline
 
 RATES = {
     "23.976": "01:00:00:00",
@@ -49,7 +49,7 @@ HOSTILE = (
 
 
 def shape_of(asset: Asset) -> TakeShape:
-    """Tell the shape of the takes that the cue lists here use."""
+    """Return the shape of the takes that these cue lists use."""
     if asset.name == "fire":
         return TakeShape(samples=96_000, channels=2, peak=0.7)
     return TakeShape(samples=60_000, channels=1, peak=0.5)
@@ -64,58 +64,29 @@ def cue_lists(many: int = 2_000) -> dict[str, Timeline]:
     crowd = [_hit(f"dog-{i}", 4_801 * i, seed=i % 20) for i in range(many)]
     names = [_hit(name, 48_000 + 61_001 * i, seed=i) for i, name in enumerate(HOSTILE)]
     return {
-        "unique": make_timeline(*apart, *loops),
-        "repeated": make_timeline(*repeated),
-        "overlapping": make_timeline(*overlapping, *loops),
-        "zero": make_timeline(),
-        f"{many:,} cues": make_timeline(*crowd),
-        "hostile names": make_timeline(*names, name='../<b>"é\n日本.mp4'),
+        "unique": _list(*apart, *loops),
+        "repeated": _list(*repeated),
+        "overlapping": _list(*overlapping, *loops),
+        "zero": _list(),
+        f"{many:,} cues": _list(*crowd),
+        "hostile names": _list(*names, name='../<b>"é\n日本.mp4'),
     }
 
 
-def make_timeline(*cues: Cue, name: str = "clip.mp4") -> Timeline:
-    """Make a timeline of cues, a track for each effect."""
-    effects = sorted({cue.effect for cue in cues})
+def _list(*cues: Cue, name: str = "clip.mp4") -> Timeline:
     end = max([cue.offset_sample for cue in cues], default=48_000)
-    kinds = {"dog_barking": ("one_shot", "hard_effects"), "fire": ("loop", "backgrounds")}
-    return Timeline(
-        source=Source(
-            name=name,
-            sha256="ab" * 32,
-            duration_samples=end + 24_001,
-            video_rate=Fraction(25),
-            width=640,
-            height=360,
-            has_audio=False,
-        ),
-        frame_rate=Fraction(4),
-        spotter=Provenance(name="detector", sha256="01"),
-        vocabulary=Provenance(name="foley20", sha256="02"),
-        library=Provenance(name="built-in", sha256="03"),
-        seed=7,
-        tracks=tuple(
-            Track(
-                effect=effect,
-                kind=kinds[effect][0],
-                bus=kinds[effect][1],
-                cues=tuple(cue for cue in cues if cue.effect == effect),
-            )
-            for effect in effects
-        ),
-    )
+    source = {"name": name, "duration_samples": end + 24_001, "width": 640, "height": 360}
+    return make_timeline(*cues, source=source)
 
 
 def _hit(name: str, onset: int, seed: int) -> Cue:
-    return Cue(
-        id=name,
+    return make_cue(
+        name,
         effect="dog_barking",
         onset_sample=onset,
         offset_sample=onset + 30_003,
-        confidence=0.8,
-        asset=Asset(kind="recipe", name="dog_barking", seed=seed),
-        licence="CC0-1.0",
+        asset=make_asset("dog_barking", seed),
         source_start=17,
-        source_end=30_020,
         anchor=480,
         gain_db=-1.5,
         level=((0, -6.0), (12_000, 0.0), (26_000, -9.0)),
@@ -123,21 +94,16 @@ def _hit(name: str, onset: int, seed: int) -> Cue:
         lowpass_hz=9_100.0,
         fade_in=48,
         fade_out=2_400,
-        reason="probability 0.80",
     )
 
 
 def _loop(name: str, onset: int) -> Cue:
-    return Cue(
-        id=name,
+    return make_cue(
+        name,
         effect="fire",
         onset_sample=onset,
         offset_sample=onset + 240_007,
-        confidence=0.8,
-        asset=Asset(kind="recipe", name="fire", seed=0),
-        licence="CC0-1.0",
-        source_end=90_000,
-        loop=Loop(start=9_000, end=90_000, crossfade=4_800),
+        loop=make_loop(9_000, 90_000, 4_800),
         level=((0, -2.0),),
         fade_in=2_400,
         fade_out=7_200,

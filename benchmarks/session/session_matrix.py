@@ -1,9 +1,9 @@
-"""Reopen every session format with another library: formats x picture rates x cue lists, a table.
+"""Reopen every session format with another library; print a table of how exact clips are.
 
     python -m benchmarks.session.session_matrix [--cues 2000] [--only otio ...] [--crowded 25 ...]
 
 A cell is the largest distance, in samples, between where a take sounds by the cue list and where it
-sounds by the reopened file, over all cue lists; `-` where cues were missing. Behind them stands
+sounds by the reopened file, over all cue lists; `-` where cues were missing. The other columns are
 how far, at most, level (dB) and pan (0 to 2) are off at the points of their curves, and fades (ms);
 `lost` where the format has nothing of it.
 """

@@ -1,4 +1,4 @@
-"""Session formats read by other libraries: a session written in, where its clips stand out.
+"""Read session formats back with other libraries, and return where each clip is.
 
 OpenTimelineIO reads `.otio` and `.otioz`, rpp reads REAPER's projects, pyaaf2 AAF, lxml the XML of
 DAWproject and Final Cut; tables are read as text.
@@ -30,7 +30,7 @@ from temporal_foley.timeline import Curve, Timeline
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Placed:
-    """Where a clip stands after reopening, in samples, and what rides on it; None: not there.
+    """Position of a clip after reopening, in samples, and its curves; None: not in the format.
 
     `level` is in decibels, `pan` from -1 left to 1 right, both over samples from its start.
     """
@@ -45,7 +45,7 @@ class Placed:
 
 
 def wanted(session: Session) -> dict[str, Placed]:
-    """Return where the clips of cues should stand, by name."""
+    """Return where the clips of cues should be, by name."""
     return {
         clip.name: Placed(
             name=clip.name,
