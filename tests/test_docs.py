@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import evaluate
+import train
 from temporal_foley.cli.main import PROGRAM
 from temporal_foley.cli.runner import Program
 from temporal_foley.cli.runner import _read as read_command
@@ -15,6 +17,7 @@ from temporal_foley.errors import FoleyError
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md")]
 PAGES += sorted((ROOT / "docs").rglob("*.md"))
+FOLEY20 = "configs.foley20"
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)(?: \"[^\"]*\")?\)")
 COMMAND = re.compile(r"^(?:\$ )?(?:\.venv[\w-]*/bin/)?((?:temporal-foley|python) .*)")
 
@@ -44,6 +47,11 @@ def program_of(words):
     else:
         path, rest = Path(words[1]), words[2:]
     assert (ROOT / path).is_file(), f"no file {path}"
+    if path.name == "train.py" and len(path.parts) == 1:
+        config = importlib.import_module(f"configs.{rest[0]}" if "mine" not in rest[0] else FOLEY20)
+        return "train.py", train.Train, rest, {"config": config.config()}
+    if path.name == "evaluate.py" and len(path.parts) == 1:
+        return "evaluate.py", evaluate.Evaluate, rest
     if "\nPROGRAM" not in (ROOT / path).read_text("utf-8"):
         return None
     module = importlib.import_module(".".join(path.with_suffix("").parts))
@@ -59,9 +67,9 @@ def test_every_command_parses(page):
         words = shlex.split(re.sub(r"\[[^\]]*\]", "", command))
         if (found := program_of(words)) is None:
             continue
-        name, program, argv = found
+        name, program, argv, *defaults = found
         try:
-            read_command(name, program, argv, {})
+            read_command(name, program, argv, *defaults or [{}])
         except FoleyError as error:
             pytest.fail(f"{command}: {error}")
 
@@ -111,3 +119,11 @@ def test_every_page_is_in_the_navigation_once():
     listed = re.findall(r"([\w/-]+\.md)", navigation)
     pages = [page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md")]
     assert sorted(listed) == sorted(pages)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_named_source_files_exist(page):
+    sources = {name_of(path) for path in ROOT.glob("[!.]*/**/*.py")}
+    for file in re.findall(r"`(?:python )?([\w/]+/\w+\.py)\b", page.read_text("utf-8")):
+        is_yours = "mine" in file
+        assert is_yours or any(f"/{source}".endswith(f"/{file}") for source in sources), file
