@@ -4,7 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable
-from typing import NoReturn, Self
+from typing import NoReturn
 
 
 class FoleyError(Exception):
@@ -41,7 +41,7 @@ class FoleyError(Exception):
     @classmethod
     def unknown(
         cls, kind: str, name: str, known: Iterable[str], *, option: str | None = None
-    ) -> Self:
+    ) -> "FoleyError":
         """Return an error for a name that is not known; its remedy is the name that was meant."""
         known = tuple(known)
         near = nearest(name, known)

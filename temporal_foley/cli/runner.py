@@ -8,7 +8,7 @@ import dataclasses
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from temporal_foley.cli.console import Console
 from temporal_foley.errors import FoleyError, UsageError
@@ -17,6 +17,7 @@ EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 
 
+@runtime_checkable
 class Command(Protocol):
     """A dataclass whose fields are options."""
 
