@@ -190,7 +190,7 @@ def test_an_earlier_report_is_replaced_only_when_told_so(data, bundles, tmp_path
         (["--baseline", "eye"], 2, "NAME=BUNDLE"),
         (["--baseline", "model=eye"], 2, "each name once"),
         (["--alpha-curve", "nowhere.json"], 2, "nowhere.json: cannot be read"),
-        (["--pictures", "nowhere"], 2, "holds no finished dataset"),
+        (["--pictures", "nowhere"], 2, "no finished dataset"),
     ],
 )
 def test_wrong_words_are_told_in_one_line(more, code, message, data, bundles, tmp_path, capsys):

@@ -9,94 +9,101 @@ Adam 1e-4 with weight decay 1e-4, batches of 64, cross-entropy, 100 epochs, the 
 validation loss, seed 0. What it costs and reached stands in docs/how-to/baselines.md.
 """
 
-import argparse
+import dataclasses
 import json
 import shutil
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Annotated, Any
 
 from baselines.scenes import figures as printed
-from temporal_foley.errors import FoleyError, OutputExistsError, UsageError
+from temporal_foley.cli.console import Console
+from temporal_foley.cli.options import Arg
+from temporal_foley.cli.runner import run
+from temporal_foley.errors import OutputExistsError, UsageError
 
 
-class _Parser(argparse.ArgumentParser):
-    """Tells a wrong word in one line."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Scenes:
+    """Train the scene heads of the second report on clips with one scene each, and compare them.
 
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; see --help\n")
+    DIR gets metrics.json, conflicts.tsv, alpha.png, losses.png and heatmaps.png.
+    """
+
+    data: Annotated[Path, Arg(metavar="FEATURES")]
+    """Features of the splits train, test and perhaps validation."""
+    out: Annotated[Path, Arg(metavar="DIR", short="-o")]
+    """Folder for the results."""
+    heads: Annotated[tuple[str, ...] | None, Arg(metavar="HEAD...")] = None
+    """Only these heads."""
+    alphas: Annotated[tuple[float, ...] | None, Arg(metavar="ALPHA...")] = None
+    """Weights of late fusion to try. (default: .10 .15 ... .90)"""
+    epochs: int = 100
+    """Most epochs."""
+    patience: Annotated[int, Arg(metavar="EPOCHS")] = 0
+    """End after so many epochs without gain; 0 disables it."""
+    seed: int = 0
+    """Seed of weights, batches and splits."""
+    overwrite: bool = False
+    """Replace earlier results."""
+
+    def run(self, console: Console) -> None:
+        """Train all heads, and write the results."""
+        compare_heads(self)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code."""
-    parser = _Parser(
-        prog="python -m baselines.scenes",
-        description="Train report 004's heads on clips with a scene each and compare.",
-    )
-    parser.add_argument("--data", type=Path, required=True, help="features of train, test, ...")
-    parser.add_argument("--out", type=Path, required=True, help="folder for what is found")
-    parser.add_argument("--heads", nargs="+", metavar="HEAD", help="only some of the heads")
-    parser.add_argument("--alphas", nargs="+", type=float, metavar="ALPHA", help=".10 .15 ... .90")
-    parser.add_argument("--epochs", type=int, default=100)
-    parser.add_argument(
-        "--patience", type=int, default=0, metavar="N", help="end after N epochs without gain"
-    )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--overwrite", action="store_true", help="replace DIR")
-    words = parser.parse_args(argv)
-    try:
-        _make(words)
-    except FoleyError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except OSError as error:
-        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 3
-    return 0
+    """Run the command; returns its exit code."""
+    return run("python -m baselines.scenes", Scenes, argv)
 
 
-def _make(words: argparse.Namespace) -> None:
-    # After the words are read, so that --help is there at once.
+def compare_heads(options: Scenes) -> None:
+    """Train all heads, and write the results.
+
+    Raises:
+        FoleyError: An option is wrong, or the features cannot be used.
+    """
+    # Imported here: help should not wait for jax.
     from baselines.scenes.alpha_sweep import ALPHAS
     from baselines.scenes.fit import FitConfig
     from baselines.scenes.heads import HEADS
     from baselines.scenes.input import open_scene_splits
     from baselines.scenes.runs import run_all
 
-    heads = tuple(words.heads or HEADS)
+    heads = tuple(options.heads or HEADS)
     if unknown := [name for name in heads if name not in HEADS]:
-        raise UsageError(f"--heads must be of {', '.join(HEADS)}, got {unknown[0]}")
-    alphas = tuple(sorted(words.alphas or ALPHAS))
+        raise UsageError.unknown("head", unknown[0], HEADS, option="--heads")
+    alphas = tuple(sorted(options.alphas or ALPHAS))
     if not all(0.0 <= alpha <= 1.0 for alpha in alphas):
         raise UsageError(f"--alphas must be within 0 and 1, got {alphas}")
-    if words.epochs < 1 or words.patience < 0:
+    if options.epochs < 1 or options.patience < 0:
         raise UsageError("--epochs must be at least 1 and --patience at least 0")
-    if not words.data.is_dir():
-        raise UsageError(f"{words.data}: no such folder")
-    if words.out.exists() and not words.overwrite:
-        raise OutputExistsError(f"{words.out}: is there already; use --overwrite")
-    if words.out.exists() and any(words.out.iterdir()):
-        _check_ours(words.out)
-    fit = FitConfig(epochs=words.epochs, patience=words.patience, seed=words.seed)
+    if not options.data.is_dir():
+        raise UsageError(f"{options.data}: no such folder")
+    if options.out.exists() and not options.overwrite:
+        raise OutputExistsError(f"{options.out}: is there already; use --overwrite")
+    if options.out.exists() and any(options.out.iterdir()):
+        _check_ours(options.out)
+    fit = FitConfig(epochs=options.epochs, patience=options.patience, seed=options.seed)
     began = time.perf_counter()
-    splits = open_scene_splits(words.data, seed=words.seed)
+    splits = open_scene_splits(options.data, seed=options.seed)
     for split, clips in splits.items():
         sources = {source for joined in clips.sources for source in joined.split("|")}
         print(f"{split}: {len(clips)} clips of {len(sources)} sources", flush=True)
-    unfinished = words.out.with_name(f"{words.out.name}.part")
+    unfinished = options.out.with_name(f"{options.out.name}.part")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     document = run_all(splits, unfinished, heads=heads, alphas=alphas, fit=fit)
     document["seconds"] = round(time.perf_counter() - began, 1)
     text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
     (unfinished / "metrics.json").write_text(text, "utf-8")
-    if words.out.exists():
-        shutil.rmtree(words.out)
-    unfinished.replace(words.out)
+    if options.out.exists():
+        shutil.rmtree(options.out)
+    unfinished.replace(options.out)
     print("\n".join(describe(document)))
-    print(f"written to {words.out}")
+    print(f"written to {options.out}")
 
 
 def _check_ours(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Features of stills and recordings in, those of clips that are seen and heard out.
+"""Make clips with picture and sound from features of stills and recordings.
 
     python -m baselines.scenes.pairs FEATURES/stills --out PAIRS
 
@@ -9,21 +9,23 @@ class at least once. Pictures and recordings are shared out by source before cli
 them, so none is on both sides. The same features and seed give the same clips.
 """
 
-import argparse
 import dataclasses
 import hashlib
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
 from data_pipeline.builders.splits import TEST, TRAIN, VALIDATION, Member, Parts, assign_splits
 from data_pipeline.features.record import FeatureError, FeatureRecord
 from data_pipeline.features.store import FeatureStore, begin, finish, shard_name, write_shard
-from temporal_foley.errors import FoleyError, UsageError
+from temporal_foley.cli.console import Console
+from temporal_foley.cli.options import Arg
+from temporal_foley.cli.runner import run
+from temporal_foley.errors import UsageError
 from temporal_foley.timegrid import TimeGrid
 
 NOTHING = ""
@@ -215,38 +217,41 @@ def _clip(
     )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m baselines.scenes.pairs",
-        description="Make clips that are seen and heard out of features of stills and recordings.",
-    )
-    parser.add_argument("stills", type=Path, help="folder of the features of all their splits")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the clips' features")
-    parser.add_argument("--clips", type=int, nargs=3, default=PairsConfig.clips_per_class)
-    parser.add_argument("--distracting", type=float, default=PairsConfig.distracting_part)
-    parser.add_argument("--min-sources", type=int, default=PairsConfig.min_sources)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--overwrite", action="store_true")
-    words = parser.parse_args(argv)
-    try:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pairs:
+    """Make clips with picture and sound from features of stills and recordings."""
+
+    stills: Annotated[Path, Arg(positional=True, metavar="FEATURES")]
+    """Folder of the features of all their splits."""
+    out: Annotated[Path, Arg(metavar="DIR", short="-o")]
+    """Folder for the clips' features."""
+    clips: Annotated[tuple[int, int, int], Arg(metavar="N N N")] = PairsConfig.clips_per_class
+    """Clips per class in each split."""
+    distracting: float = PairsConfig.distracting_part
+    """Share of clips with a picture or sound of another class."""
+    min_sources: int = PairsConfig.min_sources
+    """Fewest sources of a class."""
+    seed: int = 0
+    """Seed of the pairs."""
+    overwrite: bool = False
+    """Replace earlier features."""
+
+    def run(self, console: Console) -> None:
+        """Write the features, and print the classes."""
         try:
             config = PairsConfig(
-                clips_per_class=tuple(words.clips),
-                distracting_part=words.distracting,
-                min_sources=words.min_sources,
-                seed=words.seed,
+                clips_per_class=self.clips,
+                distracting_part=self.distracting,
+                min_sources=self.min_sources,
+                seed=self.seed,
             )
         except ValueError as error:
             raise UsageError(str(error)) from None
-        lines = make_pairs(words.stills, words.out, config, overwrite=words.overwrite)
-        (words.out / "classes.tsv").write_text("\n".join(lines) + "\n", "utf-8")
-    except FoleyError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    print("\n".join(lines))
-    return 0
+        lines = make_pairs(self.stills, self.out, config, overwrite=self.overwrite)
+        (self.out / "classes.tsv").write_text("\n".join(lines) + "\n", "utf-8")
+        for line in lines:
+            console.print(line)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("python -m baselines.scenes.pairs", Pairs))

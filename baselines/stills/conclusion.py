@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, PyTree
 from safetensors.numpy import save_file
 from scipy.special import softmax
 
-from baselines.stills.__main__ import Run
+from baselines.stills.config import Run
 from baselines.stills.input import StillPictures, open_stills
 from baselines.stills.results import (
     Check,

@@ -10,13 +10,13 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Float, Key, PyTree
 
-from baselines.stills.__main__ import Run, Scratch, Transfer, claim_folder
 from baselines.stills.classifier import (
     SplitClassifier,
     apply_top,
     make_classifier,
 )
 from baselines.stills.conclusion import Stills, judge, open_data, save_weights, write_results
+from baselines.stills.config import Run, ScratchConfig, TransferConfig, claim_folder
 from baselines.stills.input import (
     Batch,
     PictureInputConfig,
@@ -46,7 +46,7 @@ from temporal_foley.training.step import Step, TrainState, init_state, make_trai
 Forward = Callable[[TrainState, Array], Array]
 
 
-def run_scratch(config: Scratch) -> str:
+def run_scratch(config: ScratchConfig) -> str:
     """Train a small ResNetV2 from nothing; return the table."""
     enable_compilation_cache()
     stills = open_data(config)
@@ -77,7 +77,7 @@ def run_scratch(config: Scratch) -> str:
     return write_results(config.out, "scratch", stills, logits, checks)
 
 
-def run_transfer(config: Transfer) -> str:
+def run_transfer(config: TransferConfig) -> str:
     """Train a new top on a backbone, then all of it; return the table."""
     backbone = load_backbone(config.backbone, aspect=config.aspect, weights=config.weights)
     stills = open_data(config)
@@ -130,7 +130,7 @@ def run_transfer(config: Transfer) -> str:
 
 
 def _train_top(
-    config: Transfer,
+    config: TransferConfig,
     stills: Stills,
     backbone: Backbone,
     classifier: SplitClassifier,

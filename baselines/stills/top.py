@@ -1,18 +1,17 @@
-"""Report 000's frozen phase alone: cached features of stills in, its table and confusion out.
+"""Train the frozen phase of the stills baseline alone, on cached features of stills.
 
     python -m baselines.stills.top FEATURES/stills --out DIR
 
-The backbone has looked already (`data_pipeline.features.command`), at pictures of full size and
-without
-augmentation, so all that is left is a small matrix. It is trained as there: Adam at 1e-3, batches
-of 32, a softmax over effects and `other`; numpy is enough for it.
+`python -m data_pipeline features` has made the features of pictures of full size, without
+augmentation, so only a small matrix is trained: Adam at 1e-3, batches of 32, a softmax over effects
+and `other`. numpy is enough for it.
 """
 
-import argparse
+import dataclasses
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -21,8 +20,11 @@ from scipy.special import softmax
 from baselines.stills.results import draw_confusion, measure, write_table
 from data_pipeline.features.record import FeatureRecord
 from data_pipeline.features.store import FeatureStore
+from temporal_foley.cli.console import Console
+from temporal_foley.cli.options import Arg
+from temporal_foley.cli.runner import run
 from temporal_foley.effects import Vocabulary, load_vocabulary
-from temporal_foley.errors import FoleyError, UsageError
+from temporal_foley.errors import UsageError
 
 Features = Float[np.ndarray, "pictures features"]
 Classes = Int[np.ndarray, " pictures"]
@@ -31,34 +33,34 @@ _RATE, _DECAYS, _EPSILON = 1e-3, (0.9, 0.999), 1e-8
 _BATCH = 32
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m baselines.stills.top",
-        description="Train report 000's new top on cached features of stills.",
-    )
-    parser.add_argument("features", type=Path, help="folder with features of train and test")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=0)
-    words = parser.parse_args(argv)
-    vocabulary = load_vocabulary()
-    names = [*vocabulary.names, "other"]
-    try:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Top:
+    """Train the top of the stills baseline on cached features of stills."""
+
+    features: Annotated[Path, Arg(positional=True, metavar="FEATURES")]
+    """Folder with the features of train and test."""
+    out: Annotated[Path, Arg(metavar="DIR", short="-o")]
+    """Folder for metrics and confusion matrix."""
+    epochs: int = 20
+    """Training epochs."""
+    seed: int = 0
+    """Seed of weights and batches."""
+
+    def run(self, console: Console) -> None:
+        """Train the top, and write its metrics."""
+        vocabulary = load_vocabulary()
+        names = [*vocabulary.names, "other"]
         train, test = (
-            read_stills(words.features / split, vocabulary) for split in ("train", "test")
+            read_stills(self.features / split, vocabulary) for split in ("train", "test")
         )
-    except FoleyError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    top = fit_top(*train, len(names), epochs=words.epochs, seed=words.seed)
-    measured = measure(softmax(_widened(test[0]) @ top, axis=1), test[1], names, len(vocabulary))
-    words.out.mkdir(parents=True, exist_ok=True)
-    (words.out / "metrics.json").write_text(json.dumps(measured, indent=1) + "\n", "utf-8")
-    draw_confusion(words.out / "confusion.png", measured, names)
-    print(f"{len(train[1])} pictures to train on")
-    print(write_table("transfer, top alone", measured), end="")
-    return 0
+        top = fit_top(*train, len(names), epochs=self.epochs, seed=self.seed)
+        probabilities = softmax(_widened(test[0]) @ top, axis=1)
+        measured = measure(probabilities, test[1], names, len(vocabulary))
+        self.out.mkdir(parents=True, exist_ok=True)
+        (self.out / "metrics.json").write_text(json.dumps(measured, indent=1) + "\n", "utf-8")
+        draw_confusion(self.out / "confusion.png", measured, names)
+        console.print(f"{len(train[1])} pictures to train on")
+        print(write_table("transfer, top alone", measured), end="")
 
 
 def read_stills(folder: Path, vocabulary: Vocabulary) -> tuple[Features, Classes]:
@@ -123,4 +125,4 @@ def _widened(features: Features) -> Features:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("python -m baselines.stills.top", Top))

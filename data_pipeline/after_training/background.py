@@ -1,7 +1,4 @@
-"""Features of training pictures in, a bundle that new effects can be taught to out.
-
-    python -m data_pipeline.after_training.background BUNDLE --data FEATURES [--split train] --out
-        BUNDLE
+"""Add example pictures of everything else to a bundle, so that new effects can be taught to it.
 
 Chooses some hundred pictures of as many sources, half of them without any effect, and puts their
 standardised features into the bundle (`models/background.py`). How far a number of examples is to
@@ -10,24 +7,21 @@ from a few of its pictures, and judged on those of other sources. The answers of
 they are. `--without EFFECT` leaves all pictures of an effect out, for trying `teach` on it.
 """
 
-import argparse
 import dataclasses
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float16
 
-from temporal_foley.errors import FoleyError, UsageError
+from data_pipeline.after_training.options import BackgroundOptions
+from temporal_foley.errors import UsageError
 
 if TYPE_CHECKING:
     from data_pipeline.features.split import FeatureSplit
     from temporal_foley.effects import Vocabulary
     from temporal_foley.models.tagging.background import Background
 
-PICTURES = 512
 EXAMPLES = (1, 2, 4, 8)
 LEAST_SOURCES = 16
 """An effect of fewer is not asked how far examples are to be trusted."""
@@ -96,7 +90,7 @@ def choose(pictures: Pictures, count: int, *, seed: int = 0) -> np.ndarray:
     return np.array(list(chosen), np.int64)
 
 
-def learn_background(pictures: Pictures, *, count: int = PICTURES, seed: int = 0) -> "Background":
+def learn_background(pictures: Pictures, *, count: int = 512, seed: int = 0) -> "Background":
     """Choose the bank, and learn how far a number of examples is to be trusted."""
     from temporal_foley.evaluation.fit_calibration import Line
     from temporal_foley.models.tagging.background import make_background
@@ -156,7 +150,7 @@ def _line(told: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float]:
     return float(np.exp(found.x[0])), float(found.x[1])
 
 
-def run(words: argparse.Namespace) -> None:
+def run(words: BackgroundOptions) -> None:
     """Learn the background of a bundle, and write the bundle with it."""
     from data_pipeline.features.split import open_split
     from temporal_foley.models.bundle.bundle import load_bundle, save_bundle
@@ -180,32 +174,3 @@ def run(words: argparse.Namespace) -> None:
     changed = dataclasses.replace(bundle, background=background, facts=facts)
     sha256 = save_bundle(words.out, changed, overwrite=words.overwrite)
     print(f"wrote {words.out} ({sha256[:12]}), with {len(background.codes)} pictures of background")
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m data_pipeline.after_training.background",
-        description=(__doc__ or "").splitlines()[0],
-    )
-    parser.add_argument("bundle", type=Path)
-    parser.add_argument("--data", type=Path, required=True, help="folder of features")
-    parser.add_argument("--split", default="train")
-    parser.add_argument("--datasets", nargs="*", default=[], metavar="NAME")
-    parser.add_argument("--pictures", type=int, default=PICTURES)
-    parser.add_argument("--without", nargs="*", default=[], metavar="EFFECT")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--overwrite", action="store_true")
-    words = parser.parse_args(argv)
-    if words.pictures < 16:
-        parser.error(f"--pictures must be at least 16, got {words.pictures}")
-    try:
-        run(words)
-    except FoleyError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

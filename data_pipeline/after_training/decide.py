@@ -1,21 +1,17 @@
 """Fit the decision of a bundle on features it was not trained on: calibration and thresholds.
 
-    python -m data_pipeline.after_training.decide RUN/bundle --data FEATURES --split validation
-        --out BUNDLE
-
 The new bundle differs in its decision only. Several splits may be joined. `--compare` shows the
 four decoders at equal recall instead of writing anything.
 """
 
-import argparse
 import dataclasses
 import fnmatch
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from temporal_foley.errors import FoleyError, UsageError
+from data_pipeline.after_training.options import DecideOptions
+from temporal_foley.errors import UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,7 +51,7 @@ def judge_splits(
     return heard
 
 
-def run(words: argparse.Namespace) -> None:
+def run(words: DecideOptions) -> None:
     """Fit, and write or compare."""
     from temporal_foley.evaluation.compare_decoders import compare_decoders
     from temporal_foley.evaluation.fit_decision import FitConfig, fit_decision
@@ -66,7 +62,7 @@ def run(words: argparse.Namespace) -> None:
     heard = judge_splits(
         bundle, words.data, words.split, words.datasets, without_sound=words.without_sound
     )
-    for path, split in words.out_of_fold:
+    for path, split in words.folds():
         other = judge_splits(
             load_bundle(path),
             words.data,
@@ -155,72 +151,3 @@ def read_card(path: Path) -> str:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"--card {path}: cannot be read as UTF-8 text ({error})") from None
-
-
-def _bundle_and_split(words: str) -> tuple[Path, str]:
-    bundle, _, split = words.rpartition(":")
-    if not bundle or not split:
-        raise argparse.ArgumentTypeError(f"{words} must be BUNDLE:SPLIT")
-    return Path(bundle), split
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m data_pipeline.after_training.decide", description=__doc__.splitlines()[0]
-    )
-    parser.add_argument("bundle", type=Path)
-    parser.add_argument("--data", type=Path, required=True, help="folder of features")
-    parser.add_argument("--split", nargs="*", default=["validation"])
-    parser.add_argument(
-        "--leave-out",
-        nargs="*",
-        default=[],
-        metavar="PATTERN",
-        help="clips that do not count, by name: those whose truth is a matter of taste",
-    )
-    parser.add_argument(
-        "--out-of-fold",
-        nargs="*",
-        type=_bundle_and_split,
-        default=[],
-        metavar="BUNDLE:SPLIT",
-        help="more splits, judged by bundles that were not trained on them: for a bundle that was "
-        "trained on all there is, with others trained on its folds",
-    )
-    parser.add_argument(
-        "--common",
-        type=float,
-        metavar="PROBABILITY",
-        help="one threshold for all effects, on calibrated probabilities: with few real videos it "
-        "holds better on others than twenty",
-    )
-    parser.add_argument("--datasets", nargs="*", default=[], metavar="NAME")
-    parser.add_argument("--out", type=Path, help="where the decided bundle goes")
-    parser.add_argument("--card", type=Path, help="text to put into the bundle as its card")
-    parser.add_argument(
-        "--rule", choices=("max_f1", "false_alarm_rate", "false_cues"), default="max_f1"
-    )
-    parser.add_argument(
-        "--most", type=float, default=1.0, help="of the last two rules: a share, or cues a minute"
-    )
-    parser.add_argument(
-        "--decoder", choices=("mode", "median", "hysteresis", "semi_markov"), default="hysteresis"
-    )
-    parser.add_argument("--raw", action="store_true", help="leave the logits as they are")
-    parser.add_argument("--smoothing", choices=("none", "mean", "gaussian"), default="mean")
-    parser.add_argument("--window", type=float, default=1.25, metavar="SECONDS")
-    parser.add_argument("--without-sound", action="store_true")
-    parser.add_argument("--compare", action="store_true", help="compare decoders, write nothing")
-    parser.add_argument("--overwrite", action="store_true")
-    words = parser.parse_args(argv)
-    try:
-        run(words)
-    except FoleyError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,22 +1,17 @@
-"""Fine-tune a bundle end to end: its backbone and its tagger, on pictures; another bundle out.
+"""Fine-tune a bundle end to end, its backbone and its tagger, on pictures.
 
-    python -m data_pipeline.after_training.fine_tune BUNDLE --data BUILT --out BUNDLE2
-
-BUNDLE is trained on features of a frozen backbone; BUILT holds datasets that
-`data_pipeline.prepare.command` built, with the splits `train` and `validation`. BUNDLE2 looks
-with its own
-backbone. The run, with its `log.jsonl` and checkpoints, lies in BUNDLE2.run; the same command goes
-on where it stopped.
+The bundle was trained on features of a frozen backbone; the new one has a backbone of its own. The
+run, with its `log.jsonl` and checkpoints, is in the folder BUNDLE.run; the same command continues
+it.
 """
 
-import argparse
 import json
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from temporal_foley.errors import FoleyError, OutputExistsError, UsageError, leave
+from data_pipeline.after_training.options import FineTuneOptions
+from temporal_foley.errors import OutputExistsError, UsageError
 
 if TYPE_CHECKING:
     from data_pipeline.after_training.fine_tune_input import Clips
@@ -26,61 +21,7 @@ STOPPED = 143
 """Exit code of a run that a signal ended and that can go on."""
 
 
-class _Parser(argparse.ArgumentParser):
-    """Tells a wrong word in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; see --help\n")
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code."""
-    words = _read(argv)
-    from temporal_foley.training.checkpoint import disk_errors_told
-
-    try:
-        with disk_errors_told(words.out):
-            return run(words)
-    except FoleyError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-
-
-def _read(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = _Parser(
-        prog="python -m data_pipeline.after_training.fine_tune",
-        description=(__doc__ or "").splitlines()[0],
-    )
-    add = parser.add_argument
-    add("bundle", type=Path)
-    add("--data", type=Path, required=True, help="folder of datasets that were built")
-    add("--datasets", nargs="*", default=[], metavar="NAME", help="train on these; by default all")
-    add("--out", type=Path, required=True, help="folder of the new bundle")
-    add("--run", type=Path, help="folder of the run; OUT.run if not given")
-    add("--steps", type=int, default=200)
-    add("--batch-size", type=int, default=2, metavar="CLIPS")
-    add("--frames", type=int, default=8, help="of a stretch of a clip")
-    add("--learning-rate", type=float, default=1e-5, help="of the backbone")
-    add("--head-learning-rate", type=float, default=1e-4, help="of the tagger")
-    add("--augment", action=argparse.BooleanOptionalAction, default=True, help="change pictures")
-    add("--validation-clips", type=int, default=40, help="of each dataset, evenly chosen")
-    add("--evaluate-every", type=int, help="steps; by default a quarter of them")
-    add("--seed", type=int, default=0)
-    add("--overwrite", action="store_true", help="replace the bundle that is there")
-    add("--quiet", action="store_true")
-    words = parser.parse_args(argv)
-    for name in ("steps", "batch_size", "frames", "validation_clips", "evaluate_every"):
-        if (value := getattr(words, name)) is not None and value < 1:
-            parser.error(f"--{name.replace('_', '-')} must be at least 1, got {value}")
-    for name in ("learning_rate", "head_learning_rate"):
-        if not 0.0 < (value := getattr(words, name)) < 1.0:
-            parser.error(f"--{name.replace('_', '-')} must be in (0, 1), got {value}")
-    if words.seed < 0:
-        parser.error(f"--seed must be at least 0, got {words.seed}")
-    return words
-
-
-def run(words: argparse.Namespace) -> int:
+def run(words: FineTuneOptions) -> int:
     """Fine-tune, and write the bundle."""
     if words.out.exists() and not words.overwrite:
         raise OutputExistsError(f"{words.out}: is there already; give another or --overwrite")
@@ -168,7 +109,7 @@ def run(words: argparse.Namespace) -> int:
             f"{words.data}: the clips of validation tell no effect from another; "
             "take more with --validation-clips"
         )
-    folder = words.run or words.out.with_name(f"{words.out.name}.run")
+    folder = words.run_folder or words.out.with_name(f"{words.out.name}.run")
     reading = StretchConfig(
         batch_size=words.batch_size, frames=words.frames, steps=words.steps, seed=words.seed
     )
@@ -301,8 +242,3 @@ def _note(folder: Path, scores: Mapping[str, float]) -> None:
     row = {"step": 0, "elapsed_s": 0.0, **{f"validation/{k}": v for k, v in scores.items()}}
     with (folder / LOG).open("a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
-
-
-if __name__ == "__main__":
-    # Not sys.exit: parts of a checkpoint that failed would be waited for, for twenty minutes.
-    leave(main())

@@ -5,11 +5,8 @@ stored and as they are composed, from seven numbers that say nothing of what the
 over .5 after composing is content: a crowd is busy, a sea is smooth.
 """
 
-import argparse
 import dataclasses
-import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -20,13 +17,11 @@ from data_pipeline.builders.pictures import (
     decode_picture,
     read_picture,
 )
-from data_pipeline.builders.stills import StillsConfig, read_all
 from data_pipeline.compose.config import ComposeConfig, ShotConfig
 from data_pipeline.compose.draw import draw_script
 from data_pipeline.compose.picture import render_pictures
-from data_pipeline.compose.pools import Pools, PoolStill, is_grey, make_pools
-from temporal_foley.effects import DEFAULT_VOCABULARY, load_vocabulary
-from temporal_foley.errors import FoleyError, UsageError
+from data_pipeline.compose.pools import Pools, PoolStill, is_grey
+from temporal_foley.errors import UsageError
 
 FEWEST_STILLS = 60
 _SIDE_PX = 224
@@ -122,29 +117,3 @@ def _composed(rng: np.random.Generator, stills: Sequence[PoolStill]) -> tuple[st
     script = draw_script(rng, config, pools)
     file = script.shots[0].layers[0].shown.file
     return file.id, decode_picture(render_pictures(script)[0])
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m data_pipeline.compose.audit")
-    parser.add_argument("--files", type=Path, nargs="+", required=True, metavar="PATH")
-    parser.add_argument("--vocabulary", default=DEFAULT_VOCABULARY)
-    parser.add_argument("--each", type=int, default=150, help="pictures a class")
-    words = parser.parse_args(argv)
-    try:
-        vocabulary = load_vocabulary(words.vocabulary)
-        files, _ = read_all(StillsConfig(paths=tuple(words.files)), vocabulary)
-        pictures = [file for file in files if file.medium == "picture"]
-        scores = audit(make_pools(pictures, vocabulary)[0], words.each)
-    except FoleyError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    for way, score in scores.items():
-        print(f"{way}: macro ROC-AUC {score.macro_auc:.3f}, accuracy {score.accuracy:.3f}")
-        for name, auc in sorted(score.auc.items(), key=lambda item: -item[1]):
-            print(f"  {auc:.3f}  {name}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

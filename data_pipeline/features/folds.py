@@ -6,15 +6,13 @@ FOLDS/fold_0, FOLDS/fold_1 ... are feature folders. Records of one source are in
 of the same effects are spread over all.
 """
 
-import argparse
-import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 from data_pipeline.features.record import FeatureRecord
 from data_pipeline.features.store import FeatureStore, begin, finish, shard_name, write_shard
-from temporal_foley.errors import FoleyError, UsageError
+from temporal_foley.errors import UsageError
 
 
 def deal(records: Sequence[FeatureRecord], folds: int) -> list[list[int]]:
@@ -54,25 +52,3 @@ def write_folds(store: FeatureStore, out: Path, folds: int) -> list[FeatureStore
         finish(folder, settings, [note])
         made.append(FeatureStore(folder))
     return made
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m data_pipeline.features.folds", description=__doc__.splitlines()[0]
-    )
-    parser.add_argument("folder", type=Path, help="a finished feature folder")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--folds", type=int, default=2)
-    words = parser.parse_args(argv)
-    try:
-        for store in write_folds(FeatureStore(words.folder), words.out, words.folds):
-            print(f"{store.folder}: {len(store)} records, {sum(store.frames)} frames")
-    except FoleyError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -5,17 +5,15 @@
 Records are matched by the hash of their media. Finished shards are kept.
 """
 
-import argparse
 import dataclasses
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from data_pipeline.features.extractor import Rejected
 from data_pipeline.features.record import FeatureRecord
-from data_pipeline.features.source import DatasetSource, Source
+from data_pipeline.features.source import Source
 from data_pipeline.features.store import (
     FeatureStore,
     begin,
@@ -25,8 +23,7 @@ from data_pipeline.features.store import (
     write_shard,
 )
 from temporal_foley.errors import FoleyError, UsageError
-from temporal_foley.models.audio.encoders import AudioEncoder, EncoderName, listen, load_encoder
-from temporal_foley.models.compilation import enable_compilation_cache
+from temporal_foley.models.audio.encoders import AudioEncoder, listen
 
 
 def relisten(
@@ -91,32 +88,3 @@ def _listen(
             yield record
         except (FoleyError, ValueError, OSError) as error:
             yield Rejected(item=source.name(item), reason=str(error) or type(error).__name__)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m data_pipeline.features.relisten", description=__doc__.splitlines()[0]
-    )
-    parser.add_argument("dataset", type=Path, help="where its dataset_info.json is")
-    parser.add_argument("--split", default="train")
-    parser.add_argument("--features", type=Path, required=True, help="what there is")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--listener", choices=("student", "teacher"), default="student")
-    parser.add_argument("--listener-weights", type=Path)
-    words = parser.parse_args(argv)
-    listener: EncoderName = words.listener
-    try:
-        enable_compilation_cache()
-        encoder = load_encoder(listener, words.listener_weights)
-        source = DatasetSource(str(words.dataset.resolve()), words.split)
-        store = relisten(source, FeatureStore(words.features), words.out, encoder)
-    except FoleyError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    print(f"{len(store)} records, sha256 {store.sha256}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

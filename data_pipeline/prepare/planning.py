@@ -1,9 +1,6 @@
 """Plan a dataset: find what its lists name, and assign it to splits."""
 
 import dataclasses
-import os
-from pathlib import Path
-from typing import Literal
 
 import tensorflow_datasets as tfds
 
@@ -12,64 +9,14 @@ from data_pipeline.annotations.collect import join
 from data_pipeline.annotations.ontology import read_ontology
 from data_pipeline.builders.clips import Clips, ClipsConfig, name_effects, plan_clips
 from data_pipeline.builders.dataset import Plan
-from data_pipeline.builders.labelled_files import Grouping
 from data_pipeline.builders.scenes import Scenes, plan_scenes
 from data_pipeline.builders.staging import Rejected
 from data_pipeline.builders.stills import Stills, StillsConfig, plan_stills
 from data_pipeline.compose.builder import Composed, plan_composed
 from data_pipeline.compose.config import ComposeConfig, read_compose_config
-from temporal_foley.effects import DEFAULT_VOCABULARY, Vocabulary
+from data_pipeline.prepare.options import BuildOptions
+from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import UsageError
-
-Dataset = Literal["stills", "clips", "composed", "scenes"]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class BuildOptions:
-    """The options of `build`."""
-
-    dataset: Dataset
-    out: Path
-    """Folder of all datasets."""
-    files: tuple[Path, ...] = ()
-    """Class folders, or CSV tables with the columns `file` and `class` (stills, composed)."""
-    nothing: tuple[str, ...] = ()
-    """Classes that are known not to be an effect; `other` always is one (stills, composed)."""
-    leave_out: tuple[str, ...] = ()
-    """Patterns of files to skip, such as `helicopter/frames/*`; other files keep their split."""
-    annotations: tuple[Path, ...] = ()
-    """The publisher's files (clips, scenes, and videos for composed)."""
-    reader: str = "dcase"
-    """Reads the annotations."""
-    ontology: Path | None = None
-    """AudioSet's, for the annotations."""
-    media: Path | None = None
-    """Folder of the annotated media."""
-    frame_rate: float | None = None
-    """In Hz; 4 by default."""
-    config: Path | None = None
-    """TOML file of `ComposeConfig` (composed)."""
-    clips: int | None = None
-    """Number of clips over all splits (composed)."""
-    vocabulary: str = DEFAULT_VOCABULARY
-    parts: str = "80_10_10"
-    group: Grouping = "source"
-    """What stays in one split: a folder of pictures, or pictures that are alike (`series`)."""
-    seed: int = 0
-    workers: int = dataclasses.field(default_factory=lambda: os.cpu_count() or 1)
-    overwrite: bool = False
-
-    def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise UsageError(f"--workers must be at least 1, got {self.workers}")
-        if self.dataset in ("stills", "composed") and not self.files:
-            raise UsageError(f"{self.dataset} needs --files: class folders or CSV tables")
-        if self.dataset in ("clips", "scenes") or self.annotations:
-            if not self.annotations or self.media is None:
-                raise UsageError(f"{self.dataset} needs --annotations and --media")
-            if self.reader not in READERS:
-                known = ", ".join(READERS)
-                raise UsageError(f"--reader must be one of {known}, got {self.reader!r}")
 
 
 def make_plan(
@@ -80,6 +27,8 @@ def make_plan(
     Raises:
         UsageError: An option is out of range.
     """
+    if options.reader not in READERS:
+        raise UsageError.unknown("reader", options.reader, READERS, option="--reader")
     try:
         if options.dataset == "stills":
             return Stills, plan_stills(_stills(options), vocabulary)

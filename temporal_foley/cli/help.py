@@ -38,7 +38,7 @@ def command_help(
     shown = [option for option in options if show_all or not option.arg.advanced]
     sections: dict[str, list[Option]] = {"arguments": [], "options": []}
     for option in shown:
-        sections.setdefault(_section(option, command), []).append(option)
+        sections.setdefault(_section(option), []).append(option)
     for title, members in sections.items():
         if members or title == "options":
             yield from ("", f"{title}:")
@@ -84,14 +84,15 @@ def wrapped(text: str) -> Iterator[str]:
             yield from textwrap.wrap(paragraph, WIDTH, break_on_hyphens=False)
 
 
-def _section(option: Option, command: type) -> str:
+def _section(option: Option) -> str:
     """Return the heading that an option belongs under."""
     if option.arg.positional:
         return "arguments"
     prefix, _, _ = option.field.rpartition(".")
     if prefix:
         return f"--{prefix.replace('_', '-')}.*"
-    return "options" if option.owner is command else summary(option.owner.__doc__).lower()
+    title = summary(option.owner.__doc__).lower()
+    return title if title.startswith("options of ") else "options"
 
 
 def _spelling(option: Option) -> str:
@@ -120,9 +121,10 @@ def _help(option: Option) -> str:
     default = option.default
     if isinstance(default, tuple):
         default = " ".join(map(str, default))
-    if default is None or default == "" or default is REQUIRED or isinstance(default, bool):
-        return text
-    if dataclasses.is_dataclass(default):
+    if default is True:
+        default = option.flag
+    is_empty = default is None or default is False or default is REQUIRED or default == ""
+    if is_empty or dataclasses.is_dataclass(default):
         return text
     return f"{text} (default: {default})".strip()
 

@@ -64,8 +64,7 @@ class Option:
     def flags(self) -> dict[str, bool]:
         """All its flags, with the value that each gives a field that is true or false."""
         flags = {self.arg.short: True} if self.arg.short else {}
-        if self.kind is not bool or self.default is not True:
-            flags[self.flag] = True
+        flags[self.flag] = True
         if self.kind is bool and self.default is not False:
             flags[f"--no-{self.flag[2:]}"] = False
         return flags
@@ -85,7 +84,7 @@ def parse(command: type[Command], argv: Sequence[str], defaults: Mapping[str, An
     options = list(options_of(command, defaults))
     given = _given(options, list(argv))
     values = dict(defaults)
-    for option in options:
+    for option in sorted(options, key=lambda option: not option.arg.positional):
         if option in given:
             values[option.field] = _value(option, given[option])
         elif option.default is REQUIRED:
@@ -102,10 +101,13 @@ def options_of(command: type, values: Mapping[str, Any], prefix: str = "") -> It
         prefix: Prefix of the fields' names.
     """
     hints = typing.get_type_hints(command, include_extras=True)
+    fields = list(dataclasses.fields(command))
+    # An argument that takes all remaining words comes last, even if a base class declares it.
+    fields.sort(key=lambda field: _takes_rest(hints[field.name]))
     owners = {
         name: base for base in reversed(command.__mro__) for name in inspect.get_annotations(base)
     }
-    for field in dataclasses.fields(command):
+    for field in fields:
         kind, arg, is_optional = _plain(hints[field.name])
         default = values.get(field.name, _default(field))
         if dataclasses.is_dataclass(default):
@@ -123,6 +125,11 @@ def options_of(command: type, values: Mapping[str, Any], prefix: str = "") -> It
             owner=owners[field.name],
             has_none=bool(prefix) and is_optional,
         )
+
+
+def _takes_rest(hint: Any) -> bool:
+    kind, arg, _ = _plain(hint)
+    return arg.positional and typing.get_origin(kind) is tuple
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:

@@ -6,6 +6,7 @@ project is run by this module.
 
 import dataclasses
 import os
+import runpy
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
@@ -70,6 +71,23 @@ def run(
         # Python would complain once more, at exit, about the reader that is gone.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
+    except OSError as error:
+        console.error(FoleyError(error.strerror or str(error), path=error.filename))
+        return FoleyError.exit_code
+
+
+def run_old_spelling(old: str, module: str, *words: str) -> None:
+    """Run a module for `python -m OLD`, and print how it is called now.
+
+    Args:
+        old: The module's old name.
+        module: The module to run.
+        words: Arguments to put before those that are given.
+    """
+    new = " ".join(("python -m", module, *words))
+    Console().note(f"`python -m {old}` is now `{new}`")
+    sys.argv[1:1] = words
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 def _read(

@@ -11,10 +11,11 @@ from baselines.scenes.clips import (
     standardised_batch,
 )
 from baselines.scenes.input import open_scene_splits
-from baselines.scenes.pairs import PairsConfig, main, make_pairs
+from baselines.scenes.pairs import Pairs, PairsConfig, make_pairs
 from data_pipeline.features.record import FeatureError, FeatureRecord
 from data_pipeline.features.store import FeatureStore, begin, finish, shard_name, write_shard
 from data_pipeline.schema import EffectEvent
+from temporal_foley.cli.runner import run
 from temporal_foley.errors import UsageError
 
 SETTINGS = {"version": 1, "frame_rate": "4", "backbone": "any", "weights": {"backbone": "w"}}
@@ -97,9 +98,10 @@ def test_the_same_features_make_the_same_pairs(stills, tmp_path):
 
 
 def test_pairs_without_enough_material_are_refused(stills, tmp_path, capsys):
-    assert main([str(stills), "--out", str(tmp_path / "pairs"), "--min-sources", "9"]) == 2
+    out = ["--out", str(tmp_path / "pairs")]
+    assert run("pairs", Pairs, [str(stills), *out, "--min-sources", "9"]) == 2
     assert "0 classes have 9 sources" in capsys.readouterr().err
-    assert main([str(tmp_path), "--out", str(tmp_path / "pairs")]) == 2
+    assert run("pairs", Pairs, [str(tmp_path), *out]) == 2
     assert "holds no finished features of stills" in capsys.readouterr().err
 
 

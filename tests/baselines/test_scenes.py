@@ -72,6 +72,6 @@ def test_wrong_words_are_told_in_one_line(tmp_path, capsys):
     assert main(words) == 2
     assert "no such folder" in capsys.readouterr().err
     assert main([*words, "--heads", "vidoe"]) == 2
-    assert "must be of video, audio" in capsys.readouterr().err
+    assert "did you mean video?" in capsys.readouterr().err
     assert main([*words, "--alphas", "2"]) == 2
     assert capsys.readouterr().err.count("\n") == 1

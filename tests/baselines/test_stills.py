@@ -4,7 +4,8 @@ import json
 import numpy as np
 import pytest
 
-from baselines.stills.__main__ import Scratch, Transfer, claim_folder
+from baselines.stills.__main__ import Scratch, Transfer
+from baselines.stills.config import claim_folder
 from baselines.stills.results import (
     Check,
     draw_confusion,

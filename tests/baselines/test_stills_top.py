@@ -1,6 +1,7 @@
 import numpy as np
 
-from baselines.stills.top import fit_top, main
+from baselines.stills.top import Top, fit_top
+from temporal_foley.cli.runner import run
 
 
 def test_a_top_learns_classes_that_features_tell_apart():
@@ -13,6 +14,6 @@ def test_a_top_learns_classes_that_features_tell_apart():
 
 
 def test_a_folder_without_features_is_told_in_one_line(tmp_path, capsys):
-    assert main([str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert run("top", Top, [str(tmp_path), "--out", str(tmp_path / "out")]) == 2
     assert "no finished features there" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

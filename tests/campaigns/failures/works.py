@@ -89,7 +89,7 @@ def _stills(place: Path) -> int:
 
 
 def _prepare(place: Path) -> int:
-    from data_pipeline.prepare.command import main
+    from data_pipeline.__main__ import main
 
     words = ["build", "stills", "--files", str(place / "media"), "--out", str(place / "out")]
     return main([*words, "--workers", "1"])

@@ -173,8 +173,8 @@ def attempt(trial: Trial) -> None:
 
 def _program(words: list[str]) -> Callable[[list[str]], int]:
     if words[0] == "(annotations)":
-        annotations = importlib.import_module("data_pipeline.annotations.__main__")
-        return lambda argv: annotations.main(argv[1:])
+        pipeline = importlib.import_module("data_pipeline.__main__")
+        return lambda argv: pipeline.main(["annotations", *argv[1:]])
     if words[0] == "(training)":
         return lambda argv: _read_for_training(Path(argv[1]))
     return importlib.import_module("temporal_foley.cli.main").main

@@ -7,12 +7,17 @@ import cv2
 import numpy as np
 import pytest
 
-from data_pipeline.acquire.__main__ import main
+from data_pipeline.__main__ import main as run_pipeline
 from data_pipeline.acquire.likeness import distances, perceptual_hash, picture_form
 from data_pipeline.acquire.openverse import AcquireError
 from data_pipeline.acquire.pictures import PicturesConfig, acquire_pictures
 from data_pipeline.annotations.class_folders import read_class_folders
 from tests.data_pipeline.acquire.site_kit import encoded, picture
+
+
+def main(words: list[str]) -> int:
+    return run_pipeline(["acquire", *words])
+
 
 ALIKE_BITS = PicturesConfig().alike_bits
 

@@ -6,7 +6,8 @@ import pytest
 import tensorflow_datasets as tfds
 
 from data_pipeline import schema
-from data_pipeline.after_training.fine_tune import main, score_bundle
+from data_pipeline.__main__ import main as run_pipeline
+from data_pipeline.after_training.fine_tune import score_bundle
 from data_pipeline.after_training.fine_tune_input import (
     Clips,
     StretchConfig,
@@ -14,7 +15,7 @@ from data_pipeline.after_training.fine_tune_input import (
     load_stretches,
 )
 from data_pipeline.builders.pictures import encode_picture
-from data_pipeline.features import command as features
+from data_pipeline.features import jobs as features
 from data_pipeline.features.run import extract_features
 from data_pipeline.features.source import DatasetSource
 from data_pipeline.prepare.built import write_manifest
@@ -24,6 +25,11 @@ from temporal_foley.models.bundle.bundle import load_bundle, save_bundle
 from temporal_foley.models.bundle_detector import BundleDetector
 from temporal_foley.training.log import read_log
 from tests.tiny_backbone import SIZE_PX, add_tiny, tiny_bundle
+
+
+def main(words):
+    return run_pipeline(["fine-tune", *words])
+
 
 VOCABULARY = load_vocabulary()
 COLOURS = {"fire": (230, 90, 20), "wave": (20, 90, 230), "": (90, 90, 90)}
@@ -192,8 +198,8 @@ def test_features_are_made_with_the_backbone_of_a_bundle(built, tmp_path):
 
 
 def test_what_a_bundle_says_is_not_said_again(built, tmp_path, capsys):
-    words = ["dataset", str(built / "made/made/1.0.0"), "--out", str(tmp_path / "f")]
-    assert features.main([*words, "--bundle", "x", "--backbone", "efficientnet_lite1"]) == 2
+    words = ["features", "dataset", str(built / "made/made/1.0.0"), "--out", str(tmp_path / "f")]
+    assert run_pipeline([*words, "--bundle", "x", "--backbone", "efficientnet_lite1"]) == 2
     assert "--backbone: is fixed by --bundle" in capsys.readouterr().err
-    assert features.main([*words, "--bundle", str(tmp_path / "none")]) == 3
+    assert run_pipeline([*words, "--bundle", str(tmp_path / "none")]) == 3
     assert "none" in capsys.readouterr().err

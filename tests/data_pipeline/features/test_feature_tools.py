@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_pipeline.after_training import decide
-from data_pipeline.features import folds as feature_folds
+from data_pipeline.__main__ import main
 from data_pipeline.features.folds import deal, write_folds
 from data_pipeline.features.measure import measure_split
 from data_pipeline.features.relisten import relisten
@@ -52,7 +51,7 @@ def test_what_is_of_one_source_stays_in_one_fold(features):
 
 def test_too_many_folds_are_refused(features, tmp_path, capsys):
     words = [str(features / "made" / "test"), "--out", str(tmp_path), "--folds", "99"]
-    assert feature_folds.main(words) == 2
+    assert main(["folds", *words]) == 2
     assert "--folds" in capsys.readouterr().err
 
 
@@ -145,5 +144,5 @@ def test_listening_again_changes_the_sound_only(features, tmp_path):
 
 
 def test_deciding_without_a_bundle_is_told_in_one_line(features, tmp_path, capsys):
-    assert decide.main([str(tmp_path), "--data", str(features)]) == 3
+    assert main(["decide", str(tmp_path), "--data", str(features)]) == 3
     assert "manifest.json" in capsys.readouterr().err

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from data_pipeline.__main__ import main
 from data_pipeline.prepare.built import open_splits, records_digest
-from data_pipeline.prepare.command import main
 from data_pipeline.schema import from_example
 
 ROOT = Path(__file__).parents[3]
@@ -164,7 +164,7 @@ def test_a_killed_build_goes_on_and_gives_the_same(tmp_path):
     config = tmp_path / "small.toml"
     config.write_text("clips = 96\nshort_side_px = 64\nduration_s = [4, 5]\n")
     words = ["composed", "--files", media, "--config", config, "--out"]
-    command = [sys.executable, "-m", "data_pipeline.prepare.command", "build", *map(str, words)]
+    command = [sys.executable, "-m", "data_pipeline", "build", *map(str, words)]
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     for workers, out in (("1", whole), ("2", broken)):
         running = subprocess.Popen(

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_pipeline.self_label.command import COLUMNS, find_videos, label_folder, main, summarise
+from data_pipeline.__main__ import main as run_pipeline
 from data_pipeline.self_label.cross_check import (
     LEAST_LOGIT,
     CrossCheckConfig,
@@ -21,10 +21,16 @@ from data_pipeline.self_label.file_labels import (
     effect_logits,
     gather_evidence,
 )
+from data_pipeline.self_label.label_folder import COLUMNS, find_videos, label_folder, summarise
 from temporal_foley.effects import load_vocabulary
 from temporal_foley.errors import OutputExistsError, UsageError, VocabularyError
 from temporal_foley.models.audio.audioset import class_places
 from temporal_foley.timegrid import TimeGrid
+
+
+def main(words):
+    return run_pipeline(["self-label", *words])
+
 
 SHARED = Path(__file__).parents[3] / "../shared"
 VOCABULARY = load_vocabulary()

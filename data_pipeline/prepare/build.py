@@ -3,35 +3,27 @@
 Finished parts of a build are kept: after a kill the same command resumes.
 """
 
-import argparse
 import contextlib
 import io
 import json
 import logging
-import os
 import resource
 import shutil
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
 
-from data_pipeline.builders.splits import PARTS
-from temporal_foley.effects import DEFAULT_VOCABULARY, Vocabulary, load_vocabulary
-from temporal_foley.errors import FoleyError, OutputExistsError
+from data_pipeline.prepare.options import BuildOptions
+from temporal_foley.effects import Vocabulary, load_vocabulary
+from temporal_foley.errors import OutputExistsError
 
-if TYPE_CHECKING:
-    from data_pipeline.prepare.planning import BuildOptions
-
-DATASETS = ("stills", "clips", "composed", "scenes")
 _SHOWN_REASONS = 8
 
 Progress = Callable[[str, float], None]
 
 
-def build_dataset(options: "BuildOptions", progress: Progress = lambda stage, part: None) -> Path:
+def build_dataset(options: BuildOptions, progress: Progress = lambda stage, part: None) -> Path:
     """Build a dataset, or resume building it; return its folder.
 
     Args:
@@ -122,7 +114,7 @@ def _write_rejected(folder: Path, rejected: Sequence) -> None:
 def _write_report(
     folder: Path,
     vocabulary: Vocabulary,
-    options: "BuildOptions",
+    options: BuildOptions,
     description: str,
     began: float,
     progress: Progress,
@@ -165,91 +157,3 @@ def _format_counts(survey) -> str:
 
 def _cell(text: str) -> str:
     return " ".join(text.split())
-
-
-class _Parser(argparse.ArgumentParser):
-    """Reports a wrong option in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; see --help\n")
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code."""
-    words = vars(_parser().parse_args(argv))
-    try:
-        command = words.pop("command")
-        if command == "list":
-            list_datasets(**words)
-        elif command == "check":
-            check_dataset(**words)
-        else:
-            from data_pipeline.prepare.planning import BuildOptions
-
-            given = {name: value for name, value in words.items() if value is not None}
-            lists = {name: tuple(v) for name, v in given.items() if isinstance(v, list)}
-            build_dataset(BuildOptions(**given | lists), _print_progress())
-    except FoleyError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except OSError as error:
-        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 3
-    return 0
-
-
-def _print_progress(interval_s: float = 10.0) -> Progress:
-    last = time.monotonic()
-
-    def report(stage: str, part: float) -> None:
-        nonlocal last
-        if time.monotonic() - last >= interval_s:
-            last = time.monotonic()
-            print(f"{stage}: {part:.0%}", file=sys.stderr, flush=True)
-
-    return report
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m data_pipeline.prepare.command", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="build|list|check")
-    build = commands.add_parser("build", help="build a dataset, or resume building it")
-    add = build.add_argument
-    add("dataset", choices=DATASETS)
-    add("--out", type=Path, required=True, help="folder of all datasets")
-    files = "stills, composed: class folders, or CSV tables with the columns file and class"
-    add("--files", type=Path, nargs="+", metavar="PATH", help=files)
-    nothing = "stills, composed: classes that are known not to be an effect (`other` always is)"
-    add("--nothing", nargs="+", metavar="CLASS", help=nothing)
-    skipped = "stills, composed: patterns of files to skip; other files keep their split"
-    add("--leave-out", nargs="+", metavar="PATTERN", help=skipped)
-    lists = "clips, scenes, and videos for composed: the publisher's files"
-    add("--annotations", type=Path, nargs="+", metavar="PATH", help=lists)
-    add("--reader", help="reader of the annotations (default: dcase)")
-    add("--ontology", type=Path, metavar="FILE", help="AudioSet's, for the annotations")
-    add("--media", type=Path, metavar="DIR", help="folder of the annotated media")
-    add("--frame-rate", type=float, metavar="HZ", help="default: 4")
-    add("--config", type=Path, metavar="FILE.toml", help="composed: the distribution of clips")
-    add("--clips", type=int, metavar="N", help="composed: number over all splits")
-    add("--vocabulary", default=DEFAULT_VOCABULARY, metavar="NAME|FILE")
-    add("--parts", type=_parts, choices=tuple(PARTS), default="80_10_10")
-    group = "what stays in one split: a folder of pictures, or pictures that are alike"
-    add("--group", choices=("source", "series"), default="source", help=group)
-    add("--seed", type=int, default=0)
-    add("--workers", type=int, default=os.cpu_count() or 1)
-    add("--overwrite", action="store_true")
-    commands.add_parser("list", help="list the datasets in a folder").add_argument("out", type=Path)
-    check = commands.add_parser("check", help="check digests, splits and pictures of a dataset")
-    check.add_argument("folder", type=Path)
-    return parser
-
-
-def _parts(text: str) -> str:
-    if text != "report_000":
-        return text
-    print("--parts report_000 is now --parts stills_baseline", file=sys.stderr)
-    return "stills_baseline"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

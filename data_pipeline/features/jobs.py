@@ -1,34 +1,22 @@
-"""Cache the features of media or built datasets with Apache Beam, resumably.
+"""Make the features of media or built datasets with Apache Beam, resumably.
 
-    python -m data_pipeline.features.command all DATA --out FEATURES
-    python -m data_pipeline.features.command dataset FOLDER --split train --out
-        FEATURES/stills/train
-    python -m data_pipeline.features.command media FOLDER --events TABLE.tsv --out
-        FEATURES/mine/train
-
-Options after a `--` go to Beam: without any, the work runs on this machine with a process per core.
-Shards do not depend on the number of workers.
+Without flags for Beam the work runs on this machine with a process per core. Shards do not depend
+on the number of workers.
 """
 
-import argparse
-import logging
-import sys
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from data_pipeline.annotations.dcase import read_dcase
 from data_pipeline.annotations.mapping import map_clips
-from data_pipeline.features.run import LISTENERS, ExtractionConfig, extract_features
+from data_pipeline.features.run import ExtractionConfig, extract_features
 from data_pipeline.features.source import DatasetSource, MediaSource, Source
 from data_pipeline.prepare.built import built_datasets, open_splits
 from temporal_foley.effects import DEFAULT_VOCABULARY, load_vocabulary
-from temporal_foley.errors import FoleyError, OutputExistsError, UsageError
-from temporal_foley.models.audio import release
+from temporal_foley.errors import OutputExistsError, UsageError
 from temporal_foley.models.bundle.bundle_files import open_bundle
-from temporal_foley.models.image.backbone import BACKBONES
-from temporal_foley.models.image.preparation import ASPECTS
 
 
 def make_features(
@@ -67,7 +55,7 @@ def make_features(
 
 
 def extraction_config(
-    *, bundle: Path | None = None, frame_rate: str | None = None, **fields: Any
+    *, bundle: Path | None = None, frame_rate: Fraction | str | None = None, **fields: Any
 ) -> ExtractionConfig:
     """Make the configuration of an extraction; fields that are None keep their defaults.
 
@@ -146,75 +134,3 @@ def _existing(folder: Path) -> Path:
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder")
     return folder
-
-
-class _Parser(argparse.ArgumentParser):
-    """Reports a wrong option in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; see --help\n")
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code."""
-    argv = list(sys.argv[1:] if argv is None else argv)
-    own = argv.index("--") if "--" in argv else len(argv)
-    options = vars(_parser().parse_args(argv[:own]))
-    logging.getLogger("apache_beam").setLevel(logging.ERROR)
-    try:
-        run = {name: options.pop(name) for name in ("workers", "overwrite")}
-        jobs = options.pop("jobs")
-        config = extraction_config(
-            **{name: options.pop(name) for name in (*_CHOICES, *_CONFIG) if name in options}
-        )
-        make_features(jobs(**options), config, beam_flags=argv[own + 1 :], **run)
-    except FoleyError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
-
-
-_CHOICES = {"frame_rate": None, "backbone": BACKBONES, "aspect": ASPECTS, "listener": LISTENERS}
-_CONFIG = ("bundle", "listener_weights", "toned", "items_per_shard")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="python -m data_pipeline.features.command",
-        description="Cache image and audio features.",
-        epilog="Options after `--` go to Apache Beam: a runner and its flags.",
-    )
-    commands = parser.add_subparsers(dest="jobs", required=True, parser_class=_Parser)
-    every = commands.add_parser("all", help="of every split of every built dataset")
-    every.add_argument("data", type=Path, metavar="FOLDER", help="folder of the datasets")
-    dataset = commands.add_parser("dataset", help="of a split of a built dataset")
-    dataset.add_argument("folder", type=Path, help="folder of its dataset_info.json")
-    dataset.add_argument("--split", default="train")
-    media = commands.add_parser("media", help="of media files and a table of events")
-    media.add_argument("folder", type=Path, help="folder of the files")
-    media.add_argument("--events", type=Path, required=True, help="a DCASE table")
-    media.add_argument("--vocabulary", default=DEFAULT_VOCABULARY, metavar="NAME|FILE")
-    labelled = "effects that the table names wherever they occur; default: those in it"
-    media.add_argument("--labelled", type=lambda t: t.split(","), metavar="A,B", help=labelled)
-    for command, jobs in ((every, all_jobs), (dataset, dataset_jobs), (media, media_jobs)):
-        command.set_defaults(jobs=jobs)
-        add = command.add_argument
-        add("--out", type=Path, required=True, help="folder for the features")
-        own = "use a bundle's networks and rate, instead of the next four options"
-        add("--bundle", type=Path, help=own)
-        for name, known in _CHOICES.items():
-            default = f"default: {getattr(ExtractionConfig, name)}"
-            option = "--" + name.replace("_", "-")
-            add(option, choices=known, metavar=None if known else "HZ", help=default)
-        weights = f"audio network's file; default: of `{release.COMMAND}`, or of the package"
-        add("--listener-weights", type=Path, help=weights)
-        toned = "convert pictures to shades of one colour each: a second copy to train on"
-        add("--toned", action="store_true", help=toned)
-        add("--items-per-shard", type=int, default=64)
-        add("--workers", type=int, default=0, help="processes; 0: one per core")
-        add("--overwrite", action="store_true")
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,20 +1,16 @@
 """Label ordinary videos by their own sound, checked against the picture, as a DCASE table.
 
-    python -m data_pipeline.self_label.command FOLDER --out LABELS.tsv
-
 Audio tags over time -> effects by the AudioSet names of the vocabulary -> combined with the picture
 (`cross_check.py`) -> events with a confidence and a modality: `both`, or `audio` if the source is
 not visible. Uncertain effects get no label; a video with only uncertain effects is left out.
 """
 
-import argparse
 import hashlib
 import os
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from data_pipeline.annotations.class_folders import VIDEOS
 from data_pipeline.features.journal import Journal
@@ -25,7 +21,7 @@ from data_pipeline.self_label.file_labels import (
     decide,
     gather_evidence,
 )
-from temporal_foley.effects import Vocabulary, load_vocabulary
+from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import FoleyError, MediaError, OutputExistsError, UsageError
 from temporal_foley.models.detector import Detector
 from temporal_foley.spotting.tables import clean_name
@@ -153,63 +149,3 @@ def summarise(entries: Sequence[dict[str, Any]], vocabulary: Vocabulary) -> Iter
             f"{name}: {events} events, {seconds:.1f} s; videos with sound and picture "
             f"{len(heard & seen)}, only sound {len(heard - seen)}, only picture {len(seen - heard)}"
         )
-
-
-class _Parser(argparse.ArgumentParser):
-    """Reports a wrong option in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; see --help\n")
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code."""
-    words = _parser().parse_args(argv)
-    try:
-        vocabulary = load_vocabulary(words.vocabulary)
-        if words.out.exists() and not words.overwrite:
-            raise OutputExistsError(f"{words.out}: already exists; give --overwrite")
-        find_videos(words.folder)
-        # Late: wrong options should not wait for the networks.
-        from temporal_foley.models.audio import load_teacher
-        from temporal_foley.models.imagenet_detector import load_imagenet_detector
-
-        entries = label_folder(
-            words.folder,
-            words.out,
-            load_teacher(words.weights),
-            load_imagenet_detector(vocabulary),
-            overwrite=words.overwrite,
-            report=lambda line: print(line, file=sys.stderr, flush=True),
-        )
-        for line in summarise(entries, vocabulary):
-            print(line)
-        print(f"wrote {words.out}")
-    except FoleyError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("interrupted; the same command resumes here", file=sys.stderr)
-        return 130
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="python -m data_pipeline.self_label.command",
-        description="Label ordinary videos by their own sound, checked against the picture.",
-    )
-    parser.add_argument("folder", metavar="FOLDER", type=Path, help="videos, in folders or not")
-    parser.add_argument("--out", metavar="FILE.tsv", type=Path, required=True, help="the labels")
-    parser.add_argument(
-        "--vocabulary", metavar="NAME|FILE", default="foley20", help="the effects to look for"
-    )
-    parser.add_argument(
-        "--weights", metavar="FILE", type=Path, help="the audio network's, if not downloaded"
-    )
-    parser.add_argument("--overwrite", action="store_true", help="replace the table")
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,69 @@
+"""Make training data and models: `python -m data_pipeline VERB`."""
+
+import sys
+from collections.abc import Sequence
+
+from data_pipeline.commands.acquire import AcquireClips, AcquirePictures
+from data_pipeline.commands.after_training import AddBackground, Decide, FineTune
+from data_pipeline.commands.annotations import Annotations
+from data_pipeline.commands.compose_audit import ComposeAudit
+from data_pipeline.commands.datasets import Build, CheckDataset, ListDatasets
+from data_pipeline.commands.distill import DistillTrain, DistillWindows
+from data_pipeline.commands.feature_tools import Folds, Relisten
+from data_pipeline.commands.features import FeaturesAll, FeaturesDataset, FeaturesMedia
+from data_pipeline.commands.self_label import SelfLabel
+from temporal_foley.cli.runner import Program, run
+from temporal_foley.errors import leave
+
+PROGRAM = Program(
+    about="Make training data, features and models. Train with train.py, test with evaluate.py.",
+    groups={
+        "collect": {
+            "acquire": Program(
+                about="Download open media with author, licence and source.",
+                groups={"commands": {"pictures": AcquirePictures, "clips": AcquireClips}},
+            ),
+            "annotations": Annotations,
+            "self-label": SelfLabel,
+        },
+        "datasets": {
+            "build": Build,
+            "list": ListDatasets,
+            "check": CheckDataset,
+            "compose-audit": ComposeAudit,
+        },
+        "features": {
+            "features": Program(
+                about="Cache image and audio features, resumably.",
+                groups={
+                    "commands": {
+                        "all": FeaturesAll,
+                        "dataset": FeaturesDataset,
+                        "media": FeaturesMedia,
+                    }
+                },
+            ),
+            "relisten": Relisten,
+            "folds": Folds,
+        },
+        "models": {
+            "decide": Decide,
+            "background": AddBackground,
+            "fine-tune": FineTune,
+            "distill": Program(
+                about="Train a small audio network on a large one.",
+                groups={"commands": {"windows": DistillWindows, "train": DistillTrain}},
+            ),
+        },
+    },
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    return run("python -m data_pipeline", PROGRAM, argv)
+
+
+if __name__ == "__main__":
+    # Not sys.exit: it would wait twenty minutes for parts of a failed checkpoint.
+    leave(main(sys.argv[1:]))

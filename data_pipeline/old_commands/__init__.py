@@ -1,0 +1,1 @@
+"""Commands by their old names: `python -m data_pipeline.decide`."""

@@ -1,0 +1,5 @@
+"""Run `python -m data_pipeline folds` by its old name."""
+
+from temporal_foley.cli.runner import run_old_spelling
+
+run_old_spelling("data_pipeline.feature_folds", "data_pipeline", "folds")
