@@ -19,6 +19,9 @@ PROGRAMS = {
     "temporal-foley": "temporal_foley.cli.main",
     "python train.py": "train",
     "python evaluate.py": "evaluate",
+    "python -m data_pipeline": "data_pipeline.__main__",
+    "python -m baselines.stills": "baselines.stills.__main__",
+    "python -m baselines.scenes": "baselines.scenes.__main__",
 }
 """Modules with a function `main`, and a `PROGRAM` if they have several commands."""
 

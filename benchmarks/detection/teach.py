@@ -37,9 +37,7 @@ def main() -> None:
     words = parser.parse_args()
     bundle = load_bundle(words.bundle)
     if bundle.background is None:
-        parser.error(
-            "the bundle has no background; run python -m data_pipeline.after_training.background"
-        )
+        parser.error("the bundle has no background; run python -m data_pipeline background")
     shown = read_pictures(
         open_split(words.data, "train", datasets=[words.dataset]), bundle.vocabulary
     )

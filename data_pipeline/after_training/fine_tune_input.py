@@ -144,9 +144,7 @@ def find_sources(data: Path, split: str, datasets: Sequence[str] = ()) -> dict[s
         UsageError: There is none.
     """
     if not data.is_dir():
-        raise UsageError(
-            f"{data}: no such folder; give that of `data_pipeline.prepare.command build`"
-        )
+        raise UsageError(f"{data}: no such folder; give that of `python -m data_pipeline build`")
     found = built_datasets(data)
     unknown = sorted(set(datasets) - set(found))
     if unknown or not found:

@@ -35,7 +35,7 @@ class Annotations:
     def run(self, console: Console) -> None:
         """Read and print the annotations."""
         from data_pipeline.annotations.catalogue import READERS
-        from data_pipeline.annotations.show import show_annotations
+        from data_pipeline.commands.print_annotations import show_annotations
 
         if self.reader == "list":
             console.table([(name, reader.about) for name, reader in READERS.items()])

@@ -101,7 +101,7 @@ def all_jobs(data: Path, out: Path) -> list[tuple[Source, Path]]:
                 jobs.append((DatasetSource(str(folder.resolve()), split), place / split))
     if not jobs:
         raise UsageError(
-            f"{data}: contains no finished dataset; build one with data_pipeline.prepare.command"
+            f"{data}: contains no finished dataset; build one with python -m data_pipeline build"
         )
     return jobs
 

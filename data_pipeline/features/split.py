@@ -78,7 +78,7 @@ def open_split(
     """Open all features of a split below a folder.
 
     Args:
-        folder: where `python -m data_pipeline.features.command all` has put them.
+        folder: where `python -m data_pipeline features all` put them.
         split: `train`, `validation` or `test`.
         datasets: only these, each as `name` or, to be read several times an epoch, `name:times`;
             by default all.
@@ -88,7 +88,9 @@ def open_split(
         FeatureError: A file has changed since it was written; all are read once.
     """
     if not folder.is_dir():
-        raise UsageError(f"{folder}: no such folder; give that of `data_pipeline.features.command`")
+        raise UsageError(
+            f"{folder}: no such folder; give that of `python -m data_pipeline features`"
+        )
     found = {
         "/".join(path.parent.parent.relative_to(folder).parts) or folder.name: path.parent
         for path in sorted(folder.glob(f"**/{split}/manifest.json"))

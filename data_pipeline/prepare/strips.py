@@ -30,7 +30,10 @@ def picture_strips(
     datasets = built_datasets(data) if data.is_dir() else {}
     if not datasets:
         raise UsageError(
-            f"--pictures {data}: contains no finished dataset of data_pipeline.prepare.command"
+            "contains no finished dataset",
+            option="--pictures",
+            path=data,
+            remedy="build one with python -m data_pipeline build",
         )
     strips: dict[tuple[str, str], Strip] = {}
     for number, (name, folders) in enumerate(datasets.items()):

@@ -272,7 +272,7 @@ def _check(bundle: "Bundle", folder: Path, effect: Effect) -> None:
     if bundle.background is None:
         raise TeachError(
             f"{folder}: has no background to teach against; add one with "
-            "python -m data_pipeline.after_training.background"
+            "python -m data_pipeline background"
         )
 
 

@@ -202,7 +202,7 @@ def _check(waiting: list[tuple[int, dict[str, jax.Array]]]) -> dict[str, float]:
             if not math.isfinite(value):
                 raise NotFiniteError(
                     f"step {number}: {name} is {float(value)}; lower the learning rate, or look "
-                    "for features that are no numbers with `data_pipeline.prepare.command check`"
+                    "for features that are no numbers with `python -m data_pipeline check`"
                 )
     values = {name: float(value) for name, value in fetched[-1].items()}
     values["loss"] = sum(float(m["loss"]) for m in fetched) / len(fetched)

@@ -145,7 +145,7 @@ def test_a_bundle_without_a_background_says_what_it_lacks(base, shown, tmp_path,
     save_bundle(tmp_path / "plain", plain)
     words = ["--examples", shown, "--model", tmp_path / "plain", "--out", tmp_path / "out"]
     assert run("teach", "zebra", *words) == 3
-    assert "data_pipeline.after_training.background" in capsys.readouterr().err
+    assert "data_pipeline background" in capsys.readouterr().err
 
 
 def test_a_repeated_effect_gets_a_usual_interval():

@@ -6,7 +6,7 @@ as the backbone's features, standardised and rounded to eight bits: no picture c
 
 With the bank come lines that say how far to trust so many examples. They are learnt from effects
 that are known: each in turn is treated as new, taught from a few of its pictures and judged on
-others (`data_pipeline.after_training.background`).
+others (`python -m data_pipeline background`).
 """
 
 import dataclasses
