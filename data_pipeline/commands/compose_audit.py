@@ -11,7 +11,7 @@ from temporal_foley.effects import DEFAULT_VOCABULARY, load_vocabulary
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ComposeAudit:
-    """Measure how well classes can be told apart by traces that composing leaves."""
+    """Measure how well classes can be distinguished by traces that composing leaves."""
 
     files: Annotated[tuple[Path, ...], Arg(metavar="PATH...")]
     """Class folders, or CSV tables with the columns `file` and `class`."""
