@@ -130,7 +130,7 @@ def make_source(seconds: float = 10.0, **fields: Any) -> Source:
 
 def make_timeline(
     *parts: Cue | Track,
-    seconds: float = 10.0,
+    seconds: float | None = None,
     source: Source | Mapping[str, Any] | None = None,
     mix: MixSettings | Mapping[str, Any] | None = None,
     **fields: Any,
@@ -138,12 +138,15 @@ def make_timeline(
     """Make a timeline of tracks, or of cues, which are put on a track for each effect.
 
     Args:
-        *parts: Tracks come first, then those made of the cues, in order of their first cue.
-        seconds: Length of the picture.
+        *parts: Tracks come first, then those made of the cues, by the name of their effect.
+        seconds: Length of the picture; ten, or more if the cues need it, when not given.
         source: The video, or the fields of `make_source` to change.
         mix: How it is mixed, or fields of it.
         **fields: Other fields of the timeline.
     """
+    if seconds is None:
+        ends = [cue.offset_sample for part in parts for cue in getattr(part, "cues", (part,))]
+        seconds = max(10.0, 1 + max(ends, default=0) / RATE_HZ)
     if not isinstance(source, Source):
         source = make_source(seconds, **(source or {}))
     if not isinstance(mix, MixSettings):
@@ -153,7 +156,7 @@ def make_timeline(
         if isinstance(part, Cue):
             cues.setdefault(part.effect, []).append(part)
     tracks = [part for part in parts if isinstance(part, Track)]
-    tracks += [make_track(*own) for own in cues.values()]
+    tracks += [make_track(*cues[effect]) for effect in sorted(cues)]
     return Timeline(
         **{
             "source": source,

@@ -100,7 +100,9 @@ def _looks(cut: Cut, rate: float) -> Int[np.ndarray, " looks"]:
     return np.maximum(np.searchsorted(starts, middles, side="right") - 1, 0)
 
 
-def _most_probable_course(old: Signatures, new: Signatures) -> Int[np.ndarray, " looks"]:
+def _most_probable_course(
+    old: Signatures, new: Float32[np.ndarray, "looks values"]
+) -> Int[np.ndarray, " looks"]:
     """Return where each look at the new cut stands in the old one; -1: nowhere."""
     looks, places = len(new), len(old)
     goes_on = np.zeros((looks, places), bool)

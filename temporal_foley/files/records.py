@@ -42,8 +42,8 @@ class RecordError(ValueError):
         super().__init__(f"{field}{separator if field else ''}{problem}")
 
 
-def require(holds: bool, field: str, problem: str) -> None:
-    """Refuse a record in its `__post_init__` unless a condition holds.
+def require(holds: object, field: str, problem: str) -> None:
+    """Refuse a record in its `__post_init__` unless a condition, of any type, holds.
 
     Raises:
         RecordError: It does not.

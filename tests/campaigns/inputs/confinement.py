@@ -246,7 +246,7 @@ CAMPAIGN = Campaign(
     full=len(all_cases()),
     is_list=True,
     # Steps through the places at another disguise each.
-    short=range(3, len(all_cases()), 13),
+    short=range(3, len(all_cases()), 17),
     long=range(len(all_cases())),
     prepare=prepare,
     warm_up=use_quick_detector,
