@@ -152,14 +152,15 @@ def vocabulary_text(name_or_path: str) -> str:
     path = Path(name_or_path)
     if not path.is_file():
         raise VocabularyError(
-            f"{name_or_path}: no such file, and not a shipped vocabulary; "
-            f"shipped are: {', '.join(shipped)}"
+            "no such file, and not a shipped vocabulary",
+            path=name_or_path,
+            remedy=f"shipped are: {', '.join(shipped)}",
         )
     try:
         return read_whole(path).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise VocabularyError(
-            f"{path}: cannot be read as UTF-8 text ({file_cause(error)})"
+            f"cannot be read as UTF-8 text ({file_cause(error)})", path=path
         ) from None
 
 
@@ -186,17 +187,19 @@ def parse_vocabulary(text: str, name: str, where: str | None = None) -> Vocabula
     try:
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise VocabularyError(f"{where}: {error}") from None
+        raise VocabularyError(f"{error}", path=where) from None
     unknown = sorted(set(document) - {"effect"})
     if unknown:
-        raise VocabularyError(f"{where}: unknown key {unknown[0]!r}; records are [[effect]]")
+        raise VocabularyError(
+            f"unknown key {unknown[0]!r}", path=where, remedy="records are [[effect]]"
+        )
     records = document.get("effect", [])
     if not isinstance(records, list) or not records:
-        raise VocabularyError(f"{where}: holds no [[effect]] record")
+        raise VocabularyError("holds no [[effect]] record", path=where)
     lines = text.splitlines()
     starts = [number for number, line in enumerate(lines, 1) if _RECORD.match(line)]
     if len(starts) != len(records):
-        raise VocabularyError(f"{where}: write every record as [[effect]] on a line of its own")
+        raise VocabularyError("write every record as [[effect]] on a line of its own", path=where)
     effects: list[Effect] = []
     for number, (record, start) in enumerate(zip(records, starts, strict=True)):
         end = starts[number + 1] if number + 1 < len(starts) else len(lines) + 1

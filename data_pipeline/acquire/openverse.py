@@ -83,9 +83,13 @@ def search_pictures(
         except RefusedError:
             if page > 1:  # Without registration the number of pages is limited.
                 return
-            raise AcquireError(f"{url}: the search refuses to answer; try another query") from None
+            raise AcquireError(
+                "the search refuses to answer", path=url, remedy="try another query"
+            ) from None
         except FetchError as error:
-            raise AcquireError(f"{url}: {error}; run the same command again later") from None
+            raise AcquireError(
+                f"{error}", path=url, remedy="run the same command again later"
+            ) from None
         results, pages = _read_page(answer, url)
         for result in results:
             yield _found(result)
@@ -112,7 +116,7 @@ def _read_page(answer: bytes, url: str) -> tuple[list[dict[str, Any]], int]:
         if not isinstance(results, list) or not all(isinstance(r, dict) for r in results):
             raise TypeError("results")
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise AcquireError(f"{url}: answers in another form; check --api") from None
+        raise AcquireError("answers in another form", path=url, remedy="check --api") from None
     return results, pages
 
 

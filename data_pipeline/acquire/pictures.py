@@ -233,7 +233,7 @@ def _write(path: Path, data: bytes) -> None:
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise FoleyError(f"{path}: cannot be written ({error.strerror})") from None
+        raise FoleyError(f"cannot be written ({error.strerror})", path=path) from None
 
 
 def write_table(folder: Path, journal: Journal) -> None:
@@ -252,4 +252,4 @@ def write_table(folder: Path, journal: Journal) -> None:
         part.replace(table)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise FoleyError(f"{table}: cannot be written ({error.strerror})") from None
+        raise FoleyError(f"cannot be written ({error.strerror})", path=table) from None

@@ -31,7 +31,7 @@ def read_row_splits(path: Path, rows: int) -> dict[int, str]:
         for number in read_arrays(file)["order"].tolist() if file.is_file() else ():
             if number in splits or not 0 <= number < rows:
                 raise AnnotationError(
-                    f"{file}: row {number} is in two splits, or not in {path.name}"
+                    f"row {number} is in two splits, or not in {path.name}", path=file
                 )
             splits[number] = split
     return splits
@@ -64,12 +64,12 @@ def read_arrays(path: Path) -> dict[str, Any]:
     try:
         import h5py
     except ImportError:
-        raise AnnotationError(f"{path}: needs h5py; run pip install h5py") from None
+        raise AnnotationError("needs h5py", path=path, remedy="run pip install h5py") from None
     try:
         with h5py.File(path, "r") as file:
             return {name: file[name][...] for name in file}  # type: ignore[index]
     except OSError as error:
-        raise AnnotationError(f"{path}: is not an HDF5 file, or damaged ({error})") from None
+        raise AnnotationError(f"is not an HDF5 file, or damaged ({error})", path=path) from None
 
 
 def _expected(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
@@ -91,4 +91,4 @@ def _expected(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
     for array in (lasting, labels, which):
         if array.shape == shape:
             return array
-    raise AnnotationError(f"{path.parent}: has labels of shape {shape}, which no release has")
+    raise AnnotationError(f"has labels of shape {shape}, which no release has", path=path.parent)

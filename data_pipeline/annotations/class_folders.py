@@ -37,7 +37,7 @@ def read_class_folders(path: Path) -> Reading:
         AnnotationError: There is no such folder, or it contains no file of a class.
     """
     if not path.is_dir():
-        raise AnnotationError(f"{path}: no such folder; name the one above the classes")
+        raise AnnotationError("no such folder", path=path, remedy="name the one above the classes")
     tables = [file for file in sorted(path.glob("*.csv")) if _is_table(file)]
     licences = {name: licence for file in tables for name, licence in _licences(file).items()}
     files = [file for file in sorted(path.rglob("*")) if file.is_file() and file not in tables]
@@ -48,7 +48,7 @@ def read_class_folders(path: Path) -> Reading:
 
     reading = collect(rows, read)
     if not reading.clips:
-        raise AnnotationError(f"{path}: no picture, sound or video in a class folder")
+        raise AnnotationError("no picture, sound or video in a class folder", path=path)
     there = {row.text for row in rows}
     missing = tuple(
         Remark(file=str(path), line=0, text=name, reason="is in the table, but does not exist")

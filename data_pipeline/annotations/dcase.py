@@ -79,7 +79,9 @@ def write_table(path: Path, clips: Iterable[AnnotatedClip], *, overwrite: bool =
         OutputExistsError: The path exists, and `overwrite` is not set.
     """
     if path.exists() and not overwrite:
-        raise OutputExistsError(f"{path}: already exists; give --overwrite to replace it")
+        raise OutputExistsError(
+            "already exists", path=path, remedy="give --overwrite to replace it"
+        )
     unfinished = path.with_name(path.name + ".part")
     try:
         with unfinished.open("w", encoding="utf-8", newline="\n") as file:

@@ -70,7 +70,7 @@ def read_esc(path: Path) -> Reading:
     if path.suffix == ".csv":
         return read_formats(path, (ESC,))
     if not path.exists():
-        raise AnnotationError(f"{path}: no such file or folder")
+        raise AnnotationError("no such file or folder", path=path)
     root = path.parent if path.is_file() else path
     found = [path] if path.is_file() else sorted(path.rglob("*"))
     rows = [
@@ -79,7 +79,7 @@ def read_esc(path: Path) -> Reading:
         if file.suffix.casefold() in _SOUNDS
     ]
     if not rows:
-        raise AnnotationError(f"{path}: contains no sound ({', '.join(_SOUNDS)})")
+        raise AnnotationError(f"contains no sound ({', '.join(_SOUNDS)})", path=path)
     return collect(
         rows, lambda row: clip_of(ESC, {"clip": row.text, "folder": Path(row.file).parent.name})
     )

@@ -64,7 +64,7 @@ def _read_activitynet(path: Path) -> Reading:
     document = read_json(path)
     videos = document.get("database") if isinstance(document, dict) else None
     if not isinstance(videos, dict):
-        raise AnnotationError(f'{path}: should be an object with a "database" of videos')
+        raise AnnotationError('should be an object with a "database" of videos', path=path)
     events = [
         (video, record, event) for video, record in videos.items() for event in _events_of(record)
     ]

@@ -49,7 +49,7 @@ def read_label_studio(path: Path, frame_rate_hz: float | None = None) -> Reading
 def _read_file(path: Path, frame_rate_hz: float | None) -> Reading:
     tasks = read_json(path)
     if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
-        raise AnnotationError(f"{path}: is not an export of Label Studio, a list of tasks")
+        raise AnnotationError("is not an export of Label Studio, a list of tasks", path=path)
     regions = [(task, region) for task in tasks for region in _regions(task)]
     rows = [
         Row(file=str(path), line=0, text=f"task {task.get('id', '?')}: {region}", cells=(str(n),))

@@ -37,7 +37,7 @@ def read_ontology(path: Path) -> Ontology:
         for child in entry["child_ids"]:
             if child not in names:
                 name = entry["name"]
-                raise AnnotationError(f"{path}: {name} has a child {child} without a record")
+                raise AnnotationError(f"{name} has a child {child} without a record", path=path)
             parents.setdefault(names[child], []).append(entry["name"])
     return Ontology(
         names=names, parents={name: tuple(above) for name, above in sorted(parents.items())}
@@ -52,12 +52,12 @@ def read_entries(path: Path) -> list[dict[str, Any]]:
     """
     entries = read_json(path)
     if not isinstance(entries, list):
-        raise AnnotationError(f"{path}: is not an ontology: should be a list of records")
+        raise AnnotationError("is not an ontology: should be a list of records", path=path)
     kinds = {"id": str, "name": str, "child_ids": list, "positive_examples": list}
     for number, entry in enumerate(entries, 1):
         for field, kind in kinds.items():
             if not isinstance(entry, dict) or not isinstance(entry.get(field), kind):
-                raise AnnotationError(f"{path}: record {number} has no {field}")
+                raise AnnotationError(f"record {number} has no {field}", path=path)
     return entries
 
 
@@ -82,7 +82,7 @@ def read_index(path: Path) -> dict[str, str]:
     columns = columns or _INDEX_COLUMNS
     names: dict[str, str] = {}
     if set(columns) != set(_INDEX_COLUMNS):
-        raise AnnotationError(f"{path}: must have the columns {', '.join(_INDEX_COLUMNS)}")
+        raise AnnotationError(f"must have the columns {', '.join(_INDEX_COLUMNS)}", path=path)
     for row in rows:
         if row.problem or len(row.cells) != len(_INDEX_COLUMNS):
             raise AnnotationError(f'{path}, line {row.line}: should be index,id,"name"')

@@ -45,9 +45,11 @@ def read_content(path: Path) -> bytes:
     try:
         content = read_whole(path, _LARGEST_BYTES)
     except OSError as error:
-        raise AnnotationError(f"{path}: cannot be read ({error.strerror})") from None
+        raise AnnotationError(f"cannot be read ({error.strerror})", path=path) from None
     if content.startswith(_LFS_POINTER):
-        raise AnnotationError(f"{path}: is a pointer of Git LFS, not the file; run git lfs pull")
+        raise AnnotationError(
+            "is a pointer of Git LFS, not the file", path=path, remedy="run git lfs pull"
+        )
     for mark, encoding in _BYTE_ORDER_MARKS:
         if content.startswith(mark):
             # Broken UTF-8 is reported with its line; of broken UTF-16 the rest is read.
@@ -55,7 +57,7 @@ def read_content(path: Path) -> bytes:
             text = content[len(mark) :].decode(encoding, errors=errors)
             return text.encode("utf-8", errors="surrogateescape")
     if b"\x00" in content[:4096]:
-        raise AnnotationError(f"{path}: is not a text file")
+        raise AnnotationError("is not a text file", path=path)
     return content
 
 
@@ -68,7 +70,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(read_content(path))
     except (ValueError, RecursionError) as error:
-        raise AnnotationError(f"{path}: is not JSON ({error})") from None
+        raise AnnotationError(f"is not JSON ({error})", path=path) from None
 
 
 def read_rows(
@@ -167,8 +169,10 @@ def files_of(path: Path, belongs: Callable[[Path], bool]) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise AnnotationError(f"{path}: no such file or folder")
+        raise AnnotationError("no such file or folder", path=path)
     found = [file for file in sorted(path.rglob("*")) if file.is_file() and belongs(file)]
     if not found:
-        raise AnnotationError(f"{path}: holds no file that this reader knows; name the file itself")
+        raise AnnotationError(
+            "holds no file that this reader knows", path=path, remedy="name the file itself"
+        )
     return found

@@ -37,7 +37,7 @@ def survey(folder: Path) -> list[Surveyed]:
         AnnotationError: There is no such folder.
     """
     if not folder.is_dir():
-        raise AnnotationError(f"{folder}: no such folder")
+        raise AnnotationError("no such folder", path=folder)
     files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
     return [_survey_file(file, file.relative_to(folder).as_posix()) for file in files]
 

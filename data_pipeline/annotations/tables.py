@@ -187,7 +187,7 @@ def _read_file(path: Path, form: Format) -> Reading:
     if rows and not names and form.header == "required":
         known = ", ".join(sorted(form.fields))
         raise AnnotationError(
-            f"{path}: has no line of column names; there should be some of {known}"
+            "has no line of column names", path=path, remedy=f"there should be some of {known}"
         )
     layouts = {len(layout): tuple(layout.values()) for layout in form.layouts}
     if names:
@@ -195,7 +195,7 @@ def _read_file(path: Path, form: Format) -> Reading:
         layouts = {len(names): tuple(layout[name] for name in names)}
         missing = [name for name in form.needs.split() if name not in names]
         if missing and "labels" not in layouts[len(names)]:
-            raise AnnotationError(f"{path}: must name the column {missing[0]}")
+            raise AnnotationError(f"must name the column {missing[0]}", path=path)
     own_split = next(
         (split for part, split in form.splits if re.search(part, path.stem, re.I)), None
     )
@@ -216,7 +216,7 @@ def _read_file(path: Path, form: Format) -> Reading:
             return clip_of(form, field, split=split, class_names=class_names)
         except KeyError as error:
             column = next(name for name, to in form.fields.items() if to == error.args[0])
-            raise AnnotationError(f"{path}: must name the column {column}") from None
+            raise AnnotationError(f"must name the column {column}", path=path) from None
 
     return collect(rows, read)
 

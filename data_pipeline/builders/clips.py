@@ -174,7 +174,7 @@ def find_media(
 ) -> tuple[list[ClipItem], list[Rejected]]:
     """Find the file of each clip by its name, with or without its extension."""
     if not folder.is_dir():
-        raise MediaError(f"{folder}: no such folder; name the folder of the media")
+        raise MediaError("no such folder", path=folder, remedy="name the folder of the media")
     videos: dict[str, Path] = {}
     sounds: dict[str, Path] = {}
     for path in sorted(folder.rglob("*"), reverse=True):
@@ -242,10 +242,12 @@ def place_of(item: ClipItem, file_s: float, longest_s: float) -> tuple[float, fl
     is_cut = told_s is not None and file_s < told_s + 1.0
     start_s = 0.0 if is_cut else clip.start_s
     if start_s >= file_s:
-        raise MediaError(f"{item.path}: ends at {file_s:.1f} s, before its clip begins")
+        raise MediaError(f"ends at {file_s:.1f} s, before its clip begins", path=item.path)
     length_s = file_s - start_s if told_s is None else min(told_s, file_s - start_s)
     if length_s > longest_s:
-        raise MediaError(f"{item.path}: a clip of {length_s:.0f} s is too long; split it")
+        raise MediaError(
+            f"a clip of {length_s:.0f} s is too long", path=item.path, remedy="split it"
+        )
     return start_s, length_s
 
 

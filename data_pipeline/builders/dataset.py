@@ -98,7 +98,7 @@ class PlannedBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 made = make_examples(works[split], config.staging)
                 config.rejected.extend(one for one in made if isinstance(one, Rejected))
         if not streams:
-            raise FoleyError(f"{self.name}: no item can be used; see the rejected items")
+            raise FoleyError("no item can be used", path=self.name, remedy="see the rejected items")
         return streams
 
     def _generate_examples(self, **kwargs: Any) -> Iterable[tuple[str, Any]]:

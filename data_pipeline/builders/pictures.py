@@ -26,12 +26,12 @@ def read_picture(path: Path) -> Picture:
     """
     try:
         if not path.is_file():
-            raise MediaError(f"{path}: no such picture")
+            raise MediaError("no such picture", path=path)
         if path.stat().st_size > _LARGEST_FILE_BYTES:
-            raise MediaError(f"{path}: larger than {_LARGEST_FILE_BYTES >> 20} MiB")
+            raise MediaError(f"larger than {_LARGEST_FILE_BYTES >> 20} MiB", path=path)
         content = path.read_bytes()
     except OSError as error:
-        raise MediaError(f"{path}: cannot be read ({error.strerror})") from None
+        raise MediaError(f"cannot be read ({error.strerror})", path=path) from None
     return decode_picture(content, str(path))
 
 
@@ -46,12 +46,12 @@ def decode_picture(content: bytes, name: str = "picture") -> Picture:
     except cv2.error:
         image = None
     if image is None:
-        raise MediaError(f"{name}: not a picture that can be read")
+        raise MediaError("not a picture that can be read", path=name)
     short, long = sorted(image.shape[:2])
     if short < _SMALLEST_SIDE_PX:
-        raise MediaError(f"{name}: only {short} pixels high or wide")
+        raise MediaError(f"only {short} pixels high or wide", path=name)
     if long > LONGEST_ASPECT * short:
-        raise MediaError(f"{name}: a strip, more than {LONGEST_ASPECT:g} times as long as wide")
+        raise MediaError(f"a strip, more than {LONGEST_ASPECT:g} times as long as wide", path=name)
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 

@@ -128,11 +128,11 @@ def read_compose_config(path: Path) -> ComposeConfig:
     try:
         document = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read as TOML ({error})") from None
+        raise UsageError(f"cannot be read as TOML ({error})", path=path) from None
     try:
         return read_record(ComposeConfig, document)
     except RecordError as error:
-        raise UsageError(f"{path}: {error}") from None
+        raise UsageError(f"{error}", path=path) from None
 
 
 def _check(where: str, part: Any) -> None:

@@ -93,15 +93,18 @@ def all_jobs(data: Path, out: Path) -> list[tuple[Source, Path]]:
             if len(folders) > 1:
                 if left := [path.parent for path in place.glob("*/settings.json")]:
                     raise OutputExistsError(
-                        f"{left[0]}: has features of one dataset of {dataset}, now there are "
-                        f"{len(folders)}: delete it, or give another --out"
+                        f"has features of one dataset of {dataset}, but there are {len(folders)}",
+                        path=left[0],
+                        remedy="delete it, or use another --out",
                     )
                 place = place / folder.parent.name
             for split in open_splits(folder):
                 jobs.append((DatasetSource(str(folder.resolve()), split), place / split))
     if not jobs:
         raise UsageError(
-            f"{data}: contains no finished dataset; build one with python -m data_pipeline build"
+            "contains no finished dataset",
+            path=data,
+            remedy="build one with python -m data_pipeline build",
         )
     return jobs
 
@@ -132,5 +135,5 @@ def media_jobs(
 
 def _existing(folder: Path) -> Path:
     if not folder.is_dir():
-        raise UsageError(f"{folder}: no such folder")
+        raise UsageError("no such folder", path=folder)
     return folder

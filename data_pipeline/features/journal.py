@@ -25,7 +25,7 @@ class Journal:
             self._file = path.open("ab")
             self._file.truncate(whole)
         except OSError as error:
-            raise FoleyError(f"{path}: cannot be opened ({error.strerror})") from None
+            raise FoleyError(f"cannot be opened ({error.strerror})", path=path) from None
 
     def __enter__(self) -> "Journal":
         return self
@@ -54,7 +54,7 @@ class Journal:
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
-            raise FoleyError(f"{self.path}: cannot be written ({error.strerror})") from None
+            raise FoleyError(f"cannot be written ({error.strerror})", path=self.path) from None
         self._entries[key] = whole
 
     def _read(self) -> int:

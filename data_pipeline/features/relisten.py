@@ -38,7 +38,9 @@ def relisten(
         encoder: What listens.
     """
     if old.settings["source"] != source.digest:
-        raise UsageError(f"{old.folder}: was not made from this dataset; extract it anew")
+        raise UsageError(
+            "was not made from this dataset", path=old.folder, remedy="extract it anew"
+        )
     settings = {
         **old.settings,
         "listener": encoder.name,

@@ -89,7 +89,7 @@ def open_split(
     """
     if not folder.is_dir():
         raise UsageError(
-            f"{folder}: no such folder; give that of `python -m data_pipeline features`"
+            "no such folder", path=folder, remedy="give that of `python -m data_pipeline features`"
         )
     found = {
         "/".join(path.parent.parent.relative_to(folder).parts) or folder.name: path.parent
@@ -100,7 +100,7 @@ def open_split(
     if unknown or not found:
         what = f"the dataset {unknown[0]}" if unknown else "any dataset"
         known = f"; there are {', '.join(found)}" if found else ""
-        raise UsageError(f"{folder}: has no features of the split {split} of {what}{known}")
+        raise UsageError(f"has no features of the split {split} of {what}{known}", path=folder)
     stores = []
     for name, path in found.items():
         if not times or name in times:
@@ -109,7 +109,7 @@ def open_split(
             store.verify()
             stores += [(name, store)] * (times.get(name, 1) if len(store) else 0)
     if not stores:
-        raise UsageError(f"{folder}: the features of the split {split} are empty")
+        raise UsageError(f"the features of the split {split} are empty", path=folder)
     return FeatureSplit(stores, still_frames=still_frames)
 
 
@@ -144,7 +144,8 @@ def _shared_settings(stores: Sequence[tuple[str, FeatureStore]]) -> dict[str, An
         for key in SENSES:
             if store.settings.get(key) != first.settings.get(key):
                 raise FeatureError(
-                    f"{store.folder}: {name} was made with another {key} than {first_name}; "
-                    "extract both with the same flags"
+                    f"{name} was made with another {key} than {first_name}",
+                    path=store.folder,
+                    remedy="extract both with the same flags",
                 )
     return {key: first.settings.get(key) for key in SENSES}

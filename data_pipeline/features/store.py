@@ -71,7 +71,7 @@ class FeatureStore:
         self.frames = tuple(frames for shard in self.shards for frames in shard.frames)
         filled = [str(folder / shard.file) for shard in self.shards if shard.frames]
         if missing := [path for path in filled if not Path(path).is_file()]:
-            raise FeatureError(f"{missing[0]}: is missing; run the extraction again")
+            raise FeatureError("is missing", path=missing[0], remedy="run the extraction again")
         self._records = ArrayRecordDataSource(filled) if filled else ()
 
     def __len__(self) -> int:
@@ -88,7 +88,9 @@ class FeatureStore:
         for shard in self.shards:
             if file_sha256(self.folder / shard.file) != shard.sha256:
                 raise FeatureError(
-                    f"{self.folder / shard.file}: has changed; delete it and run the extraction"
+                    "has changed",
+                    path=self.folder / shard.file,
+                    remedy="delete it and run the extraction",
                 )
 
 
@@ -115,11 +117,14 @@ def begin(folder: Path, settings: dict[str, Any], *, overwrite: bool = False) ->
         if not overwrite or found is None:
             # Only what this program wrote is ever deleted.
             if found is None:
-                raise OutputExistsError(f"{folder}: has other content; give another folder")
+                raise OutputExistsError(
+                    "has other content", path=folder, remedy="give another folder"
+                )
             odd = sorted(k for k in {*found, *settings} if found.get(k) != settings.get(k))
             raise OutputExistsError(
-                f"{path}: was made with other settings ({', '.join(odd)}); give another "
-                "folder or --overwrite"
+                f"was made with other settings ({', '.join(odd)})",
+                path=path,
+                remedy="give another folder or --overwrite",
             )
         for old in (*folder.glob("features-*"), folder / "manifest.json", folder / "rejected.tsv"):
             old.unlink(missing_ok=True)
@@ -218,18 +223,18 @@ def _read_json(path: Path, remedy: str) -> dict[str, Any]:
     try:
         return json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise FeatureError(f"{path}: cannot be read ({error}); {remedy}") from None
+        raise FeatureError(f"cannot be read ({error})", path=path, remedy=f"{remedy}") from None
 
 
 def _read_checked(path: Path, keys: set[str], *, absent: str, damaged: str) -> dict[str, Any]:
     """Read a document that contains a hash of itself; older ones have none."""
     document = _read_json(path, damaged if path.is_file() else absent)
     if not isinstance(document, dict):
-        raise FeatureError(f"{path}: is damaged; {damaged}")
+        raise FeatureError("is damaged", path=path, remedy=f"{damaged}")
     check = document.pop(_CHECK, None)
     # The name of the hash could be what has changed.
     if not set(document) <= keys or check not in (None, _digest(document)):
-        raise FeatureError(f"{path}: has changed since it was written; {damaged}")
+        raise FeatureError("has changed since it was written", path=path, remedy=f"{damaged}")
     return document
 
 

@@ -54,7 +54,9 @@ def build_dataset(options: BuildOptions, progress: Progress = lambda stage, part
         shutil.rmtree(folder)
     if (folder / "manifest.json").exists():
         staging.forget(kept)  # Of a build that was killed at the very end.
-        raise OutputExistsError(f"{folder}: is built already; give --overwrite to build it again")
+        raise OutputExistsError(
+            "is built already", path=folder, remedy="give --overwrite to build it again"
+        )
     for left in place.glob("incomplete.*"):
         shutil.rmtree(left, ignore_errors=True)
     config = dataset.PlanConfig.of(plan, kept, workers=options.workers, progress=progress)

@@ -55,7 +55,7 @@ def open_splits(folder: Path) -> dict[str, Sequence[Mapping[str, Any]]]:
         DatasetError: There is no dataset in the folder.
     """
     if not (folder / "dataset_info.json").is_file():
-        raise DatasetError(f"{folder}: contains no finished dataset; build it")
+        raise DatasetError("contains no finished dataset", path=folder, remedy="build it")
     return dict(tfds.builder_from_directory(folder).as_data_source())  # type: ignore[arg-type]
 
 
@@ -73,7 +73,7 @@ def frozen_metadata(folder: Path) -> dict[str, Any]:
     try:
         return json.loads((folder / "metadata.json").read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise DatasetError(f"{folder}: has no metadata that can be read ({error})") from None
+        raise DatasetError(f"has no metadata that can be read ({error})", path=folder) from None
 
 
 def survey_dataset(folder: Path, progress: Callable[[float], None] | None = None) -> Survey:
@@ -172,13 +172,15 @@ def check_manifest(folder: Path) -> int:
     try:
         digests = json.loads((folder / MANIFEST).read_text("utf-8"))["sha256"]
     except (OSError, ValueError, KeyError):
-        raise DatasetError(f"{folder}: has no manifest; run the build again to finish it") from None
+        raise DatasetError(
+            "has no manifest", path=folder, remedy="run the build again to finish it"
+        ) from None
     for name, digest in digests.items():
         path = folder / name
         if not path.is_file():
-            raise DatasetError(f"{path}: is missing; build again with --overwrite")
+            raise DatasetError("is missing", path=path, remedy="build again with --overwrite")
         if _sha256(path) != digest:
-            raise DatasetError(f"{path}: was altered; build again with --overwrite")
+            raise DatasetError("was altered", path=path, remedy="build again with --overwrite")
     return len(digests)
 
 
@@ -213,19 +215,21 @@ def _examples(folder: Path, records: Sequence[Mapping[str, Any]]) -> Iterator[Ex
         try:
             yield from_example(records[place])
         except ValueError as error:
-            raise DatasetError(f"{folder}: example {place} is damaged ({error})") from None
+            raise DatasetError(f"example {place} is damaged ({error})", path=folder) from None
 
 
 def _check_example(folder: Path, example: Example, effects: set[str], ids: set[str]) -> None:
     if example.id in ids:
-        raise DatasetError(f"{folder}: {example.id} occurs twice")
+        raise DatasetError(f"{example.id} occurs twice", path=folder)
     ids.add(example.id)
     unknown = {event.effect for event in example.events} | set(example.labelled)
     if unknown - effects:
         name = sorted(unknown - effects)[0]
-        raise DatasetError(f"{folder}: {example.id} names {name}, which is not one of its effects")
+        raise DatasetError(
+            f"{example.id} names {name}, which is not one of its effects", path=folder
+        )
     if not example.pictures and not len(example.sound):
-        raise DatasetError(f"{folder}: {example.id} has neither picture nor sound")
+        raise DatasetError(f"{example.id} has neither picture nor sound", path=folder)
     for place in {0, len(example.pictures) // 2, len(example.pictures) - 1}:
         if example.pictures:
             decode_picture(example.pictures[place], f"{folder}: {example.id}")

@@ -46,7 +46,7 @@ def label_folder(
         UsageError: There is no video in the folder.
     """
     if out.exists() and not overwrite:
-        raise OutputExistsError(f"{out}: already exists; give --overwrite to replace it")
+        raise OutputExistsError("already exists", path=out, remedy="give --overwrite to replace it")
     videos = find_videos(folder)
     settings = f"{teacher.sha256} {detector.sha256} {detector.vocabulary.sha256} {config}"
     digest = hashlib.sha256(settings.encode()).hexdigest()[:16]
@@ -79,7 +79,7 @@ def find_videos(folder: Path) -> list[Path]:
     files = sorted(file for file in folder.rglob("*") if file.suffix.casefold() in VIDEOS)
     videos = [file for file in files if file.is_file()]
     if not videos:
-        raise UsageError(f"{folder}: contains no videos ({', '.join(VIDEOS)})")
+        raise UsageError(f"contains no videos ({', '.join(VIDEOS)})", path=folder)
     return videos
 
 
@@ -121,7 +121,7 @@ def _write_table(out: Path, entries: Sequence[dict[str, Any]]) -> None:
         part.replace(out)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise FoleyError(f"{out}: cannot be written ({error.strerror})") from None
+        raise FoleyError(f"cannot be written ({error.strerror})", path=out) from None
 
 
 def summarise(entries: Sequence[dict[str, Any]], vocabulary: Vocabulary) -> Iterator[str]:

@@ -90,12 +90,13 @@ def reconform_cues(
     folder = output_folder(video, out)
     target = folder / "cues.json"
     if target.exists() and (not overwrite or target.samefile(cues)):
-        raise OutputExistsError(f"{target}: exists; use --overwrite or --out DIR")
+        raise OutputExistsError("exists", path=target, remedy="use --overwrite or --out DIR")
     earlier = find_source_video(timeline, cues, old_video)
     if earlier is None:
         raise CueListError(
-            f"{cues}: the video {timeline.source.name} that it was made for is not there, and the "
-            "new cut is compared with it; use --old-video FILE"
+            f"its video {timeline.source.name}, which the new cut is compared with, is missing",
+            path=cues,
+            remedy="use --old-video FILE",
         )
     old, new = probe_video(earlier), probe_video(video)
     stretches = match_videos(old, new)
@@ -108,7 +109,7 @@ def reconform_cues(
         part.replace(target)
         orphans.write_text(_table(result.orphans), encoding="utf-8")
     except OSError as error:
-        raise FoleyError(f"{folder}: cannot be written ({error.strerror})") from None
+        raise FoleyError(f"cannot be written ({error.strerror})", path=folder) from None
     covered = sum((s.end - s.start for s in stretches), Fraction(0))
     return ReconformOutcome(
         path=target,

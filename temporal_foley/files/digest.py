@@ -17,4 +17,4 @@ def file_sha256(path: Path) -> str:
         with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise MediaError(f"{path}: cannot be read ({error.strerror})") from None
+        raise MediaError(f"cannot be read ({error.strerror})", path=path) from None

@@ -126,13 +126,15 @@ def add_sounds(
             files = list(sound_files(folder, library, in_place=in_place))
         if not files and not corrected:
             raise LibraryError(
-                f"{source}: holds no sound file; known suffixes: {' '.join(SOUND_SUFFIXES)}"
+                "holds no sound file",
+                path=source,
+                remedy=f"known suffixes: {' '.join(SOUND_SUFFIXES)}",
             )
         added = work.add_all(files, progress)
     try:
         library.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise LibraryError(f"{library}: cannot be made ({error.strerror})") from None
+        raise LibraryError(f"cannot be made ({error.strerror})", path=library) from None
     write_catalogue(work.rows.values(), catalogue)
     return AddOutcome(
         library=library,

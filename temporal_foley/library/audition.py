@@ -43,7 +43,7 @@ def write_audition(library: Library, takes: Sequence[LibraryTake], path: Path) -
         part.replace(path)
         path.with_suffix(".txt").write_text("".join(labels), "utf-8")
     except (OSError, soundfile.SoundFileError) as error:
-        raise LibraryError(f"{path}: cannot be written ({one_line(error)})") from None
+        raise LibraryError(f"cannot be written ({one_line(error)})", path=path) from None
     finally:
         part.unlink(missing_ok=True)
     return place / SAMPLE_RATE_HZ

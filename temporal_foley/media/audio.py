@@ -67,24 +67,34 @@ def read_sound_file(path: Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Sound:
     try:
         with soundfile.SoundFile(source) as file:
             if file.format not in SOUND_FORMATS:
-                raise MediaError(f"{name}: {file.format} is not read; convert it to WAV or FLAC")
+                raise MediaError(
+                    f"{file.format} is not read", path=name, remedy="convert it to WAV or FLAC"
+                )
             if file.channels not in (1, 2):
-                raise MediaError(f"{name}: has {file.channels} channels; mix it down to 1 or 2")
+                raise MediaError(
+                    f"has {file.channels} channels", path=name, remedy="mix it down to 1 or 2"
+                )
             rate = file.samplerate
             if not LOWEST_RATE_HZ <= rate <= HIGHEST_RATE_HZ:
-                raise MediaError(f"{name}: a sample rate of {rate} Hz cannot be; export it again")
+                raise MediaError(
+                    f"a sample rate of {rate} Hz cannot be", path=name, remedy="export it again"
+                )
             # The length in the header may be a lie: read what is there, and not more than allowed.
             samples = file.read(LONGEST_SOUND_S * rate + 1, dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, OSError, ValueError, MemoryError) as error:
         raise MediaError(
-            f"{name}: not a sound file that can be read ({cause(error)}); convert it to WAV or FLAC"
+            f"not a sound file that can be read ({cause(error)})",
+            path=name,
+            remedy="convert it to WAV or FLAC",
         ) from None
     if len(samples) == 0:
-        raise MediaError(f"{name}: holds no sound; remove it or export it again")
+        raise MediaError("holds no sound", path=name, remedy="remove it or export it again")
     if len(samples) > LONGEST_SOUND_S * rate:
-        raise MediaError(f"{name}: longer than {LONGEST_SOUND_S // 60} minutes; cut it")
+        raise MediaError(f"longer than {LONGEST_SOUND_S // 60} minutes", path=name, remedy="cut it")
     if not _is_sound(samples):
-        raise MediaError(f"{name}: holds samples that are no numbers or huge; export it again")
+        raise MediaError(
+            "holds samples that are no numbers or huge", path=name, remedy="export it again"
+        )
     if rate == sample_rate_hz:
         return samples
     return soxr.resample(samples, rate, sample_rate_hz)

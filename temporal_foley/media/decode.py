@@ -58,7 +58,9 @@ def decode_pictures(info: VideoInfo, ticks: Sequence[int]) -> Iterator[tuple[int
                 break
             previous, last = frame, tick
     if wanted and previous is None:
-        raise MediaError(f"{shown(info.path)}: no picture can be decoded; export it again")
+        raise MediaError(
+            "no picture can be decoded", path=shown(info.path), remedy="export it again"
+        )
     if previous is not None:
         damaged += len(wanted)
         yield from ((tick, previous) for tick in wanted)

@@ -86,9 +86,11 @@ def mux_sound(info: VideoInfo, sound: Path, out: Path) -> None:
     """
     form = _FORMS.get(out.suffix.lower())
     if form is None:
-        raise MediaError(f"{shown(out)}: cannot be written; name it {', '.join(_FORMS)}")
+        raise MediaError(
+            "cannot be written", path=shown(out), remedy=f"name it {', '.join(_FORMS)}"
+        )
     if out.exists() and out.resolve() == info.path.resolve():
-        raise MediaError(f"{shown(out)}: is the video itself; name another output")
+        raise MediaError("is the video itself", path=shown(out), remedy="name another output")
     part = out.with_name(out.name + ".part")
     try:
         _write(info, sound, part, form)
@@ -97,8 +99,9 @@ def mux_sound(info: VideoInfo, sound: Path, out: Path) -> None:
         os.replace(part, out)
     except DAMAGE as error:
         raise MediaError(
-            f"{shown(out)}: cannot be written ({cause(error)}); "
-            "check the folder's permissions and space"
+            f"cannot be written ({cause(error)})",
+            path=shown(out),
+            remedy="check the folder's permissions and space",
         ) from None
     finally:
         with contextlib.suppress(OSError):
@@ -137,7 +140,9 @@ def _write(info: VideoInfo, sound: Path, part: Path, form: _Form) -> None:
             except av.error.ArgumentError:  # Times that run backwards, in a damaged file.
                 refused += 1
         if copied == 0:
-            raise MediaError(f"{shown(info.path)}: no picture can be copied; export it again")
+            raise MediaError(
+                "no picture can be copied", path=shown(info.path), remedy="export it again"
+            )
         if refused:
             log.warning("%s: %d damaged pictures were left out", shown(info.path), refused)
         while pending is not None:
@@ -219,12 +224,14 @@ def _open_sound(sound: Path) -> soundfile.SoundFile:
         file = soundfile.SoundFile(regular_file(sound))
     except soundfile.SoundFileError as error:
         raise MediaError(
-            f"{shown(sound)}: not a WAV file ({cause(error)}); render it again"
+            f"not a WAV file ({cause(error)})", path=shown(sound), remedy="render it again"
         ) from None
     if file.samplerate != SAMPLE_RATE_HZ or file.channels not in (1, 2):
         file.close()
         raise MediaError(
-            f"{shown(sound)}: must be {SAMPLE_RATE_HZ} Hz with 1 or 2 channels; render it again"
+            f"must be {SAMPLE_RATE_HZ} Hz with 1 or 2 channels",
+            path=shown(sound),
+            remedy="render it again",
         )
     return file
 

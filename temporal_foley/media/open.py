@@ -48,8 +48,9 @@ def open_media(path: Path) -> av.container.InputContainer:
         )
     except DAMAGE as error:
         raise MediaError(
-            f"{shown(path)}: not a media file that can be read ({cause(error)}); "
-            "use an mp4, mov, mkv, webm, avi or ts file that plays elsewhere"
+            f"not a media file that can be read ({cause(error)})",
+            path=shown(path),
+            remedy="use an mp4, mov, mkv, webm, avi or ts file that plays elsewhere",
         ) from None
 
 
@@ -60,22 +61,24 @@ def regular_file(path: Path) -> Path:
     opens them, so that none can block or be drained.
     """
     if _ADDRESS.match(str(path)):
-        raise MediaError(f"{shown(path)}: an address, not a file; download it first")
+        raise MediaError("an address, not a file", path=shown(path), remedy="download it first")
     try:
         source = Path(path).resolve(strict=True)
         mode = source.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
-        raise MediaError(f"{shown(path)}: no such file; check the name") from None
+        raise MediaError("no such file", path=shown(path), remedy="check the name") from None
     except (OSError, RuntimeError, ValueError) as error:
         raise MediaError(
-            f"{shown(path)}: cannot be reached ({cause(error)}); check the name"
+            f"cannot be reached ({cause(error)})", path=shown(path), remedy="check the name"
         ) from None
     if stat.S_ISDIR(mode):
-        raise MediaError(f"{shown(path)}: a folder, not a file; name a file in it")
+        raise MediaError("a folder, not a file", path=shown(path), remedy="name a file in it")
     if not stat.S_ISREG(mode):
-        raise MediaError(f"{shown(path)}: a device or pipe, not a file; copy it to a file first")
+        raise MediaError(
+            "a device or pipe, not a file", path=shown(path), remedy="copy it to a file first"
+        )
     if not os.access(source, os.R_OK):
-        raise MediaError(f"{shown(path)}: may not be read; check its permissions")
+        raise MediaError("may not be read", path=shown(path), remedy="check its permissions")
     return source
 
 

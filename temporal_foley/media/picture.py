@@ -23,15 +23,19 @@ def read_picture(path: Path) -> UInt8[np.ndarray, "rows columns 3"]:
     source = regular_file(path)
     try:
         if source.stat().st_size > LARGEST_BYTES:
-            raise MediaError(f"{shown(path)}: larger than {LARGEST_BYTES >> 20} MiB; make it small")
+            raise MediaError(
+                f"larger than {LARGEST_BYTES >> 20} MiB", path=shown(path), remedy="make it small"
+            )
         content = np.frombuffer(source.read_bytes(), np.uint8)
         image = cv2.imdecode(content, cv2.IMREAD_COLOR_RGB) if len(content) else None
     except OSError as error:
-        raise MediaError(f"{shown(path)}: cannot be read ({cause(error)})") from None
+        raise MediaError(f"cannot be read ({cause(error)})", path=shown(path)) from None
     except cv2.error:
         image = None
     if image is None:
-        raise MediaError(f"{shown(path)}: not a picture that can be read; use a JPEG or PNG file")
+        raise MediaError(
+            "not a picture that can be read", path=shown(path), remedy="use a JPEG or PNG file"
+        )
     if min(image.shape[:2]) < SMALLEST_SIDE_PX:
-        raise MediaError(f"{shown(path)}: only {min(image.shape[:2])} pixels high or wide")
+        raise MediaError(f"only {min(image.shape[:2])} pixels high or wide", path=shown(path))
     return image

@@ -89,7 +89,7 @@ def probe_video(path: Path) -> VideoInfo:
             return _probe(path, container, video, audio)
         except DAMAGE as error:
             raise MediaError(
-                f"{shown(path)}: damaged ({cause(error)}); copy or export it again"
+                f"damaged ({cause(error)})", path=shown(path), remedy="copy or export it again"
             ) from None
 
 
@@ -116,12 +116,14 @@ def _probe(
 ) -> VideoInfo:
     packets, first = _read_packets(container, video)
     if first is None:
-        raise MediaError(f"{shown(path)}: no picture can be decoded; copy or export it again")
+        raise MediaError(
+            "no picture can be decoded", path=shown(path), remedy="copy or export it again"
+        )
     time_base = video.time_base or Fraction(1, 90_000)
     is_exact = packets.without_time == 0 and len(packets.presented) > 0
     ticks = np.sort(np.array(packets.presented if is_exact else packets.decoded, np.int64))
     if len(ticks) == 0:
-        raise MediaError(f"{shown(path)}: its pictures carry no times; export it again")
+        raise MediaError("its pictures carry no times", path=shown(path), remedy="export it again")
     rate = _average_rate(video, ticks, time_base)
     last = packets.last_duration if is_exact else 0
     if last * time_base * HIGHEST_RATE < 1:
@@ -129,8 +131,9 @@ def _probe(
     duration = (int(ticks[-1] - ticks[0]) + last) * time_base
     if duration > max(LONG_S, LONGEST_PICTURE_S * len(ticks)):
         raise MediaError(
-            f"{shown(path)}: has {len(ticks)} pictures in {float(duration / 3600):.1f} hours; its "
-            "header tells a wrong rate: export it again"
+            f"has {len(ticks)} pictures in {float(duration / 3600):.1f} hours",
+            path=shown(path),
+            remedy="its header tells a wrong rate: export it again",
         )
     warnings = []
     missing = _missing(container, video, packets, duration)

@@ -21,17 +21,22 @@ def video_stream(container: av.container.InputContainer, path: Path) -> VideoStr
     still = Disposition.attached_pic | Disposition.timed_thumbnails
     streams = [s for s in container.streams.video if not s.disposition & still]
     if not streams:
-        raise MediaError(f"{shown(path)}: has no video stream; name a file with a picture")
+        raise MediaError(
+            "has no video stream", path=shown(path), remedy="name a file with a picture"
+        )
     default = [s for s in streams if s.disposition & Disposition.default]
     stream = (default or streams)[0]
     if stream.codec_context is None:
         raise MediaError(
-            f"{shown(path)}: its video codec is not known here; convert it to H.264 first"
+            "its video codec is not known here",
+            path=shown(path),
+            remedy="convert it to H.264 first",
         )
     if stream.width * stream.height > MAX_PIXELS:
         raise MediaError(
-            f"{shown(path)}: a picture of {stream.width}x{stream.height} is too large; "
-            f"scale it to at most {MAX_PIXELS} pixels"
+            f"a picture of {stream.width}x{stream.height} is too large",
+            path=shown(path),
+            remedy=f"scale it to at most {MAX_PIXELS} pixels",
         )
     return stream
 

@@ -85,7 +85,9 @@ def refuse_changed(folder: Path, base: str, formats: Sequence[str]) -> None:
         is_read = Path(changed[0]).suffix in (".rpp", ".otio", ".otioz")
         way = "bring its edits into the cue list by temporal-foley import, or " if is_read else ""
         raise OutputExistsError(
-            f"{folder / changed[0]}: was changed since it was exported; {way}move it away"
+            "was changed since it was exported",
+            path=folder / changed[0],
+            remedy=f"{way}move it away",
         )
 
 
@@ -140,7 +142,7 @@ def export_cues(
             record=record,
         )
     if (folder / RUN_FILE).exists():
-        raise OutputExistsError(f"{folder}: holds a finished run; choose another --out")
+        raise OutputExistsError("holds a finished run", path=folder, remedy="choose another --out")
     if overwrite:
         refuse_changed(folder, work.base, formats)
     else:
@@ -179,7 +181,7 @@ def _refuse_existing(folder: Path, base: str, formats: Sequence[str]) -> None:
     for name in formats:
         target = folder / file_of(base, name)
         if os.path.lexists(target):
-            raise OutputExistsError(f"{target}: exists; use --overwrite or --out DIR")
+            raise OutputExistsError("exists", path=target, remedy="use --overwrite or --out DIR")
 
 
 def _files(base: str, formats: Sequence[str]) -> list[str]:
@@ -191,13 +193,14 @@ def _library(timeline: Timeline, cues: Path, path: Path | None) -> Library:
     sounds = load_library(path)
     if sounds.sha256 != timeline.library.sha256:
         raise CueListError(
-            f"{cues}: was cast from another library or version ({timeline.library.name}); "
-            "use --library DIR, or run generate again"
+            f"was cast from another library or version ({timeline.library.name})",
+            path=cues,
+            remedy="use --library DIR, or run generate again",
         )
     for track in timeline.tracks:
         if track.bus not in BUSES:
             known = ", ".join(BUSES)
-            raise CueListError(f"{cues}: bus must be one of {known}, got {track.bus!r}")
+            raise CueListError(f"bus must be one of {known}, got {track.bus!r}", path=cues)
     return sounds
 
 

@@ -17,12 +17,12 @@ def find_source_video(timeline: Timeline, cues: Path, given: Path | None) -> Pat
     """
     source = timeline.source
     if Path(source.name).name != source.name:
-        raise CueListError(f"{cues}: source.name must be a file name, got {source.name!r}")
+        raise CueListError(f"source.name must be a file name, got {source.name!r}", path=cues)
     if given is not None:
         if not given.is_file():
-            raise CueListError(f"{given}: no such video; check --video")
+            raise CueListError("no such video", path=given, remedy="check --video")
         if not _is_it(given, source.sha256):
-            raise CueListError(f"{given}: is not the video that {cues.name} was made for")
+            raise CueListError(f"is not the video that {cues.name} was made for", path=given)
         return given.absolute()
     candidates = [cues.parent.parent / source.name, cues.parent / source.name]
     run = read_run(cues.parent)

@@ -80,6 +80,6 @@ def read_levels(path: Path) -> MixLevels:
         document = tomllib.loads(read_whole(path, _LARGEST_BYTES).decode("utf-8"))
         return read_record(MixLevels, document)
     except (OSError, UnicodeDecodeError) as error:
-        raise LibraryError(f"{path}: cannot be read ({file_cause(error)})") from None
+        raise LibraryError(f"cannot be read ({file_cause(error)})", path=path) from None
     except (tomllib.TOMLDecodeError, RecordError) as error:
-        raise LibraryError(f"{path}: {error}") from None
+        raise LibraryError(f"{error}", path=path) from None

@@ -155,7 +155,7 @@ def _write_lines(path: Path, lines: Iterable[str]) -> None:
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise FoleyError(f"{path}: cannot be written ({error.strerror})") from None
+        raise FoleyError(f"cannot be written ({error.strerror})", path=path) from None
 
 
 def _read_rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
@@ -163,7 +163,7 @@ def _read_rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     try:
         text = read_whole(path).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise FoleyError(f"{path}: cannot be read as a table ({file_cause(error)})") from None
+        raise FoleyError(f"cannot be read as a table ({file_cause(error)})", path=path) from None
     # Not splitlines: a name may hold letters that it takes for line breaks.
     lines = [line.split("\t") for line in text.removesuffix("\n").split("\n")]
     header = lines[0]

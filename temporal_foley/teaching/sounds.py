@@ -25,9 +25,9 @@ def write_sounds(
     """
     if folder.exists() and any(folder.iterdir()):
         if not overwrite:
-            raise OutputExistsError(f"{folder}: exists; move it away or use --overwrite")
+            raise OutputExistsError("exists", path=folder, remedy="move it away or use --overwrite")
         if not any((folder / name).is_file() for name in (CATALOGUE_NAME, MANIFEST_NAME)):
-            raise OutputExistsError(f"{folder}: is not a sound library and is not overwritten")
+            raise OutputExistsError("is not a sound library and is not overwritten", path=folder)
     sources = [regular_file(path) for path in files]
     for path in files:
         try:

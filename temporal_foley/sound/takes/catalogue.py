@@ -135,8 +135,9 @@ def read_table(path: Path, *, by_hand: bool = False) -> list[tuple[int, dict[str
         text = read_whole(path, _LARGEST_BYTES).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise LibraryError(
-            f"{path}: cannot be read as UTF-8 text ({file_cause(error)}); save it as UTF-8, or "
-            "restore a copy"
+            f"cannot be read as UTF-8 text ({file_cause(error)})",
+            path=path,
+            remedy="save it as UTF-8, or restore a copy",
         ) from None
     delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
     try:
@@ -144,16 +145,18 @@ def read_table(path: Path, *, by_hand: bool = False) -> list[tuple[int, dict[str
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         lines = [(reader.line_num, cells) for cells in reader if cells]
     except csv.Error as error:
-        raise LibraryError(f"{path}: not a table ({error})") from None
+        raise LibraryError(f"not a table ({error})", path=path) from None
     if not lines:
-        raise LibraryError(f"{path}: is empty; delete it, and run `library add` on the library")
+        raise LibraryError(
+            "is empty", path=path, remedy="delete it, and run `library add` on the library"
+        )
     head = [cell.strip() for cell in lines[0][1]]
     if by_hand:
         head = [cell.lower().replace("license", "licence") for cell in head]
     if "file" not in head:
-        raise LibraryError(f"{path}: the first line must name the columns, `file` among them")
+        raise LibraryError("the first line must name the columns, `file` among them", path=path)
     if len(set(head)) != len(head):
-        raise LibraryError(f"{path}: a column is listed twice")
+        raise LibraryError("a column is listed twice", path=path)
     found = []
     for line, cells in lines[1:]:
         if len(cells) > len(head):
@@ -202,7 +205,7 @@ def write_catalogue(rows: Iterable[CatalogueRow], path: Path) -> None:
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise LibraryError(f"{path}: cannot be written ({error.strerror})") from None
+        raise LibraryError(f"cannot be written ({error.strerror})", path=path) from None
 
 
 def take_records(path: Path) -> tuple[TakeRecord, ...]:

@@ -88,32 +88,35 @@ def read_manifest(manifest: Path) -> tuple[str, tuple[TakeRecord, ...]]:
         document = tomllib.loads(text)
     except FileNotFoundError:
         raise LibraryError(
-            f"{manifest}: no such file; a sound library is a folder with a {MANIFEST_NAME}, or one "
-            "that `library add` made"
+            "no such file",
+            path=manifest,
+            remedy=f"give a folder with a {MANIFEST_NAME}, or one that `library add` made",
         ) from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise LibraryError(f"{manifest}: {error}") from None
+        raise LibraryError(f"{error}", path=manifest) from None
     except (OSError, UnicodeDecodeError) as error:
         raise LibraryError(
-            f"{manifest}: cannot be read as UTF-8 text ({file_cause(error)})"
+            f"cannot be read as UTF-8 text ({file_cause(error)})", path=manifest
         ) from None
     unknown = sorted(set(document) - {"name", "take"})
     if unknown:
-        raise LibraryError(f"{manifest}: unknown key {unknown[0]!r}; known: name, [[take]]")
+        raise LibraryError(
+            f"unknown key {unknown[0]!r}", path=manifest, remedy="known: name, [[take]]"
+        )
     name = document.get("name", manifest.resolve().parent.name)
     if not isinstance(name, str) or not name or _CONTROL.search(name) or len(name) > 1000:
-        raise LibraryError(f"{manifest}: name must be text on one line, got {name!r:.60}")
+        raise LibraryError(f"name must be text on one line, got {name!r:.60}", path=manifest)
     return name, tuple(_records(document, text, manifest))
 
 
 def _records(document: dict[str, Any], text: str, manifest: Path) -> list[TakeRecord]:
     takes = document.get("take", [])
     if not isinstance(takes, list) or not takes:
-        raise LibraryError(f"{manifest}: holds no [[take]] record")
+        raise LibraryError("holds no [[take]] record", path=manifest)
     lines = text.splitlines()
     starts = [number for number, line in enumerate(lines, 1) if _RECORD.match(line)]
     if len(starts) != len(takes):
-        raise LibraryError(f"{manifest}: write every record as [[take]] on a line of its own")
+        raise LibraryError("write every record as [[take]] on a line of its own", path=manifest)
     folder = manifest.resolve().parent
     records: list[TakeRecord] = []
     first_of: dict[tuple[str, str], int] = {}
