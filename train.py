@@ -99,7 +99,7 @@ def train_bundle(options: Train, console: Console) -> int:
     enable_compilation_cache()
     config = options.config
     vocabulary = load_vocabulary(config.vocabulary)
-    # What is trained on may be chosen; all runs are judged on the same.
+    # The training data can be chosen; all runs are evaluated on the same data.
     data = {
         split: open_split(options.data, split, datasets=chosen, still_frames=config.still_frames)
         for split, chosen in (("train", config.datasets), ("validation", ()))
@@ -125,7 +125,7 @@ def train_tagger(
     *,
     show: bool = True,
 ) -> tuple["Run", Any]:
-    """Train a tagger on features; return what became of the run, and the best weights."""
+    """Train a tagger on features; return the result of the run, and the best weights."""
     import jax
 
     from data_pipeline.features.measure import measure_split
@@ -144,7 +144,7 @@ def train_tagger(
     )
     from temporal_foley.training.validation import SCORE, make_evaluate
 
-    # What the data are like.
+    # Statistics of the data.
     measured = measure_split(train_data, vocabulary, seed=config.seed)
     shape = dataclasses.replace(
         config.tagger,
@@ -153,7 +153,7 @@ def train_tagger(
         audio_features=len(measured.audio_mean),
     )
 
-    # The model, and what changes it.
+    # The model, and how it is updated.
     key = jax.random.key(config.seed)
     init_key, step_key = jax.random.split(key)
     graphdef, params, statistics = make_tagger(shape, init_key)
@@ -214,7 +214,7 @@ def train_tagger(
     )
 
     def validation_batches() -> Iterator[Any]:
-        # Every process judges all of it, so that all choose the same.
+        # Every process evaluates all of it, so that all choose the same state.
         return open_batches(validation_data, vocabulary, judging)
 
     mesh = make_mesh(config.mesh)
@@ -237,8 +237,8 @@ def train_tagger(
         show=show and process == 0,
     )
     chosen = outcome.best or outcome.state
-    learnt = chosen.params if chosen.ema is None else chosen.ema
-    return outcome, (shape, graphdef, learnt, chosen.statistics, measured)
+    weights = chosen.params if chosen.ema is None else chosen.ema
+    return outcome, (shape, graphdef, weights, chosen.statistics, measured)
 
 
 def write_results(
@@ -251,19 +251,18 @@ def write_results(
     from flax import nnx
 
     from temporal_foley.effects import vocabulary_text
-    from temporal_foley.models.bundle.bundle import Bundle, Senses, save_bundle
-    from temporal_foley.training.log import draw_curves
+    from temporal_foley.models.bundle.bundle import Bundle, ModelInputs
+    from temporal_foley.training.finish import finish_run
 
     shape, graphdef, params, statistics, measured = trained
     settings = data["train"].settings
     model = nnx.merge(graphdef, params, statistics)
-    weights = jax.device_get(nnx.to_pure_dict(nnx.split(model)[1]))
     config = options.config
     bundle = Bundle(
         name=config.name,
         vocabulary=vocabulary,
         vocabulary_text=vocabulary_text(config.vocabulary),
-        senses=Senses(
+        inputs=ModelInputs(
             frame_rate=Fraction(settings["frame_rate"]),
             backbone=settings["backbone"],
             aspect=settings["aspect"],
@@ -272,8 +271,8 @@ def write_results(
             listener_sha256=settings["weights"].get("listener", ""),
         ),
         tagger=shape,
-        weights=weights,
-        facts={
+        weights=jax.device_get(nnx.to_pure_dict(nnx.split(model)[1])),
+        training_info={
             "steps": int(outcome.state.step),
             "data": {split: part.facts() for split, part in data.items()},
             "validation": dict(outcome.scores),
@@ -281,24 +280,7 @@ def write_results(
         },
         card=f"# {config.name}\n\nTrained by `train.py {config.name}`; not yet described.\n",
     )
-    draw_curves(
-        options.out,
-        {
-            "loss": ("loss", "frame_loss", "clip_loss"),
-            "validation": (
-                "validation/macro_roc_auc",
-                "validation/any_effect_roc_auc",
-                "validation/macro_average_precision",
-            ),
-            "norms": ("grad_norm", "param_norm"),
-        },
-        options.out / "curves.png",
-    )
-    folder = options.out / "bundle"
-    sha256 = save_bundle(folder, bundle, overwrite=options.overwrite)
-    scores = ", ".join(f"{name} {value:.4f}" for name, value in outcome.scores.items())
-    print(f"{scores}; {outcome.steps_per_s:.1f} steps a second")
-    print(f"wrote {folder} ({sha256[:12]})")
+    finish_run(options.out, options.out / "bundle", bundle, outcome, overwrite=options.overwrite)
 
 
 if __name__ == "__main__":
