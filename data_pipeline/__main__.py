@@ -11,6 +11,7 @@ from data_pipeline.commands.datasets import Build, CheckDataset, ListDatasets
 from data_pipeline.commands.distill import DistillTrain, DistillWindows
 from data_pipeline.commands.feature_tools import Folds, Relisten
 from data_pipeline.commands.features import FeaturesAll, FeaturesDataset, FeaturesMedia
+from data_pipeline.commands.published import Score
 from data_pipeline.commands.self_label import SelfLabel
 from temporal_foley.cli.runner import Program, run
 from temporal_foley.errors import leave
@@ -50,6 +51,7 @@ PROGRAM = Program(
             "decide": Decide,
             "background": AddBackground,
             "fine-tune": FineTune,
+            "score": Score,
             "distill": Program(
                 about="Train a small audio network on a large one.",
                 groups={"commands": {"windows": DistillWindows, "train": DistillTrain}},

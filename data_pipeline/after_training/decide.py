@@ -1,6 +1,7 @@
 """Fit the decision of a bundle on features it was not trained on: calibration and thresholds.
 
-The new bundle differs in its decision only. Several splits may be joined.
+The new bundle differs in its decision only. Several splits may be joined. `--compare` shows the
+four decoders at equal recall instead of writing anything.
 """
 
 import dataclasses
@@ -15,13 +16,14 @@ from temporal_foley.errors import UsageError
 if TYPE_CHECKING:
     import numpy as np
 
+    from temporal_foley.effects import Vocabulary
     from temporal_foley.evaluation.scored_clip import ScoredClip
     from temporal_foley.models.bundle.bundle import Bundle
     from temporal_foley.spotting.decision import Decision
 
 
 class Heard(NamedTuple):
-    """Clips and the logits of a bundle."""
+    """Clips and what a bundle says of them."""
 
     clips: list["ScoredClip"]
     logits: list["np.ndarray"]
@@ -36,7 +38,7 @@ def judge_splits(
     *,
     without_sound: bool = False,
 ) -> Heard:
-    """Compute the logits of a bundle on some splits."""
+    """Let a bundle judge the records of some splits."""
     from data_pipeline.features.scoring import clips_and_logits
     from data_pipeline.features.split import open_split
 
@@ -51,10 +53,11 @@ def judge_splits(
 
 
 def run(words: DecideOptions) -> None:
-    """Fit, and write the bundle."""
+    """Fit, and write or compare."""
+    from temporal_foley.evaluation.compare_decoders import compare_decoders
     from temporal_foley.evaluation.fit_decision import FitConfig, fit_decision
     from temporal_foley.models.bundle.bundle import load_bundle, save_bundle
-    from temporal_foley.spotting.decision import decision_to_json
+    from temporal_foley.spotting.decision import calibrate, decision_to_json
 
     bundle = load_bundle(words.bundle)
     heard = judge_splits(
@@ -85,10 +88,29 @@ def run(words: DecideOptions) -> None:
     decision = fit_decision(
         heard.clips, heard.logits, bundle.vocabulary, config, output=bundle.tagger.output
     )
+    decision, kept = keep_defaults(
+        decision, heard.clips, bundle.vocabulary, least_clips=words.least_clips
+    )
+    if kept:
+        few = ", ".join(f"{name} ({count})" for name, count in kept.items())
+        print(
+            f"kept the defaults of {few}: fewer than {words.least_clips} clips with the effect; "
+            "add validation clips, or give --least-clips 1"
+        )
     if words.raw:
         decision = uncalibrated(decision)
     if words.common is not None:
         decision = with_common_threshold(decision, words.common)
+    if words.compare:
+        clips = [
+            dataclasses.replace(clip, probabilities=calibrate(rows, decision))
+            for clip, rows in zip(heard.clips, heard.logits, strict=True)
+        ]
+        rows = compare_decoders(clips, bundle.vocabulary, decision)
+        print("\t".join(rows[0]))
+        for row in rows:
+            print("\t".join(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row.values()))
+        return
     for effect in decision.effects:
         print(
             f"{effect.effect:16s} slope {effect.slope:5.2f} bias {effect.bias:6.2f} "
@@ -96,17 +118,42 @@ def run(words: DecideOptions) -> None:
         )
     if words.out is None:
         return
-    info = {**bundle.training_info, "decided_on": heard.facts}
+    facts = {**bundle.facts, "decided_on": heard.facts}
     card = bundle.card if words.card is None else read_card(words.card)
     changed = dataclasses.replace(
-        bundle, decision=decision_to_json(decision), training_info=info, card=card
+        bundle, decision=decision_to_json(decision), facts=facts, card=card
     )
     sha256 = save_bundle(words.out, changed, overwrite=words.overwrite)
     print(f"wrote {words.out} ({sha256[:12]})")
 
 
+def keep_defaults(
+    decision: "Decision",
+    clips: Sequence["ScoredClip"],
+    vocabulary: "Vocabulary",
+    *,
+    least_clips: int,
+) -> tuple["Decision", dict[str, int]]:
+    """Give effects of too few clips back their defaults; also return those, with their clips.
+
+    A threshold that is fitted to a clip or two fits nothing else.
+    """
+    from temporal_foley.spotting.decision import default_decision
+
+    defaults = default_decision(vocabulary, output=decision.output, decoder=decision.decoder)
+    effects, kept = [], {}
+    for number, (fitted, default) in enumerate(
+        zip(decision.effects, defaults.effects, strict=True)
+    ):
+        count = int(sum(bool(clip.clip_truth[number]) for clip in clips))
+        if count < least_clips:
+            kept[fitted.effect] = count
+        effects.append(default if count < least_clips else fitted)
+    return dataclasses.replace(decision, effects=tuple(effects)), kept
+
+
 def without(heard: Heard, patterns: Sequence[str]) -> Heard:
-    """Leave out the clips whose names match a shell pattern."""
+    """Leave out the clips whose names fit a pattern of the shell."""
     kept = [
         place
         for place, clip in enumerate(heard.clips)
@@ -117,13 +164,13 @@ def without(heard: Heard, patterns: Sequence[str]) -> Heard:
 
 
 def uncalibrated(decision: "Decision") -> "Decision":
-    """Remove the calibration."""
+    """Leave the logits as they are."""
     effects = tuple(dataclasses.replace(e, slope=1.0, bias=0.0) for e in decision.effects)
     return dataclasses.replace(decision, effects=effects)
 
 
 def with_common_threshold(decision: "Decision", probability: float) -> "Decision":
-    """Give all effects one threshold; events end 1.24 log odds lower, as .35 is below .65."""
+    """Give all effects one threshold; it is left 1.24 log odds lower, as .35 is below .65."""
     odds = probability / (1.0 - probability)
     off = odds * 0.29 / (1.0 + odds * 0.29)
     effects = tuple(
@@ -134,7 +181,7 @@ def with_common_threshold(decision: "Decision", probability: float) -> "Decision
 
 
 def read_card(path: Path) -> str:
-    """Read the text of a bundle's card."""
+    """Read the text that says what a bundle was trained on and how good it is."""
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -9,7 +9,8 @@ import csv
 import dataclasses
 import hashlib
 import re
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -29,7 +30,7 @@ from data_pipeline.builders.pictures import decode_picture
 from data_pipeline.builders.splits import Member
 from data_pipeline.builders.staging import Rejected
 from temporal_foley.effects import Vocabulary
-from temporal_foley.errors import FoleyError
+from temporal_foley.errors import FoleyError, UsageError, nearest
 
 Grouping = Literal["source", "series"]
 
@@ -113,6 +114,37 @@ def read_labelled_files(
     if not files:
         raise AnnotationError(f"{path}: contains no picture or sound of a class")
     return (group_series(files) if grouping == "series" else files), rejected
+
+
+def check_known(files: Sequence[LabelledFile], vocabulary: Vocabulary) -> None:
+    """Check that every class is an effect or known not to be one, and that there is an effect.
+
+    Raises:
+        UsageError: A class is neither, or no file has an effect.
+    """
+    unknown = Counter(name for file in files if not file.is_known for name in file.classes)
+    if unknown:
+        raise unknown_class(unknown, vocabulary)
+    if not any(file.effects for file in files):
+        raise UsageError(
+            f"no file has an effect of the vocabulary {vocabulary.name}",
+            remedy="name the folders after its effects, or give --vocabulary FILE; it has "
+            f"{', '.join(vocabulary.names[:8])}{' ...' if len(vocabulary) > 8 else ''}",
+        )
+
+
+def unknown_class(counts: Mapping[str, int], vocabulary: Vocabulary) -> UsageError:
+    """Return the error about a class that is not an effect, with its number of files."""
+    name, number = max(counts.items(), key=lambda item: (item[1], item[0]))
+    near = nearest(name, vocabulary.names)
+    others = f" (and of {len(counts) - 1} more)" if len(counts) > 1 else ""
+    hint = f"did you mean {near}? " if near else ""
+    return UsageError(
+        f"{number} file{'s' * (number > 1)} of the class {name}{others}, which is not an effect of "
+        f"{vocabulary.name}",
+        remedy=f"{hint}rename the folder, give --nothing {name} if it shows none of the effects, "
+        f"or --leave-out '{name}/*'",
+    )
 
 
 def group_series(files: Sequence[LabelledFile]) -> list[LabelledFile]:

@@ -35,6 +35,9 @@ class Parts:
 
 PARTS = {
     "80_10_10": Parts(name="80_10_10", parts={TRAIN: 0.8, VALIDATION: 0.1, TEST: 0.1}),
+    # For small sets: 80_10_10 gives validation nothing of a class with fewer than 8 sources.
+    "60_20_20": Parts(name="60_20_20", parts={TRAIN: 0.6, VALIDATION: 0.2, TEST: 0.2}),
+    "50_25_25": Parts(name="50_25_25", parts={TRAIN: 0.5, VALIDATION: 0.25, TEST: 0.25}),
     # The stills baseline holds out 20 % once, and validates and tests on the same.
     "stills_baseline": Parts(name="stills_baseline", parts={TRAIN: 0.8, TEST: 0.2}),
 }

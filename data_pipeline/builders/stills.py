@@ -13,7 +13,12 @@ import tensorflow_datasets as tfds
 from data_pipeline.builders.absence import known_absent
 from data_pipeline.builders.clips import ClipItem
 from data_pipeline.builders.dataset import Plan, PlannedBuilder
-from data_pipeline.builders.labelled_files import Grouping, LabelledFile, read_labelled_files
+from data_pipeline.builders.labelled_files import (
+    Grouping,
+    LabelledFile,
+    check_known,
+    read_labelled_files,
+)
 from data_pipeline.builders.pictures import SHORT_SIDE_PX, encode_picture, read_picture, shrink
 from data_pipeline.builders.sounds import read_mono, to_int16
 from data_pipeline.builders.splits import PARTS, Member, assign_splits
@@ -58,6 +63,7 @@ def plan_stills(config: StillsConfig, vocabulary: Vocabulary) -> Plan:
     files, rejected = read_all(config, vocabulary)
     split_of = split_files(files, config)
     files, left_out = leave_out(files, config.leave_out)
+    check_known(files, vocabulary)
     make = functools.partial(make_still, vocabulary=vocabulary)
     settings = f"{vocabulary.sha256} {Stills.VERSION} {SHORT_SIDE_PX} {LONGEST_SOUND_S}"
     return Plan(

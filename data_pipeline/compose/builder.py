@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 
 from data_pipeline.builders.clips import ClipItem
 from data_pipeline.builders.dataset import Plan, PlannedBuilder
-from data_pipeline.builders.labelled_files import LabelledFile
+from data_pipeline.builders.labelled_files import LabelledFile, check_known
 from data_pipeline.builders.splits import PARTS
 from data_pipeline.builders.staging import Rejected, Work
 from data_pipeline.builders.stills import StillsConfig, leave_out, read_all, split_files
@@ -44,6 +44,7 @@ def plan_composed(
     files, rejected = read_all(stills, vocabulary)
     split_of = split_files(files, stills, clips)
     files, left_out = leave_out(files, stills.leave_out)
+    check_known(files, vocabulary)
     rejected += left_out
     works: dict[str, Work] = {}
     parts = PARTS[stills.parts]

@@ -1,7 +1,8 @@
-"""Mix one stretch of sound from a pool of recordings.
+"""A pool of recordings and a random generator in, one stretch of mixed sound out.
 
-A mix resembles the sound of a film: one to three sounds, at other speeds and levels, cut short or
-repeated, filtered, in a room, over noise, with pauses; sometimes noise or silence alone.
+Mixed is what may meet in a film: one sound to three, at other speeds and levels, cut short or
+repeated, filtered, in a room, over noise, with pieces of silence; now and then noise or silence
+alone.
 """
 
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ _CEILING = 0.99
 
 
 def mix_window(rng: np.random.Generator, pool: Pool, sources: Sequence[str], samples: int) -> Mono:
-    """Mix a stretch of sound from some sources of the pool."""
+    """Mix a stretch of sound; `sources` are those of the pool that may be heard."""
     count = int(rng.choice(len(_COUNTS), p=_COUNTS))
     level = _decibels(rng.uniform(*_LEVEL_DB))
     mix = np.zeros(samples, np.float32)
@@ -51,7 +52,7 @@ def mix_window(rng: np.random.Generator, pool: Pool, sources: Sequence[str], sam
 
 
 def _vary(rng: np.random.Generator, sound: Mono, samples: int) -> Mono:
-    """Cut out a part of a recording, possibly at another speed and filtered."""
+    """Cut out what is needed, at another speed and through a filter perhaps."""
     speed = 1.0
     if rng.random() < _SPEED_PART:
         speed = float(np.exp(rng.uniform(*np.log(_SPEED))))

@@ -43,7 +43,7 @@ class BuildOptions:
     vocabulary: Annotated[str, Arg(metavar="NAME|FILE")] = DEFAULT_VOCABULARY
     """Effects to label."""
     parts: str = "80_10_10"
-    """How to share out sources: 80_10_10 or stills_baseline."""
+    """How to share out sources: 80_10_10, 60_20_20, 50_25_25 or stills_baseline."""
     group: Literal["source", "series"] = "source"
     """What stays in one split: a folder of pictures, or pictures that are alike (`series`)."""
     seed: int = 0

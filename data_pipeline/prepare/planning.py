@@ -4,11 +4,15 @@ import dataclasses
 
 import tensorflow_datasets as tfds
 
+from data_pipeline.annotations import class_folders
 from data_pipeline.annotations.catalogue import READERS
 from data_pipeline.annotations.collect import join
+from data_pipeline.annotations.mapping import map_clips
 from data_pipeline.annotations.ontology import read_ontology
+from data_pipeline.annotations.records import Reading
 from data_pipeline.builders.clips import Clips, ClipsConfig, name_effects, plan_clips
 from data_pipeline.builders.dataset import Plan
+from data_pipeline.builders.labelled_files import unknown_class
 from data_pipeline.builders.scenes import Scenes, plan_scenes
 from data_pipeline.builders.staging import Rejected
 from data_pipeline.builders.stills import Stills, StillsConfig, plan_stills
@@ -35,7 +39,7 @@ def make_plan(
         if options.dataset == "composed":
             return Composed, _composed(options, vocabulary)
         config = _clips(options)
-        reading = join([READERS[options.reader].read(path) for path in options.annotations])
+        reading = _read(options, vocabulary)
         rejected = tuple(Rejected(item=r.text, reason=r.reason) for r in reading.rejected)
         if options.dataset == "clips":
             ontology = read_ontology(options.ontology) if options.ontology else None
@@ -78,8 +82,33 @@ def _composed(options: BuildOptions, vocabulary: Vocabulary) -> Plan:
     )
     if not options.annotations:
         return plan_composed(_stills(options), config, vocabulary)
-    reading = join([READERS[options.reader].read(path) for path in options.annotations])
+    reading = _read(options, vocabulary)
     ontology = read_ontology(options.ontology) if options.ontology else None
     items, rejected = name_effects(reading.clips, _clips(options).media, vocabulary, ontology)
     plan = plan_composed(_stills(options), config, vocabulary, items)
     return dataclasses.replace(plan, rejected=(*rejected, *plan.rejected))
+
+
+def _read(options: BuildOptions, vocabulary: Vocabulary) -> Reading:
+    """Read the annotations; in class folders, each class must be an effect or declared not to be.
+
+    Raises:
+        UsageError: A class is neither.
+    """
+    reading = join([READERS[options.reader].read(path) for path in options.annotations])
+    if options.reader != class_folders.ORIGIN:
+        return reading
+    clips = [
+        dataclasses.replace(
+            clip,
+            events=tuple(
+                dataclasses.replace(event, name="other") if event.name in options.nothing else event
+                for event in clip.events
+            ),
+        )
+        for clip in reading.clips
+    ]
+    mapped = map_clips(clips, vocabulary)
+    if mapped.unmapped:
+        raise unknown_class(mapped.unmapped, vocabulary)
+    return dataclasses.replace(reading, clips=tuple(clips))

@@ -17,6 +17,7 @@ from temporal_foley.cli.commands.reconform import Reconform
 from temporal_foley.cli.commands.render import Render
 from temporal_foley.cli.commands.tag import Tag
 from temporal_foley.cli.commands.teach import Teach
+from temporal_foley.cli.commands.train import Train
 from temporal_foley.cli.library.add import LibraryAdd
 from temporal_foley.cli.library.audition import LibraryAudition
 from temporal_foley.cli.library.check import LibraryCheck
@@ -42,7 +43,13 @@ PROGRAM = Program(
         "make": {"demo": Demo, "generate": Generate, "tag": Tag, "render": Render},
         "edit": {"export": Export, "import": Import, "reconform": Reconform},
         "sounds": {"library": LIBRARY},
-        "models": {"info": Info, "teach": Teach, "learn": Learn, "deploy": Deploy},
+        "models": {
+            "info": Info,
+            "train": Train,
+            "teach": Teach,
+            "learn": Learn,
+            "deploy": Deploy,
+        },
     },
 )
 

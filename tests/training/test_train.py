@@ -77,8 +77,8 @@ def test_a_run_learns_and_leaves_what_it_promises(finished):
     }
     bundle = load_bundle(finished / "bundle")
     assert bundle.tagger.visual_features == training_data.VISUAL
-    assert bundle.training_info["examples"]["train_passing"]["made"] == {"records": 8, "sources": 8}
-    assert bundle.inputs.listener == "student"
+    assert bundle.facts["examples"]["train_passing"]["made"] == {"records": 8, "sources": 8}
+    assert bundle.senses.listener == "student"
 
 
 def test_one_batch_is_learnt_by_heart(features, tmp_path):
@@ -130,7 +130,7 @@ def test_sigterm_saves_and_ends_and_the_same_command_goes_on(features, finished,
     if process.returncode == 0:
         pytest.skip("the run ended before the signal came")
     assert process.returncode == train.STOPPED
-    assert "goes on" in told
+    assert "continues the run" in told
     # How often is saved belongs to the run's settings.
     words = training_data.small_words(features, run, save_every=1000)
     assert train.main([*words, *training_data.NO_PRIOR]) == 0

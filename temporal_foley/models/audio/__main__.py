@@ -1,4 +1,4 @@
-"""Download the audio network's weights to the user's cache folder and print their path."""
+"""Downloads the audio network's weights to the user's cache folder and prints their path."""
 
 import sys
 

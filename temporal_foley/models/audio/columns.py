@@ -1,8 +1,8 @@
-"""Embed sounds of any length: cut them into overlapping windows and blend the results.
+"""A sound of any length in, overlapping windows out; and back: columns of windows in, frames out.
 
 A column is one step in time of the network's feature map: column `i` is centred on sample
 `i * COLUMN_SAMPLES` of the sound. Windows begin on columns, so that the columns of neighbouring
-windows coincide and can be blended.
+windows fall on each other and can be blended.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -11,10 +11,9 @@ from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
-from flax import nnx
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Float, Int
 
-from temporal_foley.models.audio.efficientat import FEATURES, FRAMES_PER_COLUMN
+from temporal_foley.models.audio.efficientat import FRAMES_PER_COLUMN
 from temporal_foley.models.audio.mel import (
     HOP_SAMPLES,
     MIN_SAMPLES,
@@ -34,67 +33,22 @@ _STEP = _LONGEST * 3 // 4
 _FRAMES_AT_ONCE = 4096
 
 AT_ONCE = 4
-"""Windows per batch: keeps two cores busy and the maps in the cache."""
+"""So many sounds at once keep two cores busy and their maps in the cache."""
 
 Wave = Float[np.ndarray, " samples"]
 Columns = Float[np.ndarray, "columns features"]
 
 
 class Window(NamedTuple):
-    """A part of a sound."""
+    """A stretch of sound: its first column, its samples padded with zeros, how many are real."""
 
     first_column: int
     wave: Wave
-    """Padded with zeros."""
     samples: int
-    """Number of real samples."""
-
-
-class ColumnEncoder:
-    """An audio network with its weights that embeds sounds of any length."""
-
-    columns_each: int
-    """Number of its columns to one of `COLUMN_SAMPLES`."""
-    features = FEATURES
-
-    def __init__(self, *, graphdef: nnx.GraphDef, params: PyTree[Array], sha256: str):
-        self.graphdef = graphdef
-        self.params = params
-        self.sha256 = sha256
-
-    def columns(
-        self, waves: Float[np.ndarray, "batch samples"], lengths: Int[np.ndarray, " batch"]
-    ) -> Float[Array, "batch columns features"]:
-        """Return the embedding of each column of some windows."""
-        raise NotImplementedError
-
-    def column_embeddings(self, sound: Wave | Iterable[Wave], samples: int) -> Columns:
-        """Return the embedding of each column of the first `samples` samples of a sound.
-
-        Args:
-            sound: Mono at 32 kHz, whole or in blocks; memory does not grow with its length but
-                for the result, some 5 to 10 kB a second.
-            samples: Where to stop; a sound that ends before is followed by silence.
-        """
-        windows = cut_windows(sound, samples)
-        return blend_windows(embed_windows(windows, self.columns, columns_each=self.columns_each))
-
-    def frame_embeddings(
-        self, sound: Wave | Iterable[Wave], grid: TimeGrid
-    ) -> Float[np.ndarray, "frames features"]:
-        """Return an embedding of a sound of any length for each frame of a grid.
-
-        Args:
-            sound: Mono at 32 kHz from time 0 of the grid's clock on, whole or in blocks; where
-                the grid goes on after its end, there is silence.
-            grid: The frames.
-        """
-        columns = self.column_embeddings(sound, samples_until(grid))
-        return mean_in_frames(columns, grid, columns_each=self.columns_each)
 
 
 def count_columns(samples: int, columns_each: int = 1) -> int:
-    """Return the number of columns of a sound, `columns_each` to one of `COLUMN_SAMPLES`."""
+    """Return how many columns a sound of this length has, `columns_each` to one of the teacher."""
     return -(-mel_frames(samples) // (FRAMES_PER_COLUMN // columns_each))
 
 
@@ -102,9 +56,9 @@ def cut_windows(sound: Wave | Iterable[Wave], samples: int) -> Iterator[Window]:
     """Cut the first `samples` samples of a sound into windows that overlap.
 
     Args:
-        sound: Mono at 32 kHz, whole or in blocks of any length; blocks are taken when needed, and
+        sound: mono at 32 kHz, whole or in blocks of any length; blocks are taken when needed, and
             never more than a window and a block are held.
-        samples: Where to stop; a sound that ends before is followed by silence.
+        samples: where to stop; a sound that ends before is followed by silence.
     """
     samples = max(samples, MIN_SAMPLES)
     blocks = iter((sound,) if isinstance(sound, np.ndarray) else sound)
@@ -124,10 +78,8 @@ def cut_windows(sound: Wave | Iterable[Wave], samples: int) -> Iterator[Window]:
         held = held[_STEP * COLUMN_SAMPLES :]
 
 
-def _fill(
-    held: Float[np.ndarray, " held"], blocks: Iterator[Float[np.ndarray, " _"]], samples: int
-) -> Float[np.ndarray, " filled"]:
-    """Take blocks until there are enough samples, then silence."""
+def _fill(held: Wave, blocks: Iterator[Wave], samples: int) -> Wave:
+    """Take blocks until there are enough samples; silence stands in for what never comes."""
     parts = [held]
     missing = samples - len(held)
     while missing > 0:
@@ -141,44 +93,42 @@ def _fill(
     return np.concatenate(parts)
 
 
-def embed_windows(
+def hear_windows(
     windows: Iterable[Window],
     run: Callable[[Float[np.ndarray, "batch samples"], Int[np.ndarray, " batch"]], Array],
     *,
     columns_each: int = 1,
 ) -> Iterator[tuple[int, Columns]]:
-    """Run a network on windows, some at a time, and yield the first column and columns of each.
+    """Give windows to a network, some at a time, and yield the place and columns of each.
 
     Args:
-        windows: As they are cut.
-        run: Embeds the columns of waves, given how many samples of each are real.
-        columns_each: Number of columns of this network to one of the window's.
+        windows: as they are cut.
+        run: waves and how many samples of each are real in, (batch, columns, features) out.
+        columns_each: how many columns of this network there are to one of the window's.
     """
     waiting = iter(windows)
     while group := list(islice(waiting, AT_ONCE)):
-        # Windows that do not fill a batch are run one by one: few shapes to compile.
+        # What does not fill a batch goes through one by one: few shapes to compile.
         batches = [group] if len(group) == AT_ONCE else [[window] for window in group]
         for batch in batches:
             longest = max(len(window.wave) for window in batch)
             waves = np.zeros((len(batch), longest), np.float32)
             for row, window in zip(waves, batch, strict=True):
                 row[: len(window.wave)] = window.wave
-            found = np.asarray(run(waves, np.array([window.samples for window in batch])))
-            for window, columns in zip(batch, found, strict=True):
+            heard = np.asarray(run(waves, np.array([window.samples for window in batch])))
+            for window, columns in zip(batch, heard, strict=True):
                 count = count_columns(window.samples, columns_each)
                 yield columns_each * window.first_column, columns[:count]
 
 
-def blend_windows(
-    parts: Iterable[tuple[int, Float[np.ndarray, "_ features"]]],
-) -> Float[np.ndarray, "columns features"]:
-    """Join the columns of overlapping windows.
+def blend_windows(parts: Iterable[tuple[int, Columns]]) -> Columns:
+    """Put the columns of overlapping windows together.
 
     Where windows overlap, each counts the more the farther a column is from its ends, where the
-    network has less context.
+    network sees less of what is around.
 
     Args:
-        parts: First column and columns of each window, in order.
+        parts: first column and columns of each window, in order.
     """
     done: list[Columns] = []
     base = 0
@@ -188,7 +138,7 @@ def blend_windows(
         own_weight = ramp.astype(np.float32)[:, None]
         own = columns * own_weight
         if total is not None and weight is not None:
-            # Columns before this window are final.
+            # What lies before this window is final.
             before = first - base
             done.append(total[:before] / weight[:before])
             shared = len(total) - before
@@ -210,9 +160,9 @@ def mean_in_frames(
     line over its own interval. So a fine grid follows the line and a coarse one misses nothing.
 
     Args:
-        columns: From time 0 on.
-        grid: The frames.
-        columns_each: Number of columns to `COLUMN_SAMPLES`.
+        columns: from time 0 on.
+        grid: the frames.
+        columns_each: how many columns there are to `COLUMN_SAMPLES`.
     """
     values = np.asarray(columns, np.float64)
     steps = (values[:-1] + values[1:]) / 2
@@ -241,5 +191,5 @@ def _integral(
 
 
 def samples_until(grid: TimeGrid) -> int:
-    """Return the number of samples before the end of a grid."""
+    """Return how many samples of a sound lie before the end of a grid."""
     return max(0, to_sample(grid.end, SAMPLE_RATE_HZ))

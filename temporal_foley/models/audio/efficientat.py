@@ -1,4 +1,4 @@
-"""EfficientAT, an AudioSet tagger, and how its PyTorch weights are arranged.
+"""EfficientAT: log-mel pictures in, embedding, AudioSet logits and feature map out.
 
 Network: Schmid, Koutini and Widmer, "Efficient Large-Scale Audio Tagging via Transformer-to-CNN
 Knowledge Distillation" (ICASSP 2023), on MobileNetV3-Large (Howard et al., ICCV 2019).
@@ -21,11 +21,11 @@ from temporal_foley.models.audio.layers import (
     keep,
     mean_over_map,
 )
-from temporal_foley.models.image.layers import Pointwise, rounded_width
+from temporal_foley.models.image.layers import Pointwise
 
 CLASSES = 527
 FEATURES = 384
-"""Length of an embedding of `mn04` and of its student."""
+"""Of the embedding of `mn04`, and of its student's."""
 FRAMES_PER_COLUMN = 32
 """Mel frames from one column of the feature map to the next."""
 
@@ -55,9 +55,9 @@ _HIDDEN = 1280
 
 
 class SoundOutputs(NamedTuple):
-    """Outputs for a batch of sounds.
+    """What the network says of a batch of sounds.
 
-    Columns of the map after the end of a sound are finite but meaningless.
+    Columns of the map behind the end of a sound are finite but meaningless.
     """
 
     embedding: Float[Array, "batch features"]
@@ -67,12 +67,11 @@ class SoundOutputs(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BlockShape:
-    """Shape of one inverted bottleneck."""
+    """Shape of one inverted bottleneck; `frame_stride` if it is another than that of the bands."""
 
     size: int
     stride: int
     frame_stride: int | None = None
-    """Stride over frames, if it differs from that over bands."""
     inputs: int
     middle: int
     outputs: int
@@ -83,20 +82,25 @@ class BlockShape:
 def block_shapes(width: float) -> list[BlockShape]:
     """List the blocks of a network of this width, from the stem to the head."""
     blocks = []
-    inputs = rounded_width(_STEM * width)
+    inputs = _scaled(_STEM * width)
     for size, middle, outputs, has_squeeze, has_hard_swish, stride in _BLOCKS:
         shape = BlockShape(
             size=size,
             stride=stride,
             inputs=inputs,
-            middle=rounded_width(middle * width),
-            outputs=rounded_width(outputs * width),
-            squeezed=rounded_width(rounded_width(middle * width) // 4) if has_squeeze else None,
+            middle=_scaled(middle * width),
+            outputs=_scaled(outputs * width),
+            squeezed=_scaled(_scaled(middle * width) // 4) if has_squeeze else None,
             has_hard_swish=has_hard_swish,
         )
         blocks.append(shape)
         inputs = shape.outputs
     return blocks
+
+
+def _scaled(features: float) -> int:
+    rounded = max(8, int(features + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * features else rounded
 
 
 def column_mask(mel_frames: Int[Array, " batch"], frames: int, stride: int) -> FrameWeights:
@@ -106,7 +110,7 @@ def column_mask(mel_frames: Int[Array, " batch"], frames: int, stride: int) -> F
 
 
 class Bottleneck(nnx.Module):
-    """Widen, filter each feature, gate the features, narrow; add the input where shapes allow."""
+    """Widen, filter each feature, weigh the features, narrow; add the input where shapes allow."""
 
     def __init__(self, shape: BlockShape):
         self.expand = Pointwise(shape.inputs, shape.middle) if shape.middle > shape.inputs else None
@@ -117,12 +121,9 @@ class Bottleneck(nnx.Module):
         self.has_shortcut = shape.stride == 1 and shape.inputs == shape.outputs
 
     def __call__(
-        self,
-        maps: SoundMap,
-        before: FrameWeights | None,
-        after: Float[Array, "batch new_frames"] | None,
-    ) -> Float[Array, "batch new_bands new_frames outputs"]:
-        """Apply the block; `before` and `after` mark the real frames of its input and output."""
+        self, maps: SoundMap, before: FrameWeights | None, after: FrameWeights | None
+    ) -> SoundMap:
+        """Apply the block; `before` and `after` mark the real frames of what goes in and out."""
         activation = jax.nn.hard_swish if self.has_hard_swish else jax.nn.relu
         wide = maps if self.expand is None else activation(self.expand(maps))
         wide = activation(self.depthwise(keep(wide, before)))
@@ -141,19 +142,20 @@ class EfficientAT(nnx.Module):
         self.blocks = nnx.List([Bottleneck(shape) for shape in shapes])
         self.features = _HEAD_EXPANSION * shapes[-1].outputs
         self.head = Pointwise(shapes[-1].outputs, self.features)
-        self.hidden = Pointwise(self.features, rounded_width(_HIDDEN * width))
-        self.readout = Pointwise(rounded_width(_HIDDEN * width), CLASSES)
+        self.hidden = Pointwise(self.features, _scaled(_HIDDEN * width))
+        self.readout = Pointwise(_scaled(_HIDDEN * width), CLASSES)
 
     def __call__(
         self,
         mel: Float[Array, "batch mel_bands mel_frames"],
         mel_frames: Int[Array, " batch"] | None = None,
     ) -> SoundOutputs:
-        """Analyse log-mel spectrograms.
+        """Look at log-mel pictures.
 
         Args:
-            mel: What `log_mel` returns.
-            mel_frames: Number of real frames of each; later ones do not change the outputs.
+            mel: what `log_mel` returns.
+            mel_frames: how many frames of each picture are real; what lies behind does not change
+                the outputs.
         """
 
         def mask(stride: int) -> FrameWeights | None:
@@ -169,7 +171,7 @@ class EfficientAT(nnx.Module):
         return SoundOutputs(embedding, self.tag(embedding), maps)
 
     def tag(self, embedding: Float[Array, "*axes features"]) -> Float[Array, "*axes classes"]:
-        """Return the AudioSet logits of embeddings of whole sounds or of frames."""
+        """Return the AudioSet logits of embeddings, be they of whole sounds or of frames."""
         return self.readout(jax.nn.hard_swish(self.hidden(embedding)))
 
 
@@ -208,7 +210,7 @@ def params_from_torch(state: dict[str, Shaped[np.ndarray, "..."]], width: float 
         return {"kernel": kernel.T, "bias": tensor(f"{prefix}.bias", outputs)}
 
     def block(index: int, shape: BlockShape) -> dict:
-        # The steps of a block are numbered; steps that it lacks are not counted.
+        # The steps of a block are numbered in the order in which they are there.
         prefix = f"features.{index}.block"
         step = 0
         params = {}
@@ -228,7 +230,7 @@ def params_from_torch(state: dict[str, Shaped[np.ndarray, "..."]], width: float 
         return params
 
     outputs = shapes[-1].outputs
-    features, hidden = _HEAD_EXPANSION * outputs, rounded_width(_HIDDEN * width)
+    features, hidden = _HEAD_EXPANSION * outputs, _scaled(_HIDDEN * width)
     return {
         "stem": depthwise("features.0", 3, shapes[0].inputs),
         "blocks": {index: block(index + 1, shape) for index, shape in enumerate(shapes)},

@@ -1,11 +1,13 @@
-"""Export a bundle as a folder of programs that run without this package."""
+"""A bundle in, a folder of programs out that run without this package."""
 
 import hashlib
 import importlib.util
+import json
+import os
+import shutil
 from pathlib import Path
 
 from temporal_foley.errors import OutputExistsError, UsageError
-from temporal_foley.models.bundle.bundle_files import to_json
 from temporal_foley.models.by_name import bundle_folder
 
 SCHEMA = "temporal-foley/deployment"
@@ -19,31 +21,31 @@ def deploy(
     """Export a bundle's programs; return their names and sizes in bytes.
 
     Raises:
-        UsageError: There is no such bundle, or flatbuffers is not installed.
-        OutputExistsError: The folder exists and `overwrite` is not given, or it is not a
-            deployment.
+        UsageError: There is no such bundle, or what programs are written with is not installed.
+        OutputExistsError: Something is there, and `overwrite` is not given, or it is no deployment.
     """
     if out.exists() and any(out.iterdir()):
         if not overwrite:
-            raise OutputExistsError(f"{out}: exists; choose another folder or use --overwrite")
+            raise OutputExistsError(f"{out}: is there already; give another or --overwrite")
         if not (out / DOCUMENT).is_file():
-            raise OutputExistsError(f"{out}: not a deployment, so it is not overwritten")
+            raise OutputExistsError(f"{out}: is no earlier deployment and is left alone")
     folder = bundle_folder(model)
     if importlib.util.find_spec("flatbuffers") is None:
         raise UsageError("deploy needs flatbuffers; install temporal-foley[deploy]")
-    # Imported after the arguments are checked: these load jax.
+    # Not before the words are known to be right: these load jax.
     from temporal_foley.models.audio.student import load_student
     from temporal_foley.models.bundle import deployment
-    from temporal_foley.models.bundle.bundle import load_bundle, replace_folder
+    from temporal_foley.models.bundle.bundle import load_bundle
+    from temporal_foley.models.bundle.bundle_backbone import load_bundle_backbone
 
     bundle = load_bundle(folder)
-    inputs = bundle.inputs
-    backbone = bundle.load_backbone(weights)
+    senses = bundle.senses
+    backbone = load_bundle_backbone(bundle, lambda: bundle, weights=weights)
     programs = {
         "tagger.stablehlo": deployment.export_tagger(bundle),
-        "looker.stablehlo": deployment.export_image_encoder(backbone),
+        "looker.stablehlo": deployment.export_looker(backbone),
     }
-    if inputs.listener == "student" and inputs.aspect != "native":
+    if senses.listener == "student" and senses.aspect != "native":
         programs["clip.stablehlo"] = deployment.export_clip(bundle, backbone, load_student())
     document = {
         "schema": SCHEMA,
@@ -51,7 +53,7 @@ def deploy(
         "bundle": {"name": bundle.name, "sha256": bundle.sha256},
         "effects": list(bundle.vocabulary.names),
         "frame_rate": str(bundle.frame_rate),
-        "aspect": inputs.aspect,
+        "aspect": senses.aspect,
         "platforms": list(deployment.PLATFORMS),
         "decision": bundle.decision,
         "programs": {
@@ -64,6 +66,17 @@ def deploy(
             for name, program in programs.items()
         },
     }
-    contents = {name: program.content for name, program in programs.items()}
-    replace_folder(out, contents | {DOCUMENT: to_json(document)})
-    return {name: len(content) for name, content in contents.items()}
+    staging = out.with_name(f"{out.name}.{os.getpid()}.part")
+    shutil.rmtree(staging, ignore_errors=True)
+    try:
+        staging.mkdir(parents=True)
+        for name, program in programs.items():
+            (staging / name).write_bytes(program.content)
+        text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+        (staging / DOCUMENT).write_text(text, "utf-8")
+        if out.exists():
+            shutil.rmtree(out)
+        staging.rename(out)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return {name: len(program.content) for name, program in programs.items()}

@@ -1,4 +1,4 @@
-"""Load an EfficientNet-Lite with its ImageNet weights."""
+"""The name of an EfficientNet-Lite in, its network and ImageNet weights out."""
 
 from pathlib import Path
 
