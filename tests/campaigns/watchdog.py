@@ -1,8 +1,8 @@
-"""Run tasks that may crash, hang or swallow memory: tasks in, an answer to each out.
+"""Run tasks that may crash, hang or take memory, each in a process that is watched.
 
-Each task runs in one of a few processes that live on from task to task, so that what is slow to
-load is loaded once. A process that dies, takes too long or grows too large is ended, which is the
-answer to its task, and another takes its place.
+Tasks run in a few processes that live on from task to task, so that what is slow to load is loaded
+once. A process that dies, works too long or grows too large is ended, which is the answer to its
+task, and another takes its place.
 """
 
 import collections
@@ -26,7 +26,7 @@ _LOOK_S = 0.2
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What became of a task: its value, or the fault that ended it; and what it took."""
+    """Result of a task: its value, or the fault that ended it; time and memory that it took."""
 
     value: Any = None
     fault: str = ""
@@ -45,17 +45,17 @@ def answers(
 ) -> Iterator[tuple[Any, Answer]]:
     """Yield `(task, answer)` as they come; `work` and `warm_up` are functions of a module.
 
-    A task that takes too long is given a second chance, and time that a busy machine spends on
-    others is not counted: neither is a fault of its own.
+    A task may use `limit_s` of processor time, and ten times as long on the clock: time that a busy
+    machine spends on others is no fault of its own.
     """
-    waiting = collections.deque((task, 1) for task in tasks)
+    waiting = collections.deque(tasks)
     busy: list[_Worker] = []
     idle: list[_Worker] = []
     try:
         while waiting or busy:
             while waiting and len(busy) < workers:
                 worker = idle.pop() if idle else _Worker(work, warm_up)
-                worker.give(*waiting.popleft())
+                worker.give(waiting.popleft())
                 busy.append(worker)
             wait([worker.pipe for worker in busy], timeout=_LOOK_S)
             for worker in list(busy):
@@ -63,20 +63,16 @@ def answers(
                 if answer is None:
                     continue
                 busy.remove(worker)
-                task, chances = worker.task, worker.chances
                 if worker.process.is_alive():
                     idle.append(worker)
-                if answer.fault.startswith("no end") and chances:
-                    waiting.append((task, chances - 1))
-                else:
-                    yield task, answer
+                yield worker.task, answer
     finally:
         for worker in [*busy, *idle]:
             worker.end()
 
 
 class _Worker:
-    """A process, and the task that it is at."""
+    """A process, and its current task."""
 
     def __init__(self, work: Callable[[Any], Any], warm_up: Callable[[], None] | None):
         context = multiprocessing.get_context("spawn")
@@ -85,27 +81,21 @@ class _Worker:
         self.process.start()
         theirs.close()
         self.task: Any = None
-        self.chances = 0
         self.is_warm = False
         self._start_clock()
 
     def _start_clock(self) -> None:
-        self.began = self.looked = time.monotonic()
-        self.worked_s, self.waited_s = _worked_s(self.process.pid or 0), 0.0
+        self.began, self.worked_s = time.monotonic(), _worked_s(self.process.pid or 0)
 
-    def give(self, task: Any, chances: int) -> None:
-        self.task, self.chances = task, chances
+    def give(self, task: Any) -> None:
+        self.task = task
         self._start_clock()
         with contextlib.suppress(OSError):  # It is dead, which `look` will see.
             self.pipe.send(task)
 
     def look(self, limit_s: float, limit_bytes: int) -> Answer | None:
         """Return the answer if there is one by now."""
-        now = time.monotonic()
-        seconds = now - self.began
-        if not _wants_to_run(self.process.pid or 0):
-            self.waited_s += now - self.looked
-        self.looked = now
+        seconds = time.monotonic() - self.began
         try:
             while self.pipe.poll():
                 kind, value, peak = self.pipe.recv()
@@ -122,7 +112,9 @@ class _Worker:
         except (EOFError, OSError):
             self.process.join(10)
             return Answer(fault=_death(self.process.exitcode), seconds=seconds)
-        if self._is_stuck(limit_s if self.is_warm else WARM_UP_S, seconds):
+        limit_s = limit_s if self.is_warm else WARM_UP_S
+        worked_s = _worked_s(self.process.pid or 0) - self.worked_s
+        if worked_s > limit_s or seconds > 10 * limit_s:
             self.end()
             return Answer(fault=f"no end after {seconds:.0f} s", seconds=seconds)
         held = _memory(self.process.pid or 0, "VmRSS")
@@ -130,13 +122,6 @@ class _Worker:
             self.end()
             return Answer(fault=f"used {held / 2**20:.0f} MiB of memory", seconds=seconds)
         return None
-
-    def _is_stuck(self, limit_s: float, seconds: float) -> bool:
-        """Tell whether a task takes too long, and not only because the machine is busy."""
-        if seconds <= limit_s:
-            return False
-        worked_s = _worked_s(self.process.pid or 0) - self.worked_s
-        return worked_s > limit_s / 2 or self.waited_s > limit_s or seconds > 20 * limit_s
 
     def end(self) -> None:
         self.process.kill()
@@ -177,15 +162,6 @@ def _memory(process: int | str, field: str) -> int:
             if line.startswith(field):
                 return int(line.split()[1]) * 1024
     return 0
-
-
-def _wants_to_run(process: int) -> bool:
-    """Tell whether a thread of a process runs, or would if it were let; True where unknown."""
-    states = set()
-    for path in Path(f"/proc/{process}/task").glob("*/stat"):
-        with contextlib.suppress(OSError):
-            states.add(path.read_text().rpartition(")")[2].split()[0])
-    return not states or bool(states & {"R", "D"})
 
 
 def _worked_s(process: int) -> float:

@@ -5,18 +5,16 @@ called, so that a fuzzer can instrument it first.
 """
 
 import functools
-import io
 import json
-import pickle
-import struct
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import numpy as np
+
+from tests.torch_files import Storage, legacy, tensor, zipped
 
 
 def _cues(content: bytes, folder: Path) -> None:
@@ -253,70 +251,11 @@ def _made(folder: Path) -> Iterator[tuple[str, bytes]]:
         yield "annotations", bytes([number]) + text.encode()
     yield "tables", _EVENTS.encode()
     yield "tables", b"onset\toffset\tfire\tdog\n0.0\t0.25\t0.1\t0.2\n0.25\t0.5\t0.3\t0.4\n"
-    yield "torch", _torch_zip()
-    yield "torch", _torch_legacy()
+    state = {"a.weight": tensor(Storage("0", 6), 0, (2, 3), (3, 1))}
+    for write in (zipped, legacy):
+        yield "torch", write(state, {"0": np.arange(6, dtype="<f4")})
     yield "keras", _keras_file(folder / "a.h5")
     yield "features", _record()
-
-
-class _Named:
-    """Pickles as a global of PyTorch, which need not be installed."""
-
-    def __init__(self, module: str, name: str):
-        self.module, self.name = module, name
-
-
-class _Pickler(pickle._Pickler):  # type: ignore[name-defined]
-    """Writes what PyTorch writes: globals by name, storages by their number."""
-
-    def persistent_id(self, thing):
-        return thing[1] if isinstance(thing, tuple) and thing[:1] == ("a storage",) else None
-
-    def save(self, thing, save_persistent_id=True):
-        if isinstance(thing, _Named):
-            self.write(b"c" + f"{thing.module}\n{thing.name}\n".encode())
-            return
-        if isinstance(thing, _Called):
-            self.save(thing.function)
-            self.save(thing.args)
-            self.write(b"R")
-            return
-        super().save(thing, save_persistent_id)
-
-
-class _Called:
-    """Pickles as a call of a function."""
-
-    def __init__(self, function: _Named, args: tuple):
-        self.function, self.args = function, args
-
-
-def _state(pickled: io.BytesIO) -> None:
-    storage = ("storage", _Named("torch", "FloatStorage"), "0", "cpu", 6)
-    rest = (("a storage", storage), 0, (2, 3), (3, 1), False, {})
-    tensor = _Called(_Named("torch._utils", "_rebuild_tensor_v2"), rest)
-    _Pickler(pickled, 2).dump({"a.weight": tensor})
-
-
-def _torch_zip() -> bytes:
-    file, pickled = io.BytesIO(), io.BytesIO()
-    _state(pickled)
-    with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("model/data.pkl", pickled.getvalue())
-        archive.writestr("model/byteorder", b"little")
-        archive.writestr("model/data/0", np.arange(6, dtype="<f4").tobytes())
-    return file.getvalue()
-
-
-def _torch_legacy() -> bytes:
-    file = io.BytesIO()
-    pickle.dump(0x1950A86A20F9469CFC6C, file, 2)
-    pickle.dump(1001, file, 2)
-    pickle.dump({"little_endian": True}, file, 2)
-    _state(file)
-    pickle.dump(["0"], file, 2)
-    file.write(struct.pack("<q", 6) + np.arange(6, dtype="<f4").tobytes())
-    return file.getvalue()
 
 
 def _keras_file(path: Path) -> bytes:
