@@ -32,7 +32,10 @@ from temporal_foley.timeline import (
 RATE_HZ = 48_000
 EFFECTS: dict[str, dict[str, Any]] = {
     "door": {"kind": "one_shot", "bus": "hard_effects"},
-    "bark": {"kind": "one_shot", "bus": "hard_effects", "interval_s": (1.0, 3.0)},
+    "bark": {
+        **{"kind": "one_shot", "bus": "hard_effects"},
+        **{"interval_s": (1.0, 3.0), "ucs": "ANMLDog"},
+    },
     "steps": {"kind": "repeated", "bus": "foley", "interval_s": (0.45, 0.6)},
     "motor": {"kind": "loop", "bus": "hard_effects"},
     "river": {"kind": "ambience", "bus": "backgrounds"},

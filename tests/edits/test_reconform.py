@@ -13,73 +13,26 @@ from temporal_foley.edits.reconform import match_videos, reconform
 from temporal_foley.edits.recut import Cut, Stretch, match_cuts
 from temporal_foley.files.digest import file_sha256
 from temporal_foley.media.probe import probe_video
-from temporal_foley.timeline import Asset, Cue, Loop, Provenance, Source, Timeline, Track
+from tests.factories import make_cue, make_loop, make_source, make_timeline
 
 SECOND = 48_000
-SOME = Provenance(name="some", sha256="00" * 32)
 F = Fraction
 
 
 def hit(name, at_s, length_s=0.5, **changes):
-    length = round(length_s * SECOND)
-    onset = round(at_s * SECOND)
-    return Cue(
-        id=name,
-        effect="footsteps",
-        onset_sample=onset,
-        offset_sample=onset + length,
-        confidence=0.9,
-        asset=Asset(kind="recipe", name="footsteps", seed=1),
-        licence="CC0-1.0",
-        source_end=length,
-        **changes,
-    )
+    return make_cue(name, at_s, length_s, effect="footsteps", **changes)
 
 
 def bed(name, at_s, length_s):
-    onset = round(at_s * SECOND)
-    return Cue(
-        id=name,
-        effect="fire",
-        onset_sample=onset,
-        offset_sample=onset + round(length_s * SECOND),
-        confidence=0.9,
-        asset=Asset(kind="recipe", name="fire", seed=1),
-        licence="CC0-1.0",
-        source_end=SECOND,
-        loop=Loop(start=100, end=SECOND, crossfade=50),
-        fade_in=480,
-        pan=((0, -1.0), (SECOND, 1.0)),
-    )
+    loop = make_loop(100, SECOND, 50)
+    return make_cue(name, at_s, length_s, loop=loop, fade_in=480, pan=((0, -1.0), (SECOND, 1.0)))
 
 
-def source(seconds, sha256="11" * 32, name="old.mp4"):
-    return Source(
-        name=name,
-        sha256=sha256,
-        duration_samples=round(seconds * SECOND),
-        video_rate=F(25),
-        width=96,
-        height=64,
-        has_audio=False,
-    )
+source = make_source
 
 
 def timeline(*cues, seconds=10, **named):
-    tracks = tuple(
-        Track(effect=effect, kind=kind, bus="foley", cues=own)
-        for effect, kind in (("footsteps", "repeated"), ("fire", "loop"))
-        if (own := tuple(cue for cue in cues if cue.effect == effect))
-    )
-    return Timeline(
-        source=source(seconds, **named),
-        frame_rate=F(4),
-        detector=SOME,
-        vocabulary=SOME,
-        library=SOME,
-        seed=0,
-        tracks=tracks,
-    )
+    return make_timeline(*cues, seconds=seconds, source={"name": "old.mp4", **named})
 
 
 def stretch(start, end, shift):

@@ -3,23 +3,14 @@
 import dataclasses
 
 from temporal_foley.pages.overview import FEWEST_LETTERS, why_texts
-from temporal_foley.timeline import Asset, Cue
+from temporal_foley.timeline import Cue
+from tests.factories import make_cue
 
 RATE = 48_000
 
 
 def cue(onset: float, reason: str) -> Cue:
-    return Cue(
-        id=f"bark-{onset}",
-        effect="bark",
-        onset_sample=round(onset * RATE),
-        offset_sample=round(onset * RATE) + RATE,
-        confidence=0.9,
-        asset=Asset(kind="recipe", name="bark", seed=1),
-        licence="CC0-1.0",
-        source_end=RATE,
-        reason=reason,
-    )
+    return make_cue(f"bark-{onset}", onset, 1.0, reason=reason)
 
 
 def test_a_cue_says_why_from_its_onset_on() -> None:

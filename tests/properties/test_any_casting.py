@@ -2,33 +2,22 @@
 
 import itertools
 
-import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from temporal_foley.effects import Effect, Vocabulary
 from temporal_foley.sound.casting import cast_events
-from temporal_foley.sound.take import Take
 from temporal_foley.sound.takes.library import Library, LibraryTake
 from temporal_foley.timegrid import to_sample
 from temporal_foley.timeline import Asset, Event, Loop
+from tests.factories import make_take, make_vocabulary
 
 RATE = 48_000
 LENGTH_S = 12.0
-VOCABULARY = Vocabulary(
-    name="any",
-    effects=(
-        Effect(name="door", kind="one_shot", bus="hard_effects"),
-        Effect(name="bark", kind="one_shot", bus="hard_effects", interval_s=(1.0, 3.0)),
-        Effect(name="steps", kind="repeated", bus="foley", interval_s=(0.45, 0.6)),
-        Effect(name="motor", kind="loop", bus="hard_effects"),
-        Effect(name="river", kind="ambience", bus="backgrounds"),
-    ),
-)
+VOCABULARY = make_vocabulary("door", "bark", "steps", "motor", "river")
 
 
 def _take(seconds, **fields):
-    return Take(samples=np.full((round(seconds * RATE), 1), 0.1, np.float32), **fields)
+    return make_take(0.1, seconds, **fields)
 
 
 TAKES = {

@@ -1,7 +1,6 @@
 """Whatever is laid up: the stems are the mix, the blocks do not show, and the ceiling holds."""
 
 import itertools
-from fractions import Fraction
 
 import numpy as np
 import soundfile
@@ -16,12 +15,9 @@ from temporal_foley.timeline import (
     Asset,
     Cue,
     Loop,
-    MixSettings,
-    Provenance,
-    Source,
-    Timeline,
     Track,
 )
+from tests.factories import make_source, make_timeline
 
 RATE = 48_000
 SAMPLES = 3 * RATE + 17
@@ -79,24 +75,8 @@ def timelines(draw):
         found.sort(key=lambda cue: cue.onset_sample)
         if found:
             tracks.append(Track(effect=effect, kind="one_shot", bus=bus, cues=tuple(found)))
-    return Timeline(
-        source=Source(
-            name="a.mp4",
-            sha256="",
-            duration_samples=SAMPLES,
-            video_rate=Fraction(25),
-            width=16,
-            height=16,
-            has_audio=False,
-        ),
-        frame_rate=Fraction(4),
-        detector=Provenance(name="", sha256=""),
-        vocabulary=Provenance(name="", sha256=""),
-        library=Provenance(name="", sha256=""),
-        seed=0,
-        mix=MixSettings(loudness_lufs=draw(st.sampled_from([-23.0, -16.0]))),
-        tracks=tuple(tracks),
-    )
+    mix = {"loudness_lufs": draw(st.sampled_from([-23.0, -16.0]))}
+    return make_timeline(*tracks, source=make_source(duration_samples=SAMPLES), mix=mix)
 
 
 @settings(max_examples=25)

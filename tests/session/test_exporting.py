@@ -2,7 +2,6 @@
 
 import dataclasses
 import re
-from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ from temporal_foley.cue_list import read_timeline, write_timeline
 from temporal_foley.edits.import_session import import_edits
 from temporal_foley.edits.read_reaper import read_reaper
 from temporal_foley.errors import CueListError, OutputExistsError, UsageError
-from temporal_foley.files.digest import file_sha256
 from temporal_foley.session.export import (
     ExportSettings,
     export_cues,
@@ -23,7 +21,8 @@ from temporal_foley.session.export import (
 from temporal_foley.session.lay_out import MONO_DB
 from temporal_foley.sound.signal.distance import REACH, lowpass
 from temporal_foley.sound.takes.library import load_library
-from temporal_foley.timeline import Asset, Cue, Provenance, Source, Timeline, Track
+from temporal_foley.timeline import Asset, Provenance
+from tests.factories import make_cue, make_timeline, source_of, write_cue_list
 
 
 @pytest.fixture(scope="module")
@@ -37,47 +36,24 @@ def cues(tmp_path_factory, make_clip):
     length = min(len(take.samples), 48_000)
 
     def drop(name, onset, status="proposed"):
-        return Cue(
-            id=name,
+        return make_cue(
+            name,
             effect="water_drop",
             onset_sample=onset,
             offset_sample=onset + length,
-            confidence=0.9,
             asset=asset,
-            licence="CC0-1.0",
-            source_end=length,
             anchor=take.anchor,
             fade_out=240,
             status=status,
         )
 
-    timeline = Timeline(
-        source=Source(
-            name=video.name,
-            sha256=file_sha256(video),
-            duration_samples=96_000,
-            video_rate=Fraction(25),
-            width=160,
-            height=120,
-            has_audio=False,
-        ),
-        frame_rate=Fraction(4),
-        detector=Provenance(name="none", sha256=""),
-        vocabulary=Provenance(name="foley20", sha256=""),
+    timeline = make_timeline(
+        drop("drop-1", 24_000),
+        drop("drop-2", 40_000, "rejected"),
+        source=source_of(video, 2.0),
         library=Provenance(name=library.name, sha256=library.sha256),
-        seed=0,
-        tracks=(
-            Track(
-                effect="water_drop",
-                kind="one_shot",
-                bus="hard_effects",
-                cues=(drop("drop-1", 24_000), drop("drop-2", 40_000, "rejected")),
-            ),
-        ),
     )
-    (folder / "Clip é.foley").mkdir()
-    write_timeline(timeline, folder / "Clip é.foley" / "cues.json")
-    return folder / "Clip é.foley" / "cues.json"
+    return write_cue_list(folder, timeline)
 
 
 def test_formats_are_read_by_name():

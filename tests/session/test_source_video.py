@@ -1,37 +1,17 @@
 """The video of a cue list is looked for by its hash, and what is no video is not hashed."""
 
 import dataclasses
-from fractions import Fraction
 
 import pytest
 
 from temporal_foley.errors import CueListError
-from temporal_foley.files.digest import file_sha256
 from temporal_foley.session.source_video import find_source_video
-from temporal_foley.timeline import MixSettings, Provenance, Source, Timeline
+from temporal_foley.timeline import Timeline
+from tests.factories import make_timeline, source_of
 
 
 def timeline_of(video) -> Timeline:
-    source = Source(
-        name=video.name,
-        sha256=file_sha256(video),
-        duration_samples=48_000,
-        video_rate=Fraction(25),
-        width=160,
-        height=120,
-        has_audio=False,
-    )
-    nobody = Provenance(name="test", sha256="")
-    return Timeline(
-        source=source,
-        frame_rate=Fraction(4),
-        detector=nobody,
-        vocabulary=nobody,
-        library=nobody,
-        seed=0,
-        mix=MixSettings(),
-        tracks=(),
-    )
+    return make_timeline(source=source_of(video, 1.0))
 
 
 def test_it_is_found_where_it_was_and_where_one_says(tmp_path, make_clip):

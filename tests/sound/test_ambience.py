@@ -5,26 +5,21 @@ import dataclasses
 import numpy as np
 import pytest
 
-from temporal_foley.effects import Effect, Vocabulary
 from temporal_foley.sound.ambience import crossfade_ambience, meet_at_cuts
 from temporal_foley.sound.render import render_track
-from temporal_foley.sound.take import Take
-from temporal_foley.sound.takes.library import Library
-from temporal_foley.timeline import Asset, Cue, Event, Track
-
-RATE = 48_000
-VOCABULARY = Vocabulary(
-    name="test",
-    effects=(
-        Effect(name="river", kind="ambience", bus="backgrounds"),
-        Effect(name="wave", kind="ambience", bus="backgrounds"),
-        Effect(name="motor", kind="loop", bus="hard_effects"),
-    ),
+from temporal_foley.timeline import Event, Track
+from tests.factories import (
+    make_cue,
+    make_event,
+    make_library,
+    make_take,
+    make_track,
+    make_vocabulary,
 )
 
-
-def event(effect: str, onset: float, offset: float) -> Event:
-    return Event(effect=effect, onset=onset, offset=offset, confidence=0.9)
+RATE = 48_000
+VOCABULARY = make_vocabulary("river", "wave", "motor")
+event = make_event
 
 
 def spans(events: tuple[Event, ...]) -> list[tuple[str, float, float]]:
@@ -56,30 +51,14 @@ def test_what_does_not_change_at_a_cut_is_left_alone(events, cuts) -> None:
 LEVEL = 0.1
 
 
-def steady(asset: Asset) -> Take:
-    # A constant, so that the gain of every sample can be read off.
-    return Take(samples=np.full((30 * RATE, 2), LEVEL, np.float32))
-
-
-LIBRARY = Library(name="test", sha256="", takes=[], load=steady)
+# A constant, so that the gain of every sample can be read off.
+LIBRARY = make_library(lambda asset: make_take(LEVEL, 30.0))
 
 
 def track(effect: str, onset: float, offset: float, **fields) -> Track:
-    length = round((offset - onset) * RATE)
-    cue = Cue(
-        id=f"{effect}-0001",
-        effect=effect,
-        onset_sample=round(onset * RATE),
-        offset_sample=round(onset * RATE) + length,
-        confidence=0.9,
-        asset=Asset(kind="recipe", name=effect, seed=1),
-        licence="CC0-1.0",
-        source_end=length,
-        fade_in=min(19_200, length // 4),
-        fade_out=min(19_200, length // 4),
-        **fields,
-    )
-    return Track(effect=effect, kind="ambience", bus="backgrounds", cues=(cue,))
+    fade = min(19_200, round((offset - onset) * RATE) // 4)
+    ends = {"fade_in": fade, "fade_out": fade}
+    return make_track(make_cue(f"{effect}-0001", onset, offset - onset, **ends, **fields))
 
 
 @pytest.mark.parametrize("overlap", [0.2, 0.5, 1.0, 3.0])

@@ -19,8 +19,8 @@ from temporal_foley.sound.levels import DEFAULT_LEVELS as LEVELS
 from temporal_foley.sound.signal.bands import EDGES_HZ, band_levels, sum_levels
 from temporal_foley.sound.signal.fades import add_level, level_at
 from temporal_foley.sound.take import Take
-from temporal_foley.sound.takes.library import Library
-from temporal_foley.timeline import Asset, Cue, Track
+from temporal_foley.timeline import Asset, Track
+from tests.factories import make_asset, make_cue, make_library, make_track
 
 RATE = 48_000
 BUSES = tuple(MOST_ON_BUS)
@@ -143,26 +143,23 @@ def noise(asset: Asset) -> Take:
     return Take(samples=rng.normal(0, loud, (20 * RATE, 1)).astype(np.float32))
 
 
-LIBRARY = Library(name="test", sha256="", takes=[], load=noise)
+LIBRARY = make_library(noise)
 
 
 def track(effect: str, bus: str, *spans: tuple[float, float], **fields) -> Track:
-    cues = tuple(
-        Cue(
-            id=f"{effect}-{number:04d}",
-            effect=effect,
-            onset_sample=round(onset * RATE),
-            offset_sample=round(offset * RATE),
-            confidence=0.9,
-            asset=Asset(kind="recipe", name=effect, seed=len(effect)),
-            licence="CC0-1.0",
-            source_end=round((offset - onset) * RATE),
+    asset = make_asset(effect, len(effect))
+    cues = (
+        make_cue(
+            f"{effect}-{number:04d}",
+            onset,
+            offset - onset,
+            asset=asset,
             reason="probability 0.90",
             **fields,
         )
         for number, (onset, offset) in enumerate(spans, 1)
     )
-    return Track(effect=effect, kind="loop", bus=bus, cues=cues)
+    return make_track(*cues, kind="loop", bus=bus)
 
 
 def test_few_voices_are_left_to_the_sample_as_they_were() -> None:

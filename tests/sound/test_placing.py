@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 import pytest
 
-from temporal_foley.effects import Effect, Vocabulary
 from temporal_foley.sound.levels import DEFAULT_LEVELS as LEVELS
 from temporal_foley.sound.placing import (
     PictureEvidence,
@@ -16,19 +15,13 @@ from temporal_foley.sound.placing import (
 from temporal_foley.spotting.position import FASTEST_PER_S, follow
 from temporal_foley.spotting.shots import Changes, cut_frames, keep_to_shots
 from temporal_foley.timegrid import TimeGrid
-from temporal_foley.timeline import Asset, Cue, Event, Track
+from temporal_foley.timeline import Cue, Event
+from tests.factories import make_cue, make_event, make_track, make_vocabulary
 
 RATE_HZ = 4.0
 FRAMES = 40
 GRID = TimeGrid.covering(10, 4)
-VOCABULARY = Vocabulary(
-    name="test",
-    effects=(
-        Effect(name="door", kind="one_shot", bus="hard_effects"),
-        Effect(name="motor", kind="loop", bus="hard_effects"),
-        Effect(name="river", kind="ambience", bus="backgrounds"),
-    ),
-)
+VOCABULARY = make_vocabulary("door", "motor", "river")
 
 
 def hill(across: float, down: float = 0.5, width: float = 0.3) -> np.ndarray:
@@ -54,21 +47,9 @@ def sights(heat: np.ndarray, *, seen: float = 1.0, **fields) -> PictureEvidence:
 
 
 def placed(effect: str, seen: PictureEvidence, onset: float = 0.0, offset: float = 10.0) -> Cue:
-    begin, end = round(onset * 48_000), round(offset * 48_000)
-    cue = Cue(
-        id=f"{effect}-0001",
-        effect=effect,
-        onset_sample=begin,
-        offset_sample=end,
-        confidence=0.8,
-        asset=Asset(kind="recipe", name=effect, seed=0),
-        licence="CC0-1.0",
-        source_end=end - begin,
-        reason="probability 0.80",
-    )
-    kind = VOCABULARY[effect].kind
-    track = Track(effect=effect, kind=kind, bus="hard_effects", cues=(cue,))
-    event = Event(effect=effect, onset=onset, offset=offset, confidence=0.8, peak=1.0)
+    cue = make_cue(f"{effect}-0001", onset, offset - onset, reason="probability 0.80")
+    event = make_event(effect, onset, offset, confidence=0.8, peak=1.0)
+    track = make_track(cue)
     ((made,),) = (t.cues for t in place_tracks([track], [event], seen))
     return made
 

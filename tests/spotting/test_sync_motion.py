@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 import pytest
 
-from temporal_foley.effects import Effect, Vocabulary
 from temporal_foley.spotting.motion import Motion, impacts, measure_motion
 from temporal_foley.spotting.sync import (
     find_onset,
@@ -15,18 +14,11 @@ from temporal_foley.spotting.sync import (
 )
 from temporal_foley.timegrid import TimeGrid
 from temporal_foley.timeline import Event
+from tests.factories import make_event, make_vocabulary
 
 RATE = 30.0
 GRID = TimeGrid.covering(6, 4)
-VOCABULARY = Vocabulary(
-    name="test",
-    effects=(
-        Effect(name="door", kind="one_shot", bus="hard_effects"),
-        Effect(name="steps", kind="repeated", bus="foley", interval_s=(0.4, 0.8)),
-        Effect(name="motor", kind="loop", bus="hard_effects"),
-        Effect(name="bark", kind="one_shot", bus="hard_effects", ucs="ANMLDog"),
-    ),
-)
+VOCABULARY = make_vocabulary("door", "steps", "motor", "bark")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +45,7 @@ def falling_block(hits: list[float], seconds: float = 6.0, noise: float = 0.0) -
 
 
 def event(effect: str, onset: float, offset: float) -> Event:
-    return Event(effect=effect, onset=onset, offset=offset, confidence=0.8)
+    return make_event(effect, onset, offset, confidence=0.8)
 
 
 @pytest.mark.parametrize("hit", [1.05, 1.11, 1.2])

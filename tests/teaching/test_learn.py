@@ -10,7 +10,7 @@ from temporal_foley.edits.keep import find_edits
 from temporal_foley.effects import load_vocabulary
 from temporal_foley.teaching.learn import UNTOUCHED, label_frames
 from temporal_foley.timegrid import TimeGrid
-from temporal_foley.timeline import Asset, Cue, Provenance, Source, Timeline, Track
+from tests.factories import make_cue, make_timeline
 
 SECOND = 48_000
 VOCABULARY = load_vocabulary()
@@ -18,40 +18,11 @@ FIRE = VOCABULARY.index("fire")
 
 
 def fire(name, at_s, length_s=2, **changes):
-    length = length_s * SECOND
-    return Cue(
-        id=name,
-        effect="fire",
-        onset_sample=at_s * SECOND,
-        offset_sample=at_s * SECOND + length,
-        confidence=0.9,
-        asset=Asset(kind="recipe", name="fire", seed=1),
-        licence="CC0-1.0",
-        source_end=length,
-        **changes,
-    )
+    return make_cue(name, at_s, length_s, **changes)
 
 
 def timeline(*cues):
-    some = Provenance(name="some", sha256="00" * 32)
-    source = Source(
-        name="a.mp4",
-        sha256="11" * 32,
-        duration_samples=20 * SECOND,
-        video_rate=Fraction(25),
-        width=64,
-        height=48,
-        has_audio=False,
-    )
-    return Timeline(
-        source=source,
-        frame_rate=Fraction(1),
-        detector=some,
-        vocabulary=some,
-        library=some,
-        seed=0,
-        tracks=(Track(effect="fire", kind="loop", bus="foley", cues=cues),),
-    )
+    return make_timeline(*cues, seconds=20, frame_rate=Fraction(1))
 
 
 def test_decisions_are_labels_and_what_was_left_says_little():

@@ -5,29 +5,15 @@ import pytest
 
 from temporal_foley.sound.render import render_track
 from temporal_foley.sound.signal.distance import REACH, lowpass
-from temporal_foley.sound.take import Take
-from temporal_foley.sound.takes.library import Library
-from temporal_foley.timeline import Asset, Cue, Track
+from tests.factories import make_cue, make_library, make_take, make_track
 
 RATE = 48_000
 
 
 def rendered(samples: np.ndarray, **fields) -> np.ndarray:
-    cue = Cue(
-        id="x-1",
-        effect="x",
-        onset_sample=0,
-        offset_sample=len(samples),
-        confidence=1.0,
-        asset=Asset(kind="recipe", name="x", seed=0),
-        licence="CC0-1.0",
-        source_end=len(samples),
-        **fields,
-    )
-    track = Track(effect="x", kind="one_shot", bus="hard_effects", cues=(cue,))
-    take = Take(samples=samples.astype(np.float32))
-    library = Library(name="test", sha256="", takes=[], load=lambda asset: take)
-    return render_track(track, library, 0, len(samples))
+    cue = make_cue("x-1", offset_sample=len(samples), onset_sample=0, **fields)
+    library = make_library(lambda asset: make_take(samples))
+    return render_track(make_track(cue), library, 0, len(samples))
 
 
 def level_of(hz: float, cutoff_hz: float) -> float:

@@ -7,29 +7,16 @@ from temporal_foley.sound.render import render_track
 from temporal_foley.sound.signal.fades import join_gains, ratio_of
 from temporal_foley.sound.signal.loops import find_loop
 from temporal_foley.sound.take import Take, repitch
-from temporal_foley.sound.takes.library import Library
-from temporal_foley.timeline import Asset, Cue, Loop, Track
+from temporal_foley.timeline import Loop
+from tests.factories import make_cue, make_library, make_take, make_track
 
 RATE = 48_000
 
 
 def looped_sound(samples: np.ndarray, loop: Loop, seconds: float) -> np.ndarray:
-    library = Library(
-        name="", sha256="", takes=[], load=lambda asset: Take(samples=samples, loop=loop)
-    )
-    cue = Cue(
-        id="loop",
-        effect="motor",
-        onset_sample=0,
-        offset_sample=round(seconds * RATE),
-        confidence=1.0,
-        asset=Asset(kind="file", name="motor.wav"),
-        licence="",
-        source_end=loop.end,
-        loop=loop,
-    )
-    track = Track(effect="motor", kind="loop", bus="hard_effects", cues=(cue,))
-    return render_track(track, library, 0, cue.length).mean(axis=1)
+    library = make_library(lambda asset: make_take(samples, loop=loop))
+    cue = make_cue("motor-1", 0, seconds, loop=loop)
+    return render_track(make_track(cue), library, 0, cue.length).mean(axis=1)
 
 
 def levels_db(sound: np.ndarray, frame: int = RATE // 20) -> np.ndarray:

@@ -1,7 +1,6 @@
 """Spaces: how they decay, what is sent into them, and that stems stay exact with them."""
 
 import dataclasses
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +21,12 @@ from temporal_foley.sound.signal.reverb import (
     space_response,
 )
 from temporal_foley.sound.take import Take
-from temporal_foley.sound.takes.library import Library
-from temporal_foley.timeline import Asset, Cue, MixSettings, Provenance, Source, Timeline, Track
+from temporal_foley.timeline import Asset, Track
+from tests.factories import make_cue, make_library, make_timeline, make_track
 
 RATE = 48_000
 SECONDS = 7
 REAL_SPACES = tuple(space for space in SPACES if space != "none")
-NOBODY = Provenance(name="test", sha256="")
 
 
 def knock(asset: Asset) -> Take:
@@ -36,48 +34,20 @@ def knock(asset: Asset) -> Take:
     return Take(samples=(sound * np.geomspace(1.0, 0.01, len(sound))[:, None]).astype(np.float32))
 
 
-LIBRARY = Library(name="test", sha256="", takes=[], load=knock)
+LIBRARY = make_library(knock)
 
 
 def track(*onsets: int, bus: str = "foley", **fields) -> Track:
-    cues = tuple(
-        Cue(
-            id=f"knock-{onset}",
-            effect="knock",
-            onset_sample=onset,
-            offset_sample=onset + RATE // 4,
-            confidence=0.9,
-            asset=Asset(kind="recipe", name="knock", seed=1),
-            licence="CC0-1.0",
-            source_end=RATE // 4,
-            fade_out=240,
-            **fields,
-        )
-        for onset in onsets
+    cues = (
+        make_cue(f"knock-{at}", onset_sample=at, length_s=0.25, fade_out=240, **fields)
+        for at in onsets
     )
-    return Track(effect="knock", kind="one_shot", bus=bus, cues=cues)
+    return make_track(*cues, effect="knock", bus=bus)
 
 
 def lay(folder: Path, *tracks: Track, space: Space = "none") -> MixReport:
-    source = Source(
-        name="clip.mp4",
-        sha256="",
-        duration_samples=SECONDS * RATE,
-        video_rate=Fraction(25),
-        width=320,
-        height=240,
-        has_audio=False,
-    )
-    timeline = Timeline(
-        source=source,
-        frame_rate=Fraction(4),
-        detector=NOBODY,
-        vocabulary=NOBODY,
-        library=NOBODY,
-        seed=0,
-        mix=MixSettings(loudness_lufs=-40.0, space=space),
-        tracks=tracks,
-    )
+    mix = {"loudness_lufs": -40.0, "space": space}
+    timeline = make_timeline(*tracks, seconds=SECONDS, mix=mix)
     return write_mix(timeline, LIBRARY, folder, original=None)
 
 
