@@ -280,7 +280,7 @@ def make_library(
 def make_bundle(
     *,
     tagger: Mapping[str, Any] | None = None,
-    senses: Mapping[str, Any] | None = None,
+    inputs: Mapping[str, Any] | None = None,
     seed: int = 0,
     vocabulary_toml: str | None = None,
     **fields: Any,
@@ -289,7 +289,7 @@ def make_bundle(
 
     Args:
         tagger: Fields of its `TaggerConfig` to change, such as `visual_features`.
-        senses: Fields of its `Senses` to change.
+        inputs: Fields of its `ModelInputs` to change.
         seed: Of the weights.
         vocabulary_toml: Text of the vocabulary; the shipped one if not given.
         **fields: Other fields of the bundle.
@@ -298,7 +298,7 @@ def make_bundle(
     from flax import nnx
 
     from temporal_foley.effects import parse_vocabulary
-    from temporal_foley.models.bundle.bundle import Bundle, Senses
+    from temporal_foley.models.bundle.bundle import Bundle, ModelInputs
     from temporal_foley.models.tagging.fusion import FusionConfig
     from temporal_foley.models.tagging.recurrent import RecurrentConfig
     from temporal_foley.models.tagging.tagger import Tagger, TaggerConfig
@@ -319,7 +319,7 @@ def make_bundle(
             "name": "small",
             "vocabulary": vocabulary,
             "vocabulary_text": text,
-            "senses": Senses(
+            "inputs": ModelInputs(
                 **{
                     "frame_rate": Fraction(4),
                     "backbone": "efficientnet_lite0",
@@ -327,7 +327,7 @@ def make_bundle(
                     "backbone_sha256": "0" * 64,
                     "listener": "student",
                     "listener_sha256": "1" * 64,
-                    **(senses or {}),
+                    **(inputs or {}),
                 }
             ),
             "tagger": config,

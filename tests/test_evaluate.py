@@ -55,7 +55,7 @@ def make_record(number, *, sound=True):
     )
 
 
-def make_bundle(name, *, ear=True, output="sigmoid", vocabulary=VOCABULARY, **senses):
+def make_bundle(name, *, ear=True, output="sigmoid", vocabulary=VOCABULARY, **inputs):
     def logits(visual, audio, *, has_picture, has_sound):
         total = np.full((len(visual), 2), -3.0)
         total += (5.0 * np.asarray(visual, float)) if has_picture else 0.0
@@ -69,7 +69,7 @@ def make_bundle(name, *, ear=True, output="sigmoid", vocabulary=VOCABULARY, **se
         name=name,
         sha256="0" * 64,
         vocabulary=vocabulary,
-        senses=types.SimpleNamespace(**{**known, **senses}),
+        inputs=types.SimpleNamespace(**{**known, **inputs}),
         tagger=types.SimpleNamespace(output=output),
         decision=decision_to_json(default_decision(vocabulary)) if output == "sigmoid" else None,
         logits=logits,
@@ -139,7 +139,7 @@ def test_the_page_needs_nothing_from_elsewhere_and_escapes_names(data, bundles, 
     assert "&lt;b&gt;" in page
     assert "Best at α = 0.25" in page
     assert "prefers-color-scheme: dark" in page
-    for word in ("ROC by effect", "Worst mistakes", "By sound alone", "By source"):
+    for word in ("ROC by effect", "Worst mistakes", "By sound alone", "By source", "<svg"):
         assert word in page
     assert not re.search(r"\bnan\b", page)
 

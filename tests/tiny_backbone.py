@@ -7,10 +7,11 @@ import numpy as np
 from flax import nnx
 
 from temporal_foley.effects import load_vocabulary, vocabulary_text
-from temporal_foley.models.bundle.bundle import Bundle, Senses
+from temporal_foley.models.bundle.bundle import Bundle, ModelInputs
 from temporal_foley.models.image.efficientnet_lite import EfficientNetLite
-from temporal_foley.models.image.fine_tuned import name_weights, read_network
+from temporal_foley.models.image.fine_tuned import read_network
 from temporal_foley.models.image.releases import RELEASES, LiteRelease
+from temporal_foley.models.named_weights import name_weights
 from temporal_foley.models.tagging.fusion import FusionConfig
 from temporal_foley.models.tagging.recurrent import RecurrentConfig
 from temporal_foley.models.tagging.tagger import Tagger, TaggerConfig
@@ -36,19 +37,19 @@ def tiny_network(seed=0):
     return read_network(NAME, name_weights(params))
 
 
-def tiny_bundle(seed=0, **changes):
+def tiny_bundle(seed=0, cell="none", **changes):
     """Make a bundle that looks with it, and listens to nothing."""
     network = tiny_network(seed)
     config = TaggerConfig(
         fusion=FusionConfig(kind="video", width=8, dropout=0.0),
-        recurrent=RecurrentConfig(cell="none", dropout=0.0),
+        recurrent=RecurrentConfig(cell=cell, hidden=4, dropout=0.0),
     )
     weights = nnx.to_pure_dict(nnx.split(Tagger(config, rngs=nnx.Rngs(params=seed)))[1])
     fields = {
         "name": "small",
         "vocabulary": load_vocabulary(),
         "vocabulary_text": vocabulary_text("foley20"),
-        "senses": Senses(
+        "inputs": ModelInputs(
             frame_rate=Fraction(4),
             backbone=NAME,
             aspect="stretch",

@@ -1,12 +1,12 @@
-"""Report 004 on audio-visual scenes: its heads, the weight of late fusion, its conflicts.
+"""Train and compare the heads of the scenes baseline.
 
     python -m baselines.scenes --data FEATURES --out DIR
 
-FEATURES holds the features of `train`, `test` and perhaps `validation` clips with a scene each:
-those of a dataset `scenes`, or of `baselines.scenes.pairs`. DIR gets `metrics.json`,
-`conflicts.tsv`, `alpha.png`, `losses.png` and `heatmaps.png`. Recipe: each modality standardised,
-Adam 1e-4 with weight decay 1e-4, batches of 64, cross-entropy, 100 epochs, the weights of the best
-validation loss, seed 0. What it costs and reached stands in docs/how-to/baselines.md.
+FEATURES holds the features of `train`, `test` and perhaps `validation` clips with one scene each:
+of a dataset `scenes`, or of `baselines.scenes.pairs`. DIR gets `metrics.json`, `conflicts.tsv`,
+`alpha.png`, `losses.png` and `heatmaps.png`. Recipe: each modality standardised, Adam 1e-4 with
+weight decay 1e-4, batches of 64, cross-entropy, 100 epochs, the weights of the best validation
+loss, seed 0. What it costs and reached stands in docs/how-to/baselines.md.
 """
 
 import dataclasses
@@ -83,7 +83,7 @@ def compare_heads(options: Scenes) -> None:
     if not options.data.is_dir():
         raise UsageError(f"{options.data}: no such folder")
     if options.out.exists() and not options.overwrite:
-        raise OutputExistsError(f"{options.out}: is there already; use --overwrite")
+        raise OutputExistsError(f"{options.out}: exists; use --overwrite")
     if options.out.exists() and any(options.out.iterdir()):
         _check_ours(options.out)
     fit = FitConfig(epochs=options.epochs, patience=options.patience, seed=options.seed)
@@ -113,16 +113,16 @@ def _check_ours(folder: Path) -> None:
     except (OSError, ValueError, KeyError, TypeError):
         schema = None
     if schema != "temporal-foley/report_004":
-        raise OutputExistsError(f"{folder}: holds other things; choose another --out")
+        raise OutputExistsError(f"{folder}: not a result of this command; choose another --out")
 
 
 def describe(document: dict[str, Any]) -> list[str]:
-    """Return the tables of a finished run, beside what the report printed of its own clips."""
+    """Return the tables of a finished run, beside the scores that the report printed."""
     clips = document["clips"]["test"]
     lines = [
         "",
         f"{clips} test clips of {len(document['scenes'])} scenes; "
-        "in brackets the report's figures for its own clips",
+        "in brackets the report's scores on its own clips",
         f"{'head':<24}{'numbers':>12}{'epoch':>7}{'accuracy':>10}{'':>9}{'log-loss':>10}",
     ]
     for name, head in document["heads"].items():
@@ -145,7 +145,7 @@ def describe(document: dict[str, Any]) -> list[str]:
             )
         lines.append(f"the report's best: {printed.BEST_ALPHA:.2f}")
     if document["conflicts"]:
-        lines += ["", f"{'conflict':<16}{'video':>7}{'audio':>7}   sent to, by video | by audio"]
+        lines += ["", f"{'conflict':<16}{'video':>7}{'audio':>7}   taken for, by video | by audio"]
         for conflict in document["conflicts"]:
             sent = " | ".join(
                 ", ".join(f"{name} {share:.2f}" for name, share in conflict[f"{sense}_sends"])
@@ -156,10 +156,10 @@ def describe(document: dict[str, Any]) -> list[str]:
                 f"{conflict['scene']:<16}{conflict['video_recall']:>7.2f}"
                 f"{conflict['audio_recall']:>7.2f}   {sent}"
             )
-        told = ", ".join(
+        ranked = ", ".join(
             f"{c['scene']} {c['difference']:.2f}" for c in document["report_conflicts"]
         )
-        lines.append(f"the report's tables, ranked alike: {told}")
+        lines.append(f"the report's recalls, ranked the same way: {ranked}")
         lines.append(f"of these it names {', '.join(printed.NAMED_CONFLICTS)}")
     return lines
 

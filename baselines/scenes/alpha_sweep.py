@@ -1,7 +1,7 @@
-"""Scores at each weight of the picture in, the best weight and a drawn curve out.
+"""Choose the weight of the image in late fusion, and draw the scores of all weights.
 
-Report 004 tries the weights .10, .15 ... .90 in its late fusion and keeps the best. It does not say
-on which clips; here the best is chosen on validation clips and what it reaches is told of others.
+The report tries the weights .10, .15 ... .90 and keeps the best, without saying on which clips.
+Here the best is chosen on validation clips and scored on test clips.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ ALPHAS = tuple(round(0.10 + 0.05 * step, 2) for step in range(17))
 
 
 class AlphaPoint(NamedTuple):
-    """What late fusion reaches with a weight of the picture."""
+    """Scores of late fusion with a weight of the image."""
 
     alpha: float
     validation_accuracy: float
@@ -24,7 +24,7 @@ class AlphaPoint(NamedTuple):
 
 
 def best_alpha(points: Sequence[AlphaPoint]) -> AlphaPoint:
-    """Return the point of the highest validation accuracy; of equals the lowest log-loss."""
+    """Return the point of the highest validation accuracy; among equals, the lowest log-loss."""
     if not points:
         raise ValueError("points must hold at least one weight")
     if not all(np.isfinite(points).ravel()):
@@ -35,21 +35,19 @@ def best_alpha(points: Sequence[AlphaPoint]) -> AlphaPoint:
 def draw_alpha(path: Path, points: Sequence[AlphaPoint]) -> None:
     """Draw accuracy and log-loss over the weight, on validation and on test clips."""
     # Figure without pyplot: no global state and no window system.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     points = sorted(points)
     best = best_alpha(points)
     alphas = [point.alpha for point in points]
     figure = Figure(figsize=(10, 4), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
     for axes, part in zip(figure.subplots(1, 2), ("accuracy", "log_loss"), strict=True):
         for split, colour in (("validation", "#9aa1a9"), ("test", "#2a6f97")):
             values = [getattr(point, f"{split}_{part}") for point in points]
             axes.plot(alphas, values, color=colour, marker="o", markersize=3.5, label=split)
         axes.axvline(best.alpha, color="#c2452d", linewidth=1)
         axes.set_title(part.replace("_", "-"), loc="left")
-        axes.set_xlabel("α, the weight of the picture")
+        axes.set_xlabel("α, the weight of the image")
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
         axes.annotate(

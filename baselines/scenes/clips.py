@@ -1,4 +1,4 @@
-"""Clips with a scene each as arrays: embeddings as they are stored in, standardised batches out."""
+"""Hold the clips of the scenes baseline as arrays, and make standardised batches of them."""
 
 import dataclasses
 from typing import Any, NamedTuple
@@ -9,9 +9,9 @@ from jaxtyping import Float, Float32, Int
 StoredFrames = Float[np.ndarray, "clips frames features"]
 Indices = Int[np.ndarray, " batch"]
 
-# Of a feature that never changes nothing is to be learnt, and nothing must be divided by 0.
+# Features that never vary are not divided by 0.
 _LEAST_STD = 1e-6
-# So many clips at once are widened to double precision.
+# Clips that are converted to double precision at once.
 _AT_ONCE = 256
 
 
@@ -23,10 +23,10 @@ class SceneClips:
     audio: StoredFrames
     lengths: Int[np.ndarray, " clips"]
     scenes: Int[np.ndarray, " clips"]
-    """The place of each clip's scene in `names`."""
+    """Index of each clip's scene in `names`."""
     names: tuple[str, ...]
     sources: tuple[str, ...]
-    """What each clip is made of; several are separated by `|`."""
+    """Sources of each clip; several are separated by `|`."""
 
     def __post_init__(self) -> None:
         for name in ("visual", "audio", "lengths", "scenes", "sources"):
@@ -52,7 +52,7 @@ class SceneClips:
 
 
 def mean_over_time(clips: SceneClips) -> SceneClips:
-    """Replace each clip's frames by their mean: all that most heads look at, and much less."""
+    """Replace each clip's frames by their mean, which is all that most heads read."""
     is_real = np.arange(clips.visual.shape[1])[None, :] < clips.lengths[:, None]
 
     def mean(frames: StoredFrames) -> Float32[np.ndarray, "clips 1 features"]:
@@ -77,19 +77,19 @@ class Standard(NamedTuple):
 
 
 class Standards(NamedTuple):
-    """Those of both modalities."""
+    """Mean and spread of both modalities."""
 
     visual: Standard
     audio: Standard
 
 
 def measure_standards(clips: SceneClips) -> Standards:
-    """Measure what training clips are standardised by, as the recipe of DCASE 2021 task 1B does."""
+    """Measure mean and spread of training clips, as the recipe of DCASE 2021 task 1B does."""
     return Standards(*(_measure(frames, clips.lengths) for frames in (clips.visual, clips.audio)))
 
 
 def standardised_batch(clips: SceneClips, places: Indices, standards: Standards) -> dict[str, Any]:
-    """Return some clips in single precision; padded frames hold 0, which is the mean."""
+    """Return some clips in single precision; padded frames are 0, which is the mean."""
     lengths = clips.lengths[places]
     is_real = np.arange(clips.visual.shape[1])[None, :] < lengths[:, None]
 

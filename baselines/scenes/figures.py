@@ -1,4 +1,4 @@
-"""What report 004 printed, as data: its tables of heads, of single modalities and of alpha.
+"""List the scores that the report printed: of heads, of single modalities and of alpha.
 
 Measured there on TAU Urban Audio-Visual Scenes 2021 with OpenL3 embeddings, ten scenes.
 """
@@ -24,7 +24,7 @@ HEADS = {
 """The report's captions of the last three rows all say `baseline`."""
 
 BEST_ALPHA = 0.25
-"""Weight of the picture."""
+"""Weight of the image."""
 
 VIDEO_RECALL = {
     "airport": 0.28,
@@ -53,4 +53,4 @@ AUDIO_RECALL = {
 }
 
 NAMED_CONFLICTS = ("airport", "bus", "shopping_mall")
-"""Those that the report picks by eye; the largest after airport, tram, is not among them."""
+"""Those that the report names; the largest after airport, tram, is not among them."""

@@ -1,16 +1,15 @@
-"""Clips with a scene each in, a trained scene head and its losses by epoch out.
+"""Train a scene head on the training loop, keeping the weights of the best validation loss.
 
-The recipe is that of DCASE 2021 task 1B (Wang et al., ICASSP 2021), which report 004 builds upon:
+The recipe is that of DCASE 2021 task 1B (Wang et al., ICASSP 2021), which the report builds upon:
 each modality standardised, Adam, cross-entropy, and the weights of the best validation loss.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Iterator
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
@@ -25,11 +24,16 @@ from baselines.scenes.clips import (
 )
 from baselines.scenes.heads import SceneConfig, make_scene_head
 from temporal_foley.errors import FoleyError
+from temporal_foley.training.loop import LoopConfig, train
+from temporal_foley.training.mesh import make_mesh
 from temporal_foley.training.step import (
     Batch,
+    HostBatch,
+    Measured,
     Params,
     Statistics,
     Step,
+    TrainState,
     init_state,
     make_train_step,
 )
@@ -47,7 +51,7 @@ class FitConfig:
     batch: int = 64
     epochs: int = 100
     patience: int = 0
-    """Epochs without a better validation loss after which it ends; 0: it never ends early."""
+    """Epochs without a better validation loss after which training ends; 0: it never ends early."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -66,12 +70,12 @@ class EpochLosses(NamedTuple):
     """Cross-entropy of an epoch."""
 
     train: float
-    """Mean over its steps, while it learns and with dropout."""
+    """Mean over its steps, during training and with dropout."""
     validation: float
 
 
 class FittedHead(NamedTuple):
-    """A head with the weights of its best epoch, ready to answer."""
+    """A head with the weights of its best epoch."""
 
     config: SceneConfig
     graphdef: nnx.GraphDef
@@ -84,62 +88,72 @@ class FittedHead(NamedTuple):
 
     @property
     def trained_numbers(self) -> int:
-        """How many numbers were trained."""
+        """Number of trained parameters."""
         return sum(leaf.size for leaf in jax.tree.leaves(self.params))
 
 
 def fit_scene_head(
-    config: SceneConfig,
-    fit: FitConfig,
-    train: SceneClips,
-    validation: SceneClips,
-    *,
-    progress: Callable[[int, EpochLosses], None] | None = None,
+    config: SceneConfig, fit: FitConfig, train_clips: SceneClips, validation: SceneClips
 ) -> FittedHead:
     """Train a head.
 
     Each epoch goes through the clips in another order and leaves out those that would not fill a
     last batch.
     """
-    batch = min(fit.batch, len(train))
+    batch = min(fit.batch, len(train_clips))
     if batch < 2:
-        raise FoleyError(f"{len(train)} clips to train on are too few; give at least 2")
-    standards = measure_standards(train)
-    train, validation = _looked_at(config, train), _looked_at(config, validation)
-    graphdef, params, statistics = _init(config, train, fit.seed)
+        raise FoleyError(f"{len(train_clips)} clips to train on are too few; give at least 2")
+    standards = measure_standards(train_clips)
+    clips, validation = _inputs_of(config, train_clips), _inputs_of(config, validation)
+    graphdef, params, statistics = _init(config, clips, fit.seed)
     tx, step = _step(graphdef, fit.learning_rate, fit.weight_decay, fit.seed)
-    state = init_state(params, statistics, tx)
-    best, losses = FittedHead(config, graphdef, params, statistics, standards, (), 0), []
-    for epoch in range(1, fit.epochs + 1):
-        # From the epoch's number alone, so that an epoch is the same wherever a run began.
-        order = np.random.default_rng([fit.seed, epoch]).permutation(len(train))
-        measured = []
-        for first in range(0, len(train) - batch + 1, batch):
-            places = order[first : first + batch]
-            state, values = step(state, standardised_batch(train, places, standards))
-            measured.append(values["loss"])
-        now = best._replace(params=state.params, statistics=state.statistics)
-        told = _cross_entropy(_predict(now, validation, fit.batch), validation)
-        losses.append(EpochLosses(float(jnp.stack(measured).mean()), told))
-        if not np.isfinite(losses[-1].train):
-            raise FoleyError(f"the loss is {losses[-1].train} by step {int(state.step)}")
-        if told <= min(loss.validation for loss in losses):
-            # A copy on the host: the next step gives the state's memory away.
-            kept = jax.device_get((state.params, state.statistics))
-            best = best._replace(params=kept[0], statistics=kept[1], best_epoch=epoch)
-        if progress is not None:
-            progress(epoch, losses[-1])
-        if fit.patience and epoch - best.best_epoch >= fit.patience:
-            break
-    return best._replace(losses=tuple(losses))
+    head = FittedHead(config, graphdef, params, statistics, standards, (), 0)
+    per_epoch = len(clips) // batch
+
+    def batches(first: int) -> Iterator[HostBatch]:
+        for epoch in range(first // per_epoch + 1, fit.epochs + 1):
+            # From the epoch's number alone, so that an epoch is the same wherever a run begins.
+            order = np.random.default_rng([fit.seed, epoch]).permutation(len(clips))
+            for start in range(0, per_epoch * batch, batch):
+                yield standardised_batch(clips, order[start : start + batch], standards)
+
+    def evaluate(state: TrainState) -> dict[str, float]:
+        now = head._replace(params=state.params, statistics=state.statistics)
+        loss = _cross_entropy(_predict(now, validation, fit.batch), validation)
+        return {"loss": loss, "score": -loss}
+
+    outcome = train(
+        None,
+        state=init_state(params, statistics, tx),
+        step_fn=step,
+        batches=batches,
+        steps=fit.epochs * per_epoch,
+        evaluate=evaluate,
+        score="score",
+        config=LoopConfig(log_every=per_epoch, evaluate_every=per_epoch, patience=fit.patience),
+        mesh=make_mesh(),
+        show=False,
+    )
+    if outcome.best is None:
+        raise KeyboardInterrupt
+    rows = [[row for row in outcome.rows if name in row] for name in ("loss", "validation/loss")]
+    return head._replace(
+        params=outcome.best.params,
+        statistics=outcome.best.statistics,
+        best_epoch=int(outcome.best.step) // per_epoch,
+        losses=tuple(
+            EpochLosses(trained["loss"], judged["validation/loss"])
+            for trained, judged in zip(*rows, strict=True)
+        ),
+    )
 
 
 def predict_scenes(head: FittedHead, clips: SceneClips, *, batch: int = 256) -> Probabilities:
     """Return the probability of each scene for each clip."""
-    return _predict(head, _looked_at(head.config, clips), batch)
+    return _predict(head, _inputs_of(head.config, clips), batch)
 
 
-def _looked_at(config: SceneConfig, clips: SceneClips) -> SceneClips:
+def _inputs_of(config: SceneConfig, clips: SceneClips) -> SceneClips:
     return mean_over_time(clips) if config.reads_means else clips
 
 
@@ -147,7 +161,7 @@ def _predict(head: FittedHead, clips: SceneClips, batch: int) -> Probabilities:
     answers = []
     for first in range(0, len(clips), batch):
         wanted = np.arange(first, first + batch)
-        # The last batch is filled up: another size would be compiled again.
+        # The last batch is padded: another size would be compiled again.
         places = np.minimum(wanted, len(clips) - 1)
         part = standardised_batch(clips, places, head.standards)
         answer = _answer(head.graphdef, head.params, head.statistics, part)
@@ -192,7 +206,7 @@ def _loss(
     statistics: Statistics,
     batch: Batch,
     key: Key[Array, ""],
-) -> tuple[Float[Array, ""], tuple[Statistics, dict]]:
+) -> tuple[Float[Array, ""], tuple[Statistics, Measured]]:
     head = nnx.merge(graphdef, params, statistics)
     logits = head(batch["visual"], batch["audio"], batch["lengths"], rngs=nnx.Rngs(dropout=key))
     loss = optax.softmax_cross_entropy_with_integer_labels(logits, batch["scenes"]).mean()

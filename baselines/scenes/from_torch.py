@@ -1,6 +1,6 @@
-"""Weights of the report's PyTorch heads in, params and statistics of ours out.
+"""Convert the weights of the report's PyTorch heads to params and statistics of ours.
 
-The names are those of the classes printed in report 004 (`audio_embed`, `video_embed`,
+The names are those of the classes printed in the report (`audio_embed`, `video_embed`,
 `outputlayer`, `all_embed`, `rnn1` for the sound and `rnn2` for the picture); a head of one modality
 has `embed` and `outputlayer`.
 """
@@ -22,7 +22,7 @@ _LSTM_DEPTH = 2
 def scene_head_from_torch(state: Tensors, head: HeadName, alpha: float = 0.5) -> tuple[Pure, Pure]:
     """Arrange a state dict for a head; raise KeyError if it lacks a tensor.
 
-    The weight of the picture in late fusion is no tensor there, so it is given beside them.
+    The weight of the image in late fusion is not a tensor there, so it is an argument.
     """
     if head in ("video", "audio"):
         embeds, readouts = {"embed": "embed"}, {"readout": "outputlayer"}

@@ -1,14 +1,13 @@
-"""Scene heads: a clip's picture and sound embeddings in, one logit a scene out.
+"""Classify the scene of a clip from its image and audio features.
 
-The models of report 004 on audio-visual scenes (after Wang et al., A Curated Dataset of Urban
-Scenes for Audio-Visual Scene Analysis, ICASSP 2021): each modality alone, both joined early, late
-or by their embeddings, and two ways to look at all frames instead of their mean.
+The models of the scenes baseline (after Wang et al., A Curated Dataset of Urban Scenes for
+Audio-Visual Scene Analysis, ICASSP 2021): each modality alone, both joined early, late or by their
+embeddings, and two ways to read all frames instead of their mean.
 """
 
 import dataclasses
 from typing import Literal, get_args
 
-import jax
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, Int
@@ -38,45 +37,36 @@ _LSTM_DEPTH = 2
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SceneConfig:
-    """Which head, and for the late one how it weighs its two answers.
+    """Which head to train, and the weight of the image in late fusion.
 
-    `bilstm_pooled` is not of the report: it takes the mean over real frames of what the BiLSTM
-    answers, where `bilstm` lays all frames side by side.
+    `bilstm_pooled` is not in the report: it averages the BiLSTM's outputs over real frames, where
+    `bilstm` concatenates all frames.
     """
 
     head: HeadName = "concat"
     dropout: float = 0.2
-    alpha: float | tuple[float, ...] = 0.5
-    """Weight of the picture in `late`, the rest is the sound's; or one such weight a scene."""
-    learns_alpha: bool = False
-    """Start at `alpha` and train it with the rest."""
-    fuses: Literal["logits", "probabilities"] = "logits"
-    """What `late` weighs."""
+    alpha: float = 0.5
+    """Weight of the image's logits in `late`; the rest is that of the sound's."""
 
     def __post_init__(self) -> None:
         if self.head not in HEADS:
             raise ValueError(f"scene.head must be one of {', '.join(HEADS)}, got {self.head!r}")
         if not 0.0 <= self.dropout < 1.0:
             raise ValueError(f"scene.dropout must be in [0, 1), got {self.dropout}")
-        weights = self.alpha if isinstance(self.alpha, tuple) else (self.alpha,)
-        # A weight of 0 or 1 cannot be learnt away from.
-        is_inside = all(0.0 < a < 1.0 if self.learns_alpha else 0.0 <= a <= 1.0 for a in weights)
-        if not weights or not is_inside:
-            raise ValueError(f"scene.alpha must be within 0 and 1, got {self.alpha}")
-        if self.fuses not in ("logits", "probabilities"):
-            raise ValueError(f"scene.fuses must be logits or probabilities, got {self.fuses!r}")
+        if not 0.0 <= self.alpha <= 1.0:
+            raise ValueError(f"scene.alpha must be in [0, 1], got {self.alpha}")
 
     @property
     def reads_means(self) -> bool:
-        """Whether the head answers for the mean frame of a clip as for all of its frames."""
+        """Whether the head needs only the mean frame of a clip."""
         return self.head not in ("flatten", "bilstm", "bilstm_pooled")
 
 
 class SceneHead(nnx.Module):
-    """What all heads share: `head(visual, audio, lengths)` gives logits.
+    """Base of all heads: `head(visual, audio, lengths)` returns logits.
 
-    With `rngs` it trains: units are dropped, and batch normalisation reads and updates the
-    statistics of the batch. Padded frames count for nothing; every clip has a real frame.
+    With `rngs` it trains: dropout is on, and batch normalisation uses the batch and updates its
+    statistics. Padded frames are ignored; every clip has a real frame.
     """
 
     def __call__(
@@ -93,12 +83,12 @@ class SceneHead(nnx.Module):
     def answer(
         self, visual: FrameRows, audio: FrameRows, mask: FrameMask, rngs: nnx.Rngs | None
     ) -> SceneLogits:
-        """Answer for real frames."""
+        """Return the logits from real frames."""
         raise NotImplementedError
 
 
 class SingleHead(SceneHead):
-    """One modality alone: the joined head without the other one's part."""
+    """One modality alone: the joined head without the other modality."""
 
     def __init__(
         self, features: int, scenes: int, dropout: float, *, is_visual: bool, rngs: nnx.Rngs
@@ -117,10 +107,10 @@ class SingleHead(SceneHead):
 
 
 class JoinedHead(SceneHead):
-    """Each modality through its own part, the embeddings side by side, one readout.
+    """Embed each modality, concatenate the embeddings, and read them out.
 
-    Over time it takes the mean (the baseline), or all frames side by side, or it reads them by a
-    BiLSTM before it does one or the other.
+    Over time it takes the mean (the baseline), or concatenates all frames, each possibly after a
+    BiLSTM.
     """
 
     def __init__(
@@ -164,14 +154,12 @@ class JoinedHead(SceneHead):
         if not self.flat_frames:
             return masked_mean(frames, mask)
         if frames.shape[1] != self.flat_frames:
-            raise ValueError(
-                f"a head for {self.flat_frames} frames side by side was given {frames.shape[1]}"
-            )
+            raise ValueError(f"clips must have {self.flat_frames} frames, got {frames.shape[1]}")
         return jnp.where(mask[..., None], frames, 0.0).reshape(len(frames), -1)
 
 
 class EarlyHead(SceneHead):
-    """The means of both modalities side by side, then one network."""
+    """Concatenate the means of both modalities, then apply one network."""
 
     def __init__(
         self,
@@ -182,7 +170,7 @@ class EarlyHead(SceneHead):
         *,
         rngs: nnx.Rngs,
     ):
-        # The report's 1024 are the width of both its modalities together.
+        # The report's 1024 is the width of both modalities together.
         self.both = Embed(audio_features + visual_features, 2 * _HIDDEN, scenes, dropout, rngs=rngs)
 
     def answer(
@@ -193,10 +181,9 @@ class EarlyHead(SceneHead):
 
 
 class LateHead(SceneHead):
-    """A network a modality; what they answer is weighed.
+    """A network per modality whose logits are averaged with weights.
 
-    The report weighs logits and calls them probabilities; here either can be chosen. Of
-    probabilities the logits that come out are the logarithms.
+    The report calls the logits probabilities.
     """
 
     def __init__(
@@ -212,44 +199,25 @@ class LateHead(SceneHead):
             Embed(width, _HIDDEN, _EMBEDDING, config.dropout, rngs=rngs)
             for width in (audio_features, visual_features)
         )
-        # There is no activation between these maps, as in the report.
+        # As in the report, there is no activation between these layers.
         self.audio_readout, self.visual_readout = (
             nnx.List(
                 [Dense(_EMBEDDING, _LATE_HIDDEN, rngs=rngs), Dense(_LATE_HIDDEN, scenes, rngs=rngs)]
             )
             for _ in range(2)
         )
-        self.fuses = config.fuses
-        if isinstance(config.alpha, tuple) and len(config.alpha) != scenes:
-            raise ValueError(f"scene.alpha must hold {scenes} weights, got {len(config.alpha)}")
-        weights = jnp.atleast_1d(jnp.array(config.alpha, jnp.float32))
-        self.learns_alpha = config.learns_alpha
-        if self.learns_alpha:
-            self.alpha_logit = nnx.Param(jnp.log(weights) - jnp.log1p(-weights))
-        else:
-            # Held as data, so that heads with other weights are the same program.
-            self.alpha_held = nnx.BatchStat(weights)
-
-    def alpha(self) -> Float[Array, " weights"]:
-        """Return the weight of the picture, one for all or one a scene."""
-        if self.learns_alpha:
-            return jax.nn.sigmoid(self.alpha_logit[...])
-        return self.alpha_held[...]
+        # Held as data, so that heads with other weights are the same program.
+        self.alpha_held = nnx.BatchStat(jnp.array([config.alpha], jnp.float32))
 
     def answer(
         self, visual: FrameRows, audio: FrameRows, mask: FrameMask, rngs: nnx.Rngs | None
     ) -> SceneLogits:
         audio_embedding = self.audio_embed(masked_mean(audio, mask), rngs=rngs)
         visual_embedding = self.visual_embed(masked_mean(visual, mask), rngs=rngs)
-        heard = _through(self.audio_readout, audio_embedding)
-        seen = _through(self.visual_readout, visual_embedding)
-        alpha = self.alpha()
-        if self.fuses == "logits":
-            return (1 - alpha) * heard + alpha * seen
-        # In logarithms, so that a scene which both hold impossible has a finite loss.
-        parts = (jax.nn.log_softmax(heard), jax.nn.log_softmax(seen))
-        weights = (jnp.log1p(-alpha), jnp.log(alpha))
-        return jnp.logaddexp(parts[0] + weights[0], parts[1] + weights[1])
+        by_sound = _through(self.audio_readout, audio_embedding)
+        by_image = _through(self.visual_readout, visual_embedding)
+        alpha = self.alpha_held[...]
+        return (1 - alpha) * by_sound + alpha * by_image
 
 
 def make_scene_head(
@@ -261,7 +229,7 @@ def make_scene_head(
     scenes: int,
     rngs: nnx.Rngs,
 ) -> SceneHead:
-    """Make a head; `frames` counts for those that lay all frames side by side."""
+    """Make a head; `frames` matters for those that concatenate all frames."""
     widths, dropout = (visual_features, audio_features), config.dropout
     if config.head in ("video", "audio"):
         is_visual = config.head == "video"

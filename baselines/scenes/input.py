@@ -1,7 +1,7 @@
-"""Cached features of clips with a scene each in, arrays to train scene heads on out.
+"""Read the cached features of clips with one scene each, to train scene heads on.
 
-The folder holds a folder of features a split (`train`, `test` and perhaps `validation`), be they of
-a dataset `scenes` or made by `baselines.scenes.pairs`.
+The folder holds a folder of features per split (`train`, `test` and perhaps `validation`), of a
+dataset `scenes` or made by `baselines.scenes.pairs`.
 """
 
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ def open_scene_splits(folder: Path, *, seed: int = 0) -> dict[str, SceneClips]:
 
 
 def _complete(store: FeatureStore) -> list[FeatureRecord]:
-    """Read the records that have both modalities; a clip without one is no clip to fuse."""
+    """Read the records that have both modalities."""
     records = (store[place] for place in range(len(store)))
     return [record for record in records if record.has_picture and record.has_sound]
 

@@ -1,7 +1,7 @@
-"""The layers of the scene heads, as PyTorch has them: maps, batch normalisation, a BiLSTM.
+"""Layers of the scene heads that equal PyTorch's: linear, batch normalisation, BiLSTM.
 
-flax's own differ where equality with the report's code shows: its LSTM has one bias where PyTorch
-has two, its batch normalisation keeps the biased variance, and its layers start from other draws.
+flax's layers differ from the report's code: its LSTM has one bias where PyTorch has two, its batch
+normalisation keeps the biased variance, and its weights are initialised differently.
 """
 
 import jax
@@ -14,13 +14,13 @@ FrameRows = Float[Array, "batch frames features"]
 FrameMask = Bool[Array, "batch frames"]
 
 _EPSILON = 1e-5
-# So much of the running statistics a batch replaces.
+# Share of the running statistics that a batch replaces.
 _MOMENTUM = 0.1
 _GATES = 4
 
 
 class Dense(nnx.Module):
-    """A linear map that starts as PyTorch's: uniform within one by the root of its inputs."""
+    """A linear map initialised as in PyTorch: uniform within one by the root of its inputs."""
 
     def __init__(self, features: int, outputs: int, *, rngs: nnx.Rngs):
         self.kernel = nnx.Param(_draw(rngs, (features, outputs), features))
@@ -46,7 +46,7 @@ class BatchNorm(nnx.Module):
             if batch < 2:
                 raise ValueError(f"a batch to train on must have at least 2 rows, got {batch}")
             mean, variance = rows.mean(axis=0), rows.var(axis=0)
-            # A batch is normalised by its own variance; what is kept is the estimate without bias.
+            # A batch is normalised by its own variance; the running one is the unbiased estimate.
             kept = variance * (batch / (batch - 1))
             self.mean[...] = (1 - _MOMENTUM) * self.mean[...] + _MOMENTUM * mean
             self.variance[...] = (1 - _MOMENTUM) * self.variance[...] + _MOMENTUM * kept
@@ -55,7 +55,7 @@ class BatchNorm(nnx.Module):
 
 
 class Embed(nnx.Module):
-    """A modality's own part: wide map, batch normalisation, ReLU, dropout, narrow map."""
+    """Embedding of a modality: linear, batch normalisation, ReLU, dropout, linear."""
 
     def __init__(self, features: int, hidden: int, outputs: int, dropout: float, *, rngs: nnx.Rngs):
         self.wide = Dense(features, hidden, rngs=rngs)
@@ -69,7 +69,7 @@ class Embed(nnx.Module):
 
 
 class Direction(nnx.Module):
-    """One LSTM read in one direction; the gates stand as input, forget, cell, output."""
+    """One LSTM in one direction; the gates are in the order input, forget, cell, output."""
 
     def __init__(self, features: int, hidden: int, *, rngs: nnx.Rngs):
         self.hidden = hidden
@@ -79,8 +79,8 @@ class Direction(nnx.Module):
         self.across_bias = nnx.Param(_draw(rngs, (_GATES * hidden,), hidden))
 
     def __call__(self, frames: FrameRows, mask: FrameMask, *, backwards: bool) -> FrameRows:
-        """Read the frames; padded ones neither change the memory nor answer with more than 0."""
-        # What comes from the frames is one product for all; only the rest must wait its turn.
+        """Read the frames; padded ones do not change the state and return 0."""
+        # The product with the input is one for all frames; only the rest is sequential.
         inward = frames @ self.inward[...] + self.inward_bias[...] + self.across_bias[...]
         across = self.across[...]
 
@@ -103,7 +103,7 @@ class Direction(nnx.Module):
 
 
 class BiLstm(nnx.Module):
-    """LSTMs read in both directions, one pair upon the other (Graves and Schmidhuber, 2005)."""
+    """Stacked pairs of LSTMs in both directions (Graves and Schmidhuber, 2005)."""
 
     def __init__(self, features: int, hidden: int, *, depth: int, rngs: nnx.Rngs):
         widths = [features] + [2 * hidden] * (depth - 1)

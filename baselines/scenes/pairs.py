@@ -2,11 +2,11 @@
 
     python -m baselines.scenes.pairs FEATURES/stills --out PAIRS
 
-Where there is no video with scenes, this makes a task of the same form. A clip is made of
-stretches. In each a picture is shown and a part of a recording is heard, each of the clip's class
-or, to distract, of nothing in particular, each drawn by itself; every clip shows and sounds its
-class at least once. Pictures and recordings are shared out by source before clips are made of
-them, so none is on both sides. The same features and seed give the same clips.
+Where there is no video with scenes, this makes a task of the same form. A clip consists of
+stretches. Each has an image and a part of a recording, drawn independently, of the clip's class or,
+as a distraction, of no class; every clip has its class at least once in both. Images and recordings
+are split by source before clips are made, so that none is on both sides. The same features and seed
+give the same clips.
 """
 
 import dataclasses
@@ -29,9 +29,9 @@ from temporal_foley.errors import UsageError
 from temporal_foley.timegrid import TimeGrid
 
 NOTHING = ""
-"""The class of what distracts."""
+"""The class of distractions."""
 
-# Real recordings are few: with less in the test a class would rest on one or two of them.
+# Real recordings are few: a smaller test split would have one or two per class.
 PARTS = Parts(name="60_20_20", parts={TRAIN: 0.6, VALIDATION: 0.2, TEST: 0.2})
 
 Medium = Literal["picture", "sound"]
@@ -45,13 +45,13 @@ class PairsConfig:
     """How clips are made, and of which classes."""
 
     clips_per_class: tuple[int, int, int] = (100, 40, 40)
-    """To train, validate and test on."""
+    """In train, validation and test."""
     stretches: int = 4
     stretch_frames: int = 5
     distracting_part: float = 0.5
-    """Of the stretches of a modality, beyond the one that is kept for the class."""
+    """Share of the stretches of a modality, apart from the one that is kept for the class."""
     min_sources: int = 5
-    """A class needs so many sources of pictures, and so many of recordings."""
+    """Least number of sources of images, and of recordings, of a class."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -70,7 +70,7 @@ class PairsConfig:
 def make_pairs(
     stills: Path, out: Path, config: PairsConfig, *, overwrite: bool = False
 ) -> list[str]:
-    """Make the clips of all splits; return a table of what they are made of.
+    """Make the clips of all splits; return a table of their material.
 
     Raises:
         UsageError: There are no features of stills, or too few classes with enough sources.
@@ -78,7 +78,7 @@ def make_pairs(
     stores = [FeatureStore(path.parent) for path in sorted(stills.glob("*/manifest.json"))]
     if not stores:
         raise UsageError(f"{stills}: holds no finished features of stills")
-    # The newest may be made by other networks; features of two kinds must not be mixed.
+    # Features of different networks must not be mixed.
     kinds = [{key: store.settings.get(key) for key in _KIND} for store in stores]
     if any(kind != kinds[0] for kind in kinds):
         raise FeatureError(f"{stills}: its splits are of different networks or rates")
@@ -91,7 +91,7 @@ def make_pairs(
             "pairs": dataclasses.asdict(config) | {"split": split, "classes": classes},
             "source": [store.sha256 for store in stores],
         }
-        # As it comes back from a file.
+        # As read from JSON.
         settings["pairs"]["clips_per_class"] = list(config.clips_per_class)
         clips = config.clips_per_class[place]
         folder = out / split
@@ -119,7 +119,7 @@ def _share_out(stores: Sequence[FeatureStore], config: PairsConfig) -> dict[str,
         for record in (store[place] for place in range(len(store)))
         for name, medium in _class_of(record)
     ]
-    # A class is shared out as seen and as heard, each by its own sources.
+    # The images and the recordings of a class are split separately, each by source.
     members = [
         Member(source=record.source, classes=(f"{name}/{medium}",))
         for name, medium, record in found
@@ -135,7 +135,7 @@ def _share_out(stores: Sequence[FeatureStore], config: PairsConfig) -> dict[str,
 
 
 def _class_of(record: FeatureRecord) -> Iterator[tuple[str, Medium]]:
-    """Yield the class of what is one picture or one recording of one thing or of nothing."""
+    """Yield the class of one image or one recording, if it has one or certainly none."""
     if record.has_picture == record.has_sound:
         return
     medium = MEDIA[int(record.has_sound)]
@@ -164,7 +164,7 @@ def _classes(pools: Mapping[str, Pool], config: PairsConfig) -> list[str]:
             "recordings; give more material, or --min-sources"
         )
     if config.distracting_part and not is_enough(NOTHING):
-        raise UsageError("there is too little that distracts; give --distracting 0")
+        raise UsageError("there is too little material without a class; use --distracting 0")
     return classes
 
 
@@ -191,7 +191,7 @@ def _clips(
 def _stretch(
     record: FeatureRecord, medium: Medium, frames: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """Return a part of a recording, or a picture for as long; what is too short is repeated."""
+    """Return a part of a recording, or an image repeated; too short ones are repeated too."""
     rows = record.visual if medium == "picture" else record.audio
     first = int(generator.integers(max(1, len(rows) - frames + 1)))
     return rows[(first + np.arange(frames)) % len(rows)]

@@ -1,4 +1,4 @@
-"""Clips with a scene each in, all that report 004 tells of its heads out, and pictures of it."""
+"""Train all heads of the scenes baseline, compare them, and draw their charts."""
 
 import dataclasses
 import json
@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from baselines.scenes import figures as printed
@@ -28,24 +27,21 @@ from baselines.scenes.scores import (
 )
 from data_pipeline.builders.splits import TEST, TRAIN, VALIDATION
 from temporal_foley.evaluation import conflict
-from temporal_foley.evaluation.confusion import class_scores
 
 SCHEMA = "temporal-foley/report_004"
 VERSION = 1
 EVEN = 0.5
-"""The weight that the report begins with."""
+"""The report's first weight of the image."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Run:
-    """A head that was trained, and how well it does."""
+    """A trained head and its scores."""
 
     config: SceneConfig
     head: FittedHead
     validation: SceneScores
     test: SceneScores
-    alpha: tuple[float, ...] = ()
-    """The weights of the picture at the end, if it is late fusion."""
 
 
 def run_all(
@@ -56,10 +52,10 @@ def run_all(
     alphas: Sequence[float],
     fit: FitConfig,
 ) -> dict[str, Any]:
-    """Train heads, write pictures and tables into `out`, and return what was found.
+    """Train heads, write charts and tables into `out`, and return the results.
 
-    With the head `late` the weights of the picture in `alphas` are tried, and other ways to find
-    them; with `video` and `audio` their conflicts are told.
+    The head `late` is trained with each weight of the image in `alphas`; `video` and `audio`
+    together are compared class by class.
     """
     names = splits[TRAIN].names
     runs: dict[str, Run] = {
@@ -75,7 +71,6 @@ def run_all(
         points = [_point(alpha, swept[alpha]) for alpha in alphas]
         chosen = best_alpha(points)
         runs["late, best alpha"] = swept[chosen.alpha]
-        runs |= _other_weights(runs, fit, splits, out)
         draw_alpha(out / "alpha.png", points)
     conflicts: list[conflict.Conflict] = []
     if "video" in runs and "audio" in runs:
@@ -119,47 +114,12 @@ def _run(
         f"{head.best_epoch} of {fit.epochs}, {time.perf_counter() - began:.0f} s",
         flush=True,
     )
-    run = Run(
-        config=config, head=head, validation=validation, test=test, alpha=_alpha(config, head)
-    )
-    # As they come: a run that is cut short has told of those that were done.
+    run = Run(config=config, head=head, validation=validation, test=test)
+    # Written at once, so that an interrupted run keeps the finished heads.
     with (out / "runs.jsonl").open("a", encoding="utf-8") as file:
         line = {"name": name, **_document(run, splits[TRAIN].names)}
         file.write(json.dumps(line, ensure_ascii=False) + "\n")
     return run
-
-
-def _other_weights(
-    runs: Mapping[str, Run], fit: FitConfig, splits: Mapping[str, SceneClips], out: Path
-) -> dict[str, Run]:
-    """Train late fusion with its weights found or used in other ways."""
-    scenes = len(splits[TRAIN].names)
-    ways = {
-        "late, learnt alpha": SceneConfig(head="late", learns_alpha=True),
-        "late, learnt by scene": SceneConfig(
-            head="late", alpha=(EVEN,) * scenes, learns_alpha=True
-        ),
-        "late, probabilities": SceneConfig(head="late", fuses="probabilities"),
-    }
-    if "video" in runs and "audio" in runs:
-        # Each scene by how often either sense finds it among validation clips.
-        seen, heard = (
-            class_scores(runs[sense].validation.confusion).recall for sense in ("video", "audio")
-        )
-        weights = (np.nan_to_num(seen) + 0.05) / (np.nan_to_num(seen) + np.nan_to_num(heard) + 0.1)
-        ways["late, by scene's recall"] = SceneConfig(
-            head="late", alpha=tuple(float(weight) for weight in weights)
-        )
-    return {name: _run(name, config, fit, splits, out) for name, config in ways.items()}
-
-
-def _alpha(config: SceneConfig, head: FittedHead) -> tuple[float, ...]:
-    if config.head != "late":
-        return ()
-    if config.learns_alpha:
-        logits = np.asarray(head.params["alpha_logit"])
-        return tuple(float(weight) for weight in np.asarray(jax.nn.sigmoid(logits)))
-    return config.alpha if isinstance(config.alpha, tuple) else (config.alpha,)
 
 
 def _point(alpha: float, run: Run) -> AlphaPoint:
@@ -173,7 +133,7 @@ def _document(run: Run, names: tuple[str, ...]) -> dict[str, Any]:
         "config": dataclasses.asdict(run.config),
         "trained_numbers": run.head.trained_numbers,
         "best_epoch": run.head.best_epoch,
-        "alpha": list(run.alpha),
+        "alpha": [run.config.alpha] if run.config.head == "late" else [],
         "validation": run.validation.document(names),
         "test": run.test.document(names),
         "losses": [loss._asdict() for loss in run.head.losses],

@@ -1,4 +1,4 @@
-"""Probabilities of scenes and the truth in, what report 004 prints of a head out: scores, pictures.
+"""Score a scene head, and draw its losses and its confusion.
 
 Accuracy and log-loss over clips; precision, recall and F1 by scene; the confusion; loss curves.
 """
@@ -18,20 +18,20 @@ from temporal_foley.evaluation.confusion import (
     row_shares,
 )
 
-# Where scikit-learn clips single precision too: a certain error costs a finite loss.
+# As scikit-learn clips single precision: a confident error has a finite loss.
 _LEAST_PROBABILITY = float(np.finfo(np.float32).eps)
 _COLUMNS = 4
 
 
 class SceneScores(NamedTuple):
-    """How well a head tells scenes."""
+    """Scores of a head."""
 
     accuracy: float
     log_loss: float
     confusion: Confusion
 
     def document(self, names: Sequence[str]) -> dict[str, Any]:
-        """Return all of it as plain data; what is undefined is None."""
+        """Return all scores as plain data; undefined ones are None."""
         scores = class_scores(self.confusion)
         parts = scores._asdict().items()
         return {
@@ -52,7 +52,7 @@ def score_scenes(
     """Score the probabilities of a head against the true scenes."""
     if len(reference) != len(probabilities) or not len(reference):
         raise ValueError(
-            f"probabilities must be a row a clip, got {len(probabilities)} for {len(reference)}"
+            f"probabilities must be a row per clip, got {len(probabilities)} for {len(reference)}"
         )
     confusion = confusion_matrix(reference, probabilities.argmax(axis=1), probabilities.shape[1])
     sure = probabilities.astype(np.float64)
@@ -64,7 +64,7 @@ def score_scenes(
 def draw_losses(
     path: Path, losses: Mapping[str, tuple[Sequence[tuple[float, float]], int]]
 ) -> None:
-    """Draw the losses of each head: pairs of training and validation, and the best epoch."""
+    """Draw the training and validation losses of each head, and its best epoch."""
     figure, panels = _panels(len(losses), (3.2, 2.4))
     for axes, (name, (pairs, best)) in zip(panels, losses.items(), strict=True):
         epochs = np.arange(1, len(pairs) + 1)
@@ -82,7 +82,7 @@ def draw_losses(
 
 
 def draw_heat_maps(path: Path, names: Sequence[str], confusions: Mapping[str, Confusion]) -> None:
-    """Draw where each head sends each scene, as shares of its clips."""
+    """Draw the confusion of each head as shares of each scene's clips."""
     figure, panels = _panels(len(confusions), (3.6, 3.4))
     for axes, (name, confusion) in zip(panels, confusions.items(), strict=True):
         shares = row_shares(confusion)
@@ -102,19 +102,17 @@ def draw_heat_maps(path: Path, names: Sequence[str], confusions: Mapping[str, Co
                 color="white" if share > 0.5 else "black",
             )
     figure.supylabel("true", fontsize=8)
-    figure.supxlabel("said", fontsize=8)
+    figure.supxlabel("predicted", fontsize=8)
     figure.savefig(path, format="png")
 
 
 def _panels(count: int, size_in: tuple[float, float]) -> tuple[Any, list[Any]]:
     # Figure without pyplot: no global state and no window system.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     columns = min(count, _COLUMNS)
     rows = -(-count // columns)
     figure = Figure((size_in[0] * columns, size_in[1] * rows), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
     panels = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
     for axes in panels[count:]:
         axes.remove()

@@ -1,8 +1,7 @@
-"""An image backbone with a new fully connected top: pictures in, one logit a class out.
+"""Put a new fully connected top on an image backbone, as the stills baseline's second model does.
 
-The second model of report 000 (dubbing from single pictures): a network trained on ImageNet, its
-last layer made anew for the effects and, last of all, `other`; one softmax over them. First only
-the top is trained, on features of the frozen network; then all of it.
+A network trained on ImageNet gets a new last layer for the effects and, last, `other`, with one
+softmax over them. First only the top is trained, on features of the frozen network; then all of it.
 
 BatchNorm: the backbones of this project carry the means and variances of ImageNet folded into their
 kernels and biases. So normalisation is in inference mode in both phases, as the Keras guide to
@@ -15,7 +14,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree, UInt8
 
@@ -35,10 +33,12 @@ class PictureClassifier(nnx.Module):
         )
 
     def __call__(self, images: UInt8[Array, "batch rows columns 3"]) -> Logits:
-        return self.top(self.look(images))
+        return self.top(self.features(images))
 
-    def look(self, images: UInt8[Array, "batch rows columns 3"]) -> Float[Array, "batch features"]:
-        """Return what the backbone sees, pooled over the picture."""
+    def features(
+        self, images: UInt8[Array, "batch rows columns 3"]
+    ) -> Float[Array, "batch features"]:
+        """Return the backbone's features, pooled over the picture."""
         features, _, _ = self.network(images)  # type: ignore[operator]
         return features
 
@@ -50,7 +50,7 @@ class SplitClassifier(NamedTuple):
     params: Params
     """`network` and `top`: what fine-tuning trains."""
     idle: Params
-    """The readout to ImageNet's classes, which nothing reads: it is not to be trained."""
+    """The readout to ImageNet's classes, which is not used and not trained."""
 
 
 def make_classifier(
@@ -72,7 +72,7 @@ def _is_readout(path: tuple, _: object) -> bool:
 def apply_top(
     top: Params, features: Float[Array, "*axes features"]
 ) -> Float[Array, "*axes classes"]:
-    """Return the logits of features that were looked at before, as the frozen phase does."""
+    """Return the logits of stored features, as the frozen phase does."""
     return features @ top["kernel"] + top["bias"]
 
 
@@ -90,16 +90,3 @@ def class_accuracy(
     """Part of the real rows whose most probable class is theirs."""
     is_right = (logits.argmax(axis=1) == classes) & is_real
     return jnp.sum(is_right) / jnp.maximum(jnp.sum(is_real), 1)
-
-
-def split_other(
-    probabilities: Float[np.ndarray, "frames classes"], effects: int
-) -> tuple[Float[np.ndarray, "frames effects"], Float[np.ndarray, " frames"] | None]:
-    """Part the classes into effects and `other` (None if it is no class), as decoders take them."""
-    if probabilities.shape[1] not in (effects, effects + 1):
-        raise ValueError(
-            f"probabilities must have {effects} or {effects + 1} classes, "
-            f"got {probabilities.shape[1]}"
-        )
-    has_other = probabilities.shape[1] > effects
-    return probabilities[:, :effects], probabilities[:, effects] if has_other else None

@@ -1,4 +1,4 @@
-"""Around a run of report 000: its dataset in; its figures, drawings and weights out."""
+"""Open the data of a run of the stills baseline, and write its scores, charts and weights."""
 
 import dataclasses
 import json
@@ -40,9 +40,9 @@ class Stills:
 
 
 def open_data(config: Run) -> Stills:
-    """Open the splits; without one for validation that is done on the test pictures."""
+    """Open the splits; without a validation split the test pictures are used for it."""
     vocabulary = load_vocabulary(config.vocabulary)
-    # The report's 20 % are held out once, for both.
+    # The report holds 20 % out once, for both.
     validation = "validation" if "validation" in open_splits(config.data) else "test"
     train, validation, test = (
         open_stills(config.data, split, vocabulary, has_other=config.other)
@@ -54,7 +54,7 @@ def open_data(config: Run) -> Stills:
 def judge(
     logits: Float[np.ndarray, "pictures classes"], stills: Stills
 ) -> tuple[Float[np.ndarray, "pictures classes"], dict[str, Any]]:
-    """Return probabilities of the test pictures, and what they are worth."""
+    """Return probabilities of the test pictures, and their scores."""
     probabilities = softmax(logits.astype(np.float64), axis=1)
     return probabilities, measure(
         probabilities, stills.test.classes, stills.test.names, stills.effects
@@ -70,15 +70,15 @@ def write_results(
     *,
     before: Mapping[str, Any] | None = None,
 ) -> str:
-    """Write figures and drawings; return the table.
+    """Write scores and charts; return the table.
 
     Args:
-        out: folder of the run.
+        out: Folder of the run.
         model: `scratch` or `transfer`.
-        stills: the dataset.
-        logits: of the test pictures.
-        checks: the course of training.
-        before: what was measured on the test pictures before fine-tuning.
+        stills: The dataset.
+        logits: Of the test pictures.
+        checks: The course of training.
+        before: Scores on the test pictures before fine-tuning.
     """
     names = stills.test.names
     probabilities, measured = judge(logits, stills)
@@ -98,14 +98,14 @@ def write_results(
         "train_pictures": dict(zip(names, stills.train.counts.tolist(), strict=True)),
         "left_out": {"train": dict(stills.train.left_out), "test": dict(stills.test.left_out)},
     }
-    # Last of all: a run with it is finished.
+    # Written last: a run with it is finished.
     unfinished = out / f"{METRICS}.part"
     unfinished.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
     unfinished.replace(out / METRICS)
     return table
 
 
-def save_weights(path: Path, params: PyTree[Array]) -> None:
+def save_weights(path: Path, params: PyTree[Array | np.ndarray]) -> None:
     """Write all arrays as safetensors, named by their place."""
 
     def named(tree: Any) -> Any:

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import shutil
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from baselines.stills.small_resnet import SmallResNetConfig
 from temporal_foley.cli.options import Arg
@@ -93,8 +93,10 @@ class TransferConfig(Run):
             raise ValueError("views must be at least 1 and fine_tune_learning_rate above 0")
 
 
-def claim_folder(config: Run) -> None:
-    """Make the folder of a run and write its settings into it, or continue the same run.
+def claim_folder(config: Run) -> dict[str, Any]:
+    """Make the folder of a run, write its settings into it, and return them.
+
+    An unfinished run with the same settings is continued.
 
     Raises:
         OutputExistsError: The folder holds this run, finished, or something else.
@@ -105,7 +107,8 @@ def claim_folder(config: Run) -> None:
     )
     settings = config.out / "config.json"
     if config.overwrite and settings.is_file():
-        shutil.rmtree(config.out / "checkpoints", ignore_errors=True)
+        for phase in ("scratch", "frozen", "fine_tuning"):
+            shutil.rmtree(config.out / phase, ignore_errors=True)
         (config.out / "metrics.json").unlink(missing_ok=True)
     elif config.out.exists() and any(config.out.iterdir()):
         begun = json.loads(settings.read_text("utf-8")) if settings.is_file() else None
@@ -116,3 +119,4 @@ def claim_folder(config: Run) -> None:
             )
     config.out.mkdir(parents=True, exist_ok=True)
     settings.write_text(json.dumps(asked, indent=1) + "\n", "utf-8")
+    return asked

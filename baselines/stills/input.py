@@ -1,9 +1,8 @@
-"""Stills of a built dataset in, batches of resized pictures of one class each out; resumed exactly.
+"""Read batches of resized pictures with one class each from a built dataset of stills.
 
-A picture shows one effect of the vocabulary or surely none of them, which is the class `other`.
-Batches follow from a seed and their number (`batch_plan`), and the iterator is grain's, so that a
-run that was stopped goes on where it was. Pictures are changed in the jitted step, by
-`augment_batch`, not here.
+A picture shows one effect of the vocabulary or certainly none of them, which is the class `other`.
+Batches depend only on a seed and their number (`batch_plan`), so a stopped run continues exactly.
+Pictures are augmented in the jitted step, by `augment_batch`, not here.
 """
 
 import dataclasses
@@ -35,7 +34,7 @@ class PictureInputConfig:
 
     size_px: int = 224
     aspect: Aspect = "stretch"
-    """The report's own way: to a square, whatever the shape was."""
+    """As in the report: to a square, whatever the shape was."""
     batch_size: int = 32
     epochs: int = 1
     seed: int = 0
@@ -66,7 +65,7 @@ class StillPictures:
     names: tuple[str, ...]
     """Of the classes."""
     left_out: Mapping[str, int]
-    """How many records are none of these pictures, by reason."""
+    """Number of skipped records, by reason."""
 
     def __len__(self) -> int:
         return len(self.places)
@@ -77,7 +76,7 @@ class StillPictures:
 
     @property
     def counts(self) -> Int[np.ndarray, " classes"]:
-        """How many pictures there are of each class."""
+        """Number of pictures of each class."""
         return np.bincount(self.classes, minlength=len(self.names))
 
 
@@ -121,7 +120,7 @@ def find_pictures(
 
 
 def _class_of(example: Example, vocabulary: Vocabulary, has_other: bool) -> int | str:
-    """Return the class of an example, or why it has none."""
+    """Return the class of an example, or the reason why it has none."""
     if len(example.pictures) != 1 or example.frame_rate > 0:
         return "no still picture"
     seen = {event.effect for event in example.events if event.modality != "sound"}
@@ -136,7 +135,7 @@ def _class_of(example: Example, vocabulary: Vocabulary, has_other: bool) -> int 
 
 
 def make_plan(pictures: StillPictures, config: PictureInputConfig) -> BatchPlan:
-    """Plan the batches of a configuration; its `digest` belongs into a run's checkpoint."""
+    """Plan the batches of a configuration."""
     return BatchPlan(
         np.ones(len(pictures), np.int64).tolist(),
         lengths=(1,),
@@ -187,5 +186,5 @@ def augment_batch(
     images: UInt8[Array, "batch rows columns 3"],
     ranges: PictureRanges | None = None,
 ) -> UInt8[Array, "batch rows columns 3"]:
-    """Warp, flip and tint pictures, each by itself; belongs inside the jitted step."""
+    """Warp, flip and tint pictures, each by itself; for use inside the jitted step."""
     return augment_pictures(key, images[:, None], ranges or PictureRanges())[:, 0]

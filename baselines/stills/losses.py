@@ -1,4 +1,4 @@
-"""Training a picture classifier: its structure in, the loss of a batch of pictures out.
+"""Build the losses of the image classifiers.
 
 A batch has `images` (or, where only a top is trained, `features`), `classes` and `is_real`.
 """
@@ -22,7 +22,7 @@ Logits = Float[Array, "batch classes"]
 def make_small_resnet(
     config: SmallResNetConfig, classes: int, key: Key[Array, ""]
 ) -> tuple[nnx.GraphDef, Params, Statistics]:
-    """Make a new network: its structure, what is trained of it, and what BatchNorm measures."""
+    """Make a new network: its structure, its parameters and the statistics of BatchNorm."""
     model = SmallResNetV2(config, classes, rngs=nnx.Rngs(params=key))
     graphdef, params, statistics = nnx.split(model, nnx.Param, nnx.BatchStat)
     return graphdef, nnx.to_pure_dict(params), nnx.to_pure_dict(statistics)
@@ -31,13 +31,13 @@ def make_small_resnet(
 def make_scratch_loss(
     graphdef: nnx.GraphDef, augment: Augment | None, *, kernel_l2: float
 ) -> LossFn:
-    """Build the loss of a small ResNetV2; BatchNorm goes by the batch and its statistics move on.
+    """Build the loss of a small ResNetV2; BatchNorm uses the batch and updates its statistics.
 
     Args:
-        graphdef: of the network.
-        augment: what is done to the pictures, if anything.
-        kernel_l2: times the sum of squares of the convolutions' kernels, which is added, as in the
-            Keras example; the readout is left alone there.
+        graphdef: Of the network.
+        augment: Changes the pictures, if given.
+        kernel_l2: Weight of the sum of squares of the convolutions' kernels, as in the Keras
+            example, which leaves out the readout.
     """
 
     def loss_fn(
@@ -54,7 +54,7 @@ def make_scratch_loss(
 
 
 def make_fine_tuning_loss(graphdef: nnx.GraphDef, augment: Augment | None) -> LossFn:
-    """Build the loss of a whole `PictureClassifier`; its idle part stands in the statistics."""
+    """Build the loss of a whole `PictureClassifier`; its idle part is in the statistics."""
 
     def loss_fn(
         params: Params, statistics: Statistics, batch: Batch, key: Key[Array, ""]
@@ -70,7 +70,7 @@ def make_fine_tuning_loss(graphdef: nnx.GraphDef, augment: Augment | None) -> Lo
 def top_loss(
     params: Params, statistics: Statistics, batch: Batch, key: Key[Array, ""]
 ) -> tuple[Float[Array, ""], tuple[Statistics, Measured]]:
-    """Return the loss of a top alone, on features that a frozen backbone saw; a `LossFn`."""
+    """Return the loss of a top alone, on features of a frozen backbone; a `LossFn`."""
     loss, measured = _judge(apply_top(params, batch["features"]), batch)
     return loss, (statistics, measured)
 

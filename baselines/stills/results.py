@@ -1,8 +1,8 @@
-"""What a picture classifier said of its test pictures in; figures, a table and drawings out.
+"""Score an image classifier on its test pictures, and draw the charts of a run.
 
-Two accuracies, since the report's are not like for like: its 76 % is over 20 effects, its 86 % over
-21 classes, of which one is `other`. Both are computed of a model that knows `other`: over all
-pictures and classes, and over pictures of effects with `other` left out of the choice.
+There are two accuracies, since the report's are not comparable: its 76 % is over 20 effects, its
+86 % over 21 classes, of which one is `other`. A model with `other` gets both: over all pictures and
+classes, and over pictures of effects with `other` left out of the choice.
 """
 
 import dataclasses
@@ -19,19 +19,19 @@ REPORTED = {
     "scratch": {"accuracy_effects": 0.76, "accuracy_all": None, "any_effect_auc": None},
     "transfer": {"accuracy_effects": None, "accuracy_all": 0.86, "any_effect_auc": 0.877},
 }
-"""Of report 000, on 20 % of its 2,806 pictures, which are not ours."""
+"""Printed in the report, on 20 % of its 2,806 pictures, which are not ours."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Check:
-    """How good a model was at one moment of its training."""
+    """Scores of a model at one moment of its training."""
 
     epoch: float
     phase: str
     """`scratch`, `frozen` or `fine_tuning`."""
     train_loss: float
     train_accuracy: float
-    """Over the batches since the last check, as the model was then."""
+    """Over the batches since the last check, during training."""
     validation_loss: float
     validation_accuracy: float
 
@@ -42,13 +42,13 @@ def measure(
     names: Sequence[str],
     effects: int,
 ) -> dict[str, Any]:
-    """Return accuracies, confusion and any-effect ROC-AUC with the counts behind them.
+    """Return accuracies, confusion and any-effect ROC-AUC with their counts.
 
     Args:
-        probabilities: of a softmax.
-        classes: the true ones.
-        names: of the classes; `other`, if there, is the last.
-        effects: how many of the classes are effects.
+        probabilities: Of a softmax.
+        classes: The true classes.
+        names: Of the classes; `other`, if any, is the last.
+        effects: Number of classes that are effects.
     """
     from sklearn.metrics import confusion_matrix, roc_auc_score
 
@@ -83,7 +83,7 @@ def measure(
 
 
 def find_dip(checks: Sequence[Check]) -> dict[str, float] | None:
-    """Tell how far validation accuracy fell when fine-tuning began, and when it was back.
+    """Measure how far validation accuracy fell when fine-tuning began, and when it recovered.
 
     None if there was no fine-tuning after a frozen phase.
     """
@@ -105,14 +105,14 @@ def find_dip(checks: Sequence[Check]) -> dict[str, float] | None:
 
 
 def write_table(model: str, measured: Mapping[str, Any]) -> str:
-    """Write the report's figures and this run's, side by side."""
+    """Write the report's scores and this run's, side by side."""
     kinds = ("accuracy_effects", "accuracy_all", "any_effect_auc")
     heads = ("accuracy, effects only", "accuracy, with other", "any-effect ROC-AUC")
     pictures, effects = measured["pictures"], measured["pictures_of_effects"]
     counts = (f"{effects}", f"{pictures}", f"{effects} against {pictures - effects}")
     rows = [("", *heads)]
     for name, reported in REPORTED.items():
-        rows.append((f"report 000, {name}", *(_shown(reported[kind]) for kind in kinds)))
+        rows.append((f"report, {name}", *(_shown(reported[kind]) for kind in kinds)))
     rows.append(
         (
             f"this run, {model}",
@@ -153,11 +153,11 @@ def draw_confusion(path: Path, measured: Mapping[str, Any], names: Sequence[str]
         colour = "white" if share > 0.55 else INK
         text = f"{100 * share:.0f}"
         axes.text(column, row, text, ha="center", va="center", fontsize=7, color=colour)
-    axes.set_xlabel("said")
-    axes.set_ylabel("is (test pictures)")
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true (test pictures)")
     title = "Of each class's test pictures, percent"
     if missing:
-        title += f"\n{missing} classes without pictures, and never said, are left out"
+        title += f"\n{missing} classes without pictures or predictions are left out"
     axes.set_title(title, loc="left", fontsize=10)
     _save(figure, path)
 
@@ -203,19 +203,17 @@ def draw_roc(
     figure, axes = _figure(4.6, 4.4)
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8, linestyle=":")
     axes.plot(false, true, color=BLUE)
-    axes.set_xlabel("pictures of nothing taken for an effect")
-    axes.set_ylabel("pictures of effects found")
+    axes.set_xlabel("false alarm rate")
+    axes.set_ylabel("hit rate")
     axes.set_title(f"Any effect against other: area {auc:.3f}", loc="left", fontsize=10)
     _save(figure, path)
 
 
 def _figure(width: float, height: float) -> tuple[Any, Any]:
     # Figure without pyplot: no global state and no window system.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=120, layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
     axes = figure.subplots()
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

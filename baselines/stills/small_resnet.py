@@ -1,4 +1,4 @@
-"""The small ResNetV2 of report 000's first model: RGB pictures in, one logit a class out.
+"""Define the small ResNetV2 of the stills baseline's first model.
 
 Architecture: He et al., "Identity Mappings in Deep Residual Networks" (ECCV 2016), as the Keras
 example `cifar10_resnet.py` builds it (`resnet_v2`): a 3x3 convolution to 16 features, then stages
@@ -6,8 +6,8 @@ of bottlenecks (1x1, 3x3, 1x1). Each stage after the first halves rows and colum
 features; the first one makes 64 of the 16. Kernels are drawn by He's rule, the loss holds their
 sum of squares (`kernel_l2`).
 
-Report 000 says only "5 blocks". The example counts blocks by the stage (`num_res_blocks`, its depth
-is 9 n + 2) and has three stages, so here it is read as five blocks in each of three stages: 47
+The report says only "5 blocks". The example counts blocks per stage (`num_res_blocks`, its depth is
+9 n + 2) and has three stages, so here it is read as five blocks in each of three stages: 47
 convolutions and matrices. Read as five stages it is `SmallResNetConfig(stages=5, blocks=1)`.
 
 The example averages 8x8 places, which on its own pictures of 32 pixels is the whole map; here the
@@ -28,7 +28,7 @@ _STEM = 16
 _MOMENTUM = 0.99
 _EPSILON = 1e-3
 _HE_NORMAL = nnx.initializers.he_normal()
-# Keras calls by the same name a normal distribution that is cut off, as flax does.
+# A truncated normal distribution in Keras and in flax.
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -87,7 +87,7 @@ class NormedConvolution(nnx.Module):
     ) -> FeatureMap:
         if self.norm is not None:
             maps = jax.nn.relu(_normed(self.norm, maps, is_real, is_training))
-        # Of a 1x1 convolution with a stride every other value is all that is looked at.
+        # A 1x1 convolution with a stride reads every other value only.
         return self.filter(maps[:, :: self.stride, :: self.stride])
 
 
@@ -149,7 +149,7 @@ class SmallResNetV2(nnx.Module):
                         outputs,
                         stride=2 if is_first and stage > 0 else 1,
                         is_first=is_first,
-                        # The stem has normalised what the very first block reads.
+                        # The stem has normalised the input of the very first block.
                         is_normed=not (is_first and stage == 0),
                         dtype=dtype,
                         rngs=rngs,
@@ -168,7 +168,7 @@ class SmallResNetV2(nnx.Module):
         is_real: Bool[Array, " batch"] | None = None,
         is_training: bool = False,
     ) -> Float[Array, "batch classes"]:
-        """Return logits; in training the statistics of BatchNorm move on.
+        """Return logits; training updates the statistics of BatchNorm.
 
         Args:
             images: of any one size; the example was made for 32 pixels.

@@ -4,7 +4,7 @@
 
 `python -m data_pipeline features` has made the features of pictures of full size, without
 augmentation, so only a small matrix is trained: Adam at 1e-3, batches of 32, a softmax over effects
-and `other`. numpy is enough for it.
+and `other`.
 """
 
 import dataclasses
@@ -13,13 +13,19 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import jax
 import numpy as np
+from flax import nnx
 from jaxtyping import Float, Int
 from scipy.special import softmax
 
+from baselines.stills.classifier import apply_top
+from baselines.stills.phases import train_phase
 from baselines.stills.results import draw_confusion, measure, write_table
+from baselines.stills.run import feature_batches, top_phase
 from data_pipeline.features.record import FeatureRecord
 from data_pipeline.features.store import FeatureStore
+from data_pipeline.input.batch_plan import BatchPlan
 from temporal_foley.cli.console import Console
 from temporal_foley.cli.options import Arg
 from temporal_foley.cli.runner import run
@@ -29,7 +35,7 @@ from temporal_foley.errors import UsageError
 Features = Float[np.ndarray, "pictures features"]
 Classes = Int[np.ndarray, " pictures"]
 
-_RATE, _DECAYS, _EPSILON = 1e-3, (0.9, 0.999), 1e-8
+_LEARNING_RATE = 1e-3
 _BATCH = 32
 
 
@@ -53,9 +59,8 @@ class Top:
         train, test = (
             read_stills(self.features / split, vocabulary) for split in ("train", "test")
         )
-        top = fit_top(*train, len(names), epochs=self.epochs, seed=self.seed)
-        probabilities = softmax(_widened(test[0]) @ top, axis=1)
-        measured = measure(probabilities, test[1], names, len(vocabulary))
+        logits = fit_top(train, test, len(names), epochs=self.epochs, seed=self.seed)
+        measured = measure(softmax(logits, axis=1), test[1], names, len(vocabulary))
         self.out.mkdir(parents=True, exist_ok=True)
         (self.out / "metrics.json").write_text(json.dumps(measured, indent=1) + "\n", "utf-8")
         draw_confusion(self.out / "confusion.png", measured, names)
@@ -64,13 +69,13 @@ class Top:
 
 
 def read_stills(folder: Path, vocabulary: Vocabulary) -> tuple[Features, Classes]:
-    """Read the features of pictures that show one effect, or surely none.
+    """Read the features of pictures that show one effect, or certainly none.
 
     Raises:
         FoleyError: There are no features, or none of such pictures.
     """
     if not (folder / "manifest.json").is_file():
-        raise UsageError(f"{folder}: no finished features there; see docs/how-to/build_datasets.md")
+        raise UsageError(f"{folder}: has no finished features; see docs/how-to/build_datasets.md")
     store = FeatureStore(folder)
     found = [
         (record.visual[0], class_)
@@ -80,7 +85,7 @@ def read_stills(folder: Path, vocabulary: Vocabulary) -> tuple[Features, Classes
     if not found:
         raise UsageError(f"{folder}: has no picture of one effect; give features of stills")
     rows, classes = zip(*found, strict=True)
-    return np.array(rows, np.float32), np.array(classes)
+    return np.array(rows, np.float32), np.array(classes, np.int32)
 
 
 def _class_of(record: FeatureRecord, vocabulary: Vocabulary) -> int | None:
@@ -94,34 +99,39 @@ def _class_of(record: FeatureRecord, vocabulary: Vocabulary) -> int | None:
 
 
 def fit_top(
-    features: Features, classes: Classes, count: int, *, epochs: int, seed: int
-) -> Float[np.ndarray, "features_and_one classes"]:
-    """Train a fully connected layer by Adam (Kingma and Ba, 2015); its last row is the bias."""
-    generator = np.random.default_rng(seed)
-    rows = _widened(features)
-    # Glorot's rule for the kernel, as Keras draws it.
-    bound = (6.0 / (features.shape[1] + count)) ** 0.5
-    top = generator.uniform(-bound, bound, (rows.shape[1], count)).astype(np.float32)
-    top[-1] = 0.0
-    mean, square = np.zeros_like(top), np.zeros_like(top)
-    step = 0
-    for _ in range(epochs):
-        order = generator.permutation(len(rows))
-        for first in range(0, len(rows), _BATCH):
-            chosen = order[first : first + _BATCH]
-            error = softmax(rows[chosen] @ top, axis=1)
-            error[np.arange(len(chosen)), classes[chosen]] -= 1.0
-            gradient = rows[chosen].T @ error / len(chosen)
-            step += 1
-            mean = _DECAYS[0] * mean + (1.0 - _DECAYS[0]) * gradient
-            square = _DECAYS[1] * square + (1.0 - _DECAYS[1]) * gradient**2
-            spread = np.sqrt(square / (1.0 - _DECAYS[1] ** step)) + _EPSILON
-            top -= _RATE * mean / (1.0 - _DECAYS[0] ** step) / spread
-    return top
-
-
-def _widened(features: Features) -> Features:
-    return np.pad(features, ((0, 0), (0, 1)), constant_values=1.0)
+    train: tuple[Features, Classes],
+    test: tuple[Features, Classes],
+    classes: int,
+    *,
+    epochs: int,
+    seed: int,
+) -> Float[np.ndarray, "pictures classes"]:
+    """Train a fully connected layer on features; return its logits of the test features."""
+    init_key, step_key = jax.random.split(jax.random.key(seed))
+    glorot = nnx.initializers.glorot_uniform()
+    top = {
+        "kernel": glorot(init_key, (train[0].shape[1], classes)),
+        "bias": jax.numpy.zeros(classes),
+    }
+    plan = BatchPlan(
+        [1] * len(train[1]),
+        lengths=(1,),
+        batch_size=_BATCH,
+        epochs=epochs,
+        seed=seed,
+        is_training=True,
+    )
+    phase, state = top_phase(
+        plan,
+        lambda first: feature_batches(plan, [train[0]], train[1], first),
+        lambda state: np.asarray(apply_top(state.params, test[0])),
+        test[1],
+        top=top,
+        learning_rate=_LEARNING_RATE,
+        key=step_key,
+    )
+    state, _ = train_phase(phase, state, None, {})
+    return phase.logits(state)
 
 
 if __name__ == "__main__":

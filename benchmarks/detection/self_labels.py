@@ -23,7 +23,7 @@ from data_pipeline.self_label.file_labels import (
     gather_evidence,
 )
 from temporal_foley.effects import load_vocabulary
-from temporal_foley.models.audio import load_teacher
+from temporal_foley.models.audio.teacher import load_teacher
 from temporal_foley.models.imagenet_detector import load_imagenet_detector
 
 

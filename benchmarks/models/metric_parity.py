@@ -1,9 +1,9 @@
-"""Compare the metrics with those of scikit-learn, sed_eval and sed_scores_eval on made-up clips.
+"""Compare the metrics of events with those of sed_eval and sed_scores_eval on made-up clips.
 
     python benchmarks/models/metric_parity.py [--rounds 20]
 
-Prints the largest difference of each figure over the rounds. sed_eval and sed_scores_eval come with
-the extra `parity`; without them only scikit-learn is compared.
+Prints the largest difference of each figure over the rounds. Both libraries come with the extra
+`parity`.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from temporal_foley.evaluation import curves, events, psds
+from temporal_foley.evaluation import events, psds
 from temporal_foley.evaluation.scored_clip import ScoredClip, without_overlaps
 from temporal_foley.timegrid import TimeGrid
 from temporal_foley.timeline import Event
@@ -81,8 +81,6 @@ def differences(seed: int, oracle: str) -> dict[str, float]:
     """Return how far each figure is from that of an oracle."""
     random = np.random.default_rng(seed)
     clips = make_clips(random)
-    if oracle == "scikit-learn":
-        return _against_scikit_learn(clips)
     if oracle == "sed_scores_eval":
         return _against_sed_scores_eval(clips)
     return _against_sed_eval(clips, found_events(random, clips))
@@ -92,26 +90,6 @@ def _event(random: np.random.Generator, effect: str, end: float) -> Event:
     onset = random.uniform(0.0, end - 0.6)
     offset = min(end, onset + random.uniform(0.3, 4.0))
     return Event(effect=effect, onset=onset, offset=offset, confidence=1.0)
-
-
-def _against_scikit_learn(clips: list[ScoredClip]) -> dict[str, float]:
-    from sklearn import metrics as oracle
-
-    truth = np.concatenate([clip.truth for clip in clips])
-    scores = np.concatenate([clip.probabilities for clip in clips]).astype(np.float64)
-    apart: dict[str, float] = defaultdict(float)
-    pairs = {
-        "roc_auc": (curves.roc_auc, oracle.roc_auc_score),
-        "average_precision": (curves.average_precision, oracle.average_precision_score),
-        "log_loss": (curves.log_loss, oracle.log_loss),
-    }
-    columns = [*range(len(EFFECTS)), slice(None)]
-    for name, (ours, theirs) in pairs.items():
-        for column in columns:
-            t, s = truth[:, column].ravel(), scores[:, column].ravel()
-            name_of = f"scikit-learn {name}"
-            apart[name_of] = max(apart[name_of], abs(ours(t, s) - float(theirs(t, s))))
-    return apart
 
 
 def _against_sed_eval(clips: list[ScoredClip], found: list[list[Event]]) -> dict[str, float]:
@@ -194,8 +172,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     rounds = parser.parse_args().rounds
     warnings.simplefilter("ignore")
-    for oracle in ("scikit-learn", "sed_eval", "sed_scores_eval"):
-        if oracle != "scikit-learn" and not importlib.util.find_spec(oracle):
+    for oracle in ("sed_eval", "sed_scores_eval"):
+        if not importlib.util.find_spec(oracle):
             print(f"{oracle}: not installed")
             continue
         worst: dict[str, float] = defaultdict(float)

@@ -116,7 +116,7 @@ def our_step(cell: str, batch: dict[str, np.ndarray]) -> Callable[[], None]:
 
 def layer_pass(cell: str, frames: int) -> Callable[[], None]:
     """Make one pass forward and back through a bidirectional layer."""
-    layer = RecurrentLayer(cell, HIDDEN, HIDDEN, 2, rngs=nnx.Rngs(0))  # type: ignore[arg-type]
+    layer = RecurrentLayer(cell, HIDDEN, HIDDEN, rngs=nnx.Rngs(0))  # type: ignore[arg-type]
     graphdef, params = nnx.split(layer)
     batch = 4 if frames > FRAMES else BATCH
     rows = jax.random.normal(jax.random.key(0), (batch, frames, HIDDEN))

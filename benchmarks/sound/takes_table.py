@@ -21,8 +21,8 @@ import soxr
 
 from temporal_foley.effects import Effect, Vocabulary, load_vocabulary
 from temporal_foley.media.audio import read_sound_file
-from temporal_foley.models.audio import AudioTeacher, load_teacher
 from temporal_foley.models.audio.audioset import class_places
+from temporal_foley.models.audio.teacher import AudioTeacher, load_teacher
 from temporal_foley.sound.casting import cast_events
 from temporal_foley.sound.render import render_track
 from temporal_foley.sound.takes.library import Library, load_library

@@ -1,10 +1,10 @@
-"""Add example pictures of everything else to a bundle, so that new effects can be taught to it.
+"""Add the bank of image features to a bundle that new effects are taught against.
 
-Chooses some hundred pictures of as many sources, half of them without any effect, and puts their
-standardised features into the bundle (`models/background.py`). How far a number of examples is to
-be trusted is learnt from the effects that are known: each is taken out of the bank in turn, taught
-from a few of its pictures, and judged on those of other sources. The answers of the bundle stay as
-they are. `--without EFFECT` leaves all pictures of an effect out, for trying `teach` on it.
+Chooses some hundred images of as many sources, half of them without any effect, and stores their
+standardised features in the bundle (`models/tagging/background.py`). The calibration for a number
+of examples is learnt from the known effects: each is taken out of the bank in turn, taught from a
+few of its images, and evaluated on those of other sources. The tagger is unchanged. `--without
+EFFECT` leaves out all images of an effect, to try `teach` on it.
 """
 
 import dataclasses
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 EXAMPLES = (1, 2, 4, 8)
 LEAST_SOURCES = 16
-"""An effect of fewer is not asked how far examples are to be trusted."""
+"""Effects with fewer sources are not used for the calibration."""
 MOST_JUDGED = 100
-"""Pictures with an effect, and four times as many without, that a line is learnt from."""
+"""Images with an effect, and four times as many without, for a calibration."""
 USUAL_SHARE = 0.05
-"""How much of the time a new effect is expected to be heard."""
+"""Expected share of the time in which a new effect is present."""
 
 
 class Pictures(NamedTuple):
-    """A frame each of records that show something, and which effects it has."""
+    """One frame of each record with images, and its effects."""
 
     features: Float16[np.ndarray, "pictures features"]
     present: Bool[np.ndarray, "pictures effects"]
@@ -40,12 +40,12 @@ class Pictures(NamedTuple):
     sources: np.ndarray
 
     def at(self, places: np.ndarray) -> "Pictures":
-        """Return some of them, by number or mask."""
+        """Return some of them, by index or mask."""
         return Pictures(*(part[places] for part in self))
 
 
 def read_pictures(split: "FeatureSplit", vocabulary: "Vocabulary", *, seed: int = 0) -> Pictures:
-    """Take a frame of each record that has a picture."""
+    """Read one frame of each record with images."""
     from data_pipeline.features.record import record_labels
 
     generator = np.random.default_rng(seed)
@@ -62,14 +62,14 @@ def read_pictures(split: "FeatureSplit", vocabulary: "Vocabulary", *, seed: int 
         absent.append(labels.known[frame].astype(bool) & ~positive)
         sources.append(record.source)
     if not features:
-        raise UsageError("the features hold no picture; extract them from pictures or videos")
+        raise UsageError("the features have no images; extract them from images or videos")
     return Pictures(np.stack(features), np.stack(present), np.stack(absent), np.array(sources))
 
 
 def choose(pictures: Pictures, count: int, *, seed: int = 0) -> np.ndarray:
-    """Choose pictures of as many sources and effects as can be; return their places."""
+    """Choose images of as many sources and effects as possible; return their indices."""
     order = np.random.default_rng(seed).permutation(len(pictures.features))
-    # One picture of each source before the second of any.
+    # One image of each source before the second of any.
     turns: dict[str, int] = {}
     turn = []
     for place in order:
@@ -91,7 +91,7 @@ def choose(pictures: Pictures, count: int, *, seed: int = 0) -> np.ndarray:
 
 
 def learn_background(pictures: Pictures, *, count: int = 512, seed: int = 0) -> "Background":
-    """Choose the bank, and learn how far a number of examples is to be trusted."""
+    """Choose the bank, and learn the calibration for each number of examples."""
     from temporal_foley.evaluation.fit_calibration import Line
     from temporal_foley.models.tagging.background import make_background
     from temporal_foley.models.tagging.taught import judge_frames
@@ -100,7 +100,7 @@ def learn_background(pictures: Pictures, *, count: int = 512, seed: int = 0) -> 
     bank = choose(pictures, count, seed=seed)
     others = np.setdiff1d(np.arange(len(pictures.features)), bank)
     generator = np.random.default_rng(seed)
-    told: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {k: [] for k in EXAMPLES}
+    judged: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {k: [] for k in EXAMPLES}
     for effect in range(pictures.present.shape[1]):
         shown = others[pictures.present[others, effect]]
         _, first = np.unique(pictures.sources[shown], return_index=True)
@@ -115,30 +115,30 @@ def learn_background(pictures: Pictures, *, count: int = 512, seed: int = 0) -> 
                 judge_frames(taught, pictures.features[places], has_picture=True)[:, 0]
                 for places in (shown[max(EXAMPLES) :][:MOST_JUDGED], plain[: 4 * MOST_JUDGED])
             ]
-            told[k].append((logits[0], logits[1]))
-    lines = [(k, *_line(told[k])) for k in EXAMPLES if told[k]]
+            judged[k].append((logits[0], logits[1]))
+    lines = [(k, *_line(judged[k])) for k in EXAMPLES if judged[k]]
     if not lines:
         raise UsageError(
-            f"no effect has pictures of {LEAST_SOURCES} sources: too few to learn from how far "
-            "examples are to be trusted"
+            f"no effect has images of {LEAST_SOURCES} sources: too few to calibrate the number of "
+            "examples"
         )
     for k, *line in lines:
         print(f"{k} examples: slope {Line(*line).slope:.2f}, bias {Line(*line).bias:.2f}")
     return make_background(pictures.features[bank], lines)
 
 
-def _line(told: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float]:
-    """Fit a slope and a bias to all effects together, each weighing the same."""
+def _line(judged: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float]:
+    """Fit a slope and a bias to all effects together, with equal weights."""
     from scipy import optimize
 
-    values = np.concatenate([np.concatenate(pair) for pair in told]).astype(np.float64)
-    truth = np.concatenate([np.repeat([1.0, 0.0], [len(p), len(n)]) for p, n in told])
+    values = np.concatenate([np.concatenate(pair) for pair in judged]).astype(np.float64)
+    truth = np.concatenate([np.repeat([1.0, 0.0], [len(p), len(n)]) for p, n in judged])
     weight = np.concatenate(
         [
             np.concatenate(
                 [np.full(len(p), USUAL_SHARE / len(p)), np.full(len(n), (1 - USUAL_SHARE) / len(n))]
             )
-            for p, n in told
+            for p, n in judged
         ]
     )
 
@@ -158,19 +158,18 @@ def run(words: BackgroundOptions) -> None:
     bundle = load_bundle(words.bundle)
     split = open_split(words.data, words.split, datasets=words.datasets)
     if (split.settings["backbone"], split.settings["weights"]["backbone"]) != (
-        bundle.senses.backbone,
-        bundle.senses.backbone_sha256,
+        bundle.inputs.backbone,
+        bundle.inputs.backbone_sha256,
     ):
         raise UsageError(
-            f"{words.data}: the features are not of the backbone that {words.bundle} looks with; "
-            "extract them anew"
+            f"{words.data}: not features of the backbone of {words.bundle}; extract them again"
         )
     pictures = read_pictures(split, bundle.vocabulary)
     for name in words.without:
         column = bundle.vocabulary.index(name)
         pictures = pictures.at(pictures.absent[:, column])
     background = learn_background(pictures, count=words.pictures)
-    facts = {**bundle.facts, "background": split.facts()}
-    changed = dataclasses.replace(bundle, background=background, facts=facts)
+    info = {**bundle.training_info, "background": split.facts()}
+    changed = dataclasses.replace(bundle, background=background, training_info=info)
     sha256 = save_bundle(words.out, changed, overwrite=words.overwrite)
     print(f"wrote {words.out} ({sha256[:12]}), with {len(background.codes)} pictures of background")

@@ -1,7 +1,6 @@
 """Fit the decision of a bundle on features it was not trained on: calibration and thresholds.
 
-The new bundle differs in its decision only. Several splits may be joined. `--compare` shows the
-four decoders at equal recall instead of writing anything.
+The new bundle differs in its decision only. Several splits may be joined.
 """
 
 import dataclasses
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Heard(NamedTuple):
-    """Clips and what a bundle says of them."""
+    """Clips and the logits of a bundle."""
 
     clips: list["ScoredClip"]
     logits: list["np.ndarray"]
@@ -38,7 +37,7 @@ def judge_splits(
     *,
     without_sound: bool = False,
 ) -> Heard:
-    """Let a bundle judge the records of some splits."""
+    """Compute the logits of a bundle on some splits."""
     from data_pipeline.features.scoring import clips_and_logits
     from data_pipeline.features.split import open_split
 
@@ -53,11 +52,10 @@ def judge_splits(
 
 
 def run(words: DecideOptions) -> None:
-    """Fit, and write or compare."""
-    from temporal_foley.evaluation.compare_decoders import compare_decoders
+    """Fit, and write the bundle."""
     from temporal_foley.evaluation.fit_decision import FitConfig, fit_decision
     from temporal_foley.models.bundle.bundle import load_bundle, save_bundle
-    from temporal_foley.spotting.decision import calibrate, decision_to_json
+    from temporal_foley.spotting.decision import decision_to_json
 
     bundle = load_bundle(words.bundle)
     heard = judge_splits(
@@ -101,16 +99,6 @@ def run(words: DecideOptions) -> None:
         decision = uncalibrated(decision)
     if words.common is not None:
         decision = with_common_threshold(decision, words.common)
-    if words.compare:
-        clips = [
-            dataclasses.replace(clip, probabilities=calibrate(rows, decision))
-            for clip, rows in zip(heard.clips, heard.logits, strict=True)
-        ]
-        rows = compare_decoders(clips, bundle.vocabulary, decision)
-        print("\t".join(rows[0]))
-        for row in rows:
-            print("\t".join(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row.values()))
-        return
     for effect in decision.effects:
         print(
             f"{effect.effect:16s} slope {effect.slope:5.2f} bias {effect.bias:6.2f} "
@@ -118,10 +106,10 @@ def run(words: DecideOptions) -> None:
         )
     if words.out is None:
         return
-    facts = {**bundle.facts, "decided_on": heard.facts}
+    info = {**bundle.training_info, "decided_on": heard.facts}
     card = bundle.card if words.card is None else read_card(words.card)
     changed = dataclasses.replace(
-        bundle, decision=decision_to_json(decision), facts=facts, card=card
+        bundle, decision=decision_to_json(decision), training_info=info, card=card
     )
     sha256 = save_bundle(words.out, changed, overwrite=words.overwrite)
     print(f"wrote {words.out} ({sha256[:12]})")
@@ -153,7 +141,7 @@ def keep_defaults(
 
 
 def without(heard: Heard, patterns: Sequence[str]) -> Heard:
-    """Leave out the clips whose names fit a pattern of the shell."""
+    """Leave out the clips whose names match a shell pattern."""
     kept = [
         place
         for place, clip in enumerate(heard.clips)
@@ -164,13 +152,13 @@ def without(heard: Heard, patterns: Sequence[str]) -> Heard:
 
 
 def uncalibrated(decision: "Decision") -> "Decision":
-    """Leave the logits as they are."""
+    """Remove the calibration."""
     effects = tuple(dataclasses.replace(e, slope=1.0, bias=0.0) for e in decision.effects)
     return dataclasses.replace(decision, effects=effects)
 
 
 def with_common_threshold(decision: "Decision", probability: float) -> "Decision":
-    """Give all effects one threshold; it is left 1.24 log odds lower, as .35 is below .65."""
+    """Give all effects one threshold; events end 1.24 log odds lower, as .35 is below .65."""
     odds = probability / (1.0 - probability)
     off = odds * 0.29 / (1.0 + odds * 0.29)
     effects = tuple(
@@ -181,7 +169,7 @@ def with_common_threshold(decision: "Decision", probability: float) -> "Decision
 
 
 def read_card(path: Path) -> str:
-    """Read the text that says what a bundle was trained on and how good it is."""
+    """Read the text of a bundle's card."""
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -1,13 +1,12 @@
-"""Fine-tune a bundle end to end, its backbone and its tagger, on pictures.
+"""Fine-tune a bundle end to end, its backbone and its tagger together, on clips and stills.
 
-The bundle was trained on features of a frozen backbone; the new one has a backbone of its own. The
+The bundle was trained on features of a frozen backbone; the new one carries its own backbone. The
 run, with its `log.jsonl` and checkpoints, is in the folder BUNDLE.run; the same command continues
 it.
 """
 
-import json
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from data_pipeline.after_training.options import FineTuneOptions
@@ -18,14 +17,14 @@ if TYPE_CHECKING:
     from temporal_foley.models.bundle.bundle import Bundle
 
 STOPPED = 143
-"""Exit code of a run that a signal ended and that can go on."""
+"""Exit code of a run that a signal ended and that the same command continues."""
 
 
 def run(words: FineTuneOptions) -> int:
     """Fine-tune, and write the bundle."""
     if words.out.exists() and not words.overwrite:
-        raise OutputExistsError(f"{words.out}: is there already; give another or --overwrite")
-    # Not before the words are known to be right: these load jax.
+        raise OutputExistsError(f"{words.out}: exists; choose another folder or use --overwrite")
+    # Imported after the arguments are checked: these load jax.
     import jax
 
     from data_pipeline.after_training.fine_tune_input import (
@@ -35,8 +34,7 @@ def run(words: FineTuneOptions) -> int:
         open_batches,
     )
     from data_pipeline.input.augment import PictureRanges, augment_pictures
-    from temporal_foley.models.bundle.bundle import load_bundle, save_bundle, tagger_structure
-    from temporal_foley.models.bundle.bundle_backbone import load_bundle_backbone
+    from temporal_foley.models.bundle.bundle import load_bundle, tagger_structure
     from temporal_foley.models.bundle_detector import BundleDetector
     from temporal_foley.models.compilation import enable_compilation_cache
     from temporal_foley.training.fine_tuning import (
@@ -45,47 +43,45 @@ def run(words: FineTuneOptions) -> int:
         make_joint_optimizer,
         split_networks,
     )
-    from temporal_foley.training.log import draw_curves
+    from temporal_foley.training.finish import finish_run
     from temporal_foley.training.loop import LoopConfig, train
     from temporal_foley.training.losses import LossConfig
-    from temporal_foley.training.mesh import make_mesh
+    from temporal_foley.training.mesh import local_rows, make_mesh
     from temporal_foley.training.optimizer import OptimizerConfig, make_optimizer
     from temporal_foley.training.step import TrainState, init_state, make_train_step
     from temporal_foley.training.tagging import DropoutConfig
     from temporal_foley.training.validation import SCORE
 
-    # What is fine-tuned, and on what.
+    # The bundle and the data.
     bundle = load_bundle(words.bundle)
-    if bundle.senses.aspect == "native":
-        raise UsageError(f"{words.bundle}: looks at pictures of many shapes; train one that crops")
+    if bundle.inputs.aspect == "native":
+        raise UsageError(f"{words.bundle}: takes images of many shapes; train one that crops")
     if bundle.taught is not None:
-        raise UsageError(f"{words.bundle}: was taught effects; fine-tune first, and teach then")
+        raise UsageError(f"{words.bundle}: has taught effects; fine-tune first, then teach")
     sources = {
         split: find_sources(words.data, split, words.datasets if split == "train" else ())
         for split in ("train", "validation")
     }
     enable_compilation_cache()
-    network = load_bundle_backbone(bundle, lambda: bundle).network
-    eyes, heard = BundleDetector(bundle), bundle.tagger.audio_features
+    network = bundle.load_backbone().network
+    encoder = BundleDetector(bundle)
     clips = {
-        split: Clips(found, bundle.frame_rate, eyes, heard) for split, found in sources.items()
+        split: Clips(found, bundle.frame_rate, encoder, bundle.tagger.audio_features)
+        for split, found in sources.items()
     }
 
-    # The networks, and what changes them.
+    # The networks, and how they are updated.
     split = split_networks(network, tagger_structure(bundle.tagger), bundle.weights)
-    warmup = words.steps // 10
+
+    def optimizer(steps: int, rate: float, **more: float) -> Any:
+        config = OptimizerConfig(learning_rate=rate, warmup_steps=steps // 10, **more)
+        return make_optimizer(config, steps)
+
     tx = make_joint_optimizer(
-        make_optimizer(
-            # What was learnt on a million pictures is not pulled towards nothing.
-            OptimizerConfig(
-                learning_rate=words.learning_rate, warmup_steps=warmup, weight_decay=0.0
-            ),
-            words.steps,
-        ),
-        make_optimizer(
-            OptimizerConfig(learning_rate=words.head_learning_rate, warmup_steps=warmup),
-            words.steps,
-        ),
+        # What was learnt on a million pictures does not decay.
+        optimizer(words.steps - words.freeze_steps, words.learning_rate, weight_decay=0.0),
+        optimizer(words.steps, words.head_learning_rate),
+        freeze_steps=words.freeze_steps,
     )
 
     def augment(key: Any, images: Any) -> Any:
@@ -94,7 +90,6 @@ def run(words: FineTuneOptions) -> int:
     loss_fn = make_joint_loss(
         split, LossConfig(), DropoutConfig(), augment=augment if words.augment else None
     )
-    state = init_state(split.params, split.statistics, tx)
 
     def as_bundle(state: TrainState) -> "Bundle":
         return fine_tuned_bundle(bundle, network, split, state.params, state.statistics)
@@ -102,82 +97,76 @@ def run(words: FineTuneOptions) -> int:
     def evaluate(state: TrainState) -> Mapping[str, float]:
         return score_bundle(as_bundle(state), clips["validation"], words.validation_clips)
 
-    # The score before, to which the dip compares.
-    before = evaluate(state)
-    if before[SCORE] != before[SCORE]:
-        raise UsageError(
-            f"{words.data}: the clips of validation tell no effect from another; "
-            "take more with --validation-clips"
-        )
     folder = words.run_folder or words.out.with_name(f"{words.out.name}.run")
     reading = StretchConfig(
         batch_size=words.batch_size, frames=words.frames, steps=words.steps, seed=words.seed
     )
-
-    def batches(first: int) -> Iterator[Any]:
-        if first == 0:
-            _note(folder, before)
-        return open_batches(clips["train"], bundle.vocabulary, reading, first=first)
-
     every = words.evaluate_every or max(1, words.steps // 4)
     digests = {
         part: {name: source.digest for name, source in found.items()}
         for part, found in sources.items()
     }
-    settings = ("steps", "batch_size", "frames", "learning_rate", "head_learning_rate", "augment")
-    settings = {name: getattr(words, name) for name in (*settings, "validation_clips", "seed")}
+    names = ("steps", "batch_size", "frames", "learning_rate", "head_learning_rate", "augment")
+    names += ("validation_clips", "freeze_steps", "seed")
+    settings = {name: getattr(words, name) for name in names}
     outcome = train(
         folder,
-        state=state,
+        state=init_state(split.params, split.statistics, tx),
         step_fn=make_train_step(loss_fn, tx, jax.random.key(words.seed)),
-        batches=batches,
+        batches=lambda first: (
+            local_rows(batch)
+            for batch in open_batches(clips["train"], bundle.vocabulary, reading, first=first)
+        ),
         steps=words.steps,
         evaluate=evaluate,
         score=SCORE,
         config=LoopConfig(
-            log_every=min(10, every), save_every=every, evaluate_every=every, keep_last=1
+            log_every=min(10, every),
+            save_every=every,
+            evaluate_every=every,
+            evaluates_first=True,
+            keep_last=1,
         ),
         mesh=make_mesh(),
         identity={"bundle": bundle.sha256, "settings": settings, "data": digests},
         show=not words.quiet,
     )
     if not outcome.finished:
-        print(f"stopped and saved at step {int(outcome.state.step)}; the same command goes on")
+        print(f"stopped and saved at step {int(outcome.state.step)}; the same command continues")
         return STOPPED
 
-    # The best of what was trained.
-    tuned = as_bundle(outcome.best or outcome.state)
-    after = score_bundle(tuned, clips["validation"], words.validation_clips)
-    tuned = with_notes(tuned, bundle, settings, digests, before, after)
-    draw_curves(
-        folder,
-        {
-            "loss": ("loss", "frame_loss", "clip_loss"),
-            "validation": tuple(f"validation/{name}" for name in CURVES),
-        },
-        folder / "curves.png",
-    )
-    sha256 = save_bundle(words.out, tuned, overwrite=words.overwrite)
-    for name in before:
-        print(f"{name}: {before[name]:.4f} before, {after[name]:.4f} after")
+    # The best state; one process writes it down.
+    if jax.process_index() > 0:
+        return 0
+    chosen = outcome.best or outcome.state
+    before, after = (scores_at(outcome.rows, step) for step in (0, int(chosen.step)))
+    tuned = with_notes(as_bundle(chosen), bundle, settings, digests, before, after)
+    outcome = dataclasses.replace(outcome, scores=after)
+    finish_run(folder, words.out, tuned, outcome, overwrite=words.overwrite, before=before)
     if after[SCORE] < before[SCORE]:
-        print("warning: it does worse than before on validation; take more data, or smaller rates")
-    # A run that was finished before makes no steps.
-    pace = f"; {1 / outcome.steps_per_s:.2f} seconds a step" if outcome.steps_per_s else ""
-    print(f"wrote {words.out} ({sha256[:12]}){pace}")
+        print("warning: its validation score is lower than before; use more data or smaller rates")
     return 0
 
 
-CURVES = ("macro_roc_auc", "any_effect_roc_auc", "macro_average_precision")
+def scores_at(rows: Sequence[Mapping[str, Any]], step: int) -> dict[str, float]:
+    """Return the validation scores that were logged at a step."""
+    prefix = "validation/"
+    return {
+        name.removeprefix(prefix): value
+        for row in rows
+        if row["step"] == step
+        for name, value in row.items()
+        if name.startswith(prefix)
+    }
 
 
 def score_bundle(bundle: "Bundle", clips: "Clips", most: int) -> Mapping[str, float]:
-    """Judge whole clips as the detector does; return what `training.validation` tells of them.
+    """Return the validation scores of a bundle on whole clips, tagged as the detector does.
 
     Args:
-        bundle: with a backbone of its own.
-        clips: of validation.
-        most: of each dataset, evenly chosen.
+        bundle: With its own backbone.
+        clips: Of validation.
+        most: Number of clips of each dataset, evenly chosen.
     """
     import numpy as np
 
@@ -198,11 +187,11 @@ def score_bundle(bundle: "Bundle", clips: "Clips", most: int) -> Mapping[str, fl
                 seen = clips.see(material, 0, record.frames)
                 features = inference.run(np.stack(seen.pictures))[0]
                 visual = features.astype(np.float16)[seen.shown]
-            told = bundle.logits(
+            clip_logits = bundle.logits(
                 visual, record.audio, has_picture=record.has_picture, has_sound=record.has_sound
             )
             truth = record_labels(record, bundle.vocabulary)
-            logits.append(told)
+            logits.append(clip_logits)
             labels.append(truth.labels > 0)
             known.append(truth.known)
     return judge_frames(np.concatenate(logits), np.concatenate(labels), np.concatenate(known))
@@ -216,29 +205,18 @@ def with_notes(
     before: Mapping[str, float],
     after: Mapping[str, float],
 ) -> "Bundle":
-    """Write into a bundle what it was made of, and how it did."""
-    import dataclasses
-
-    told = {"from": bundle.sha256, "settings": dict(settings), "data": dict(data)}
-    told |= {"validation_before": dict(before), "validation": dict(after)}
+    """Add the settings, data and scores of fine-tuning to a bundle."""
+    info = {"from": bundle.sha256, "settings": dict(settings), "data": dict(data)}
+    info |= {"validation_before": dict(before), "validation": dict(after)}
     note = (
         f"\n## Fine-tuned\n\nBackbone and tagger of {bundle.name} ({bundle.sha256[:12]}), trained "
-        f"together for {settings['steps']} steps of {settings['batch_size']} clips. Slopes, biases "
-        "and thresholds are those from before. The score on validation was "
+        f"together for {settings['steps']} steps of {settings['batch_size']} clips. Calibration "
+        "and thresholds are unchanged. The validation score was "
         f"{before['score']:.4f} before and is {after['score']:.4f}.\n"
     )
     return dataclasses.replace(
         tuned,
         name=f"{bundle.name}-fine_tuned",
-        facts={**bundle.facts, "fine_tuning": told},
+        training_info={**bundle.training_info, "fine_tuning": info},
         card=bundle.card.rstrip("\n") + "\n" + note,
     )
-
-
-def _note(folder: Path, scores: Mapping[str, float]) -> None:
-    """Put the scores from before the first step into the log, which has just been begun."""
-    from temporal_foley.training.log import LOG
-
-    row = {"step": 0, "elapsed_s": 0.0, **{f"validation/{k}": v for k, v in scores.items()}}
-    with (folder / LOG).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")

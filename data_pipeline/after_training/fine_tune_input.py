@@ -1,7 +1,7 @@
-"""Built datasets in, batches of short stretches of pictures with sound and labels out.
+"""Read batches of short stretches of images with sound and labels from built datasets.
 
-Batch number n of a seed is the same whoever asks and whenever. All clips of a batch are of one
-dataset: stills, of which one picture is looked at, would wait for clips of many.
+Batch number n of a seed is always the same. All clips of a batch are of one dataset: stills with
+one image would wait for clips with many.
 """
 
 import dataclasses
@@ -30,21 +30,21 @@ Batch = dict[str, Shaped[np.ndarray, "batch ..."]]
 Pictures = UInt8[np.ndarray, "pictures rows columns 3"]
 
 _MOST_DRAWN = 100
-"""After so many clips without a picture a dataset is taken to have none."""
+"""Draws without an image after which a dataset counts as having none."""
 _CACHED = 4096
-"""Sounds whose embeddings are kept, some 30 kB each."""
+"""Sounds whose features are cached, some 30 kB each."""
 
 
 @runtime_checkable
-class Eyes(Protocol):
-    """What prepares pictures and listens: a `BundleDetector`."""
+class Encoder(Protocol):
+    """Prepares images and embeds sound: a `BundleDetector`."""
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
-        """Scale a picture to what the backbone looks at."""
+        """Scale an image to the input of the backbone."""
         ...
 
     def listen(self, sound: Iterator[np.ndarray], grid: TimeGrid) -> np.ndarray | None:
-        """Return an embedding of each frame's sound, or None."""
+        """Return the audio features of each frame, or None."""
         ...
 
 
@@ -54,7 +54,7 @@ class StretchConfig:
 
     batch_size: int = 2
     frames: int = 8
-    """Of each stretch; a still is drawn out to as many."""
+    """Frames of each stretch; a still is repeated for as many."""
     steps: int = 100
     seed: int = 0
     threads: int = 2
@@ -67,22 +67,22 @@ class StretchConfig:
 
 
 class Seen(NamedTuple):
-    """The different pictures of a stretch, and which of them each frame shows."""
+    """The different images of a stretch, and which of them each frame shows."""
 
     pictures: Sequence[UInt8[np.ndarray, "rows columns 3"]]
     shown: Int[np.ndarray, " frames"]
 
 
 class Clips:
-    """Clips of several datasets: what is known and heard of each, and its pictures."""
+    """Clips of several datasets with their labels, sound and images."""
 
-    def __init__(self, sources: Mapping[str, Source], rate: Fraction, eyes: Eyes, heard: int):
-        """Take the datasets by name, the grid's rate, what looks and listens, its features."""
+    def __init__(self, sources: Mapping[str, Source], rate: Fraction, encoder: Encoder, audio: int):
+        """Take the datasets by name, the grid's rate, the encoder and its number of features."""
         self.names = tuple(sources)
         self.sources = tuple(sources.values())
         self.frame_rate = rate
-        self.eyes = eyes
-        self.audio_features = heard
+        self.encoder = encoder
+        self.audio_features = audio
         self._listen = functools.lru_cache(_CACHED)(self._listen_once)
 
     def material(self, source: int, index: int) -> Material:
@@ -90,12 +90,12 @@ class Clips:
         return self.sources[source].load(index, self.frame_rate)
 
     def record(self, source: int, index: int, material: Material) -> FeatureRecord:
-        """Return a clip as features that nobody has looked at yet; a column of zeros stands there.
+        """Return a clip as a record whose image features are a column of zeros.
 
         Args:
-            source: number of the dataset.
-            index: number of the clip in it.
-            material: of that clip.
+            source: Number of the dataset.
+            index: Number of the clip in it.
+            material: Of that clip.
         """
         facts, grid = material.facts, material.grid
         audio = self._listen(source, index) if material.sound is not None else None
@@ -116,13 +116,13 @@ class Clips:
         )
 
     def see(self, material: Material, start: int, frames: int) -> Seen:
-        """Return the prepared pictures of a stretch; none of a clip without pictures."""
+        """Return the prepared images of a stretch; none of a clip without images."""
         pictures, shown, last = [], [], None
         if material.pictures is not None:
             decoded = material.pictures(lambda picture: picture)
             for _, picture in itertools.islice(decoded, start, start + frames):
                 if picture is not last:
-                    pictures.append(self.eyes.prepare(picture))
+                    pictures.append(self.encoder.prepare(picture))
                     last = picture
                 shown.append(len(pictures) - 1)
         return Seen(pictures, np.array(shown, np.int32))
@@ -134,11 +134,11 @@ class Clips:
         assert material.sound is not None
         wave = material.sound()
         blocks = [wave] if isinstance(wave, np.ndarray) else wave
-        return self.eyes.listen((block[:, None] for block in blocks), material.grid)
+        return self.encoder.listen((block[:, None] for block in blocks), material.grid)
 
 
 def find_sources(data: Path, split: str, datasets: Sequence[str] = ()) -> dict[str, Source]:
-    """Find a split of all datasets that were built below a folder, or of some of them.
+    """Find a split of all datasets that were built in a folder, or of some of them.
 
     Raises:
         UsageError: There is none.
@@ -166,7 +166,7 @@ def find_sources(data: Path, split: str, datasets: Sequence[str] = ()) -> dict[s
 def open_batches(
     clips: Clips, vocabulary: Vocabulary, config: StretchConfig, *, first: int = 0
 ) -> Iterator[Batch]:
-    """Return an iterator over the batches of all steps, from number `first` on."""
+    """Iterate over the batches of all steps, from number `first` on."""
     if first >= config.steps:
         return iter(())
 
@@ -181,7 +181,7 @@ def open_batches(
 def load_stretches(
     clips: Clips, vocabulary: Vocabulary, config: StretchConfig, number: int
 ) -> Batch:
-    """Draw the clips of a batch, and a stretch of each, and read them.
+    """Draw and read the clips of a batch and a stretch of each.
 
     Returns:
         What `input.load_batch` gives, but for `visual`; in its place `images`
@@ -214,7 +214,9 @@ def load_stretches(
         if len(records) == config.batch_size:
             break
     else:
-        raise UsageError(f"{clips.names[source]}: has hardly a picture; leave it out of --datasets")
+        raise UsageError(
+            f"{clips.names[source]}: has hardly any images; leave it out of --datasets"
+        )
     batch = load_batch(
         _Drawn(records),
         BatchContent(epoch=0, frames=frames, windows=tuple(windows)),
@@ -235,7 +237,7 @@ def load_stretches(
 
 @dataclasses.dataclass(frozen=True)
 class _Drawn:
-    """Records that were drawn, by number, as `load_batch` takes them."""
+    """Drawn records by index, as `load_batch` takes them."""
 
     records: Sequence[FeatureRecord]
 

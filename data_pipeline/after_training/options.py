@@ -51,8 +51,6 @@ class DecideOptions:
     """Length of the smoothing window."""
     without_sound: bool = False
     """Decide as if no clip had any sound."""
-    compare: bool = False
-    """Compare decoders, and write nothing."""
     overwrite: bool = False
     """Replace an earlier bundle."""
 
@@ -115,6 +113,8 @@ class FineTuneOptions:
     """Learning rate of the backbone."""
     head_learning_rate: float = 1e-4
     """Learning rate of the tagger."""
+    freeze_steps: int = 0
+    """Train only the tagger for the first steps."""
     augment: bool = True
     """Change pictures at random."""
     validation_clips: int = 40
@@ -135,6 +135,8 @@ class FineTuneOptions:
         for name in ("learning_rate", "head_learning_rate"):
             if not 0.0 < (value := getattr(self, name)) < 1.0:
                 raise UsageError(f"must be in (0, 1), got {value}", option=_flag(name))
+        if not 0 <= (value := self.freeze_steps) < self.steps:
+            raise UsageError(f"must be in [0, steps), got {value}", option="--freeze-steps")
         if self.seed < 0:
             raise UsageError(f"must be at least 0, got {self.seed}", option="--seed")
 

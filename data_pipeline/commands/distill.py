@@ -41,7 +41,7 @@ class DistillWindows:
         from data_pipeline.distill.sounds import RECIPE, read_pool, recipe_pool, training_files
         from data_pipeline.distill.windows import make_shard
         from temporal_foley.effects import load_vocabulary
-        from temporal_foley.models.audio import load_teacher
+        from temporal_foley.models.audio.teacher import load_teacher
 
         files = training_files(self.sounds, load_vocabulary(), seed=0)
         if self.without:
@@ -91,7 +91,8 @@ class DistillTrain:
     def run(self, console: Console) -> None:
         """Train, and write the student."""
         from data_pipeline.distill.train import DistillConfig, distill
-        from temporal_foley.models.audio import load_teacher
+        from temporal_foley.models.audio.teacher import load_teacher
+        from temporal_foley.training.checkpoint import disk_errors_told
 
         try:
             config = DistillConfig(
@@ -102,12 +103,18 @@ class DistillTrain:
             )
         except ValueError as error:
             raise UsageError(str(error)) from None
-        distill(
-            self.windows,
-            self.out,
-            self.work,
-            load_teacher(self.teacher),
-            config,
-            start=self.start,
-            log=console.print,
-        )
+        with disk_errors_told(self.work):
+            outcome = distill(
+                self.windows,
+                self.out,
+                self.work,
+                load_teacher(self.teacher),
+                config,
+                start=self.start,
+            )
+        if not outcome.finished:
+            step = int(outcome.state.step)
+            console.print(f"stopped and saved at step {step}; the same command continues the run")
+            return
+        errors = ", ".join(f"{name} {value:.4f}" for name, value in outcome.scores.items())
+        console.print(f"wrote {self.out}; {errors}")

@@ -38,7 +38,7 @@ class SelfLabel:
 
         find_videos(self.folder)
         # Imported here: wrong options should not wait for the networks.
-        from temporal_foley.models.audio import load_teacher
+        from temporal_foley.models.audio.teacher import load_teacher
         from temporal_foley.models.imagenet_detector import load_imagenet_detector
 
         entries = label_folder(

@@ -1,8 +1,7 @@
-"""A pool of recordings and a random generator in, one stretch of mixed sound out.
+"""Mix one stretch of sound from a pool of recordings.
 
-Mixed is what may meet in a film: one sound to three, at other speeds and levels, cut short or
-repeated, filtered, in a room, over noise, with pieces of silence; now and then noise or silence
-alone.
+A mix resembles the sound of a film: one to three sounds, at other speeds and levels, cut short or
+repeated, filtered, in a room, over noise, with pauses; sometimes noise or silence alone.
 """
 
 from collections.abc import Sequence
@@ -29,7 +28,7 @@ _CEILING = 0.99
 
 
 def mix_window(rng: np.random.Generator, pool: Pool, sources: Sequence[str], samples: int) -> Mono:
-    """Mix a stretch of sound; `sources` are those of the pool that may be heard."""
+    """Mix a stretch of sound from some sources of the pool."""
     count = int(rng.choice(len(_COUNTS), p=_COUNTS))
     level = _decibels(rng.uniform(*_LEVEL_DB))
     mix = np.zeros(samples, np.float32)
@@ -52,7 +51,7 @@ def mix_window(rng: np.random.Generator, pool: Pool, sources: Sequence[str], sam
 
 
 def _vary(rng: np.random.Generator, sound: Mono, samples: int) -> Mono:
-    """Cut out what is needed, at another speed and through a filter perhaps."""
+    """Cut out a part of a recording, possibly at another speed and filtered."""
     speed = 1.0
     if rng.random() < _SPEED_PART:
         speed = float(np.exp(rng.uniform(*np.log(_SPEED))))

@@ -1,7 +1,7 @@
-"""Tables of labelled sounds in, the recordings that a student may hear out.
+"""Collect the recordings that a student is trained on from tables of labelled sounds.
 
-Heard is the training side only: no recording that any of the tables puts into validation or test,
-and none that shares its source with one of these. Beside them stand takes of the built-in recipes.
+Only the training split is used: no recording that any of the tables puts into validation or test,
+and none of the same source. Takes of the built-in recipes are added.
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""Windows with the teacher's answers in, the weights of a student that gives them too out.
+"""Train a student network to reproduce the teacher's embeddings of windows of sound.
 
 The loss compares embeddings, column by column and averaged over each window, and what the teacher's
 own tag layer makes of the averages (Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural
@@ -6,9 +6,8 @@ Network", 2015; of embeddings: Romero et al., "FitNets", ICLR 2015).
 """
 
 import dataclasses
-import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import jax
@@ -20,7 +19,6 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 
 from data_pipeline.distill.windows import Windows, read_shard
 from temporal_foley.errors import FoleyError
-from temporal_foley.models.audio import AudioTeacher
 from temporal_foley.models.audio.columns import count_columns
 from temporal_foley.models.audio.mel import mel_frames
 from temporal_foley.models.audio.student import (
@@ -28,11 +26,15 @@ from temporal_foley.models.audio.student import (
     FOLD,
     StudentNetwork,
     load_student,
-    named,
 )
+from temporal_foley.models.audio.teacher import AudioTeacher
+from temporal_foley.models.named_weights import name_weights
+from temporal_foley.training.loop import LoopConfig, Run, train
+from temporal_foley.training.mesh import make_mesh
 from temporal_foley.training.optimizer import OptimizerConfig, make_optimizer
 from temporal_foley.training.step import (
     Batch,
+    HostBatch,
     LossFn,
     Measured,
     Params,
@@ -44,7 +46,7 @@ from temporal_foley.training.step import (
 _COLUMN_WEIGHT, _TAG_WEIGHT = 0.5, 0.1
 _EMA_DECAY = 0.998
 _SAVED_EVERY = 250
-_TOLD_EVERY = 50
+_LOGGED_EVERY = 50
 _MEASURED_SHARDS = 4
 
 Columns = Float[Array, "batch columns features"]
@@ -56,7 +58,7 @@ class DistillConfig:
 
     steps: int = 8_000
     batch: int = 32
-    """Windows of 16 columns in a step; of others as many as last as long."""
+    """Windows of 16 columns per step; of other lengths as many as have the same duration."""
     learning_rate: float = 1e-3
     seed: int = 0
 
@@ -68,14 +70,14 @@ class DistillConfig:
 
 
 class WindowStore:
-    """All shards of some folders, in memory; those that come later are found, too."""
+    """All shards of some folders, in memory, including those that are added later."""
 
     def __init__(self, folders: Sequence[Path]):
         self.folders = folders
         self._shards: dict[Path, Windows] = {}
         self.refresh()
         if not self._shards:
-            raise FoleyError(f"{folders[0]}: no windows; make some with `distill windows`")
+            raise FoleyError(f"{folders[0]}: has no windows; make some with `distill windows`")
 
     def refresh(self) -> None:
         """Read shards that are new."""
@@ -89,7 +91,7 @@ class WindowStore:
         """The shards, in order."""
         return [self._shards[path] for path in sorted(self._shards)]
 
-    def draw(self, rng: np.random.Generator, batch: int) -> Batch:
+    def draw(self, rng: np.random.Generator, batch: int) -> HostBatch:
         """Draw windows of one length."""
         shards = self.shards
         shard = shards[rng.integers(len(shards))]
@@ -98,15 +100,15 @@ class WindowStore:
         return batch_of(shard, np.sort(rows))
 
 
-def batch_of(shard: Windows, rows: Int[np.ndarray, " batch"]) -> Batch:
-    """Take windows out of a shard, with what is real in them."""
+def batch_of(shard: Windows, rows: Int[np.ndarray, " batch"]) -> HostBatch:
+    """Return some windows of a shard, with their numbers of real frames and columns."""
     samples = shard.samples[rows]
     return {
-        "mel": jnp.asarray(shard.mel[rows], jnp.float32),
-        "teacher": jnp.asarray(shard.columns[rows], jnp.float32),
-        "mel_frames": jnp.asarray(mel_frames(samples, FOLD)),
-        "teacher_columns": jnp.asarray(count_columns(samples)),
-        "student_columns": jnp.asarray(count_columns(samples, COLUMNS_EACH)),
+        "mel": shard.mel[rows].astype(np.float32),
+        "teacher": shard.columns[rows].astype(np.float32),
+        "mel_frames": mel_frames(samples, FOLD),
+        "teacher_columns": count_columns(samples),
+        "student_columns": count_columns(samples, COLUMNS_EACH),
     }
 
 
@@ -120,7 +122,7 @@ def params_from_teacher(teacher: AudioTeacher) -> Params:
 
 
 def between_columns(teacher: Columns, real: Int[Array, " batch"]) -> Columns:
-    """Interpolate the teacher's columns at those of the student; behind the last it is level."""
+    """Interpolate the teacher's columns at those of the student; constant after the last."""
     last = (real - 1)[:, None]
     place = jnp.arange(COLUMNS_EACH * teacher.shape[1])
     before = jnp.minimum(place // COLUMNS_EACH, last)
@@ -138,7 +140,7 @@ def masked_mean(columns: Columns, real: Int[Array, " batch"]) -> Float[Array, "b
 
 
 def make_loss(teacher: AudioTeacher, spread: Float[np.ndarray, " features"]) -> LossFn:
-    """Build the loss; `spread` is by how much each feature varies from window to window."""
+    """Build the loss; `spread` is the standard deviation of each feature over windows."""
     graphdef, _ = nnx.split(nnx.eval_shape(StudentNetwork))
     scale = 1.0 / jnp.asarray(np.maximum(spread, 0.05 * spread.mean()))
 
@@ -170,46 +172,64 @@ def distill(
     teacher: AudioTeacher,
     config: DistillConfig,
     *,
-    start: Path | None,
-    log: Callable[[str], None],
-) -> None:
-    """Train a student and write its weights, every few hundred steps and at the end.
+    start: Path | None = None,
+    show: bool = True,
+) -> Run:
+    """Train a student on the training loop, and write its weights.
 
     Args:
-        folders: where the windows are.
-        out: the weights, a running mean over the last steps.
-        work: where the state is kept, and found when the run is started again.
-        teacher: whose answers they are.
-        config: how to train.
-        start: a student to begin with, in place of what is cut out of the teacher.
-        log: is told how it goes.
+        folders: Of the windows.
+        out: The weights: a running mean over the last steps.
+        work: Folder of the run; the same command continues it.
+        teacher: The network whose outputs are learnt.
+        config: How to train.
+        start: A student to begin with, in place of the one cut out of the teacher.
+        show: Whether to draw a progress line.
     """
-    work.mkdir(parents=True, exist_ok=True)
     store = WindowStore(folders)
-    spread = _spread(store.shards[:_MEASURED_SHARDS])
+    measured = store.shards[:_MEASURED_SHARDS]
+    loss_fn = make_loss(teacher, _spread(measured))
     tx = make_optimizer(
         OptimizerConfig(learning_rate=config.learning_rate, weight_decay=1e-4), config.steps
     )
     params = load_student(start).params if start else params_from_teacher(teacher)
-    state = _restored(init_state(params, {}, tx, ema=True), work)
-    step = make_train_step(
-        make_loss(teacher, spread), tx, jax.random.key(config.seed), ema_decay=_EMA_DECAY
+    key = jax.random.key(config.seed)
+    fixed = [
+        batch_of(shard, np.arange(min(config.batch, len(shard.samples)))) for shard in measured
+    ]
+    errors_of = jax.jit(lambda params, batch: loss_fn(params, {}, batch, key)[1][1])
+
+    def evaluate(state: TrainState) -> dict[str, float]:
+        parts = [jax.device_get(errors_of(state.ema, batch)) for batch in fixed]
+        errors = {name: float(np.mean([part[name] for part in parts])) for name in parts[0]}
+        return {**errors, "score": -errors["window_error"]}
+
+    def batches(first: int) -> Iterator[HostBatch]:
+        for number in range(first, config.steps):
+            if number % _SAVED_EVERY == 0:
+                store.refresh()
+            yield store.draw(np.random.default_rng([config.seed, number]), config.batch)
+
+    outcome = train(
+        work,
+        state=init_state(params, {}, tx, ema=True),
+        step_fn=make_train_step(loss_fn, tx, key, ema_decay=_EMA_DECAY),
+        batches=batches,
+        steps=config.steps,
+        evaluate=evaluate,
+        score="score",
+        config=LoopConfig(
+            log_every=_LOGGED_EVERY, save_every=_SAVED_EVERY, evaluate_every=_SAVED_EVERY
+        ),
+        mesh=make_mesh(),
+        identity={"config": dataclasses.asdict(config), "teacher": teacher.sha256},
+        show=show,
     )
-    waiting: list[Measured] = []
-    for number in range(int(state.step), config.steps):
-        rng = np.random.default_rng([config.seed, number])
-        state, measured = step(state, store.draw(rng, config.batch))
-        waiting.append(measured)
-        done = number + 1
-        if done % _TOLD_EVERY == 0 or done == config.steps:
-            means = {k: float(np.mean([m[k] for m in waiting])) for k in measured}
-            waiting.clear()
-            if not np.isfinite(means["loss"]):
-                raise FoleyError(f"{work}: the loss is no number at step {done}; lower the rate")
-            log(json.dumps({"step": done, **{k: round(v, 5) for k, v in means.items()}}))
-        if done % _SAVED_EVERY == 0 or done == config.steps:
-            _save(state, work, out)
-            store.refresh()
+    if outcome.finished:
+        unfinished = out.with_suffix(f".{os.getpid()}.part")
+        unfinished.write_bytes(safetensors.numpy.save(name_weights(outcome.state.ema)))
+        unfinished.replace(out)
+    return outcome
 
 
 def _spread(shards: Sequence[Windows]) -> Float[np.ndarray, " features"]:
@@ -218,26 +238,3 @@ def _spread(shards: Sequence[Windows]) -> Float[np.ndarray, " features"]:
         for batch in (batch_of(shard, np.arange(len(shard.samples))) for shard in shards)
     ]
     return np.concatenate(means).std(axis=0)
-
-
-def _save(state: TrainState, work: Path, out: Path) -> None:
-    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
-    unfinished = work / f"state.{os.getpid()}.part"
-    with unfinished.open("wb") as file:
-        np.savez(file, *leaves)
-    unfinished.replace(work / "state.npz")
-    unfinished = out.with_suffix(f".{os.getpid()}.part")
-    unfinished.write_bytes(safetensors.numpy.save(named(state.ema)))
-    unfinished.replace(out)
-
-
-def _restored(state: TrainState, work: Path) -> TrainState:
-    path = work / "state.npz"
-    if not path.exists():
-        return state
-    leaves, structure = jax.tree.flatten(state)
-    with np.load(path) as arrays:
-        saved = [arrays[f"arr_{number}"] for number in range(len(arrays.files))]
-    if [leaf.shape for leaf in leaves] != [leaf.shape for leaf in saved]:
-        raise FoleyError(f"{path}: the state of another student; give another --work")
-    return structure.unflatten(jnp.asarray(leaf) for leaf in saved)

@@ -1,7 +1,7 @@
-"""A pool of recordings and the teacher in, shards of windows with what the teacher hears out.
+"""Make shards of windows of sound with the teacher's embeddings.
 
-A window is what the student will see (log-mel) and what it is to answer (the teacher's columns).
-Shard `i` of a seed is the same whoever makes it; those that are there are left alone.
+A window holds the student's input (log-mel) and its target (the teacher's columns). Shard `i` of a
+seed is always the same; existing shards are kept.
 """
 
 import dataclasses
@@ -16,10 +16,10 @@ from jaxtyping import Float16, Int32
 
 from data_pipeline.distill.mix import mix_window
 from data_pipeline.distill.sounds import Pool
-from temporal_foley.models.audio import SAMPLE_RATE_HZ, AudioTeacher
 from temporal_foley.models.audio.columns import COLUMN_SAMPLES
-from temporal_foley.models.audio.mel import log_mel
+from temporal_foley.models.audio.mel import SAMPLE_RATE_HZ, log_mel
 from temporal_foley.models.audio.student import FOLD
+from temporal_foley.models.audio.teacher import AudioTeacher
 
 WINDOWS = 256
 """In a shard, all of one length."""
@@ -34,7 +34,7 @@ _SHORTEST_S = 0.3
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Windows:
-    """Windows of one length; what lies behind the end of one is meaningless."""
+    """Windows of one length; values after the end of a window are meaningless."""
 
     mel: Float16[np.ndarray, "windows mel_bands mel_frames"]
     columns: Float16[np.ndarray, "windows columns features"]
@@ -61,7 +61,7 @@ def make_shard(
     *,
     seed: int,
 ) -> None:
-    """Make a shard of windows in which some of the pool's sources are heard."""
+    """Make a shard of windows mixed from the pool's sources."""
     path = shard_path(folder, number)
     if path.exists():
         return

@@ -71,7 +71,7 @@ def extraction_config(
             if given := [name for name in names if name in fields]:
                 option = given[0].replace("_", "-")
                 raise UsageError(f"--{option}: is fixed by --bundle; omit one of them")
-            senses = open_bundle(bundle).senses
+            senses = open_bundle(bundle).inputs
             fields |= {name: getattr(senses, name) for name in names}
             fields["frame_rate"] = Fraction(fields["frame_rate"])
         return ExtractionConfig(bundle=bundle, **fields)

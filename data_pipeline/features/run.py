@@ -32,7 +32,6 @@ from data_pipeline.features.store import (
 from temporal_foley.errors import FoleyError, UsageError
 from temporal_foley.models.audio.encoders import listen, load_encoder
 from temporal_foley.models.bundle.bundle import load_bundle
-from temporal_foley.models.bundle.bundle_backbone import load_bundle_backbone
 from temporal_foley.models.compilation import enable_compilation_cache
 from temporal_foley.models.image.backbone import load_backbone
 from temporal_foley.models.image.preparation import Aspect
@@ -138,8 +137,7 @@ def load_networks(config: ExtractionConfig) -> Networks:
     if config.bundle is None:
         backbone = load_backbone(config.backbone, aspect=config.aspect)
     else:
-        bundle = load_bundle(config.bundle)
-        backbone = load_bundle_backbone(bundle, lambda: bundle)
+        backbone = load_bundle(config.bundle).load_backbone()
     listener = load_encoder(config.listener, config.listener_weights)
     return Networks(
         prepare=backbone.prepare,

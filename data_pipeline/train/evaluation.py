@@ -143,14 +143,14 @@ def _baselines(given: Sequence[str]) -> dict[str, Path]:
 
 def _check_fit(path: Path, bundle: "Bundle", main_bundle: "Bundle", split: "FeatureSplit") -> None:
     """The features must be those that the model was made for."""
-    senses, settings = bundle.senses, split.settings
+    inputs, settings = bundle.inputs, split.settings
     hashes = settings.get("weights") or {}
     for what, wanted, found in (
-        ("frame rate", senses.frame_rate, split.frame_rate),
-        ("backbone", senses.backbone, settings.get("backbone")),
-        ("aspect", senses.aspect, settings.get("aspect")),
-        ("backbone weights", senses.backbone_sha256, hashes.get("backbone")),
-        ("listener weights", senses.listener_sha256, hashes.get("listener")),
+        ("frame rate", inputs.frame_rate, split.frame_rate),
+        ("backbone", inputs.backbone, settings.get("backbone")),
+        ("aspect", inputs.aspect, settings.get("aspect")),
+        ("backbone weights", inputs.backbone_sha256, hashes.get("backbone")),
+        ("listener weights", inputs.listener_sha256, hashes.get("listener")),
     ):
         if wanted and found and wanted != found:
             raise UsageError(

@@ -74,7 +74,7 @@ def train_tagger(
     *,
     show: bool = True,
 ) -> tuple["Run", Any]:
-    """Train a tagger on features; return what became of the run, and the best weights."""
+    """Train a tagger on features; return the result of the run, and the best weights."""
     import jax
 
     from data_pipeline.features.measure import measure_split
@@ -94,7 +94,7 @@ def train_tagger(
     from temporal_foley.training.validation import SCORE, make_evaluate
 
     check_splits(vocabulary, train_data, validation_data)
-    # What the data are like.
+    # Statistics of the data.
     measured = measure_split(train_data, vocabulary, seed=config.seed)
     shape = dataclasses.replace(
         config.tagger,
@@ -103,7 +103,7 @@ def train_tagger(
         audio_features=len(measured.audio_mean),
     )
 
-    # The model, and what changes it.
+    # The model, and how it is updated.
     key = jax.random.key(config.seed)
     init_key, step_key = jax.random.split(key)
     graphdef, params, statistics = make_tagger(shape, init_key)
@@ -164,7 +164,7 @@ def train_tagger(
     )
 
     def validation_batches() -> Iterator[Any]:
-        # Every process judges all of it, so that all choose the same.
+        # Every process evaluates all of it, so that all choose the same state.
         return open_batches(validation_data, vocabulary, judging)
 
     mesh = make_mesh(config.mesh)
@@ -187,8 +187,8 @@ def train_tagger(
         show=show and process == 0,
     )
     chosen = outcome.best or outcome.state
-    learnt = chosen.params if chosen.ema is None else chosen.ema
-    return outcome, (shape, graphdef, learnt, chosen.statistics, measured)
+    weights = chosen.params if chosen.ema is None else chosen.ema
+    return outcome, (shape, graphdef, weights, chosen.statistics, measured)
 
 
 def write_results(
@@ -208,18 +208,17 @@ def write_results(
     from flax import nnx
 
     from temporal_foley.effects import vocabulary_text
-    from temporal_foley.models.bundle.bundle import Bundle, Senses, save_bundle
-    from temporal_foley.training.log import draw_curves
+    from temporal_foley.models.bundle.bundle import Bundle, ModelInputs
+    from temporal_foley.training.finish import finish_run
 
     shape, graphdef, params, statistics, measured = trained
     settings = data["train"].settings
     model = nnx.merge(graphdef, params, statistics)
-    weights = jax.device_get(nnx.to_pure_dict(nnx.split(model)[1]))
     bundle = Bundle(
         name=config.name,
         vocabulary=vocabulary,
         vocabulary_text=vocabulary_text(config.vocabulary),
-        senses=Senses(
+        inputs=ModelInputs(
             frame_rate=Fraction(settings["frame_rate"]),
             backbone=settings["backbone"],
             aspect=settings["aspect"],
@@ -228,8 +227,8 @@ def write_results(
             listener_sha256=settings["weights"].get("listener", ""),
         ),
         tagger=shape,
-        weights=weights,
-        facts={
+        weights=jax.device_get(nnx.to_pure_dict(nnx.split(model)[1])),
+        training_info={
             "steps": int(outcome.state.step),
             "data": {split: part.facts() for split, part in data.items()},
             "validation": dict(outcome.scores),
@@ -237,21 +236,4 @@ def write_results(
         },
         card=f"# {config.name}\n\nTrained by `train.py {config.name}`; not yet described.\n",
     )
-    draw_curves(
-        out,
-        {
-            "loss": ("loss", "frame_loss", "clip_loss"),
-            "validation": (
-                "validation/macro_roc_auc",
-                "validation/any_effect_roc_auc",
-                "validation/macro_average_precision",
-            ),
-            "norms": ("grad_norm", "param_norm"),
-        },
-        out / "curves.png",
-    )
-    folder = out / "bundle"
-    sha256 = save_bundle(folder, bundle, overwrite=overwrite)
-    scores = ", ".join(f"{name} {value:.4f}" for name, value in outcome.scores.items())
-    print(f"{scores}; {outcome.steps_per_s:.1f} steps a second")
-    print(f"wrote {folder} ({sha256[:12]})")
+    finish_run(out, out / "bundle", bundle, outcome, overwrite=overwrite)

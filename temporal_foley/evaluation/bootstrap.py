@@ -1,8 +1,8 @@
-"""How far a number might have come out otherwise: labels, scores and sources in, intervals out.
+"""Estimate confidence intervals by drawing whole sources with replacement.
 
-Whole sources are drawn with replacement, since the frames of one video are no independent trials
-(Efron, Tibshirani, "An Introduction to the Bootstrap", 1993: percentile interval of clusters). One
-draw serves all effects, so that macro averages can be drawn too.
+The frames of one video are not independent trials, so sources are resampled (Efron, Tibshirani,
+"An Introduction to the Bootstrap", 1993: percentile interval of clusters). All effects share the
+draws, so that macro averages can be resampled too.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ def source_numbers(sources: Sequence[str]) -> Int[np.ndarray, " items"]:
 def draw_sources(
     sources: int, random: np.random.Generator, draws: int = DRAWS
 ) -> Float32[np.ndarray, "draws sources"]:
-    """Draw as many sources as there are, again and again: how often each was drawn."""
+    """Return how often each source occurs in each draw of as many sources as there are."""
     drawn = random.integers(0, sources, (draws, sources))
     flat = drawn + np.arange(draws)[:, None] * sources
     return (
@@ -46,8 +46,8 @@ def drawn_roc_auc(
 ) -> Float[np.ndarray, " draws"]:
     """Return the area under the ROC curve of each draw; NaN where it is undefined.
 
-    Exact up to a thousand different scores; beyond that scores are ranked in a thousand steps,
-    which moves an area by less than a thousandth.
+    Exact up to a thousand different scores; more are ranked in a thousand steps, which changes an
+    area by less than a thousandth.
     """
     if not truth.any() or truth.all():
         return np.full(len(times), np.nan)
@@ -61,7 +61,7 @@ def drawn_roc_auc(
 
 
 def interval(drawn: Float[np.ndarray, " draws"], level: float = LEVEL) -> Interval:
-    """Return the middle of the draws; undefined where most draws are."""
+    """Return the central range of the draws; undefined where most draws are."""
     defined = drawn[np.isfinite(drawn)]
     if len(defined) < 0.5 * len(drawn) or len(defined) == 0:
         return UNDEFINED
@@ -70,7 +70,7 @@ def interval(drawn: Float[np.ndarray, " draws"], level: float = LEVEL) -> Interv
 
 
 def _steps(truth: Truth, scores: Scores) -> Int[np.ndarray, " cells"]:
-    """Rank scores in not too many steps, fine where positives are and where negatives are."""
+    """Rank scores in a limited number of steps, fine near positives and near negatives."""
     known = np.unique(scores)
     if len(known) > _BINS:
         shares = np.linspace(0.0, 1.0, _BINS // 2)

@@ -1,8 +1,7 @@
-"""Probabilities and what happened in, how far the former may be believed out.
+"""Measure how well predicted probabilities agree with how often effects occur.
 
 Expected calibration error: Naeini, Cooper, Hauskrecht, AAAI 2015; reliability diagrams: Guo,
-Pleiss, Sun, Weinberger, ICML 2017. Of sigmoids the probability of the effect is judged, in bins of
-equal width.
+Pleiss, Sun, Weinberger, ICML 2017; with bins of equal width.
 """
 
 from typing import NamedTuple
@@ -10,13 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from temporal_foley.evaluation.curves import Scores, Truth, validate
+from temporal_foley.evaluation.curves import Scores, Truth, is_defined
 
 BINS = 15
 
 
 class Reliability(NamedTuple):
-    """What was said and what happened, in each bin that holds something."""
+    """Predictions and outcomes in each bin that is not empty."""
 
     said: Float[np.ndarray, " bins"]
     """Mean probability."""
@@ -27,7 +26,7 @@ class Reliability(NamedTuple):
 
 def reliability(truth: Truth, probabilities: Scores, bins: int = BINS) -> Reliability:
     """Sort cells into bins by their probability."""
-    validate(truth, probabilities)
+    is_defined(truth, probabilities)
     wide = probabilities.astype(np.float64)
     if len(wide) and not (wide.min() >= 0.0 and wide.max() <= 1.0):
         raise ValueError("probabilities must be in [0, 1]")
@@ -40,8 +39,8 @@ def reliability(truth: Truth, probabilities: Scores, bins: int = BINS) -> Reliab
 
 
 def expected_calibration_error(truth: Truth, probabilities: Scores, bins: int = BINS) -> float:
-    """Return the mean distance of what was said from what happened; NaN where one class lacks."""
-    if not truth.any() or truth.all():
+    """Return the mean distance of probability and frequency; NaN where one class is missing."""
+    if not is_defined(truth, probabilities):
         return np.nan
     said, happened, cells = reliability(truth, probabilities, bins)
     return float(np.sum(cells * np.abs(said - happened)) / cells.sum())

@@ -1,8 +1,8 @@
-"""Two ways of judging the same classes in, where they are at odds out.
+"""Rank the classes on which two classifiers disagree, such as one by image and one by sound.
 
-Report 004 (audio-visual scenes) compares eye and ear class by class: a conflict is a class that one
-of them finds much more often than the other. Classes are ranked by the difference of the two
-recalls, and for each it is said where either sends what it misses.
+A conflict is a class that one of them finds much more often than the other (scenes baseline).
+Classes are ranked by the difference of the two recalls, and listed with the classes that each
+classifier takes them for.
 """
 
 import dataclasses
@@ -16,12 +16,12 @@ from temporal_foley.evaluation.confusion import Confusion, class_scores, row_sha
 MOST_SENT = 3
 
 Sent = tuple[tuple[str, float], ...]
-"""Classes and shares of the true ones that went there, largest first."""
+"""Classes that the true class is taken for, and how often, largest first."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Conflict:
-    """A class, how often each way finds it, and where each sends it otherwise."""
+    """A class, how often each classifier finds it, and what each takes it for otherwise."""
 
     name: str
     first_recall: float
@@ -31,7 +31,7 @@ class Conflict:
 
     @property
     def difference(self) -> float:
-        """How much more often the second way finds it; below 0, how much less."""
+        """How much more often the second classifier finds it; below 0, how much less."""
         return self.second_recall - self.first_recall
 
 
@@ -40,7 +40,7 @@ def rank_conflicts(
     first_recall: Float[np.ndarray, " classes"],
     second_recall: Float[np.ndarray, " classes"],
 ) -> list[Conflict]:
-    """Rank classes by how far two recalls are apart; those with an undefined one are left out."""
+    """Rank classes by the difference of two recalls; undefined ones are left out."""
     first, second = np.asarray(first_recall, float), np.asarray(second_recall, float)
     if not len(names) == len(first) == len(second):
         raise ValueError(
@@ -51,12 +51,12 @@ def rank_conflicts(
         for name, a, b in zip(names, first, second, strict=True)
         if np.isfinite(a) and np.isfinite(b)
     ]
-    # Rounded, so that .12 and .12 stand in the order of the classes whatever the last bits say.
+    # Rounded, so that equal differences keep the order of the classes.
     return sorted(conflicts, key=lambda conflict: -round(abs(conflict.difference), 9))
 
 
 def evaluate(names: Sequence[str], first: Confusion, second: Confusion) -> list[Conflict]:
-    """Rank classes and tell where each way sends them."""
+    """Rank classes, with what each classifier takes them for."""
     ranked = rank_conflicts(names, class_scores(first).recall, class_scores(second).recall)
     return [
         dataclasses.replace(
@@ -71,7 +71,7 @@ def evaluate(names: Sequence[str], first: Confusion, second: Confusion) -> list[
 def where_sent(
     names: Sequence[str], confusion: Confusion, name: str, most: int = MOST_SENT
 ) -> Sent:
-    """Return what a class is taken for most often, other than itself."""
+    """Return the classes that a class is taken for most often, other than itself."""
     row = list(names).index(name)
     shares = row_shares(confusion)[row]
     order = [int(place) for place in np.argsort(-shares, kind="stable") if place != row]

@@ -1,8 +1,7 @@
-"""What is true and what was said, one class each, in; who is taken for whom out.
+"""Count which class is taken for which, and score each class.
 
-Rows are the truth. Shares along a row say where a class is sent, so its recall stands on the
-diagonal. A class that never happens has no recall, and one that is never said no precision: both
-are NaN.
+Rows are the truth, and the recall of each class is on the diagonal of the row shares. A class that
+never occurs has no recall, and one that is never predicted no precision: both are NaN.
 """
 
 from collections.abc import Sequence
@@ -46,13 +45,13 @@ def confusion_matrix(
 
 
 def row_shares(confusion: Confusion) -> Float[np.ndarray, "classes classes"]:
-    """Return where each class is sent; NaN in the row of one that never happens."""
+    """Return the share of each prediction per true class; NaN in rows of absent classes."""
     support = confusion.sum(axis=1, keepdims=True)
     return np.where(support > 0, confusion / np.maximum(support, 1), np.nan)
 
 
 def accuracy(confusion: Confusion) -> float:
-    """Return the share of items that were told right."""
+    """Return the share of items that were predicted correctly."""
     total = confusion.sum()
     return float(np.trace(confusion) / total) if total else np.nan
 
@@ -71,10 +70,10 @@ def class_scores(confusion: Confusion) -> ClassScores:
 
 
 def frame_confusion(clips: Sequence[ScoredClip], decision: Decision) -> Confusion:
-    """Count, over frames with one effect or none, what they are taken for; the last is nothing.
+    """Count predictions over frames with one effect or none; the last class is "nothing".
 
-    Frames with several effects are passed over. A frame is not taken for an effect of which nobody
-    knows whether it is there.
+    Frames with several effects are skipped. Effects that are not labelled in a frame cannot be its
+    prediction.
     """
     effects = len(decision.effects)
     total = np.zeros((effects + 1, effects + 1), np.int64)

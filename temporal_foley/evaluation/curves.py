@@ -1,25 +1,19 @@
-"""Labels and scores in, curves and the numbers under them out.
+"""Compute ROC and precision-recall curves, the areas under them, and log-loss.
 
-A number that the labels leave undefined, as the area under a ROC of positives alone, is NaN and
-never 0 or 1. Definitions are those of scikit-learn: Fawcett, "An introduction to ROC analysis"
-(2006); average precision without interpolation.
+The numbers are scikit-learn's (average precision without interpolation). One rule is added: a
+number that the labels leave undefined, such as the area under a ROC of positives alone, is NaN and
+never 0 or 1, and its curve has no points.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
+from sklearn import metrics
 
 Truth = Bool[np.ndarray, " cells"]
 Scores = Float[np.ndarray, " cells"]
-
-
-class Counts(NamedTuple):
-    """How many positives and negatives are at or above each threshold, highest first."""
-
-    thresholds: Float[np.ndarray, " points"]
-    true_positives: Int[np.ndarray, " points"]
-    false_positives: Int[np.ndarray, " points"]
 
 
 class Curve(NamedTuple):
@@ -27,96 +21,64 @@ class Curve(NamedTuple):
 
     x: Float[np.ndarray, " points"]
     y: Float[np.ndarray, " points"]
-    thresholds: Float[np.ndarray, " points"]
-
-
-def counts_by_threshold(truth: Truth, scores: Scores) -> Counts:
-    """Count what is at or above each score that occurs."""
-    validate(truth, scores)
-    if len(scores) == 0:
-        nothing = np.zeros(0, np.int64)
-        return Counts(np.zeros(0), nothing, nothing)
-    order = np.argsort(-scores, kind="stable")
-    ranked = scores[order]
-    last = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
-    positives = np.cumsum(truth[order])[last]
-    return Counts(ranked[last].astype(np.float64), positives, last + 1 - positives)
 
 
 def roc_auc(truth: Truth, scores: Scores) -> float:
-    """Return the area under the ROC curve; NaN where only one class is present."""
-    counts = counts_by_threshold(truth, scores)
-    if not _has_both(truth):
-        return np.nan
-    hits = np.concatenate([[0], counts.true_positives])
-    alarms = np.concatenate([[0], counts.false_positives])
-    # Whole numbers up to the last division, so that no rounding is left.
-    twice = int(np.sum(np.diff(alarms) * (hits[1:] + hits[:-1])))
-    return twice / (2.0 * int(hits[-1]) * int(alarms[-1]))
+    """Return the area under the ROC curve."""
+    return _or_nan(metrics.roc_auc_score, truth, scores)
 
 
 def average_precision(truth: Truth, scores: Scores) -> float:
-    """Return the mean of the precision over the recall; NaN where only one class is present."""
-    counts = counts_by_threshold(truth, scores)
-    if not _has_both(truth):
-        return np.nan
-    precision = counts.true_positives / (counts.true_positives + counts.false_positives)
-    steps = np.diff(counts.true_positives, prepend=0) / counts.true_positives[-1]
-    return float(np.sum(steps * precision))
+    """Return the mean of the precision over the recall."""
+    return _or_nan(metrics.average_precision_score, truth, scores)
 
 
 def log_loss(truth: Truth, probabilities: Scores) -> float:
-    """Return the mean of minus the logarithm of the probability of what is true."""
-    validate(truth, probabilities)
-    if not _has_both(truth):
-        return np.nan
-    right = np.where(truth, probabilities, 1.0 - probabilities.astype(np.float64))
-    least = np.finfo(np.float64).eps
-    return float(-np.log(np.clip(right, least, 1.0 - least)).mean())
+    """Return the mean negative logarithm of the probability of the true class."""
+    return _or_nan(metrics.log_loss, truth, probabilities.astype(np.float64))
 
 
-def class_log_loss(
-    labels: Int[np.ndarray, " clips"], probabilities: Float[np.ndarray, "clips classes"]
-) -> float:
-    """Return the log-loss of one class a clip; rows of probabilities add to 1."""
-    if len(labels) == 0:
+def source_log_loss(truth: Truth, probabilities: Scores) -> float:
+    """Return the log-loss where one class may be missing: for comparing sources only."""
+    if not len(truth):
         return np.nan
-    right = probabilities.astype(np.float64)[np.arange(len(labels)), labels]
-    return float(-np.log(np.maximum(right, np.finfo(np.float64).eps)).mean())
+    return float(metrics.log_loss(truth, probabilities.astype(np.float64), labels=[False, True]))
 
 
 def roc_curve(truth: Truth, scores: Scores, most_points: int = 400) -> Curve:
     """Return false positive rate and true positive rate, from (0, 0) on, for drawing."""
-    counts = counts_by_threshold(truth, scores)
-    if not _has_both(truth):
-        return Curve(np.zeros(0), np.zeros(0), np.zeros(0))
-    hits = np.concatenate([[0], counts.true_positives / counts.true_positives[-1]])
-    alarms = np.concatenate([[0], counts.false_positives / counts.false_positives[-1]])
-    return _thinned(Curve(alarms, hits, np.concatenate([[np.inf], counts.thresholds])), most_points)
+    if not is_defined(truth, scores):
+        return Curve(np.zeros(0), np.zeros(0))
+    false, true, _ = metrics.roc_curve(truth, scores, drop_intermediate=False)
+    return _thinned(Curve(false, true), most_points)
 
 
 def precision_recall_curve(truth: Truth, scores: Scores, most_points: int = 400) -> Curve:
     """Return recall and precision, from the highest threshold on, for drawing."""
-    counts = counts_by_threshold(truth, scores)
-    if not _has_both(truth):
-        return Curve(np.zeros(0), np.zeros(0), np.zeros(0))
-    precision = counts.true_positives / (counts.true_positives + counts.false_positives)
-    recall = counts.true_positives / counts.true_positives[-1]
-    return _thinned(Curve(recall, precision, counts.thresholds), most_points)
+    if not is_defined(truth, scores):
+        return Curve(np.zeros(0), np.zeros(0))
+    precision, recall, _ = metrics.precision_recall_curve(truth, scores)
+    # The last point, (0, 1), belongs to no threshold.
+    return _thinned(Curve(recall[-2::-1], precision[-2::-1]), most_points)
 
 
-def validate(truth: np.ndarray, scores: np.ndarray) -> None:
-    """Refuse labels and scores that do not belong together."""
+def is_defined(truth: Truth, scores: Scores) -> bool:
+    """Return whether both classes occur.
+
+    Raises:
+        ValueError: Labels and scores do not belong together.
+    """
     if truth.dtype != bool or truth.ndim != 1 or truth.shape != scores.shape:
         raise ValueError(
             f"truth must be one bool a score, got {truth.dtype} {truth.shape} for {scores.shape}"
         )
     if not np.isfinite(scores).all():
         raise ValueError("scores must be finite")
-
-
-def _has_both(truth: np.ndarray) -> bool:
     return bool(truth.any()) and not truth.all()
+
+
+def _or_nan(metric: Callable[..., float], truth: Truth, scores: Scores) -> float:
+    return float(metric(truth, scores)) if is_defined(truth, scores) else np.nan
 
 
 def _thinned(curve: Curve, most_points: int) -> Curve:
@@ -127,4 +89,4 @@ def _thinned(curve: Curve, most_points: int) -> Curve:
     wanted = np.linspace(length[0], length[-1], most_points)
     kept = np.unique(np.clip(np.searchsorted(length, wanted), 0, len(length) - 1))
     kept = np.union1d(kept, [0, len(length) - 1])
-    return Curve(*(values[kept] for values in curve))
+    return Curve(curve.x[kept], curve.y[kept])

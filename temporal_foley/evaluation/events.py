@@ -1,9 +1,9 @@
-"""True and found events in, how well they meet out; and what is heard where nothing should be.
+"""Match detected events with true ones, and count cues where nothing should be audible.
 
 Event and onset F1 are those of the DCASE challenges: each true event is matched with at most one
-found event of its effect, as many as possible (Mesaros, Heittola, Virtanen, "Metrics for polyphonic
-sound event detection", Applied Sciences 6, 2016, as in sed_eval). An effect without a true event is
-undefined; its false cues still count in the micro figures.
+detected event of its effect, as many as possible (Mesaros, Heittola, Virtanen, "Metrics for
+polyphonic sound event detection", Applied Sciences 6, 2016, as in sed_eval). An effect without a
+true event is undefined; its false cues still count in the micro averages.
 """
 
 import dataclasses
@@ -25,15 +25,15 @@ EVENT_COLLAR_S = 0.2
 OFFSET_PART = 0.5
 SEGMENT_S = 1.0
 _ROUNDING_S = 1e-9
-"""So that 0.9 is within 0.2 of 0.7 whatever the last bits say."""
+"""So that 0.9 is within 0.2 of 0.7 in binary too."""
 
 Estimated = Sequence[Sequence[Event]]
-"""The found events of each clip."""
+"""The detected events of each clip."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Matches:
-    """How many events were to be found, were found, and met."""
+    """Number of true, detected and matched events."""
 
     reference: int = 0
     estimated: int = 0
@@ -41,12 +41,12 @@ class Matches:
 
     @property
     def precision(self) -> float:
-        """Share of found events that are true; NaN without any."""
+        """Share of detected events that are true; NaN without any."""
         return self.matched / self.estimated if self.estimated else math.nan
 
     @property
     def recall(self) -> float:
-        """Share of true events that were found; NaN without any."""
+        """Share of true events that were detected; NaN without any."""
         return self.matched / self.reference if self.reference else math.nan
 
     @property
@@ -108,7 +108,7 @@ def activity(
 def evaluate(
     clips: Sequence[ScoredClip], estimated: Estimated, effects: Sequence[str]
 ) -> dict[str, Any]:
-    """Judge the events of clips (stills have none); undefined numbers are NaN."""
+    """Score the events of clips (stills have none); undefined numbers are NaN."""
     validate(clips, effects)
     if len(estimated) != len(clips):
         raise ValueError(f"estimated must have {len(clips)} lists, got {len(estimated)}")
@@ -141,7 +141,7 @@ def evaluate(
 
 
 def false_cues(clips: Sequence[ScoredClip], estimated: Estimated) -> dict[str, Any]:
-    """Count cues in clips in which there is nothing to hear."""
+    """Count cues in clips that are known to have no effect."""
     pairs = zip(clips, estimated, strict=True)
     silent = [(clip, found) for clip, found in pairs if clip.is_known_silent]
     minutes = sum(clip.duration_s for clip, _ in silent) / 60.0
@@ -158,7 +158,7 @@ def false_cues(clips: Sequence[ScoredClip], estimated: Estimated) -> dict[str, A
 def heard(
     clips: Sequence[ScoredClip], estimated: Estimated, effects: Sequence[str]
 ) -> dict[str, Any]:
-    """Count the clips with an effect, and those of them that got a cue for a true effect."""
+    """Count the clips with an effect, and those of them with a cue for a true effect."""
     sounding = hits = 0
     for clip, found in zip(clips, estimated, strict=True):
         true_names = {effects[int(place)] for place in np.flatnonzero(clip.clip_truth)}
@@ -172,7 +172,7 @@ def heard(
 def flips_per_minute(
     clips: Sequence[ScoredClip], estimated: Estimated, effects: Sequence[str]
 ) -> dict[str, float]:
-    """Count how often an effect goes on or off, as found and as it is true, in a minute."""
+    """Count how often effects turn on or off per minute, as detected and in truth."""
     found_flips = true_flips = 0
     minutes = 0.0
     for clip, found in zip(clips, estimated, strict=True):

@@ -1,8 +1,8 @@
-"""Logits and truth of validation clips in, the slope and bias of each effect out.
+"""Calibrate logits on validation clips: fit a slope and a bias per effect.
 
-Platt, "Probabilistic outputs for support vector machines" (1999): the slope and bias with which the
-logits tell the truth most probably. One pair is fitted to all effects together; each effect may
-depart from it as far as its own frames, which are few, speak against a prior around it.
+Platt, "Probabilistic outputs for support vector machines" (1999): the slope and bias of highest
+likelihood. One pair is fitted to all effects together; that of each effect has a prior around it,
+since its own frames are few.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ Logits = Sequence[Float[np.ndarray, "frames effects"]]
 
 
 class Line(NamedTuple):
-    """What is done to logits."""
+    """The calibrated logit is `slope * logit + bias`."""
 
     slope: float
     bias: float
@@ -51,7 +51,7 @@ def _fit(values: np.ndarray, truth: np.ndarray, prior: Line | None) -> Line:
     sign = np.where(truth, -1.0, 1.0)
     centre = np.array([0.0, 0.0] if prior is None else [np.log(prior.slope), prior.bias])
     spread = np.array([SLOPE_DEPARTURE, BIAS_DEPARTURE])
-    # The common line is held near no departure at all too, but loosely.
+    # The common line has a wide prior around no change.
     spread = spread * (10.0 if prior is None else 1.0)
 
     def loss(line: np.ndarray) -> tuple[float, np.ndarray]:

@@ -1,16 +1,15 @@
-"""Validation clips and their logits in, the decision of a bundle out.
+"""Fit the decision of a bundle on validation clips: durations, calibration, thresholds.
 
-In this order: how long each effect lasts, from the true events; calibration; then thresholds by
-one of three rules:
+Thresholds follow one of three rules:
 
-- `max_f1`: per effect the best F1 by frame;
-- `false_alarm_rate`: per effect the lowest threshold at which at most this share of the frames
-  without it is touched by its events;
-- `false_cues`: over all effects at most so many cues a minute in clips with nothing to hear, shared
-  out so that as much as possible is heard (by a Lagrange multiplier: what one more false cue is
-  worth must be the same for every effect).
+- `max_f1`: the best F1 by frame of each effect;
+- `false_alarm_rate`: the lowest threshold of each effect at which its events touch at most this
+  share of the frames without it;
+- `false_cues`: over all effects at most this many cues per minute in clips without any effect,
+  allotted so that as many clips as possible get a correct cue (by a Lagrange multiplier: one more
+  false cue must gain the same for every effect).
 
-An effect that does not happen in validation gets the threshold that is best for all together.
+An effect that does not occur in validation gets the threshold that is best for all together.
 """
 
 import dataclasses
@@ -36,18 +35,18 @@ from temporal_foley.spotting.decision import (
 
 RULES = ("max_f1", "false_alarm_rate", "false_cues")
 PRIOR_EVENTS = 3.0
-"""What the kind of an effect says of its length weighs as so many events."""
+"""Weight of the usual duration of an effect's kind, in events."""
 PRIOR_SPREAD = 1.0
 LEAST_GAP_S, MOST_GAP_S = 2.0, 120.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FitConfig:
-    """By which rule thresholds are found, and for which decoder."""
+    """The rule for thresholds, and the decoder that they are for."""
 
     rule: Literal["max_f1", "false_alarm_rate", "false_cues"] = "max_f1"
     most: float = 1.0
-    """Of `false_alarm_rate`: a share of frames; of `false_cues`: cues a minute."""
+    """For `false_alarm_rate` a share of frames; for `false_cues` cues per minute."""
     decoder: Decoder = "hysteresis"
     smoothing: Literal["none", "mean", "gaussian"] = "mean"
     window_s: float = 1.25
@@ -73,15 +72,15 @@ def fit_decision(
     output: Output = "sigmoid",
     done: Callable[[float], None] = lambda part: None,
 ) -> Decision:
-    """Fit a decision on validation clips; their own probabilities are not looked at.
+    """Fit a decision on validation clips; their own probabilities are ignored.
 
     Args:
-        clips: What is true, and what is known of it.
-        logits: Of each clip, as the network gives them.
+        clips: The reference.
+        logits: Of each clip, uncalibrated.
         vocabulary: The effects, in the order of the logits.
         config: The rule and the decoder.
-        output: What the network's logits are.
-        done: Called with the part that is done.
+        output: Whether the logits are of sigmoids or of a softmax.
+        done: Called with the fraction that is done.
     """
     validate(clips, vocabulary.names)
     if len(logits) != len(clips):
@@ -101,8 +100,8 @@ def fit_decision(
         )
         decision = dataclasses.replace(decision, effects=effects)
     if output == "softmax" and config.decoder == "mode":
-        # The largest of all wins: there is no threshold.
-        return dataclasses.replace(decision, rule="the most probable class, as in report 000")
+        # The largest logit wins: there is no threshold.
+        return dataclasses.replace(decision, rule="the most probable class")
     judged = [
         dataclasses.replace(clip, probabilities=calibrate(rows, decision))
         for clip, rows in zip(clips, logits, strict=True)
@@ -117,7 +116,7 @@ def fit_decision(
 def fit_lengths(
     decision: Decision, clips: Sequence[ScoredClip], vocabulary: Vocabulary
 ) -> Decision:
-    """Take how long effects last, and how long they pause, from true events that are whole."""
+    """Set how long effects last and pause, from true events that lie within their clip."""
     effects = []
     for number, (own, effect) in enumerate(zip(decision.effects, vocabulary.effects, strict=True)):
         whole: list[float] = []
@@ -126,7 +125,7 @@ def fit_lengths(
             if not clip.has_known_events[number]:
                 continue
             events = [event for event in clip.reference if event.effect == effect.name]
-            # What touches the ends of a clip went on outside it.
+            # Events that touch the ends of a clip continue outside it.
             whole += [
                 math.log(event.offset - event.onset)
                 for event in events
@@ -165,13 +164,13 @@ def choose_steps(sweep: Sweep, config: FitConfig) -> Int[np.ndarray, " effects"]
         * sweep.right.sum(1)
         / np.maximum((2 * sweep.right + sweep.wrong + sweep.missed).sum(1), 1)
     )
-    # A false cue of an effect that never happened counts, so it may only be stricter than all.
+    # False cues of an absent effect count, so its threshold may only be stricter.
     common = int(pooled.argmax())
     return np.where(sweep.has_positives, steps, np.maximum(steps, common))
 
 
 def _smoothed(values: Float[np.ndarray, "steps *effects"]) -> Float[np.ndarray, "steps *effects"]:
-    """Average neighbouring steps, so that a lucky one does not win."""
+    """Average neighbouring steps, against chance maxima."""
     padded = np.concatenate([values[:1], values, values[-1:]])
     return 0.25 * padded[:-2] + 0.5 * padded[1:-1] + 0.25 * padded[2:]
 
@@ -183,8 +182,8 @@ def _lowest_allowed(allowed: np.ndarray) -> Int[np.ndarray, " effects"]:
 
 
 def _share_out(sweep: Sweep, most_per_minute: float) -> Int[np.ndarray, " effects"]:
-    """Hear as much as possible for at most so many false cues over all effects."""
-    # Of two steps that hear the same clips, the one with the better frames.
+    """Get a correct cue into as many clips as possible for a number of false cues."""
+    # Between steps with equally many correct clips, prefer the better F1 by frame.
     gain = sweep.heard / np.maximum(sweep.sounding, 1) + 0.1 * _smoothed(sweep.f1)
     most = most_per_minute * sweep.silent_minutes
 

@@ -1,7 +1,7 @@
-"""Scored clips and the decision of a model in, all that is said of it out: `metrics.json` in parts.
+"""Evaluate a model on scored clips: the content of `metrics.json`.
 
-The same figures stand for all clips together and for each dataset; per source there are only those
-that a single video can bear.
+The same numbers are computed for all clips together and for each dataset; per source only those
+that make sense for a single video.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ from temporal_foley.evaluation.confusion import (
     class_scores,
     frame_confusion,
 )
-from temporal_foley.evaluation.curves import log_loss
+from temporal_foley.evaluation.curves import source_log_loss
 from temporal_foley.evaluation.scored_clip import ScoredClip
 from temporal_foley.evaluation.threshold_sweep import decode_clip
 from temporal_foley.spotting.decision import Decision, decision_to_json
@@ -29,7 +29,7 @@ from temporal_foley.timeline import Event
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Judged:
-    """A model, what it said of every clip, and how good that was."""
+    """A model, its events in every clip, and its scores."""
 
     name: str
     sha256: str
@@ -51,7 +51,7 @@ def judge_model(
     draws: int = bootstrap.DRAWS,
     done: Callable[[float], None] = lambda part: None,
 ) -> Judged:
-    """Decode clips by a model's own decision and judge what came out."""
+    """Decode clips by a model's own decision and score the events and probabilities."""
     estimated = tuple(tuple(decode_clip(clip, vocabulary, decision)[0]) for clip in clips)
     datasets = sorted({clip.dataset for clip in clips})
     groups = {"all": range(len(clips))} | {
@@ -91,7 +91,7 @@ def judge_model(
 
 
 def material(clips: Sequence[ScoredClip], effects: Sequence[str]) -> dict[str, Any]:
-    """Say how much stands behind the figures."""
+    """Count the clips, frames and sources that are evaluated."""
     moving = [clip for clip in clips if not clip.is_still]
     return {
         "clips": len(moving),
@@ -111,7 +111,7 @@ def material(clips: Sequence[ScoredClip], effects: Sequence[str]) -> dict[str, A
 def judge_sources(
     clips: Sequence[ScoredClip], estimated: events.Estimated, effects: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Make a row a source: what is in it, what was found, what was wrong; the worst first."""
+    """Make a row per source with its effects, cues and errors; the worst first."""
     rows = []
     for source in sorted({(clip.dataset, clip.source) for clip in clips}):
         pairs = [
@@ -147,19 +147,10 @@ def _source_row(
         "seconds": sum(clip.duration_s for clip, _ in pairs),
         "effects": [effects[int(place)] for place in np.flatnonzero(happens)],
         "cued": [name for name in effects if name in cued],
-        "log_loss": _log_loss(truth, chances),
+        "log_loss": source_log_loss(truth, chances),
         "recall": right / (right + missed) if right + missed else math.nan,
         "false_alarm_rate": wrong / absent if absent else math.nan,
     }
-
-
-def _log_loss(truth: np.ndarray, chances: np.ndarray) -> float:
-    """Log-loss is defined for one class alone too; between sources it is only compared."""
-    if len(truth) == 0:
-        return math.nan
-    # A made-up pair of certain answers makes it a loss of both classes; it adds nothing to the sum.
-    both = log_loss(np.append(truth, [True, False]), np.append(chances, [1.0, 0.0]))
-    return both * (len(truth) + 2) / len(truth)
 
 
 def confusion_table(confusion: Confusion, effects: Sequence[str]) -> dict[str, Any]:
@@ -178,7 +169,7 @@ def confusion_table(confusion: Confusion, effects: Sequence[str]) -> dict[str, A
 def conflict_table(
     effects: Sequence[str], by_picture: Confusion, by_sound: Confusion
 ) -> list[dict[str, Any]]:
-    """Rank the classes on which eye and ear are at odds."""
+    """Rank the classes on which image and sound disagree."""
     return [
         {
             "effect": found.name,

@@ -1,10 +1,10 @@
-"""Scored clips in, how well each effect is told from its absence out: by frame and by clip.
+"""Score how well each effect is separated from its absence, by frame and by clip.
 
-Per effect: area under the ROC (the headline), average precision, log-loss, calibration error, each
-with how many positives and negatives of how many sources stand behind it. Macro averages run over
-the effects that are defined and say how many these are; micro pools all cells. Beside them stands
-whether anything is to be heard at all, both ways: 1 - product(1 - p), and the largest p. The
-intervals are by source. `evaluate` gives all of it as a tree of plain numbers.
+Per effect: area under the ROC (the headline), average precision, log-loss and calibration error,
+with the number of positives, negatives and sources. Macro averages run over the effects that are
+defined and include their number; micro pools all cells. "Any effect" scores whether a frame has an
+effect at all, by 1 - product(1 - p) and by the largest p. Intervals are by source. `evaluate`
+returns all of it as a tree of plain numbers.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ METRICS = {
 
 
 class Cells(NamedTuple):
-    """Everything that is judged, in rows: a frame each, or a clip each."""
+    """Truth and probabilities in rows: one per frame, or one per clip."""
 
     truth: Bool[np.ndarray, "rows effects"]
     known: Bool[np.ndarray, "rows effects"]
@@ -35,7 +35,7 @@ class Cells(NamedTuple):
     source: Int[np.ndarray, " rows"]
 
     def column(self, effect: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return truth, probabilities and sources of what is known of an effect."""
+        """Return truth, probabilities and sources of the labelled rows of an effect."""
         known = self.known[:, effect]
         return (
             self.truth[known, effect],
@@ -45,7 +45,7 @@ class Cells(NamedTuple):
 
 
 def frame_cells(clips: Sequence[ScoredClip]) -> Cells:
-    """Lay all frames one below the other."""
+    """Return a row per frame."""
     numbers = bootstrap.source_numbers([clip.source for clip in clips])
     return Cells(
         truth=np.concatenate([clip.truth for clip in clips]),
@@ -56,7 +56,7 @@ def frame_cells(clips: Sequence[ScoredClip]) -> Cells:
 
 
 def clip_cells(clips: Sequence[ScoredClip]) -> Cells:
-    """Give each clip a row: the largest probability of its frames."""
+    """Return a row per clip, with the largest probability of its frames."""
     return Cells(
         truth=np.stack([clip.clip_truth & clip.is_clip_known for clip in clips]),
         known=np.stack([clip.is_clip_known for clip in clips]),
@@ -66,14 +66,14 @@ def clip_cells(clips: Sequence[ScoredClip]) -> Cells:
 
 
 def any_effect(cells: Cells) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Return truth, scores and sources of "is anything to be heard?", both ways.
+    """Return truth, scores and sources of "any effect", both ways.
 
-    A row has nothing to hear only if the absence of every effect is known.
+    A row counts as negative only if every effect is labelled as absent.
     """
     anything = np.asarray(cells.truth.any(axis=1))
     known = anything | np.asarray(cells.known.all(axis=1))
     chances = cells.probabilities[known].astype(np.float64)
-    # log1p of minus 1 warns; a probability of 1 leaves no doubt either way.
+    # log1p of -1 warns; a probability of 1 is as good as one just below.
     silent = np.exp(np.log1p(-np.minimum(chances, 1.0 - 1e-16)).sum(axis=1))
     return {
         "one_minus_product": (anything[known], 1.0 - silent, cells.source[known]),
@@ -88,7 +88,7 @@ def evaluate(
     seed: int = 0,
     draws: int = bootstrap.DRAWS,
 ) -> dict[str, Any]:
-    """Judge clips by frame and by clip; undefined numbers are NaN."""
+    """Score clips by frame and by clip; undefined numbers are NaN."""
     validate(clips, effects)
     times = bootstrap.draw_sources(
         len({clip.source for clip in clips}), np.random.default_rng(seed), draws
@@ -108,7 +108,7 @@ def evaluate(
 def judge_cells(
     cells: Cells, effects: Sequence[str], times: Float[np.ndarray, "draws sources"]
 ) -> dict[str, Any]:
-    """Judge each effect, their average, and all cells together."""
+    """Score each effect, their average, and all cells together."""
     table: dict[str, dict[str, Any]] = {}
     drawn: list[np.ndarray] = []
     for number, name in enumerate(effects):
@@ -147,7 +147,7 @@ def _with_interval(
 
 
 def _interval(truth: np.ndarray, source: np.ndarray, drawn: np.ndarray) -> bootstrap.Interval:
-    """A single source tells nothing of how it would be with another."""
+    """Return the interval; undefined with positives or negatives of one source only."""
     if min(len(np.unique(source[truth])), len(np.unique(source[~truth]))) < 2:
         return bootstrap.UNDEFINED
     return bootstrap.interval(drawn)

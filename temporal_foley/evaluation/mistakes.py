@@ -1,8 +1,8 @@
-"""What a model said of clips in, its worst mistakes out: where it was surest and wrong longest.
+"""Find a model's worst mistakes: where it was wrong longest and with the most confidence.
 
-A mistake is an effect in a clip that was heard where it is not, or not heard where it is. It weighs
-as many log odds as its frames were on the wrong side of the threshold, added up over seconds. At
-most one of a source is shown, and a few of an effect, so that different mistakes are seen.
+A mistake is an effect of a clip with false detections or misses. Its weight is the distance of its
+frames from the threshold in log odds, summed over seconds. At most one per source and a few per
+effect are kept, so that the mistakes are varied.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ MOST_OF_AN_EFFECT = 4
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Mistake:
-    """An effect in a clip that was got wrong."""
+    """An effect in a clip that was falsely detected or missed."""
 
     kind: Literal["false alarm", "miss"]
     effect: str

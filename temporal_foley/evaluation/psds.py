@@ -1,4 +1,4 @@
-"""Probabilities and true events in, the polyphonic sound detection score out.
+"""Compute the polyphonic sound detection score (PSDS).
 
 Bilen et al., "A framework for the robust evaluation of sound event detection", ICASSP 2020, over
 all thresholds at once after Ebbers, Serizel, Haeb-Umbach, "Threshold-independent evaluation of
@@ -23,14 +23,14 @@ _BLOCK_CELLS = 4_000_000
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PsdsConfig:
-    """What counts as found, and what false cues cost."""
+    """What counts as detected, and what false cues cost."""
 
     detection_part: float = 0.7
-    """Of a found event, so much must lie in true events of its effect."""
+    """Share of a detected event that must lie in true events of its effect."""
     truth_part: float = 0.7
-    """Of a true event, so much must be covered by found events that count."""
+    """Share of a true event that must be covered by detected events that count."""
     cross_part: float = 0.3
-    """A false cue with so much of it in true events of another effect is a mix-up with that."""
+    """Share of a false cue in true events of another effect that makes it a mix-up."""
     cross_cost: float = 0.0
     instability_cost: float = 1.0
     most_false_per_hour: float = 100.0
@@ -40,12 +40,12 @@ SCENARIOS = {
     "psds1": PsdsConfig(),
     "psds2": PsdsConfig(detection_part=0.1, truth_part=0.1, cross_cost=0.5),
 }
-"""The two of DCASE task 4: reacts at the right moment; mixes no effects up."""
+"""The two of DCASE task 4: exact timing; no mix-ups of effects."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class _Counts:
-    """What changes as the threshold falls to each of some scores, highest first."""
+    """Changes of the counts as the threshold falls to each score, highest first."""
 
     scores: Float[np.ndarray, " points"]
     hits: Int[np.ndarray, " points"]
@@ -115,7 +115,7 @@ def _count(
     others: Int[np.ndarray, " others"],
     config: PsdsConfig,
 ) -> _Counts:
-    """Judge the runs of one effect in one clip at each threshold that makes a difference."""
+    """Count the runs of one effect in one clip at each threshold that changes them."""
     scores = clip.probabilities[:, effect]
     levels = np.unique(scores)[::-1]
     edges = np.array([float(clip.grid.time(f)) for f in range(clip.grid.frames + 1)])
@@ -139,7 +139,7 @@ def _count(
         wrong = ~counts_as_found
         astray = crossing[last[wrong]] - crossing[first[wrong]]
         mixed_up = _reaches(astray, config.cross_part * length[wrong][:, None])
-        # An effect that is not there crosses nothing, whatever the rounding.
+        # Rounding must not cross an effect that is absent.
         mixed_up &= crossing[-1] > 0
         crossed = np.zeros((len(block), len(others)), np.int64)
         np.add.at(crossed, row[wrong], mixed_up)
@@ -149,7 +149,7 @@ def _count(
 
 
 def _covered(edges: np.ndarray, intervals: Any) -> np.ndarray:
-    """Return how much of the intervals lies before each edge."""
+    """Return the total duration of the intervals before each edge."""
     total = np.zeros(len(edges))
     for onset, offset in intervals:
         total += np.clip(edges, onset, offset) - onset
@@ -185,7 +185,7 @@ def _add_up(parts: list[_Counts]) -> _Counts:
 
 def _staircase(hit_rate: np.ndarray, alarm_rate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return alarm rates and the best hit rate that each of them allows."""
-    # Above the highest score nothing is found.
+    # Above the highest score nothing is detected.
     alarms = np.concatenate([[0.0], alarm_rate])
     hits = np.concatenate([[0.0], hit_rate])
     order = np.lexsort((hits, alarms))

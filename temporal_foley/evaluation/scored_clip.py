@@ -1,4 +1,4 @@
-"""A clip with its truth and a model's probabilities, frame by frame: what every metric reads."""
+"""Hold a clip's truth and a model's probabilities frame by frame, as every metric reads them."""
 
 import dataclasses
 from collections.abc import Iterable, Sequence
@@ -11,20 +11,20 @@ from temporal_foley.timegrid import TimeGrid
 from temporal_foley.timeline import Event
 
 LEAST_CONFIDENCE = 0.5
-"""A label of at least so much counts as there."""
+"""Least label that counts as present."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class ScoredClip:
-    """What is true in a clip, what is known of it, and what a model says of it.
+    """A clip with its labels and a model's probabilities.
 
-    `labels` are 0 or the confidence that an effect is there; only cells that are `known` count. A
-    clip of one frame is a still: it has no time, so it takes no part in metrics of events.
+    `labels` are 0 or the confidence that an effect is present; only cells that are `known` count. A
+    clip of one frame is a still: it has no duration, so metrics of events skip it.
     """
 
     id: str
     source: str
-    """What is resampled as one: a video, a series of photos, a sound file."""
+    """Unit of resampling: a video, a series of photos, a sound file."""
     dataset: str
     grid: TimeGrid
     probabilities: Float32[np.ndarray, "frames effects"]
@@ -35,7 +35,7 @@ class ScoredClip:
     reference: tuple[Event, ...] = ()
     """The true events; those of one effect do not overlap (`without_overlaps`)."""
     clip_labels: Float32[np.ndarray, " effects"] | None = None
-    """Whether an effect is anywhere in the clip; None: as the frames say."""
+    """Whether an effect is anywhere in the clip; None: as in the frames."""
     clip_known: Bool[np.ndarray, " effects"] | None = None
 
     def __post_init__(self) -> None:
@@ -56,7 +56,7 @@ class ScoredClip:
 
     @property
     def is_still(self) -> bool:
-        """Whether it has no time."""
+        """Whether it has no duration."""
         return self.grid.frames == 1
 
     @property
@@ -66,37 +66,37 @@ class ScoredClip:
 
     @property
     def truth(self) -> Bool[np.ndarray, "frames effects"]:
-        """Where an effect is known to be there."""
+        """Where an effect is known to be present."""
         return self.known & (self.labels >= LEAST_CONFIDENCE)
 
     @property
     def clip_truth(self) -> Bool[np.ndarray, " effects"]:
-        """The effects that are somewhere in the clip."""
+        """The effects that occur in the clip."""
         if self.clip_labels is not None:
             return self.clip_labels >= LEAST_CONFIDENCE
         return np.asarray(self.truth.any(axis=0))
 
     @property
     def is_clip_known(self) -> Bool[np.ndarray, " effects"]:
-        """The effects of which it is known whether they are somewhere in the clip."""
+        """The effects that are labelled for the clip as a whole."""
         if self.clip_known is not None:
             return self.clip_known
         return np.asarray(self.truth.any(axis=0) | self.known.all(axis=0))
 
     @property
     def has_known_events(self) -> Bool[np.ndarray, " effects"]:
-        """The effects whose events are known in full, so that cues for them can be right or not."""
+        """The effects that are labelled in every frame, so that their cues can be scored."""
         return np.asarray(self.known.all(axis=0)) & (not self.is_still)
 
     @property
     def is_known_silent(self) -> bool:
-        """Whether it is known, at every moment, that there is nothing to hear."""
+        """Whether it is known to have no effect at any moment."""
         nothing = bool(self.known.all()) and not self.truth.any() and not self.clip_truth.any()
         return nothing and not self.reference and not self.is_still
 
 
 def validate(clips: Sequence[ScoredClip], effects: Sequence[str]) -> None:
-    """Refuse clips that cannot be judged together.
+    """Refuse clips that cannot be evaluated together.
 
     Raises:
         ValueError: There is none, or one has other effects or a reference of an unknown effect.
@@ -115,7 +115,7 @@ def validate(clips: Sequence[ScoredClip], effects: Sequence[str]) -> None:
 
 
 def without_overlaps(events: Iterable[Event]) -> tuple[Event, ...]:
-    """Join events of one effect that overlap: what is seen and heard at once happens once."""
+    """Join overlapping events of one effect: seen and audible at once, it happens once."""
     joined: list[Event] = []
     for event in sorted(events, key=lambda event: (event.effect, event.onset)):
         last = joined[-1] if joined else None
@@ -127,7 +127,7 @@ def without_overlaps(events: Iterable[Event]) -> tuple[Event, ...]:
 
 
 def plain(value: Any) -> Any:
-    """Turn results into what JSON knows; what is undefined (NaN) becomes null."""
+    """Turn results into plain JSON data; undefined numbers (NaN) become null."""
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,8 +1,7 @@
-"""Calibrated clips and a decoder in, what each threshold of each effect finds and costs out.
+"""Decode clips at every threshold of a ladder, and count hits and errors of each effect.
 
-At every threshold on a ladder of log odds all clips are decoded with it for all effects, and what
-comes of each effect is counted: frames found rightly, wrongly and not; clips heard; cues in clips
-with nothing to hear.
+At each threshold all clips are decoded with it for all effects. Counted per effect: correct, false
+and missed frames; clips with a correct cue; cues in clips without any effect.
 """
 
 import dataclasses
@@ -18,12 +17,12 @@ from temporal_foley.spotting.decision import Decision, decide
 from temporal_foley.timeline import Event
 
 LADDER = np.arange(-5.0, 6.01, 0.5)
-"""Log odds of the thresholds that are tried."""
+"""Thresholds that are tried, in log odds."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Sweep:
-    """What each threshold (row) gives for each effect (column)."""
+    """Counts by threshold (rows) and effect (columns)."""
 
     ladder: Float[np.ndarray, " steps"]
     right: Int[np.ndarray, "steps effects"]
@@ -31,28 +30,28 @@ class Sweep:
     wrong: Int[np.ndarray, "steps effects"]
     missed: Int[np.ndarray, "steps effects"]
     absent: Int[np.ndarray, " effects"]
-    """Frames known to be without the effect."""
+    """Frames labelled as without the effect."""
     heard: Int[np.ndarray, "steps effects"]
-    """Clips with the effect that got a cue for it."""
+    """Clips with the effect and a cue for it."""
     sounding: Int[np.ndarray, " effects"]
     """Clips with the effect."""
     false_cues: Int[np.ndarray, "steps effects"]
-    """Cues in clips with nothing to hear."""
+    """Cues in clips without any effect."""
     silent_minutes: float
 
     @property
     def f1(self) -> Float[np.ndarray, "steps effects"]:
-        """F1 by frame; 0 where nothing is found."""
+        """F1 by frame; 0 where nothing is detected."""
         return 2.0 * self.right / np.maximum(2 * self.right + self.wrong + self.missed, 1)
 
     @property
     def has_positives(self) -> np.ndarray:
-        """The effects that happen in the clips."""
+        """The effects that occur in the clips."""
         return (self.right + self.missed)[0] > 0
 
 
 def threshold_of(log_odds: float) -> float:
-    """Return the probability that stands for log odds."""
+    """Return the probability of log odds."""
     return float(1.0 / (1.0 + np.exp(-log_odds)))
 
 
@@ -108,7 +107,7 @@ def sweep_thresholds(
 def decode_clip(
     clip: ScoredClip, vocabulary: Vocabulary, decision: Decision
 ) -> tuple[list[Event], np.ndarray]:
-    """Return events and the frames they touch; of a still, what reaches its threshold."""
+    """Return events and the frames that they touch; for a still, effects over the threshold."""
     if clip.is_still:
         on = np.array([effect.threshold_on for effect in decision.effects], np.float32)
         return [], clip.probabilities >= on

@@ -1,7 +1,7 @@
-"""What a bundle's tagger looks at: embeddings of pictures in; gradients of each effect's logit out.
+"""Compute the gradients of each effect's logit with respect to image features.
 
-The tagger's own Jacobian, over a few frames as a clip of their own, by their pictures alone: what a
-picture's features say for an effect, whatever the recurrent layers make of it.
+They are the Jacobian of a bundle's tagger over a few frames as a clip of their own, without sound:
+how much each image feature speaks for an effect. They locate effects in the image.
 """
 
 import functools
@@ -21,8 +21,8 @@ def picture_gradients(
 ) -> tuple[Float[np.ndarray, "frames effects features"], Float[np.ndarray, "frames outputs"]]:
     """Return gradients and logits of at most `BATCH_FRAMES` frames.
 
-    A frame's gradient is that of the effect's logits in all of the frames, since a recurrent layer
-    carries what one frame shows to the others.
+    A frame's gradient is that of the effect's logits in all of the frames, since recurrent layers
+    carry information from one frame to the others.
     """
     import jax.numpy as jnp
 

@@ -1,7 +1,7 @@
-"""The trained detector: a bundle that looks, and listens where there is something to hear.
+"""Detect effects with a trained bundle: by images, and by the video's own sound where it has one.
 
-It needs the whole video before it can answer for a frame, for its recurrent layers read from both
-ends. What it keeps of a picture until then is its embedding, some 5 kB.
+It needs the whole video before it can answer for a frame, because its recurrent layers read from
+both ends. Until then it keeps the features of each frame, some 5 kB.
 """
 
 import functools
@@ -32,24 +32,23 @@ from temporal_foley.timegrid import TimeGrid
 
 if TYPE_CHECKING:
     from temporal_foley.models.bundle.bundle import Bundle
+    from temporal_foley.models.image.loaded import LoadedNetwork
 
 
 class BundleDetector:
-    """Judges videos by a bundle."""
+    """Detects effects with the tagger of a bundle; a `models.detector.Detector`."""
 
     def __init__(self, bundle: "Bundle | BundleFolder", *, weights: Path | None = None):
         """Take a bundle, or the folder of one, which is loaded when it is first needed."""
-        senses = bundle.senses
         self._source = bundle
         if isinstance(bundle, BundleFolder):
             output, fusion = bundle.tagger["output"], bundle.tagger["fusion"]["kind"]
         else:
             output, fusion = bundle.tagger.output, bundle.tagger.fusion.kind
-        self.facts = bundle.facts
         self.name = bundle.name
         self.sha256 = bundle.sha256
         self.vocabulary: Vocabulary = bundle.vocabulary
-        self.frame_rate: Fraction | None = senses.frame_rate
+        self.frame_rate: Fraction | None = bundle.inputs.frame_rate
         self.decision: Mapping[str, Any] | None = bundle.decision
         self._decision = (
             default_decision(bundle.vocabulary, output=output)
@@ -57,7 +56,8 @@ class BundleDetector:
             else decision_from_json(bundle.decision, bundle.vocabulary)
         )
         self.listens = fusion != "video"
-        self._backbone = load_bundle_backbone(bundle, lambda: self.bundle, weights=weights)
+        own = self._own_backbone if bundle.has_backbone else None
+        self._backbone = load_bundle_backbone(bundle.name, bundle.inputs, own, weights=weights)
 
     @functools.cached_property
     def bundle(self) -> "Bundle":
@@ -68,8 +68,13 @@ class BundleDetector:
 
         return load_bundle(self._source.folder)
 
+    def _own_backbone(self) -> "LoadedNetwork":
+        network = self.bundle.backbone
+        assert network is not None
+        return network
+
     def prepare(self, image: Image) -> SmallImage:
-        """Scale one RGB picture to what the backbone looks at."""
+        """Scale one RGB image to the input of the backbone."""
         return self._backbone.prepare(image)
 
     def load_ahead(self) -> None:
@@ -84,51 +89,54 @@ class BundleDetector:
         sound: Iterable[SoundBlock] | None = None,
         places: Places | None = None,
     ) -> Iterator[FrameProbabilities]:
-        """Yield the calibrated probabilities of all frames, in one block, when all were seen.
+        """Yield the calibrated probabilities of all frames in one block, after the last frame.
 
-        With `places`, what each effect is seen by is gathered there.
+        With `places`, the image locations of each effect are collected there.
         """
         visual = self.look(frames, places)
-        heard = None
+        audio = None
         if sound is not None and self.listens and len(visual):
             if grid is None:
                 raise ValueError("grid must be given with a sound")
-            heard = self.listen(sound, grid)
+            audio = self.listen(sound, grid)
         silence = np.zeros((len(visual), self.bundle.tagger.audio_features), np.float32)
         logits = self.bundle.logits(
             visual,
-            silence if heard is None else heard[: len(visual)],
+            silence if audio is None else audio[: len(visual)],
             has_picture=True,
-            has_sound=heard is not None,
+            has_sound=audio is not None,
         )
         yield calibrate(logits, self._decision)
 
     @property
     def sees_places(self) -> bool:
-        """Whether it can tell where in a picture an effect is seen."""
+        """Whether it can locate effects in the image."""
         return self.bundle.tagger.fusion.kind != "audio"
 
     def look(
         self, frames: Iterable[SmallImage], places: Places | None = None
     ) -> Float[np.ndarray, "frames features"]:
-        """Return what the backbone sees in prepared pictures, as it is stored for training."""
+        """Return the image features of prepared images, as they are stored for training."""
         features = self.bundle.tagger.visual_features
         rows = [np.zeros((0, features), np.float16)]
         for batch in in_batches(frames):
+            outputs = self._backbone(batch)
             # Half precision, as the features that it was trained on.
-            seen = self._backbone(batch)
-            rows.append(np.asarray(seen.features, np.float16))
+            rows.append(np.asarray(outputs.features, np.float16))
             if places is not None:
-                self._place(seen, rows[-1], places)
+                self._locate(outputs, rows[-1], places)
         return np.concatenate(rows)
 
-    def _place(
-        self, seen: BackboneOutputs, features: Float[np.ndarray, "frames features"], places: Places
+    def _locate(
+        self,
+        outputs: BackboneOutputs,
+        features: Float[np.ndarray, "frames features"],
+        places: Places,
     ) -> None:
         gradients, logits = picture_gradients(self.bundle, features)
-        heat = class_activation(seen.feature_map, gradients)
+        heat = class_activation(outputs.feature_map, gradients)
         if logits.shape[1] != self._decision.columns:
-            # Effects that another part of the bundle judges are seen nowhere.
+            # Taught effects are judged outside the tagger and have no location.
             added = len(self.vocabulary) - heat.shape[1]
             heat = np.pad(heat, ((0, 0), (0, added), (0, 0), (0, 0)))
             logits = np.pad(logits, ((0, 0), (0, added)), constant_values=-1e3)
@@ -137,34 +145,33 @@ class BundleDetector:
     def listen(
         self, sound: Iterable[SoundBlock], grid: TimeGrid
     ) -> Float[np.ndarray, "frames features"] | None:
-        """Return an embedding of each frame's sound, or None if it is silence."""
-        # Not before there is something to hear: this loads a network.
+        """Return the audio features of each frame, or None if the sound is silence."""
+        # Imported lazily: loading the audio network takes about a second.
         from temporal_foley.models.audio.encoders import listen, load_encoder
 
-        senses = self.bundle.senses
-        encoder = load_encoder(senses.listener)
-        if encoder.sha256 != senses.listener_sha256:
+        inputs = self.bundle.inputs
+        encoder = load_encoder(inputs.listener)
+        if encoder.sha256 != inputs.listener_sha256:
             raise WeightsError(
-                f"{senses.listener}: not the audio network that the bundle {self.name} was "
+                f"{inputs.listener}: not the audio network that the bundle {self.name} was "
                 "trained with; install the version that its card names"
             )
         return listen(encoder, (block.mean(axis=1) for block in sound), grid)
 
     def seen_effects(self) -> dict[str, str]:
-        """Return the effects that it was trained on, and how much stands behind each."""
-        examples = self.facts.get("examples", {})
-        told = {}
-        for name in self.vocabulary.names:
-            rows = [
+        """Return the effects that it has examples of, and how many of each dataset."""
+        examples = self._source.training_info.get("examples", {})
+        return {
+            name: ", ".join(
                 f"{row['records']} of {dataset} ({row['sources']} sources)"
-                for dataset, row in examples.get(name, {}).items()
-            ]
-            if rows:
-                told[name] = ", ".join(rows)
-        return told
+                for dataset, row in examples[name].items()
+            )
+            for name in self.vocabulary.names
+            if examples.get(name)
+        }
 
     def blind_effects(self) -> dict[str, str]:
-        """Return the effects that it had no example of."""
+        """Return the effects that it has no example of."""
         seen = self.seen_effects()
         return {n: "no example in training" for n in self.vocabulary.names if n not in seen}
 
@@ -173,7 +180,7 @@ def load_bundle_detector(folder: Path, *, weights: Path | None = None) -> Bundle
     """Load a bundle as a detector.
 
     Raises:
-        BundleError: It is none, or has changed.
-        WeightsError: What it looks or listens with is not there.
+        BundleError: It is not a bundle, or has changed.
+        WeightsError: The weights of one of its networks are missing.
     """
     return BundleDetector(open_bundle(folder), weights=weights)

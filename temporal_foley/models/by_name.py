@@ -1,4 +1,4 @@
-"""The name of a model in, the detector out: a shipped bundle, one of the user's, or `imagenet`."""
+"""Load a detector by name: a shipped bundle, a bundle of the user's, or `imagenet`."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ BEST = "foley20"
 
 
 def shipped_models() -> tuple[str, ...]:
-    """Return the names of the bundles that came with the package."""
+    """Return the names of the bundles in the package."""
     if not SHIPPED.is_dir():
         return ()
     return tuple(sorted(p.name for p in SHIPPED.iterdir() if (p / "manifest.json").is_file()))

@@ -1,4 +1,4 @@
-"""Where compiled networks are kept between runs, so that only the first start is slow."""
+"""Cache compiled networks between runs, so that only the first start is slow."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ CACHE_VARIABLE = "TEMPORAL_FOLEY_CACHE"
 
 
 def cache_folder() -> Path:
-    """Return the folder for compiled networks: a variable's, else the user's cache folder.
+    """Return the folder of the cache: that of a variable, or the user's cache folder.
 
     The variable is `TEMPORAL_FOLEY_CACHE`; the user's cache folder is that of the XDG base
     directory specification.
@@ -24,7 +24,7 @@ def cache_folder() -> Path:
 
 
 def enable_compilation_cache(folder: Path | None = None) -> Path | None:
-    """Keep compiled networks in a folder; return it, or None where nothing can be written."""
+    """Cache compiled networks in a folder; return it, or None if it cannot be written."""
     try:
         folder = (folder or cache_folder()) / "compiled"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -33,7 +33,7 @@ def enable_compilation_cache(folder: Path | None = None) -> Path | None:
     if not os.access(folder, os.W_OK | os.X_OK):
         return None
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    # The defaults skip what compiles in under a second, and so most of what is here.
+    # The defaults skip programs that compile in under a second, which is most of them.
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     return folder

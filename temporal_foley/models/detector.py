@@ -1,4 +1,4 @@
-"""What every detector does: pictures of a video in, a probability per frame and effect out."""
+"""Define the interface of every detector: images of a video to probabilities of effects."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
@@ -18,48 +18,48 @@ FrameProbabilities = Float[np.ndarray, "frames effects"]
 
 @runtime_checkable
 class Detector(Protocol):
-    """Says how probable each effect of its vocabulary is in each frame.
+    """Estimates how probable each effect of its vocabulary is in each frame.
 
-    A caller hands `prepare` to the decoder, so that only small pictures are kept, and passes the
-    prepared pictures on in order. Everything streams: neither side ever holds the whole video.
+    The decoder calls `prepare`, so that only small images are kept, and passes the prepared images
+    on in order. Everything streams: neither side ever holds the whole video.
     """
 
     @property
     def name(self) -> str:
-        """What it is called in reports and cue lists."""
+        """Name in reports and cue lists."""
         ...
 
     @property
     def sha256(self) -> str:
-        """Fingerprint of all that decides its answers: same fingerprint, same answers."""
+        """Fingerprint of everything that determines its output."""
         ...
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """The effects it answers for, in the order of its columns."""
+        """The effects of its columns, in order."""
         ...
 
     def prepare(self, image: Image) -> SmallImage:
-        """Turn a decoded RGB picture into what `probabilities` takes; runs on the host, cheap."""
+        """Scale a decoded RGB image to the input of `probabilities`; runs on the host, cheap."""
         ...
 
     def load_ahead(self) -> None:
-        """Begin to load what looking needs, in the background; calling it again does nothing."""
+        """Begin to load the network in the background; calling it again does nothing."""
         ...
 
     @property
     def frame_rate(self) -> Fraction | None:
-        """On which grid it must look, in Hz; None: on any."""
+        """Frame rate in Hz that it requires; None if any will do."""
         ...
 
     @property
     def listens(self) -> bool:
-        """Whether it wants the video's own sound."""
+        """Whether it uses the video's own sound."""
         ...
 
     @property
     def decision(self) -> Mapping[str, Any] | None:
-        """How its probabilities become events, as `spotting.decision` reads it; None: as usual."""
+        """How its probabilities become events (`spotting.decision`); None: by the defaults."""
         ...
 
     def probabilities(
@@ -69,22 +69,22 @@ class Detector(Protocol):
         grid: TimeGrid | None = None,
         sound: Iterable[SoundBlock] | None = None,
     ) -> Iterator[FrameProbabilities]:
-        """Yield blocks of rows, one row a frame, in order.
+        """Yield blocks of rows, one row per frame, in order.
 
         Args:
-            frames: Prepared pictures at the times of the grid.
-            grid: The frames' times; for a detector that also listens.
-            sound: The video's own sound from time 0 on, at 32 kHz, for a detector that also
-                listens; the others leave it unread.
+            frames: Prepared images at the times of the grid.
+            grid: Times of the frames; needed with a sound.
+            sound: The video's own sound from time 0 on, at 32 kHz; ignored by detectors that do
+                not use it.
         """
         ...
 
     def seen_effects(self) -> dict[str, str]:
-        """Return the effects that it can spot, and what stands behind each."""
+        """Return the effects that it can detect, each with what that rests on."""
         ...
 
     def blind_effects(self) -> dict[str, str]:
-        """Return the effects that it cannot spot (their probability is always 0), and why."""
+        """Return the effects that it cannot detect (their probability is always 0), and why."""
         ...
 
 
@@ -94,7 +94,7 @@ BATCH_FRAMES = 16
 def in_batches(
     frames: Iterable[SmallImage],
 ) -> Iterator[UInt8[np.ndarray, "batch rows columns 3"]]:
-    """Stack frames that follow each other; a change of size within a video begins a new batch."""
+    """Stack consecutive frames; a change of size within a video begins a new batch."""
     waiting: list[SmallImage] = []
     for frame in frames:
         if waiting and (len(waiting) == BATCH_FRAMES or frame.shape != waiting[0].shape):

@@ -1,4 +1,4 @@
-"""ImageNet's classes and WordNet's tree above them: the rules of an effect in, class weights out.
+"""Turn the ImageNet rules of a vocabulary into weights of ImageNet's classes.
 
 The table `imagenet_classes.tsv` is made from WordNet 3.0 (Princeton University; licence at its
 head) by `scripts/make_imagenet_classes.py`.
@@ -19,12 +19,12 @@ CLASSES = 1000
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ClassTree:
-    """Names and classes of every synset that is an ImageNet class or lies above one."""
+    """Names and classes of every synset that is an ImageNet class or a hypernym of one."""
 
     names: dict[str, str]
     """First name of each synset, `n02084071` -> `dog`."""
     classes: dict[str, tuple[int, ...]]
-    """Places in the network's output of the classes at or below each synset."""
+    """Indices in the network's output of the classes at or below each synset."""
 
 
 @functools.cache
@@ -48,10 +48,10 @@ def load_class_tree() -> ClassTree:
 
 
 def class_weights(vocabulary: Vocabulary) -> Float[np.ndarray, "classes effects"]:
-    """Return how much each ImageNet class speaks for each effect, from 0 to 1.
+    """Return the weight of each ImageNet class for each effect, from 0 to 1.
 
-    The rules of an effect apply in the order they are written in: each sets the weight of all
-    classes at or below its synset, or takes them out; a later rule overrides an earlier one.
+    The rules of an effect apply in order: each sets the weight of all classes at or below its
+    synset, or excludes them; a later rule overrides an earlier one.
 
     Raises:
         VocabularyError: A rule's synset is no ImageNet class and has none below it.
@@ -70,7 +70,7 @@ def class_weights(vocabulary: Vocabulary) -> Float[np.ndarray, "classes effects"
 
 
 def describe_rules(effect: Effect) -> str:
-    """Say in one line which ImageNet classes stand behind an effect."""
+    """Describe the ImageNet classes of an effect in one line."""
     tree = load_class_tree()
     parts: list[str] = []
     for rule in effect.imagenet:

@@ -1,12 +1,12 @@
-"""The first detector: ImageNet posteriors of a frozen backbone in, effect probabilities out.
+"""Detect effects by the ImageNet classes that a vocabulary maps to them, without training.
 
-An effect is visible where the classes that its vocabulary record names are. A 1000-way posterior
-is not yet a probability of that: its mass spreads over related classes, and an effect behind 118
-dog breeds collects stray mass that one behind 2 does not. Both are undone by Bayes' rule. The
-network was trained on classes in equal shares, so the effect's share before looking is `r`, the
-weighted number of its classes in a thousand; with the posterior sum `s` after looking, the picture
-is evidence of `s / (1 - s) : r / (1 - r)`, and that ratio times `prior_odds`, the odds of the
-effect in a frame of an ordinary video, are the odds that the effect is seen.
+An effect is visible where its ImageNet classes are. A 1000-way posterior is not yet that
+probability: its mass spreads over related classes, and an effect with 118 dog breeds collects stray
+mass that one with 2 classes does not. Bayes' rule corrects both. The network was trained on classes
+in equal shares, so the prior share of the effect is `r`, the weighted number of its classes out of
+a thousand; with the posterior sum `s`, the image is evidence of `s / (1 - s) : r / (1 - r)`, and
+that ratio times `prior_odds`, the odds of the effect in a frame of an ordinary video, are the odds
+that the effect is visible.
 (Correction for a changed prior: Saerens, Latinne, Decaestecker, Neural Computation 14, 2002.)
 """
 
@@ -39,16 +39,14 @@ from temporal_foley.models.imagenet_classes import CLASSES, class_weights, descr
 from temporal_foley.spotting.places import Heat, Places, class_activation
 from temporal_foley.timegrid import TimeGrid
 
-"""Frames looked at together; only so many are ever held."""
-
 PRIOR_ODDS = 0.01
-"""Odds of an effect in a frame of an ordinary video, before looking."""
+"""Prior odds of an effect in a frame of an ordinary video."""
 
 LEAST_SHOWN = 0.05
-"""An effect that is less probable is looked for nowhere in the picture."""
+"""Least probability of an effect that is located in the image."""
 
 TEMPERATURE = 0.5
-"""What logits are divided by: training with smoothed labels leaves posteriors too flat."""
+"""Logits are divided by it: training with smoothed labels leaves posteriors too flat."""
 
 
 @runtime_checkable
@@ -76,7 +74,7 @@ class ImageClassifier(Protocol):
 
 
 class ImageNetDetector:
-    """Looks at single frames with an ImageNet network; see `models.detector.Detector`."""
+    """Detects effects in single frames; a `models.detector.Detector`."""
 
     def __init__(
         self,
@@ -93,7 +91,7 @@ class ImageNetDetector:
         self._weights = class_weights(vocabulary)
         if not self._weights.any():
             raise VocabularyError(
-                f"{vocabulary.name}: no effect has an imagenet rule, so nothing can be spotted"
+                f"{vocabulary.name}: no effect has an imagenet rule, so nothing can be detected"
             )
         self.vocabulary = vocabulary
         self.name = f"imagenet/{backbone.name}"
@@ -106,7 +104,7 @@ class ImageNetDetector:
         self.sha256 = digest.hexdigest()
 
     def prepare(self, image: Image) -> SmallImage:
-        """Scale one RGB picture to what the backbone looks at."""
+        """Scale one RGB image to the input of the backbone."""
         return self._backbone.prepare(image)
 
     def load_ahead(self) -> None:
@@ -115,17 +113,17 @@ class ImageNetDetector:
 
     @property
     def frame_rate(self) -> None:
-        """Any grid will do."""
+        """None: any grid will do."""
         return None
 
     @property
     def listens(self) -> bool:
-        """It does not."""
+        """False: sound is ignored."""
         return False
 
     @property
     def decision(self) -> None:
-        """Events are made of its probabilities as usual."""
+        """None: events are decided by the defaults."""
         return None
 
     def probabilities(
@@ -136,35 +134,35 @@ class ImageNetDetector:
         sound: Iterable[SoundBlock] | None = None,
         places: Places | None = None,
     ) -> Iterator[FrameProbabilities]:
-        """Yield blocks of rows, one row a frame, in order; `sound` is left unread.
+        """Yield blocks of rows, one row per frame, in order; `sound` is ignored.
 
-        With `places`, what each effect is seen by is gathered there.
+        With `places`, the image locations of each effect are collected there.
         """
         for batch in in_batches(frames):
-            seen = self._backbone(batch)
+            outputs = self._backbone(batch)
             probabilities = effect_probabilities(
-                np.asarray(seen.logits), self._weights, self._prior_odds, self._temperature
+                np.asarray(outputs.logits), self._weights, self._prior_odds, self._temperature
             )
             if places is not None:
-                places.add(self._heat(seen, probabilities), probabilities)
+                places.add(self._heat(outputs, probabilities), probabilities)
             yield probabilities
 
-    def _heat(self, seen: _Outputs, probabilities: FrameProbabilities) -> Heat:
-        """Return where effects are seen, of those that some picture of the batch may show."""
+    def _heat(self, outputs: _Outputs, probabilities: FrameProbabilities) -> Heat:
+        """Return the heat maps of the effects that are probable in some image of the batch."""
         shown = np.flatnonzero(probabilities.max(axis=0) >= LEAST_SHOWN)
-        frames, rows, columns, _ = seen.feature_map.shape
+        frames, rows, columns, _ = outputs.feature_map.shape
         heat = np.zeros((frames, len(self.vocabulary), rows, columns), np.float32)
         if len(shown):
-            shares = evidence_shares(seen.logits, self._weights[:, shown], self._temperature)
-            # The network's answer is linear in its features: these are the gradients.
+            shares = evidence_shares(outputs.logits, self._weights[:, shown], self._temperature)
+            # The logits are linear in the features: these are the gradients.
             gradients = shares.reshape(-1, shares.shape[2]) @ self._readout.T
             gradients = gradients.reshape(frames, len(shown), -1)
-            heat[:, shown] = class_activation(seen.feature_map, gradients)
+            heat[:, shown] = class_activation(outputs.feature_map, gradients)
         return heat
 
     @property
     def sees_places(self) -> bool:
-        """Whether it can tell where in a picture an effect is seen."""
+        """Whether it can locate effects in the image."""
         return isinstance(self._backbone, Backbone)
 
     @functools.cached_property
@@ -173,11 +171,11 @@ class ImageNetDetector:
         return np.asarray(self._backbone.network.params["readout"]["kernel"], np.float32)
 
     def seen_effects(self) -> dict[str, str]:
-        """Return the effects with an ImageNet class, and the classes behind each."""
+        """Return the effects with an ImageNet class, and the classes of each."""
         return self._effects(lambda weights: bool(weights.any()))
 
     def blind_effects(self) -> dict[str, str]:
-        """Return the effects that no ImageNet class shows."""
+        """Return the effects without an ImageNet class."""
         blind = self._effects(lambda weights: not weights.any())
         return {name: "no ImageNet class shows it" for name in blind}
 
@@ -200,7 +198,7 @@ def load_imagenet_detector(
 
     Raises:
         UsageError: There is no backbone of that name.
-        WeightsError: The backbone's weights are not there.
+        WeightsError: The backbone's weights are missing.
         VocabularyError: No effect has a rule, or a rule names a synset that ImageNet lacks.
     """
     return ImageNetDetector(vocabulary, load_backbone(backbone, aspect=aspect, weights=weights))
@@ -230,7 +228,7 @@ def effect_probabilities(
     prior_odds: float = PRIOR_ODDS,
     temperature: float = TEMPERATURE,
 ) -> FrameProbabilities:
-    """Turn ImageNet logits into the probability that each effect is seen."""
+    """Turn ImageNet logits into the probability that each effect is visible."""
     scaled = logits.astype(np.float64) / temperature
     scaled -= scaled.max(axis=1, keepdims=True)
     posteriors = np.exp(scaled)

@@ -1,8 +1,8 @@
-"""Weights files in, named arrays out: PyTorch checkpoints read as data, never as code.
+"""Read PyTorch checkpoints as named arrays: as data, never as code.
 
 A checkpoint is a pickle that names its tensors, followed by (or zipped beside) their raw values.
 The pickle is read by an unpickler that knows ten names, all of them replaced by functions of this
-file, after a scan that admits only the opcodes such a pickle needs. So nothing in a file can run.
+file, after a scan that admits only the opcodes such a pickle needs. So no code in a file can run.
 Format: https://github.com/pytorch/pytorch/blob/main/torch/serialization.py.
 """
 
@@ -35,7 +35,7 @@ _STORAGES = {
     "BoolStorage": np.dtype("?"),
 }
 
-# What PyTorch's pickles are made of; only GLOBAL imports, only REDUCE and BUILD call.
+# The opcodes of PyTorch's pickles; only GLOBAL imports, only REDUCE and BUILD call.
 _OPCODES = frozenset(
     """
     PROTO FRAME STOP MARK GLOBAL REDUCE BUILD BINPERSID NONE NEWTRUE NEWFALSE BININT BININT1 BININT2
@@ -58,8 +58,8 @@ def read_torch_checkpoint(path: Path, *, sha256: str | None = None) -> dict[str,
     """Read the state dict of a PyTorch checkpoint, in the legacy or the zip format.
 
     Args:
-        path: the file.
-        sha256: if given, the hash that the file must have; checked before anything is parsed.
+        path: The file.
+        sha256: If given, the hash that the file must have; checked before anything is parsed.
     """
     try:
         blob = read_whole(path, MAX_FILE_BYTES)
@@ -88,7 +88,7 @@ def read_torch_checkpoint(path: Path, *, sha256: str | None = None) -> dict[str,
 
 
 def check_sha256(path: Path, found: str, expected: str) -> None:
-    """Raise if a file's hash is not the one it must have."""
+    """Raise if a file has another hash than expected."""
     if found != expected:
         raise WeightsError(
             f"{path}: altered or another file (SHA-256 {found[:12]}…, expected {expected[:12]}…); "
@@ -106,7 +106,7 @@ class _Storage:
 
 
 class _Tensor:
-    """How a tensor is cut out of its storage."""
+    """The part of a storage that a tensor is a view of."""
 
     def __init__(self, storage: _Storage, offset: int, shape: tuple, strides: tuple):
         integers = (offset, *shape, *strides)
@@ -132,7 +132,7 @@ class _Tensor:
 
 
 class _OrderedDict(dict):
-    """Stands in for `collections.OrderedDict`; what PyTorch hangs on it is dropped."""
+    """Replaces `collections.OrderedDict`; PyTorch's attributes on it are dropped."""
 
     def __setstate__(self, state: object) -> None:
         del state

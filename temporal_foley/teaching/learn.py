@@ -115,8 +115,8 @@ def learn_from_edits(
     changed = dataclasses.replace(
         with_readout(bundle, learned.correction.kernel, learned.correction.bias),
         decision=decision_to_json(learned.decision),
-        facts={
-            **bundle.facts,
+        training_info={
+            **bundle.training_info,
             "learned": {
                 "from": bundle.sha256,
                 "videos": len(clips),

@@ -155,7 +155,7 @@ def extend_bundle(
     text = bundle.vocabulary_text.rstrip("\n") + "\n\n" + effect_record(effect)
     vocabulary = parse_vocabulary(text, f"{bundle.vocabulary.name}+{effect.name}")
     frames = sum(len(rows) for rows in examples)
-    known = dict(bundle.facts.get("examples", {}))
+    known = dict(bundle.training_info.get("examples", {}))
     known[effect.name] = {"examples": {"records": len(examples), "sources": len(examples)}}
     note = (
         f"\n## {effect.name}\n\nTaught from {len(examples)} examples ({frames} frames) and "
@@ -168,7 +168,7 @@ def extend_bundle(
         vocabulary=vocabulary,
         vocabulary_text=text,
         decision=decision_to_json(decision),
-        facts={**bundle.facts, "examples": known},
+        training_info={**bundle.training_info, "examples": known},
         card=bundle.card.rstrip("\n") + "\n" + note,
         taught=head if bundle.taught is None else bundle.taught.and_also(head),
         sha256="",

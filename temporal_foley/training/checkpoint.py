@@ -1,11 +1,11 @@
-"""Checkpoints: states onto disk while training goes on, and the newest whole one back.
+"""Save training states while training continues, and restore the newest intact one.
 
-Orbax writes them, each into a folder that appears under its name only when it is whole. It does not
-notice a bit that has changed since; so a checkpoint is sealed by a manifest with the SHA-256 of its
-files, and one that does not fit is passed over with a word. Two keepers: the last few, from which a
-run goes on, and the best few, of which one is released. An older one goes only when enough newer
-ones are sealed, and they are sealed in the order in which they were saved: where a state can be
-gone on from, the best one that it speaks of is there.
+Orbax writes each checkpoint into a folder that appears under its name only when it is complete. It
+does not detect bits that change later, so each is sealed by a manifest with the SHA-256 of its
+files, and one that does not match is skipped with a warning. Two managers keep the last few, from
+which a run continues, and the best few, of which one is released. An older checkpoint is deleted
+only when enough newer ones are sealed, and they are sealed in the order in which they were saved:
+where a run can continue, the best state that its notes name exists.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ class Checkpoints:
 
     def __init__(self, folder: Path, *, keep_last: int = 2, keep_best: int = 1):
         self.folder = folder.resolve()
-        # What fails is told once, by an exception; the parts of a writer would all complain.
+        # A failure is reported once, by an exception, and not by each part of the writer.
         for name in ("absl", "asyncio"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self.last = self._manager(self.folder / "last", keep_last)
@@ -56,11 +56,11 @@ class Checkpoints:
         return ocp.CheckpointManager(folder, options=ocp.CheckpointManagerOptions(**options))
 
     def save_last(self, state: TrainState, notes: Mapping[str, Any]) -> None:
-        """Begin to write the state a run can go on from."""
+        """Begin to write the state that a run can continue from."""
         self._save(self.last, state, notes)
 
     def save_best(self, state: TrainState, notes: Mapping[str, Any], score: float) -> None:
-        """Begin to write a state with the score by which the best are kept."""
+        """Begin to write a state that is kept by its score."""
         self._save(self.best, state, notes, metrics={"score": float(score)})
 
     def _save(
@@ -91,15 +91,15 @@ class Checkpoints:
         self._sealing[manager] = self._sealer.submit(_seal_when_written, manager, step)
 
     def restore_last(self, like: TrainState) -> tuple[TrainState, dict[str, Any]] | None:
-        """Return the newest whole state and its notes, or None before the first.
+        """Return the newest intact state and its notes, or None if there is none.
 
         Args:
-            like: a state of the same run: shapes, types and where its arrays lie.
+            like: A state of the same run: shapes, types and shardings.
         """
         return self._restore(self.last, sorted(self.last.all_steps(), reverse=True), like)
 
     def restore_best(self, like: TrainState) -> tuple[TrainState, dict[str, Any]] | None:
-        """Return the best whole state and its notes, or None before the first."""
+        """Return the best intact state and its notes, or None if there is none."""
         steps = sorted(self.best.all_steps(), reverse=True)
         best = self.best.best_step()
         order = [best, *(step for step in steps if step != best)] if best is not None else steps
@@ -112,7 +112,7 @@ class Checkpoints:
             folder = Path(manager.directory) / str(step)
             wrong = verify(folder)
             if wrong is not None:
-                print(f"warning: {folder}: {wrong}; an older checkpoint is taken", flush=True)
+                print(f"warning: {folder}: {wrong}; using an older checkpoint", flush=True)
                 continue
             found = manager.restore(
                 step,
@@ -124,13 +124,13 @@ class Checkpoints:
             return TrainState(**found["state"]), dict(found["notes"])
         if steps:
             raise CheckpointError(
-                f"{manager.directory}: no checkpoint is whole; train anew in another folder"
+                f"{manager.directory}: no checkpoint is intact; train again in another folder"
             )
         return None
 
-    def go_on_from(self, first: int) -> None:
-        """Remove what a run that goes on from a step makes again: what is later or unusable."""
-        # Judged all before any is removed: other processes judge the same files.
+    def continue_from(self, first: int) -> None:
+        """Delete checkpoints that a run from this step makes again: later or damaged ones."""
+        # All are checked before any is deleted: other processes check the same files.
         again = [
             (keeper, step)
             for keeper, _ in self._keep
@@ -140,6 +140,11 @@ class Checkpoints:
         for keeper, step in again:
             keeper.delete(step)
 
+    def reopened(self) -> "Checkpoints":
+        """Open the checkpoints again after they were closed."""
+        (_, keep_last), (_, keep_best) = self._keep
+        return Checkpoints(self.folder, keep_last=keep_last, keep_best=keep_best)
+
     def __enter__(self) -> "Checkpoints":
         return self
 
@@ -147,14 +152,14 @@ class Checkpoints:
         if kind is None:
             self.close()
             return
-        # What else goes wrong now is of no interest any more.
+        # Further failures no longer matter.
         self._sealer.shutdown(cancel_futures=True)
         for keeper, _ in self._keep:
             with contextlib.suppress(Exception):
                 keeper.close()
 
     def close(self) -> None:
-        """Wait until everything is written and sealed, and keep no more than was asked for."""
+        """Wait until everything is written and sealed, and delete surplus checkpoints."""
         self._sealer.shutdown()
         for earlier in self._sealing.values():
             earlier.result()
@@ -166,12 +171,47 @@ class Checkpoints:
             keeper.close()
 
 
+class MemoryCheckpoints:
+    """The best state of a run that is not kept on disk, with the interface of `Checkpoints`."""
+
+    def __init__(self) -> None:
+        self._best: tuple[TrainState, dict[str, Any]] | None = None
+
+    def save_last(self, state: TrainState, notes: Mapping[str, Any]) -> None:
+        """Do nothing: the run cannot be continued."""
+
+    def save_best(self, state: TrainState, notes: Mapping[str, Any], score: float) -> None:
+        """Keep a copy on the host, for a step gives the memory of its input away."""
+        self._best = jax.device_get(state), {**notes, "score": score}
+
+    def restore_last(self, like: TrainState) -> None:
+        """Return None: there is nothing to continue from."""
+
+    def restore_best(self, like: TrainState) -> tuple[TrainState, dict[str, Any]] | None:
+        """Return the best state and its notes, or None if there is none."""
+        return self._best
+
+    def continue_from(self, first: int) -> None:
+        """Do nothing."""
+
+    @contextlib.contextmanager
+    def reopened(self) -> Iterator["MemoryCheckpoints"]:
+        """Return these checkpoints."""
+        yield self
+
+    def __enter__(self) -> "MemoryCheckpoints":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Do nothing."""
+
+
 @contextlib.contextmanager
 def disk_errors_told(folder: Path) -> Iterator[None]:
-    """Turn what goes wrong with files below a folder into one line.
+    """Report errors of files below a folder in one line.
 
     Raises:
-        CheckpointError: A file cannot be written or read, as Python or TensorStore tell it.
+        CheckpointError: A file cannot be written or read, according to Python or TensorStore.
     """
     try:
         yield
@@ -184,7 +224,7 @@ def disk_errors_told(folder: Path) -> Iterator[None]:
         place, cause = folder, os.strerror(int(found[1]))
     else:
         return
-    raise CheckpointError(f"{place}: {cause}; mend that and give the same command, which goes on")
+    raise CheckpointError(f"{place}: {cause}; fix that and run the same command, which continues")
 
 
 def seal(folder: Path) -> None:
@@ -199,7 +239,7 @@ def seal(folder: Path) -> None:
 
 
 def verify(folder: Path) -> str | None:
-    """Return what is wrong with a checkpoint, or None if all its files are as they were written."""
+    """Return what is wrong with a checkpoint, or None if it is intact."""
     try:
         wanted = json.loads((folder / MANIFEST).read_text("utf-8"))
     except (OSError, ValueError):

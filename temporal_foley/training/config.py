@@ -1,4 +1,4 @@
-"""What a training run is: one frozen record of all its settings, each a flag."""
+"""Define the settings of a training run of a tagger; each is a flag of `train.py`."""
 
 import dataclasses
 
@@ -19,19 +19,19 @@ class Config:
     vocabulary: str = DEFAULT_VOCABULARY
     """Name or TOML file."""
     datasets: tuple[str, ...] = ()
-    """Which of the datasets below the data folder are trained on, as `name` or `name:times`; empty:
-    all. Validation takes all there are."""
+    """Datasets in the data folder to train on, as `name` or `name:times`; empty: all. Validation
+    uses all of them."""
     steps: int = 3000
     batch_size: int = 32
-    """Clips, over all processes."""
+    """Clips per step, over all processes."""
     lengths_frames: tuple[int, ...] = (8, 48)
-    """To which clips are padded; longer ones are cut at random places."""
+    """Lengths that clips are padded to; longer ones are cut at random places."""
     still_frames: int = 8
-    """To how many frames a single picture is drawn out."""
+    """Number of frames that a single picture is repeated for."""
     mix: float = 0.3
-    """Part of the clips that another one is laid over."""
+    """Share of the clips that are mixed with another one."""
     ema_decay: float = 0.995
-    """Of the running mean of the weights, which is what is judged and released."""
+    """Decay of the running mean of the weights, which is evaluated and released."""
     seed: int = 0
     tagger: TaggerConfig = dataclasses.field(default_factory=TaggerConfig)
     loss: LossConfig = dataclasses.field(default_factory=LossConfig)

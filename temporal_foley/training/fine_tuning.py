@@ -1,12 +1,12 @@
-"""Fine-tuning end to end: a backbone and a tagger in, the loss of a batch of pictures out.
+"""Train a backbone and a tagger together, end to end, on clips of pictures.
 
-The second phase of transfer learning, for the tagger as report 000 has it for single pictures:
-first a head on features of a frozen backbone (`tagging`), then both together, each at its own rate.
-The readout to ImageNet's classes is no part of what is trained. Normalisation is folded into the
-backbone's kernels, so it stays in inference mode (`models/picture_classifier.py` says why).
+The second phase of transfer learning: first a tagger on features of a frozen backbone (`tagging`),
+then both together, each at its own rate; the backbone may stay frozen for the first steps. The
+readout to ImageNet's classes is not trained. Normalisation is folded into the backbone's kernels,
+so it stays in inference mode (`baselines/stills/classifier.py` says why).
 
-A batch is what `tagging` takes but with pictures in place of features: `images`, the different
-pictures of each clip; `pictures`, how many they are; `shown`, which of them each frame shows.
+A batch is that of `tagging` with pictures in place of image features: `images`, the different
+pictures of each clip; `pictures`, their number; `shown`, which of them each frame shows.
 """
 
 import dataclasses
@@ -29,12 +29,13 @@ from temporal_foley.training.tagging import DropoutConfig, make_loss_fn
 
 Images = UInt8[Array, "batch pictures rows columns 3"]
 Augment = Callable[[Key[Array, ""], Images], Images]
+Weights = PyTree[Array | np.ndarray]
 
 READOUT = "readout"
 
 
 class Split(NamedTuple):
-    """Both networks as data; what is trained of them, and what is not."""
+    """Both networks as data, split into what is trained and what is not."""
 
     network: nnx.GraphDef
     tagger: nnx.GraphDef
@@ -43,33 +44,31 @@ class Split(NamedTuple):
     statistics: Statistics
 
 
-def split_networks(network: LoadedNetwork, structure: nnx.GraphDef, weights: PyTree) -> Split:
-    """Part what is trained from what is not.
+def split_networks(network: LoadedNetwork, structure: nnx.GraphDef, weights: Weights) -> Split:
+    """Split both networks into what is trained and what is not.
 
     Args:
-        network: of the backbone.
-        structure: of the tagger.
-        weights: of the tagger.
+        network: Of the backbone.
+        structure: Of the tagger.
+        weights: Of the tagger.
     """
     tagger, params, rest = nnx.split(nnx.merge(structure, weights), nnx.Param, ...)
     own = {name: part for name, part in network.params.items() if name != READOUT}
-    split = Split(
-        network=network.graphdef,
-        tagger=tagger,
-        params={"backbone": own, "tagger": nnx.to_pure_dict(params)},
-        statistics={
-            "backbone": {READOUT: network.params[READOUT]},
-            "tagger": nnx.to_pure_dict(rest),
-        },
-    )
     # Copies: a step gives the memory of its input away, and the bundle's must stay.
-    arrays = jax.tree.map(lambda leaf: jnp.array(leaf), (split.params, split.statistics))
-    return split._replace(params=arrays[0], statistics=arrays[1])
+    params, statistics = jax.tree.map(
+        lambda leaf: jnp.array(leaf),
+        (
+            {"backbone": own, "tagger": nnx.to_pure_dict(params)},
+            {
+                "backbone": {READOUT: network.params[READOUT]},
+                "tagger": nnx.to_pure_dict(rest),
+            },
+        ),
+    )
+    return Split(network.graphdef, tagger, params, statistics)
 
 
-def join_networks(
-    split: Split, params: Params, statistics: Statistics
-) -> tuple[PyTree[Array], PyTree[Array]]:
+def join_networks(split: Split, params: Params, statistics: Statistics) -> tuple[Weights, Weights]:
     """Return the weights of the backbone, its readout included, and all those of the tagger."""
     model = nnx.merge(split.tagger, params["tagger"], statistics["tagger"])
     backbone = {**params["backbone"], **statistics["backbone"]}
@@ -77,9 +76,20 @@ def join_networks(
 
 
 def make_joint_optimizer(
-    backbone: optax.GradientTransformation, tagger: optax.GradientTransformation
+    backbone: optax.GradientTransformation,
+    tagger: optax.GradientTransformation,
+    *,
+    freeze_steps: int = 0,
 ) -> optax.GradientTransformation:
-    """Give each of the two networks its own rate, and its own bound of gradients."""
+    """Give each network its own optimizer, with its own rate and limit of gradients.
+
+    Args:
+        backbone: The backbone's optimizer.
+        tagger: The tagger's optimizer.
+        freeze_steps: Steps during which the backbone stays as it is; its optimizer begins after.
+    """
+    if freeze_steps:
+        backbone = optax.transforms.conditionally_mask(backbone, lambda step: step >= freeze_steps)
 
     def names(params: Params) -> PyTree[str]:
         return {part: jax.tree.map(lambda _, part=part: part, params[part]) for part in params}
@@ -94,10 +104,10 @@ def make_joint_loss(
     """Build the loss of both networks in training.
 
     Args:
-        split: of `split_networks`; only its structures are read.
-        loss: what is punished.
-        dropout: what is left out of clips.
-        augment: what is done to the pictures, a clip's all in the same way.
+        split: From `split_networks`; only its structures are read.
+        loss: Weights of the parts of the loss.
+        dropout: What is left out of clips.
+        augment: Changes the pictures, all of a clip in the same way.
     """
     judge = make_loss_fn(split.tagger, loss, dropout)
 
@@ -109,8 +119,8 @@ def make_joint_loss(
         if augment is not None:
             images = augment(augment_key, images)
         weights = {**params["backbone"], **statistics["backbone"]}
-        seen = look(split.network, weights, images, batch["pictures"])
-        visual = jnp.take_along_axis(seen, batch["shown"][..., None], axis=1)
+        features = picture_features(split.network, weights, images, batch["pictures"])
+        visual = jnp.take_along_axis(features, batch["shown"][..., None], axis=1)
         value, (_, measured) = judge(
             params["tagger"], statistics["tagger"], {**batch, "visual": visual}, judge_key
         )
@@ -119,33 +129,35 @@ def make_joint_loss(
     return loss_fn
 
 
-def look(
-    graphdef: nnx.GraphDef, weights: PyTree[Array], images: Images, pictures: Int[Array, " batch"]
+def picture_features(
+    graphdef: nnx.GraphDef,
+    weights: Weights,
+    images: UInt8[Array | np.ndarray, "batch pictures rows columns 3"],
+    pictures: Int[Array, " batch"],
 ) -> Float[Array, "batch pictures features"]:
-    """Return the features of all pictures; zeros where no clip has so many.
+    """Return the features of all pictures; zeros where no clip has that many.
 
-    One picture of each clip at a time, and what lies between is worked out again for the gradient:
-    the memory is that of one picture a clip, however long the clips are.
+    Runs one picture of each clip at a time, and computes activations again for the gradient: the
+    memory is that of one picture per clip, however long the clips are.
     """
 
     @jax.checkpoint
-    def look_once(weights: PyTree[Array], images: Array) -> Array:
+    def run_once(weights: Weights, images: Array) -> Array:
         network: Any = nnx.merge(graphdef, weights)
         return network(images)[0]
 
-    shape = jax.eval_shape(look_once, weights, images[:, 0])
+    shape = jax.eval_shape(run_once, weights, images[:, 0])
 
-    def look_if_there(place_and_images: tuple[Array, Array]) -> Array:
+    def run_if_any(place_and_images: tuple[Array, Array]) -> Array:
         place, images = place_and_images
         return jax.lax.cond(
             place < pictures.max(),
-            lambda: look_once(weights, images),
+            lambda: run_once(weights, images),
             lambda: jnp.zeros(shape.shape, shape.dtype),
         )
 
     places = jnp.arange(images.shape[1])
-    seen = jax.lax.map(look_if_there, (places, images.swapaxes(0, 1)))
-    return seen.swapaxes(0, 1)
+    return jax.lax.map(run_if_any, (places, images.swapaxes(0, 1))).swapaxes(0, 1)
 
 
 def fine_tuned_bundle(
@@ -157,14 +169,13 @@ def fine_tuned_bundle(
 ) -> Bundle:
     """Put trained networks into a bundle, in half precision as they are stored.
 
-    The pictures that effects can be taught against were looked at by the old backbone, so they are
-    left out.
+    The bank that effects are taught against holds features of the old backbone, so it is left out.
     """
     backbone, weights = join_networks(split, params, statistics)
     rounded = round_network(network, backbone)
     return dataclasses.replace(
         bundle,
-        senses=dataclasses.replace(bundle.senses, backbone_sha256=rounded.sha256),
+        inputs=dataclasses.replace(bundle.inputs, backbone_sha256=rounded.sha256),
         weights=jax.tree.map(lambda x: np.asarray(x, np.float16).astype(np.float32), weights),
         background=None,
         backbone=rounded,

@@ -1,8 +1,7 @@
-"""Losses of a tagger: logits, labels and what is known in, one number out; padding never counts.
+"""Compute the loss of a tagger; padding and unlabelled cells never count.
 
-A batch is what `data_pipeline.input.loader` yields. Labels between 0 and 1 are confidences of a
-machine
-that labelled: the effect is taken to be there, and counts as much as the machine was sure.
+A batch is what `data_pipeline.input.loader` yields. Labels between 0 and 1 are the confidences of
+automatic labels: the effect counts as present, with the confidence as its weight.
 """
 
 import dataclasses
@@ -20,19 +19,19 @@ Cells = Float[Array, "batch frames effects"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LossConfig:
-    """What is punished, and how much."""
+    """Weights of the parts of the loss."""
 
     positive_weight: float = 1.0
-    """How much more a missed frame of an effect counts than a false one."""
+    """Weight of a frame with an effect, relative to one without."""
     balance: float = 0.0
-    """0: all effects count alike in each frame. 1: those with few positive frames in the training
-    data count the more, so that each gets the same share."""
+    """0: all effects weigh the same in each frame. 1: effects with few positive frames in the
+    training data weigh more, so that each gets the same share."""
     focal_gamma: float = 0.0
-    """Above 0, frames that are easy count less (Lin et al., "Focal loss", ICCV 2017)."""
+    """Above 0, easy frames weigh less (Lin et al., "Focal loss", ICCV 2017)."""
     smoothing: float = 0.0
-    """Labels are moved so far from 0 and 1, by half of it each."""
+    """Labels are moved from 0 and 1 by half of this."""
     clip_weight: float = 0.2
-    """Of the loss of whole clips, by attention, beside that of frames."""
+    """Weight of the loss of whole clips, by attention, beside that of frames."""
 
     def __post_init__(self) -> None:
         if self.positive_weight <= 0:
@@ -53,10 +52,10 @@ def tagger_loss(
     """Return the loss of a batch, and its parts.
 
     Args:
-        outputs: of a tagger with sigmoids or with a softmax; its number of logits tells which.
-        batch: labels and what is known of frames and clips.
-        config: how the parts are weighed.
-        effect_weights: of each effect where it is present, 1 in the mean.
+        outputs: Of a tagger with sigmoids or with a softmax, which has one logit more.
+        batch: Labels of frames and clips, and which of them are known.
+        config: Weights of the parts.
+        effect_weights: Of each effect where it is present, with mean 1.
     """
     labels, known = batch["labels"], batch["known"] & batch["mask"][..., None]
     if outputs.frames.shape[-1] == labels.shape[-1] + 1:
@@ -78,10 +77,7 @@ def sigmoid_loss(
     config: LossConfig,
     effect_weights: Float[Array, " effects"] | None = None,
 ) -> Float[Array, ""]:
-    """Mean binary cross-entropy over what is known.
-
-    Effects of one frame are judged each by itself.
-    """
+    """Return the mean binary cross-entropy over the known cells."""
     is_there = (labels > 0).astype(jnp.float32)
     confidence = jnp.where(labels > 0, labels, 1.0)
     target = is_there * (1.0 - config.smoothing) + 0.5 * config.smoothing
@@ -102,10 +98,10 @@ def softmax_loss(
     *,
     smoothing: float = 0.0,
 ) -> Float[Array, ""]:
-    """Mean cross-entropy of one class a frame; `other` is the last, where no effect is.
+    """Return the mean cross-entropy of one class per frame; the last is `other`, for no effect.
 
-    Where several effects are present each is as right as the others. A frame counts if an effect
-    is known to be there, or if none is and all are known.
+    If several effects are present, each is equally correct. A frame counts if an effect is known
+    to be present, or if all are known to be absent.
     """
     is_there = ((labels > 0) & known).astype(jnp.float32)
     count = is_there.sum(axis=-1, keepdims=True)

@@ -1,7 +1,7 @@
-"""Devices in, a mesh and where each array lies on it out: batches are split, large weights too.
+"""Spread batches and large weights over a mesh of devices.
 
-Two axes: each part of a batch goes to its own place along `data`, and weights whose last axis can
-be divided are spread along `model`. XLA puts in the communication; the step does not know of it.
+The mesh has two axes: batches are split along `data`, and weights whose last axis can be divided
+are split along `model`. XLA inserts the communication; the step does not depend on it.
 """
 
 import dataclasses
@@ -12,10 +12,10 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, PyTree
 
-from temporal_foley.training.step import Batch
+from temporal_foley.training.step import Batch, HostBatch
 
 SMALL = 1 << 14
-"""Arrays with fewer values are kept whole on every device: to send them about costs more."""
+"""Arrays with fewer values are copied to every device: to communicate them costs more."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class MeshConfig:
     """How devices are used."""
 
     model: int = 1
-    """Over so many devices weights are spread; the others of all devices split the batch."""
+    """Number of devices that large weights are split over; the batch is split over the rest."""
 
     def __post_init__(self) -> None:
         if self.model < 1:
@@ -31,11 +31,11 @@ class MeshConfig:
 
 
 def make_mesh(config: MeshConfig = MeshConfig()) -> Mesh:
-    """Lay all devices of all processes out."""
+    """Arrange all devices of all processes."""
     devices = jax.device_count()
     if devices % config.model:
         raise ValueError(f"mesh.model must divide the {devices} devices, got {config.model}")
-    # Auto: the default of newer versions asks that every operation say where its result lies.
+    # Auto: by default, newer versions want the sharding of every result to be explicit.
     return jax.make_mesh(
         (devices // config.model, config.model),
         ("data", "model"),
@@ -43,13 +43,13 @@ def make_mesh(config: MeshConfig = MeshConfig()) -> Mesh:
     )
 
 
-def place_state(state: PyTree[Array], mesh: Mesh) -> PyTree[Array]:
-    """Put a state onto a mesh, with its large arrays spread along `model`."""
+def place_state(state: PyTree[Array | np.ndarray], mesh: Mesh) -> PyTree[Array]:
+    """Put a state onto a mesh, with its large arrays split along `model`."""
     return jax.tree.map(lambda leaf, at: _global(leaf, at), state, state_sharding(state, mesh))
 
 
 def state_sharding(state: PyTree[Any], mesh: Mesh) -> PyTree[NamedSharding]:
-    """Return where each array of a state lies."""
+    """Return the sharding of each array of a state."""
     parts = mesh.shape["model"]
 
     def choose(leaf: Any) -> NamedSharding:
@@ -62,9 +62,18 @@ def state_sharding(state: PyTree[Any], mesh: Mesh) -> PyTree[NamedSharding]:
 
 
 def place_batch(batch: Batch, mesh: Mesh) -> Batch:
-    """Put the rows that this process has read onto its devices; the batch is one over all."""
+    """Put the rows that this process has read onto its devices, as part of the whole batch."""
     at = NamedSharding(mesh, PartitionSpec("data"))
     return {name: jax.make_array_from_process_local_data(at, rows) for name, rows in batch.items()}
+
+
+def local_rows(batch: HostBatch) -> HostBatch:
+    """Return the rows of a whole batch that this process is to put onto its devices."""
+    index, count = jax.process_index(), jax.process_count()
+    return {
+        name: rows[index * len(rows) // count : (index + 1) * len(rows) // count]
+        for name, rows in batch.items()
+    }
 
 
 def _global(leaf: Any, at: NamedSharding) -> Array:

@@ -1,4 +1,4 @@
-"""How gradients become updates: warm-up, decay, clipping, weight decay, accumulation."""
+"""Build the optimizer: warm-up, decay, clipping, weight decay, accumulation."""
 
 import dataclasses
 from typing import Literal
@@ -13,15 +13,15 @@ class OptimizerConfig:
     """AdamW (Loshchilov and Hutter, ICLR 2019) and its schedule."""
 
     learning_rate: float = 1e-3
-    """At its highest."""
+    """Its maximum, after the warm-up."""
     warmup_steps: int = 100
     decay: Literal["cosine", "linear", "none"] = "cosine"
     weight_decay: float = 1e-2
-    """On kernels; biases, null embeddings and other vectors are left alone."""
+    """Of kernels only; biases, null embeddings and other vectors do not decay."""
     clip_norm: float = 1.0
-    """The largest norm that all gradients together may have; 0 for no bound."""
+    """Largest norm of all gradients together; 0 for no limit."""
     accumulate: int = 1
-    """Batches a update."""
+    """Batches per update."""
 
     def __post_init__(self) -> None:
         if self.learning_rate <= 0:
@@ -39,8 +39,8 @@ def make_schedule(config: OptimizerConfig, steps: int) -> optax.Schedule:
     """Return the learning rate as a function of the update's number.
 
     Args:
-        config: its shape.
-        steps: batches of the whole run.
+        config: Its shape.
+        steps: Batches of the whole run.
     """
     updates = max(1, -(-steps // config.accumulate))
     warmup = min(config.warmup_steps, max(updates - 1, 0))
@@ -54,13 +54,13 @@ def make_schedule(config: OptimizerConfig, steps: int) -> optax.Schedule:
         falling = optax.constant_schedule(peak)
     if not warmup:
         return falling
-    # Not from 0: a first update that does nothing would only waste a batch.
+    # Not from 0, which would waste the first batch.
     rising = optax.linear_schedule(peak / warmup, peak, max(1, warmup - 1))
     return optax.join_schedules([rising, falling], [warmup])
 
 
 def make_optimizer(config: OptimizerConfig, steps: int) -> optax.GradientTransformation:
-    """Make the transformation for a run of so many batches."""
+    """Make the optimizer for a run of `steps` batches."""
     parts = [optax.clip_by_global_norm(config.clip_norm)] if config.clip_norm else []
     parts.append(
         optax.adamw(make_schedule(config, steps), weight_decay=config.weight_decay, mask=_is_kernel)

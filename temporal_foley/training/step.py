@@ -1,7 +1,7 @@
-"""One update: a state and a batch in, the next state and what was measured out. Jitted and donated.
+"""Build the jitted update of a training state.
 
-Nothing in a step depends on when it runs: its random numbers follow from the key and the number of
-the step, so a run that is resumed makes the same steps to the bit.
+Nothing in a step depends on when it runs: its random numbers derive from the key and the step's
+number, so a resumed run repeats the same steps bit for bit.
 """
 
 from collections.abc import Callable
@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, Key, PyTree, Shaped
 
-Params = PyTree[Array]
-Statistics = PyTree[Array]
-Batch = dict[str, Shaped[Array, "batch ..."]]
+Params = PyTree[Array | np.ndarray]
+Statistics = PyTree[Array | np.ndarray]
+HostBatch = dict[str, Shaped[np.ndarray, "batch ..."]]
+Batch = dict[str, Shaped[Array, "batch ..."]] | HostBatch
 Measured = dict[str, Float[Array, ""]]
 LossFn = Callable[
     [Params, Statistics, Batch, Key[Array, ""]],
@@ -24,15 +26,15 @@ Step = Callable[["TrainState", Batch], tuple["TrainState", Measured]]
 
 
 class TrainState(NamedTuple):
-    """Everything a step reads and replaces; also what a checkpoint holds."""
+    """Everything that a step reads and replaces; also the content of a checkpoint."""
 
-    step: Int[Array, ""]
+    step: Int[Array | np.ndarray, ""]
     params: Params
     statistics: Statistics
-    """What a network measures as it goes (means of BatchNorm) or was given; not trained."""
+    """Measured numbers that are not trained, such as the means of BatchNorm."""
     opt_state: Any
     ema: Params | None
-    """A running mean of the parameters, if one is kept: what is released."""
+    """A running mean of the parameters, if one is kept; it is what is released."""
 
 
 def init_state(
@@ -63,12 +65,12 @@ def make_train_step(
     """Build the jitted update.
 
     Args:
-        loss_fn: (params, statistics, batch, key) to the loss, the statistics after it, and more
-            that was measured.
-        tx: what gradients become.
-        key: of the run; each step folds its number into it.
-        ema_decay: how much of the running mean stays; it matters if the state has one. In the
-            first steps less stays, as in TensorFlow's ExponentialMovingAverage.
+        loss_fn: Returns the loss of (params, statistics, batch, key), the updated statistics, and
+            further measurements.
+        tx: Turns gradients into updates.
+        key: Of the run; each step folds its number into it.
+        ema_decay: Decay of the running mean, if the state has one. It is less in the first steps,
+            as in TensorFlow's ExponentialMovingAverage.
     """
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Measured]:

@@ -1,7 +1,7 @@
-"""Training a tagger: the network and its configuration in, the loss of a batch out.
+"""Build what training a tagger needs: the network, the loss of a batch, and the evaluation.
 
-Here is what only training does: modalities are left out at random, so that the null embeddings
-learn what a missing one means, and clips are laid over one another.
+In training, modalities are left out at random, so that the null embeddings learn what a missing one
+means, and clips are mixed.
 """
 
 import dataclasses
@@ -22,14 +22,14 @@ Augment = Callable[[Key[Array, ""], Batch], Batch]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DropoutConfig:
-    """What is left out of clips in training."""
+    """What is left out of the training clips."""
 
     picture: float = 0.05
-    """Part of the clips with both that lose their pictures."""
+    """Share of the clips with both that lose their pictures."""
     sound: float = 0.35
-    """Part of the clips with both that lose their sound: most videos come without one."""
+    """Share of the clips with both that lose their sound: most videos have none."""
     feature_noise: float = 0.0
-    """Standard deviation of noise on embeddings, in standard deviations of each feature."""
+    """Standard deviation of noise on features, in standard deviations of each."""
 
     def __post_init__(self) -> None:
         if self.picture < 0 or self.sound < 0 or self.picture + self.sound > 1:
@@ -41,14 +41,14 @@ class DropoutConfig:
 def make_tagger(
     config: TaggerConfig, key: Key[Array, ""]
 ) -> tuple[nnx.GraphDef, Params, Statistics]:
-    """Make a new tagger: its structure, what is trained of it, and what is not."""
+    """Make a new tagger: its structure, its parameters, and its statistics."""
     model = Tagger(config, rngs=nnx.Rngs(params=key))
     graphdef, params, statistics = nnx.split(model, nnx.Param, ...)
     return graphdef, nnx.to_pure_dict(params), nnx.to_pure_dict(statistics)
 
 
 def tagger_inputs(batch: Batch) -> TaggerInputs:
-    """Pick what a tagger reads out of a batch."""
+    """Return the inputs of a tagger in a batch."""
     return TaggerInputs(
         visual=batch["visual"].astype(jnp.float32),
         audio=batch["audio"].astype(jnp.float32),
@@ -80,7 +80,7 @@ def make_loss_fn(
         model = nnx.merge(graphdef, params, statistics)
         outputs = model(inputs, rngs=nnx.Rngs(dropout=dropout_key))
         value, measured = tagger_loss(
-            outputs, labels_of_senses(batch, inputs), loss, effect_weights
+            outputs, labels_of_modalities(batch, inputs), loss, effect_weights
         )
         return value, (statistics, measured)
 
@@ -100,24 +100,24 @@ def drop_modalities(
     )
 
 
-def labels_of_senses(batch: Batch, inputs: TaggerInputs) -> Batch:
-    """Count only what a clip can tell of: with its sound left out, only what is seen.
+def labels_of_modalities(batch: Batch, inputs: TaggerInputs) -> Batch:
+    """Return the labels that fit a clip's inputs: without its sound, only visible effects.
 
-    Otherwise a network that is shown no sound would be taught to see what was only heard.
+    Otherwise a network without sound would learn to see what was only audible.
     """
     if "seen_labels" not in batch:
         return batch
     only_seen = inputs.has_picture & ~inputs.has_sound
     only_heard = inputs.has_sound & ~inputs.has_picture
-    told = dict(batch)
+    chosen = dict(batch)
     for name in ("labels", "known", "clip_labels", "clip_known"):
         shape = (-1,) + (1,) * (batch[name].ndim - 1)
-        told[name] = jnp.where(
+        chosen[name] = jnp.where(
             only_seen.reshape(shape),
             batch[f"seen_{name}"],
             jnp.where(only_heard.reshape(shape), batch[f"heard_{name}"], batch[name]),
         )
-    return told
+    return chosen
 
 
 def _noisy(
@@ -135,7 +135,7 @@ def _noisy(
 
 
 def make_judge(graphdef: nnx.GraphDef) -> Callable[[Params, Statistics, Batch], Array]:
-    """Build the jitted function (params, statistics, batch) to the logits of all frames."""
+    """Build the jitted function from (params, statistics, batch) to the logits of all frames."""
 
     @jax.jit
     def judge(params: Params, statistics: Statistics, batch: Batch) -> Array:
@@ -150,7 +150,7 @@ def with_input_scale(
     video: tuple[np.ndarray, np.ndarray],
     audio: tuple[np.ndarray, np.ndarray],
 ) -> Statistics:
-    """Put mean and standard deviation of the training data into a tagger's branches."""
+    """Set the mean and standard deviation of the training data in a tagger's branches."""
     scaled = dict(statistics)
     for branch, (mean, deviation) in (("video", video), ("audio", audio)):
         scaled[branch] = {
@@ -164,10 +164,9 @@ def with_input_scale(
 def weights_of_effects(
     positive_frames: Int[np.ndarray, " effects"], balance: float
 ) -> Float[np.ndarray, " effects"] | None:
-    """Weigh rare effects up: by their share of positive frames to the power of `-balance`.
+    """Return larger weights for rare effects: share of positive frames to the power of `-balance`.
 
-    No effect counts more than ten times the mean one, for a handful of frames would be learnt by
-    heart.
+    No effect weighs more than ten times the mean one, for a handful of frames would be memorised.
     """
     if not balance:
         return None

@@ -1,27 +1,27 @@
-"""A tagger and the batches of a validation split in, the numbers that choose a state out."""
+"""Score a tagger on the batches of a validation split, to choose the best state."""
 
 from collections.abc import Callable, Iterable
 
 import jax
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Bool, Float
 
 from temporal_foley.evaluation.curves import average_precision, log_loss, roc_auc
 from temporal_foley.training.step import Batch, Params, Statistics, TrainState
 
 SCORE = "score"
-"""What a state is chosen by: the mean of what tells effects apart and what tells them from
-nothing, (macro ROC-AUC + any-effect ROC-AUC + macro average precision) / 3."""
+"""The score by which a state is chosen: the mean of macro ROC-AUC, any-effect ROC-AUC and macro
+average precision."""
 
 
 def make_evaluate(
     judge: Callable[[Params, Statistics, Batch], Array], batches: Callable[[], Iterable[Batch]]
 ) -> Callable[[TrainState], dict[str, float]]:
-    """Build the function from a state to its numbers on the frames of all batches.
+    """Build the function that scores a state on the frames of all batches.
 
     Args:
-        judge: from `tagging.make_judge`.
-        batches: gives the batches, the same ones each time.
+        judge: From `tagging.make_judge`.
+        batches: Returns the batches, the same ones each time.
     """
 
     def evaluate(state: TrainState) -> dict[str, float]:
@@ -38,10 +38,15 @@ def make_evaluate(
     return evaluate
 
 
-def judge_frames(logits: np.ndarray, labels: np.ndarray, known: np.ndarray) -> dict[str, float]:
-    """Return the numbers for frames: logits (frames, outputs), labels and what is known of them.
+def judge_frames(
+    logits: Float[np.ndarray, "frames outputs"],
+    labels: Bool[np.ndarray, "frames effects"],
+    known: Bool[np.ndarray, "frames effects"],
+) -> dict[str, float]:
+    """Return the scores of frames.
 
-    Effects that are never, or always, there are left out of the means.
+    Effects that are never or always present are left out of the means; without any effect left,
+    the score is NaN.
     """
     effects = labels.shape[1]
     wide = logits.astype(np.float64)
@@ -57,6 +62,8 @@ def judge_frames(logits: np.ndarray, labels: np.ndarray, known: np.ndarray) -> d
     is_sure = np.asarray(is_any | np.all(known, axis=1))
     any_auc = roc_auc(is_any[is_sure], probability[is_sure].max(axis=1))
     defined = ~np.isnan(aucs)
+    if not defined.any():
+        return {SCORE: np.nan, "effects": 0.0}
     macro, precision = float(np.mean(aucs[defined])), float(np.mean(precisions[defined]))
     return {
         SCORE: float(np.nanmean([macro, any_auc, precision])),

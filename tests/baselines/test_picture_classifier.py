@@ -10,13 +10,9 @@ from baselines.stills.classifier import (
     class_accuracy,
     class_loss,
     make_classifier,
-    split_other,
 )
 from baselines.stills.losses import make_fine_tuning_loss, top_loss
-from temporal_foley.effects import load_vocabulary
 from temporal_foley.models.image.loaded import LoadedNetwork
-from temporal_foley.spotting.events import DecodingConfig, decode_events
-from temporal_foley.timegrid import TimeGrid
 from temporal_foley.training.step import init_state, make_train_step
 
 
@@ -63,7 +59,7 @@ def test_the_top_on_features_is_the_whole_on_pictures(classifier):
     model = nnx.merge(classifier.graphdef, classifier.params, classifier.idle)
     images = batch()["images"]
     np.testing.assert_array_equal(
-        apply_top(classifier.params["top"], model.look(images)), model(images)
+        apply_top(classifier.params["top"], model.features(images)), model(images)
     )
 
 
@@ -99,28 +95,6 @@ def test_the_top_alone_learns_from_features(classifier):
     for _ in range(60):
         state, measured = step(state, rows)
     assert measured["accuracy"] == 1.0
-
-
-def test_a_video_with_nothing_to_hear_gets_no_effect():
-    vocabulary = load_vocabulary()
-    probabilities = np.full((12, 21), 0.02)
-    probabilities[:, 20] = 0.6
-    # One frame that is taken for something is outvoted by its neighbours.
-    probabilities[5, [3, 20]] = 0.6, 0.02
-    config = DecodingConfig(smoothing="mode", window_s=1.25)
-    effects, other = split_other(probabilities, 20)
-    grid = TimeGrid(frame_rate=4, frames=12)
-    assert decode_events(effects, grid, vocabulary, config=config, other=other) == []
-    # As long as this effect must be at least.
-    probabilities[2:10, [3, 20]] = 0.6, 0.02
-    (event,) = decode_events(effects, grid, vocabulary, config=config, other=other)
-    assert (event.effect, event.onset, event.offset) == (vocabulary.names[3], 0.5, 2.5)
-
-
-def test_probabilities_of_another_vocabulary_are_refused():
-    assert split_other(np.zeros((2, 20)), 20)[1] is None
-    with pytest.raises(ValueError, match="must have 20 or 21 classes, got 19"):
-        split_other(np.zeros((2, 19)), 20)
 
 
 def test_a_top_of_one_class_is_refused(classifier):

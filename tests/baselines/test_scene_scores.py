@@ -42,7 +42,7 @@ def test_a_certain_error_costs_a_finite_loss():
 
 
 def test_answers_for_other_clips_are_refused():
-    with pytest.raises(ValueError, match="a row a clip, got 50 for 49"):
+    with pytest.raises(ValueError, match="a row per clip, got 50 for 49"):
         score_scenes(answers()[0][:-1], answers()[1])
 
 

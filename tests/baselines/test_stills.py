@@ -128,10 +128,10 @@ def test_the_same_command_goes_on_and_another_is_refused(tmp_path):
     (run.out / "metrics.json").write_text("{}")
     with pytest.raises(OutputExistsError, match="holds this run, finished"):
         claim_folder(run)
-    (run.out / "checkpoints").mkdir()
+    (run.out / "scratch").mkdir()
     claim_folder(dataclasses.replace(other, overwrite=True))
     assert not (run.out / "metrics.json").exists()
-    assert not (run.out / "checkpoints").exists()
+    assert not (run.out / "scratch").exists()
     assert json.loads((run.out / "config.json").read_text())["seed"] == 1
 
 

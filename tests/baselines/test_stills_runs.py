@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from baselines.stills import run as report_000_run
+from baselines.stills import run as stills_run
 from baselines.stills.__main__ import Scratch, Transfer, main
 from baselines.stills.conclusion import Stills
 from baselines.stills.input import find_pictures
@@ -48,7 +48,7 @@ def still(number):
 def stills(monkeypatch):
     pictures = find_pictures([still(number) for number in range(9)], VOCABULARY)
     made = Stills(train=pictures, validation=pictures, test=pictures, effects=len(VOCABULARY))
-    monkeypatch.setattr(report_000_run, "open_data", lambda config: made)
+    monkeypatch.setattr(stills_run, "open_data", lambda config: made)
     return made
 
 
@@ -87,31 +87,24 @@ def test_a_folder_without_dataset_is_told_in_one_line(tmp_path, capsys):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("stills")
-def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(tmp_path, monkeypatch):
+def test_a_stopped_run_continues_bit_for_bit(tmp_path, monkeypatch):
     whole = scratch(tmp_path, "whole", 3)
-    report_000_run.run_scratch(whole)
+    stills_run.run_scratch(whole)
     stopped = scratch(tmp_path, "stopped", 3)
+    open_batches = stills_run.open_batches
 
-    def stop(*args, **kwargs):
-        raise KeyboardInterrupt
+    def broken(pictures, settings, first=0):
+        for number, batch in enumerate(open_batches(pictures, settings, first=first)):
+            if settings.is_training and number == 4:
+                raise KeyboardInterrupt  # As if the machine had gone down after an epoch.
+            yield batch
 
     with monkeypatch.context() as patch:
-        # What comes after training does not come, as if the machine had gone.
-        patch.setattr(report_000_run, "save_weights", stop)
-        short = report_000_run.open_batches
-        patch.setattr(
-            report_000_run,
-            "open_batches",
-            lambda pictures, settings, first=0: (
-                batch
-                for number, batch in enumerate(short(pictures, settings, first=first))
-                if number < 3 or not settings.is_training
-            ),
-        )
+        patch.setattr(stills_run, "open_batches", broken)
         with pytest.raises(KeyboardInterrupt):
-            report_000_run.run_scratch(stopped)
+            stills_run.run_scratch(stopped)
     assert not (stopped.out / "metrics.json").exists()
-    report_000_run.run_scratch(stopped)
+    stills_run.run_scratch(stopped)
     for name in ("model.safetensors", "metrics.json"):
         assert (stopped.out / name).read_bytes() == (whole.out / name).read_bytes()
 
@@ -146,7 +139,7 @@ def test_resnet152v2_takes_a_weights_file_of_the_user(tmp_path):
         backbone="resnet152v2",
         weights=weights,
     )
-    table = report_000_run.run_transfer(config)
+    table = stills_run.run_transfer(config)
     assert "(6)" in table
     found = json.loads((config.out / "metrics.json").read_text())
     assert found["test"] == found["test_before_fine_tuning"]

@@ -3,24 +3,20 @@
 import dataclasses
 from fractions import Fraction
 
-import jax
 import numpy as np
 import pytest
-from flax import nnx
 
-from temporal_foley.effects import load_vocabulary, vocabulary_text
+from temporal_foley.effects import load_vocabulary
 from temporal_foley.errors import FoleyError, UsageError, WeightsError
 from temporal_foley.models.audio.encoders import load_encoder
-from temporal_foley.models.bundle.bundle import Bundle, Senses, save_bundle
+from temporal_foley.models.bundle.bundle import save_bundle
 from temporal_foley.models.bundle_detector import BundleDetector
 from temporal_foley.models.by_name import load_detector
 from temporal_foley.models.image.backbone import load_backbone
-from temporal_foley.models.tagging.fusion import FusionConfig
-from temporal_foley.models.tagging.recurrent import RecurrentConfig
-from temporal_foley.models.tagging.tagger import Tagger, TaggerConfig
 from temporal_foley.spotting.decision import decision_to_json, default_decision
 from temporal_foley.stages import DetectionSettings, find_events, grid_rate
 from temporal_foley.timegrid import TimeGrid
+from tests.factories import make_bundle
 
 GRID = TimeGrid(frame_rate=Fraction(4), frames=6)
 
@@ -31,27 +27,10 @@ def bundle():
         listener = load_encoder("student").sha256
     except FoleyError as error:
         pytest.skip(f"no audio network here: {error}")
-    config = TaggerConfig(
-        fusion=FusionConfig(width=8), recurrent=RecurrentConfig(hidden=4), effects=20
-    )
-    model = Tagger(config, rngs=nnx.Rngs(params=0))
-    vocabulary = load_vocabulary()
-    return Bundle(
-        name="small",
-        vocabulary=vocabulary,
-        vocabulary_text=vocabulary_text("foley20"),
-        senses=Senses(
-            frame_rate=Fraction(4),
-            backbone="efficientnet_lite0",
-            aspect="stretch",
-            backbone_sha256=load_backbone().sha256,
-            listener="student",
-            listener_sha256=listener,
-        ),
-        tagger=config,
-        weights=jax.device_get(nnx.to_pure_dict(nnx.split(model)[1])),
-        decision=decision_to_json(default_decision(vocabulary)),
-        facts={"examples": {"fire": {"stills": {"records": 3, "sources": 2}}}},
+    return make_bundle(
+        inputs={"backbone_sha256": load_backbone().sha256, "listener_sha256": listener},
+        decision=decision_to_json(default_decision(load_vocabulary())),
+        training_info={"examples": {"fire": {"stills": {"records": 3, "sources": 2}}}},
         sha256="0" * 64,
     )
 
@@ -117,10 +96,10 @@ def test_it_tells_what_stands_behind_each_effect(bundle):
 
 def test_other_weights_than_those_it_was_trained_with_are_refused(bundle):
     for name in ("backbone_sha256", "listener_sha256"):
-        senses = dataclasses.replace(bundle.senses, **{name: "f" * 64})
+        inputs = dataclasses.replace(bundle.inputs, **{name: "f" * 64})
         with pytest.raises(WeightsError, match="trained with"):
             judged(
-                BundleDetector(dataclasses.replace(bundle, senses=senses)),
+                BundleDetector(dataclasses.replace(bundle, inputs=inputs)),
                 np.ones(48_000, np.float32),
             )
 

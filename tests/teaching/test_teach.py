@@ -12,7 +12,7 @@ from flax import nnx
 
 from temporal_foley.cli.main import main
 from temporal_foley.effects import load_vocabulary, vocabulary_text
-from temporal_foley.models.bundle.bundle import Bundle, Senses, load_bundle, save_bundle
+from temporal_foley.models.bundle.bundle import Bundle, ModelInputs, load_bundle, save_bundle
 from temporal_foley.models.by_name import load_detector
 from temporal_foley.models.image.backbone import load_backbone
 from temporal_foley.models.tagging.background import make_background
@@ -47,7 +47,7 @@ def base(tmp_path_factory):
         name="small",
         vocabulary=load_vocabulary(),
         vocabulary_text=vocabulary_text("foley20"),
-        senses=Senses(
+        inputs=ModelInputs(
             frame_rate=Fraction(4),
             backbone="efficientnet_lite0",
             aspect="stretch",

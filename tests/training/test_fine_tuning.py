@@ -14,9 +14,9 @@ from temporal_foley.models.tagging.recurrent import RecurrentConfig
 from temporal_foley.models.tagging.tagger import Tagger, TaggerConfig
 from temporal_foley.training.fine_tuning import (
     join_networks,
-    look,
     make_joint_loss,
     make_joint_optimizer,
+    picture_features,
     split_networks,
 )
 from temporal_foley.training.losses import LossConfig
@@ -114,10 +114,22 @@ def test_each_network_goes_by_its_own_rate(networks):
             np.testing.assert_array_equal(update, -rate)
 
 
+def test_the_backbone_stays_frozen_for_the_first_steps(networks):
+    params = split_networks(*networks).params
+    tx = make_joint_optimizer(optax.adam(0.1), optax.adam(0.1), freeze_steps=2)
+    state, gradients = tx.init(params), jax.tree.map(jnp.ones_like, params)
+    for step in range(3):
+        updates, state = tx.update(gradients, state, params)
+        moved = np.abs(updates["backbone"]["kernel"]).max() > 0
+        assert (moved, np.abs(jax.tree.leaves(updates["tagger"])[0]).max() > 0) == (step == 2, True)
+
+
 def test_pictures_one_by_one_are_seen_as_all_at_once(networks):
     network, given = networks[0], batch()
     params = jax.tree.map(jnp.asarray, network.params)
-    seen = look(network.graphdef, params, given["images"], jnp.asarray(given["pictures"]))
+    seen = picture_features(
+        network.graphdef, params, given["images"], jnp.asarray(given["pictures"])
+    )
     images = given["images"].reshape(-1, SIDE, SIDE, 3)
     whole = nnx.merge(network.graphdef, params)(images)[0]
     np.testing.assert_allclose(seen.reshape(-1, FEATURES), whole, atol=1e-6)
@@ -139,7 +151,7 @@ def test_a_picture_that_lasts_is_as_good_as_one_a_frame(networks):
     assert values[0] == pytest.approx(values[1], abs=1e-6)
 
 
-def test_weights_too_large_for_half_precision_are_told(networks):
+def test_weights_too_large_for_half_precision_are_refused(networks):
     network = networks[0]
-    with pytest.raises(ValueError, match="kernel of the backbone"):
+    with pytest.raises(ValueError, match="kernel must be finite"):
         round_network(network, {**network.params, "kernel": np.full((48, 6), 1e6)})

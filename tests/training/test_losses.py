@@ -10,7 +10,7 @@ from temporal_foley.training.losses import LossConfig, sigmoid_loss, softmax_los
 from temporal_foley.training.tagging import (
     DropoutConfig,
     drop_modalities,
-    labels_of_senses,
+    labels_of_modalities,
     weights_of_effects,
 )
 
@@ -123,6 +123,6 @@ def test_what_is_only_heard_is_not_taught_to_who_only_sees():
         for sense, value in (("", 1.0), ("seen_", 2.0), ("heard_", 3.0))
         for name in ("labels", "known", "clip_labels", "clip_known")
     }
-    told = labels_of_senses(batch, inputs)
+    told = labels_of_modalities(batch, inputs)
     assert told["labels"][:, 0, 0].tolist() == [1.0, 2.0, 3.0]
     assert told["clip_known"][:, 1].tolist() == [1.0, 2.0, 3.0]

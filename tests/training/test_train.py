@@ -77,8 +77,8 @@ def test_a_run_learns_and_leaves_what_it_promises(finished):
     }
     bundle = load_bundle(finished / "bundle")
     assert bundle.tagger.visual_features == training_data.VISUAL
-    assert bundle.facts["examples"]["train_passing"]["made"] == {"records": 8, "sources": 8}
-    assert bundle.senses.listener == "student"
+    assert bundle.training_info["examples"]["train_passing"]["made"] == {"records": 8, "sources": 8}
+    assert bundle.inputs.listener == "student"
 
 
 def test_one_batch_is_learnt_by_heart(features, tmp_path):

@@ -1,210 +1,160 @@
-"""Numbers in, drawings as SVG text out: curves, dots with intervals, heat maps, lanes over time.
+"""Draw the charts of the evaluation report with matplotlib, as SVG that follows the page's colours.
 
-Colours are classes of the page's style sheet, so a drawing follows the light or dark page it is on.
+Colours of the page's style sheet replace those of the drawing, so charts fit light and dark pages.
 """
 
-import dataclasses
-import math
+import io
+import re
 from collections.abc import Sequence
-from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
+import matplotlib as mpl
 import numpy as np
 from jaxtyping import Bool, Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from temporal_foley.evaluation.confusion import row_shares
 
-COLOURS = 4
-Range = tuple[float, float]
+INK, SOFT, GRID, CARD = "#1c1d1f", "#5d6167", "#ecece8", "#fefefe"
+SERIES = ("#2a78d6", "#e0591f", "#14956a", "#b57a00")
+_VARIABLES = {INK: "ink", SOFT: "soft", GRID: "grid", CARD: "card"}
+_VARIABLES |= {colour: f"s{place}" for place, colour in enumerate(SERIES)}
+_STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "report",
+    "font.size": 9,
+    "axes.edgecolor": GRID,
+    "axes.labelcolor": SOFT,
+    "axes.titlesize": 9,
+    "axes.titlecolor": INK,
+    "axes.titlelocation": "left",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "xtick.color": GRID,
+    "ytick.color": GRID,
+    "xtick.labelcolor": SOFT,
+    "ytick.labelcolor": SOFT,
+    "lines.linewidth": 1.5,
+}
+_COLUMNS = 5
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Series:
-    """A line through points; `colour` is its place among those of the page."""
+class Line(NamedTuple):
+    """A line through points; `colour` is its place among the models of the page."""
 
-    name: str
-    x: Sequence[float]
-    y: Sequence[float]
+    x: Sequence[float] | np.ndarray
+    y: Sequence[float] | np.ndarray
     colour: int = 0
-    has_dots: bool = False
 
 
-def line_chart(
-    series: Sequence[Series],
-    *,
-    x_label: str,
-    y_label: str,
-    title: str = "",
-    x_range: Range = (0.0, 1.0),
-    y_range: Range = (0.0, 1.0),
-    width: int = 400,
-    height: int = 300,
-    guide: tuple[tuple[float, float], tuple[float, float]] | None = None,
-) -> str:
-    """Draw lines over two axes; a guide is a dashed line from one point to another."""
-    left, right, top, bottom = 42, 10, 22 if title else 10, 36
-    inner_width, inner_height = width - left - right, height - top - bottom
+class Panel(NamedTuple):
+    """One of several small charts."""
 
-    def at(x: float, y: float) -> tuple[float, float]:
-        return (
-            left + inner_width * (x - x_range[0]) / (x_range[1] - x_range[0]),
-            top + inner_height * (1.0 - (y - y_range[0]) / (y_range[1] - y_range[0])),
-        )
-
-    parts = []
-    if title:
-        parts.append(f'<text class="name strong" x="{left}" y="14">{escape(title)}</text>')
-    few = width < 260
-    for tick in _ticks(x_range, 2 if few else 5):
-        x, y = at(tick, y_range[0])
-        parts.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{y:.1f}"/>')
-        parts.append(f'<text x="{x:.1f}" y="{y + 14:.1f}" text-anchor="middle">{tick:g}</text>')
-    for tick in _ticks(y_range, 2 if few else 5):
-        x, y = at(x_range[0], tick)
-        parts.append(
-            f'<line class="grid" x1="{x:.1f}" x2="{width - right}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        )
-        parts.append(f'<text x="{x - 6:.1f}" y="{y + 4:.1f}" text-anchor="end">{tick:g}</text>')
-    middle = left + inner_width / 2
-    parts.append(
-        f'<text x="{middle:.1f}" y="{height - 4}" text-anchor="middle">{escape(x_label)}</text>'
-    )
-    parts.append(
-        f'<text transform="translate(11 {top + inner_height / 2:.1f}) rotate(-90)" '
-        f'text-anchor="middle">{escape(y_label)}</text>'
-    )
-    if guide is not None:
-        (x1, y1), (x2, y2) = at(*guide[0]), at(*guide[1])
-        parts.append(
-            f'<line class="guide" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
-        )
-    # The first series is what the page is about: it lies on top.
-    for line in reversed(series):
-        points = [at(x, y) for x, y in zip(line.x, line.y, strict=True)]
-        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-        colour = line.colour % COLOURS
-        tip = f"<title>{escape(line.name)}</title>"
-        parts.append(f'<polyline class="curve k{colour}" points="{path}">{tip}</polyline>')
-        if line.has_dots:
-            for (x, y), given_x, given_y in zip(points, line.x, line.y, strict=True):
-                tip = f"<title>{escape(line.name)}: {given_x:.3g}, {given_y:.3g}</title>"
-                parts.append(
-                    f'<circle class="d{colour}" cx="{x:.1f}" cy="{y:.1f}" r="3.5">{tip}</circle>'
-                )
-    return _svg(width, height, parts, title or f"{y_label} by {x_label}")
+    title: str
+    lines: Sequence[Line]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Dot:
+class Dot(NamedTuple):
     """A value with its interval; NaN bounds draw none."""
 
     value: float
     low: float
     high: float
     colour: int = 0
-    name: str = ""
 
 
-def dot_chart(rows: Sequence[tuple[str, Sequence[Dot]]], *, x_label: str, width: int = 760) -> str:
-    """Draw a row a name: values as dots, intervals as lines."""
-    numbers = [
-        number
-        for _, dots in rows
-        for dot in dots
-        for number in (dot.value, dot.low)
-        if math.isfinite(number)
-    ]
-    lowest = min([0.9, *(math.floor(10 * number - 0.01) / 10 for number in numbers)])
-    lowest = max(lowest, 0.0)
-    left, right, top, pitch, gap = 150, 14, 6, 11, 12
-    height = top + sum(max(len(dots), 1) * pitch + gap for _, dots in rows) + 34
+def line_chart(
+    lines: Sequence[Line],
+    *,
+    x_label: str,
+    y_label: str,
+    title: str = "",
+    has_guide: bool = False,
+    has_dots: bool = False,
+    is_share: bool = True,
+) -> str:
+    """Draw lines; `is_share`: both axes run from 0 to 1; a guide is the dashed diagonal."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(4.6, 3.5))
+        axes = figure.subplots()
+        _draw_lines(axes, lines, has_guide=has_guide, has_dots=has_dots, is_share=is_share)
+        axes.set(xlabel=x_label, ylabel=y_label, title=title)
+        return _svg(figure)
 
-    def at(value: float) -> float:
-        return left + (width - left - right) * (value - lowest) / (1.0 - lowest)
 
-    parts = []
-    for tick in _ticks((lowest, 1.0), 5):
-        x = at(tick)
-        parts.append(
-            f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{height - 30}"/>'
-        )
-        parts.append(f'<text x="{x:.1f}" y="{height - 17}" text-anchor="middle">{tick:g}</text>')
-    parts.append(f'<text x="{at((1 + lowest) / 2):.1f}" y="{height - 3}" text-anchor="middle">')
-    parts.append(f"{escape(x_label)}</text>")
-    y = float(top)
-    for name, dots in rows:
-        size = max(len(dots), 1) * pitch + gap
-        parts.append(
-            f'<text class="name" x="{left - 10}" y="{y + size / 2 + 4:.1f}" '
-            f'text-anchor="end">{escape(name)}</text>'
-        )
-        for number, dot in enumerate(dots):
-            row = y + gap / 2 + (number + 0.5) * pitch
-            if not math.isfinite(dot.value):
-                continue
-            colour = dot.colour % COLOURS
-            interval = ""
-            if math.isfinite(dot.low) and math.isfinite(dot.high):
-                interval = f" ({dot.low:.3f} to {dot.high:.3f})"
-                parts.append(
-                    f'<line class="k{colour}" stroke-width="2" stroke-linecap="round" '
-                    f'opacity=".55" x1="{at(max(dot.low, lowest)):.1f}" x2="{at(dot.high):.1f}" '
-                    f'y1="{row:.1f}" y2="{row:.1f}"/>'
-                )
-            tip = f"<title>{escape(name)}, {escape(dot.name)}: {dot.value:.3f}{interval}</title>"
-            parts.append(
-                f'<circle class="d{colour}" cx="{at(dot.value):.1f}" cy="{row:.1f}" r="4">'
-                f"{tip}</circle>"
-            )
-        y += size
-    return _svg(width, height, parts, x_label)
+def panels(charts: Sequence[Panel], *, x_label: str, y_label: str, has_guide: bool = False) -> str:
+    """Draw many small charts of shares, five per row."""
+    rows = -(-len(charts) // _COLUMNS)
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(2.0 * _COLUMNS, 1.9 * rows))
+        grid = figure.subplots(rows, _COLUMNS, squeeze=False, sharex=True, sharey=True)
+        for axes, chart in zip(grid.flat, charts, strict=False):
+            _draw_lines(axes, chart.lines, has_guide=has_guide)
+            axes.set_title(chart.title)
+            axes.set_xticks((0, 0.5, 1), ("0", "0.5", "1"))
+            axes.set_yticks((0, 0.5, 1), ("0", "0.5", "1"))
+        for axes in grid.flat[len(charts) :]:
+            axes.set_axis_off()
+        figure.subplots_adjust(hspace=0.35, wspace=0.12, left=0.05, bottom=0.24 / rows, top=1.0)
+        figure.supxlabel(x_label, fontsize=9, color=SOFT)
+        figure.supylabel(y_label, fontsize=9, color=SOFT, x=0.01)
+        return _svg(figure)
+
+
+def dot_chart(rows: Sequence[tuple[str, Sequence[Dot]]], *, x_label: str) -> str:
+    """Draw a row per name: values as dots, intervals as lines."""
+    most = max(len(dots) for _, dots in rows)
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(8.6, 0.8 + len(rows) * (0.2 + 0.11 * most)))
+        axes = figure.subplots()
+        for row, (_, dots) in enumerate(rows):
+            for number, dot in enumerate(dots):
+                y = row + 0.6 * ((number + 0.5) / len(dots) - 0.5)
+                colour = SERIES[dot.colour % len(SERIES)]
+                if np.isfinite(dot.low) and np.isfinite(dot.high):
+                    axes.plot([dot.low, dot.high], [y, y], color=colour, linewidth=2.2, alpha=0.5)
+                axes.plot(dot.value, y, "o", color=colour, markersize=4.5)
+        axes.set_yticks(range(len(rows)), [name for name, _ in rows], color=INK)
+        axes.set(xlabel=x_label, ylim=(len(rows) - 0.4, -0.6))
+        axes.set_xlim(right=1.005)
+        axes.grid(False, axis="y")
+        return _svg(figure)
 
 
 def heat_map(counts: Any, names: Sequence[str]) -> str:
-    """Draw a confusion matrix by shares of each row; rows are the truth."""
+    """Draw a confusion matrix by percent of each row; rows are the truth."""
     table = np.asarray(counts)
-    shares = row_shares(table)
-    # A class that is neither true nor said would only make the rest smaller.
-    shown = [i for i in range(len(names)) if table[i].sum() or table[:, i].sum()]
-    cell, left, top = 34, 150, 112
-    side = cell * len(shown)
-    width, height = left + side + 56, top + side + 12
-    parts = []
-    for place, i in enumerate(shown):
-        y, x = top + cell * place, left + cell * place
-        name = escape(names[i])
-        parts.append(
-            f'<text class="name" x="{left - 8}" y="{y + cell / 2 + 4}" text-anchor="end">'
-            f"{name}</text>"
-        )
-        parts.append(
-            f'<text class="name" transform="translate({x + cell / 2 + 4} {top - 8}) rotate(-55)">'
-            f"{name}</text>"
-        )
-        parts.append(
-            f'<text x="{left + side + 8}" y="{y + cell / 2 + 4}">{int(table[i].sum())}</text>'
-        )
-        for column, j in enumerate(shown):
-            share = shares[i, j]
-            if not math.isfinite(share):
-                continue
-            colour = 0 if i == j else 1
-            percent = round(100 * share)
-            cx = left + cell * column
-            tip = f"{names[i]} taken for {names[j]}: {int(table[i, j])} of {int(table[i].sum())}"
-            parts.append(
-                f'<rect class="d{colour}" x="{cx + 1}" y="{y + 1}" width="{cell - 2}" '
-                f'height="{cell - 2}" rx="3" fill-opacity="{0.04 + 0.92 * share:.3f}">'
-                f"<title>{escape(tip)}</title></rect>"
-            )
-            if percent:
-                ink = "over" if share > 0.55 else "on"
-                parts.append(
-                    f'<text class="{ink}" x="{cx + cell / 2}" y="{y + cell / 2 + 4}" '
-                    f'text-anchor="middle" pointer-events="none">{percent}</text>'
-                )
-    drawing = _svg(width, height, parts, "confusion matrix")
-    return f'<div style="max-width:{width}px">{drawing}</div>'
+    shares = np.nan_to_num(row_shares(table))
+    # Classes that are neither true nor predicted are left out.
+    shown = np.flatnonzero(table.sum(axis=0) + table.sum(axis=1))
+    side = 1.6 + 0.34 * len(shown)
+    with mpl.rc_context(_STYLE | {"axes.edgecolor": "none", "axes.grid": False}):
+        figure = Figure(figsize=(side + 0.4, side))
+        axes = figure.subplots()
+        for row, i in enumerate(shown):
+            for column, j in enumerate(shown):
+                percent = round(100 * shares[i, j])
+                colour = SERIES[0] if i == j else SERIES[1]
+                cell = Rectangle((column - 0.46, row - 0.46), 0.92, 0.92, color=colour, linewidth=0)
+                axes.add_patch(cell).set_alpha(round(0.05 + 0.9 * shares[i, j], 3))
+                if percent:
+                    ink = CARD if shares[i, j] > 0.55 else INK
+                    axes.text(column, row, percent, ha="center", va="center", color=ink, fontsize=8)
+            total = f"{table[i].sum():,}"
+            axes.text(len(shown) - 0.35, row, total, va="center", color=SOFT, fontsize=8)
+        labels = [names[i] for i in shown]
+        axes.set_xticks(range(len(shown)), labels, rotation=55, ha="left", color=INK)
+        axes.set_yticks(range(len(shown)), labels, color=INK)
+        axes.tick_params(top=True, bottom=False, labeltop=True, labelbottom=False, length=0)
+        axes.set(xlim=(-0.5, len(shown) - 0.5), ylim=(len(shown) - 0.5, -0.5), aspect="equal")
+        return _svg(figure)
 
 
 def lane(
@@ -213,59 +163,57 @@ def lane(
     truth: Bool[np.ndarray, " frames"],
     estimated: Bool[np.ndarray, " frames"],
     frame_rate: float,
-    width: int = 760,
 ) -> str:
-    """Draw the probability of an effect over time, where it is true, and where it was heard."""
-    left, top, high, bar, height = 52, 6, 56, 9, 112
-    frames = len(probabilities)
-    step = (width - left - 4) / frames
-
-    def y_of(value: float) -> float:
-        return top + high * (1.0 - value)
-
-    points = []
-    for frame, value in enumerate(probabilities):
-        y = y_of(float(value))
-        points += [f"{left + frame * step:.1f},{y:.1f}", f"{left + (frame + 1) * step:.1f},{y:.1f}"]
-    end = left + frames * step
-    parts = [
-        f'<line class="axis" x1="{left}" x2="{end:.1f}" y1="{top + high}" y2="{top + high}"/>',
-        f'<polyline class="curve k0" points="{" ".join(points)}"/>',
-        f'<line class="guide" x1="{left}" x2="{end:.1f}" y1="{y_of(threshold):.1f}" '
-        f'y2="{y_of(threshold):.1f}"><title>threshold {threshold:.3f}</title></line>',
-        f'<text x="{left - 6}" y="{top + 9}" text-anchor="end">1</text>',
-        f'<text x="{left - 6}" y="{top + high + 3}" text-anchor="end">0</text>',
-    ]
-    for number, (name, marks, colour) in enumerate((("true", truth, 2), ("heard", estimated, 1))):
-        y = top + high + 6 + number * (bar + 4)
-        parts.append(f'<text x="{left - 6}" y="{y + bar}" text-anchor="end">{name}</text>')
-        edges = np.flatnonzero(np.diff(np.asarray(marks, np.int8), prepend=0, append=0))
-        for first, last in edges.reshape(-1, 2):
-            parts.append(
-                f'<rect class="d{colour}" x="{left + first * step:.1f}" y="{y}" rx="2" '
-                f'width="{(last - first) * step:.1f}" height="{bar}"/>'
-            )
-    duration = frames / frame_rate
-    for tick in _ticks((0.0, duration), 8):
-        x = left + tick / duration * (end - left)
-        parts.append(f'<text x="{x:.1f}" y="{height - 2}" text-anchor="middle">{tick:g} s</text>')
-    return _svg(width, height, parts, "probability over time")
+    """Draw the probability of an effect over time above its true and its detected events."""
+    edges = np.arange(len(probabilities) + 1) / frame_rate
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(8.6, 1.5))
+        axes, bars = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1.3))
+        axes.stairs(probabilities, edges, color=SERIES[0], baseline=None, linewidth=1.5)
+        axes.axhline(threshold, color=SOFT, linewidth=1, linestyle=(0, (3, 3)))
+        axes.set(ylim=(0, 1.02), yticks=(0, 1), xlim=(0, edges[-1]))
+        for row, (marks, colour) in enumerate(((truth, SERIES[2]), (estimated, SERIES[1]))):
+            turns = np.flatnonzero(np.diff(np.asarray(marks, np.int8), prepend=0, append=0))
+            spans = [(edges[a], edges[b] - edges[a]) for a, b in turns.reshape(-1, 2)]
+            bars.broken_barh(spans, (row - 0.35, 0.7), color=colour, linewidth=0)
+        bars.set_yticks((0, 1), ("true", "detected"))
+        bars.set(ylim=(1.5, -0.5), xlabel="seconds")
+        bars.grid(False, axis="y")
+        return _svg(figure)
 
 
-def _ticks(span: Range, most: int) -> list[float]:
-    """Return round numbers in a span, about as many as asked for."""
-    rough = (span[1] - span[0]) / most
-    if rough <= 0:
-        return [span[0]]
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * 0.999)
-    first = math.ceil(span[0] / step - 1e-9)
-    last = math.floor(span[1] / step + 1e-9)
-    return [round(number * step, 10) for number in range(first, last + 1)]
+def _draw_lines(
+    axes: Axes,
+    lines: Sequence[Line],
+    *,
+    has_guide: bool,
+    has_dots: bool = False,
+    is_share: bool = True,
+) -> None:
+    if has_guide:
+        axes.plot([0, 1], [0, 1], color=SOFT, linewidth=0.8, linestyle=(0, (3, 4)))
+    # The first line is that of the model that the page is about, so it is drawn on top.
+    for line in reversed(lines):
+        colour = SERIES[line.colour % len(SERIES)]
+        axes.plot(line.x, line.y, color=colour, marker="o" if has_dots else None, markersize=4)
+    if is_share:
+        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
 
 
-def _svg(width: float, height: float, parts: Sequence[str], label: str) -> str:
-    return (
-        f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{escape(label)}">'
-        f"{''.join(parts)}</svg>"
+def _svg(figure: Figure) -> str:
+    written = io.StringIO()
+    figure.savefig(
+        written, format="svg", transparent=True, bbox_inches="tight", metadata={"Date": None}
     )
+    text = written.getvalue()
+    # Inline SVG needs neither the XML head nor metadata, and the page must link to nothing.
+    text = re.sub(
+        r"<metadata>.*?</metadata>|<!--.*?-->", "", text[text.index("<svg") :], flags=re.S
+    )
+    text = re.sub(r' xmlns(:\w+)?="[^"]*"| height="[\d.]+pt"', "", text)
+    text = re.sub(r' width="([\d.]+)pt"', r' style="max-width: \1pt"', text, count=1)
+    for colour, variable in _VARIABLES.items():
+        text = text.replace(colour, f"var(--{variable})")
+    return text

@@ -1,4 +1,4 @@
-"""Downloads the audio network's weights to the user's cache folder and prints their path."""
+"""Download the audio network's weights to the user's cache folder and print their path."""
 
 import sys
 

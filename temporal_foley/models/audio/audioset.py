@@ -1,4 +1,4 @@
-"""The names of AudioSet's 527 classes, in the order of the audio network's logits.
+"""List AudioSet's 527 classes in the order of the audio network's logits.
 
 The table `audioset_labels.tsv` is `class_labels_indices.csv` of AudioSet (Gemmeke et al., "Audio
 Set: An ontology and human-labeled dataset for audio events", ICASSP 2017), (c) Google, CC-BY 4.0.
@@ -8,9 +8,6 @@ import functools
 from collections.abc import Iterable
 from importlib import resources
 from typing import NamedTuple
-
-import numpy as np
-from jaxtyping import Float
 
 from temporal_foley.errors import VocabularyError
 
@@ -36,20 +33,12 @@ def _places() -> dict[str, int]:
 
 
 def class_places(names: Iterable[str]) -> list[int]:
-    """Return where classes of these display names stand in the logits."""
+    """Return the places of classes in the logits by their display names."""
     places = []
     for name in names:
         if name not in _places():
             near = [known for known in _places() if name.lower() in known.lower()]
             hint = f"; near it are {', '.join(near[:5])}" if near else ""
-            raise VocabularyError(f"{name!r} is none of AudioSet's 527 class names{hint}")
+            raise VocabularyError(f"{name!r} is not a class name of AudioSet{hint}")
         places.append(_places()[name])
     return places
-
-
-def top_tags(logits: Float[np.ndarray, " classes"], count: int = 5) -> list[tuple[str, float]]:
-    """Return the most probable classes of a sound or frame, with their probabilities."""
-    best = np.argsort(-logits)[:count]
-    return [
-        (audioset_classes()[place].name, float(1 / (1 + np.exp(-logits[place])))) for place in best
-    ]

@@ -1,8 +1,8 @@
-"""A sound of any length in, overlapping windows out; and back: columns of windows in, frames out.
+"""Embed sounds of any length: cut them into overlapping windows and blend the results.
 
 A column is one step in time of the network's feature map: column `i` is centred on sample
 `i * COLUMN_SAMPLES` of the sound. Windows begin on columns, so that the columns of neighbouring
-windows fall on each other and can be blended.
+windows coincide and can be blended.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -11,9 +11,10 @@ from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Array, Float, Int
+from flax import nnx
+from jaxtyping import Array, Float, Int, PyTree
 
-from temporal_foley.models.audio.efficientat import FRAMES_PER_COLUMN
+from temporal_foley.models.audio.efficientat import FEATURES, FRAMES_PER_COLUMN
 from temporal_foley.models.audio.mel import (
     HOP_SAMPLES,
     MIN_SAMPLES,
@@ -33,22 +34,67 @@ _STEP = _LONGEST * 3 // 4
 _FRAMES_AT_ONCE = 4096
 
 AT_ONCE = 4
-"""So many sounds at once keep two cores busy and their maps in the cache."""
+"""Windows per batch: keeps two cores busy and the maps in the cache."""
 
 Wave = Float[np.ndarray, " samples"]
 Columns = Float[np.ndarray, "columns features"]
 
 
 class Window(NamedTuple):
-    """A stretch of sound: its first column, its samples padded with zeros, how many are real."""
+    """A part of a sound."""
 
     first_column: int
     wave: Wave
+    """Padded with zeros."""
     samples: int
+    """Number of real samples."""
+
+
+class ColumnEncoder:
+    """An audio network with its weights that embeds sounds of any length."""
+
+    columns_each: int
+    """Number of its columns to one of `COLUMN_SAMPLES`."""
+    features = FEATURES
+
+    def __init__(self, *, graphdef: nnx.GraphDef, params: PyTree[Array], sha256: str):
+        self.graphdef = graphdef
+        self.params = params
+        self.sha256 = sha256
+
+    def columns(
+        self, waves: Float[np.ndarray, "batch samples"], lengths: Int[np.ndarray, " batch"]
+    ) -> Float[Array, "batch columns features"]:
+        """Return the embedding of each column of some windows."""
+        raise NotImplementedError
+
+    def column_embeddings(self, sound: Wave | Iterable[Wave], samples: int) -> Columns:
+        """Return the embedding of each column of the first `samples` samples of a sound.
+
+        Args:
+            sound: Mono at 32 kHz, whole or in blocks; memory does not grow with its length but
+                for the result, some 5 to 10 kB a second.
+            samples: Where to stop; a sound that ends before is followed by silence.
+        """
+        windows = cut_windows(sound, samples)
+        return blend_windows(embed_windows(windows, self.columns, columns_each=self.columns_each))
+
+    def frame_embeddings(
+        self, sound: Wave | Iterable[Wave], grid: TimeGrid
+    ) -> Float[np.ndarray, "frames features"]:
+        """Return an embedding of a sound of any length for each frame of a grid.
+
+        Args:
+            sound: Mono at 32 kHz from time 0 of the grid's clock on, whole or in blocks; where
+                the grid goes on after its end, there is silence.
+            grid: The frames.
+        """
+        columns = self.column_embeddings(sound, samples_until(grid))
+        return mean_in_frames(columns, grid, columns_each=self.columns_each)
 
 
 def count_columns(samples: int, columns_each: int = 1) -> int:
-    """Return how many columns a sound of this length has, `columns_each` to one of the teacher."""
+    """Return the number of columns of a sound, `columns_each` to one of `COLUMN_SAMPLES`."""
     return -(-mel_frames(samples) // (FRAMES_PER_COLUMN // columns_each))
 
 
@@ -56,9 +102,9 @@ def cut_windows(sound: Wave | Iterable[Wave], samples: int) -> Iterator[Window]:
     """Cut the first `samples` samples of a sound into windows that overlap.
 
     Args:
-        sound: mono at 32 kHz, whole or in blocks of any length; blocks are taken when needed, and
+        sound: Mono at 32 kHz, whole or in blocks of any length; blocks are taken when needed, and
             never more than a window and a block are held.
-        samples: where to stop; a sound that ends before is followed by silence.
+        samples: Where to stop; a sound that ends before is followed by silence.
     """
     samples = max(samples, MIN_SAMPLES)
     blocks = iter((sound,) if isinstance(sound, np.ndarray) else sound)
@@ -78,8 +124,10 @@ def cut_windows(sound: Wave | Iterable[Wave], samples: int) -> Iterator[Window]:
         held = held[_STEP * COLUMN_SAMPLES :]
 
 
-def _fill(held: Wave, blocks: Iterator[Wave], samples: int) -> Wave:
-    """Take blocks until there are enough samples; silence stands in for what never comes."""
+def _fill(
+    held: Float[np.ndarray, " held"], blocks: Iterator[Float[np.ndarray, " _"]], samples: int
+) -> Float[np.ndarray, " filled"]:
+    """Take blocks until there are enough samples, then silence."""
     parts = [held]
     missing = samples - len(held)
     while missing > 0:
@@ -93,42 +141,44 @@ def _fill(held: Wave, blocks: Iterator[Wave], samples: int) -> Wave:
     return np.concatenate(parts)
 
 
-def hear_windows(
+def embed_windows(
     windows: Iterable[Window],
     run: Callable[[Float[np.ndarray, "batch samples"], Int[np.ndarray, " batch"]], Array],
     *,
     columns_each: int = 1,
 ) -> Iterator[tuple[int, Columns]]:
-    """Give windows to a network, some at a time, and yield the place and columns of each.
+    """Run a network on windows, some at a time, and yield the first column and columns of each.
 
     Args:
-        windows: as they are cut.
-        run: waves and how many samples of each are real in, (batch, columns, features) out.
-        columns_each: how many columns of this network there are to one of the window's.
+        windows: As they are cut.
+        run: Embeds the columns of waves, given how many samples of each are real.
+        columns_each: Number of columns of this network to one of the window's.
     """
     waiting = iter(windows)
     while group := list(islice(waiting, AT_ONCE)):
-        # What does not fill a batch goes through one by one: few shapes to compile.
+        # Windows that do not fill a batch are run one by one: few shapes to compile.
         batches = [group] if len(group) == AT_ONCE else [[window] for window in group]
         for batch in batches:
             longest = max(len(window.wave) for window in batch)
             waves = np.zeros((len(batch), longest), np.float32)
             for row, window in zip(waves, batch, strict=True):
                 row[: len(window.wave)] = window.wave
-            heard = np.asarray(run(waves, np.array([window.samples for window in batch])))
-            for window, columns in zip(batch, heard, strict=True):
+            found = np.asarray(run(waves, np.array([window.samples for window in batch])))
+            for window, columns in zip(batch, found, strict=True):
                 count = count_columns(window.samples, columns_each)
                 yield columns_each * window.first_column, columns[:count]
 
 
-def blend_windows(parts: Iterable[tuple[int, Columns]]) -> Columns:
-    """Put the columns of overlapping windows together.
+def blend_windows(
+    parts: Iterable[tuple[int, Float[np.ndarray, "_ features"]]],
+) -> Float[np.ndarray, "columns features"]:
+    """Join the columns of overlapping windows.
 
     Where windows overlap, each counts the more the farther a column is from its ends, where the
-    network sees less of what is around.
+    network has less context.
 
     Args:
-        parts: first column and columns of each window, in order.
+        parts: First column and columns of each window, in order.
     """
     done: list[Columns] = []
     base = 0
@@ -138,7 +188,7 @@ def blend_windows(parts: Iterable[tuple[int, Columns]]) -> Columns:
         own_weight = ramp.astype(np.float32)[:, None]
         own = columns * own_weight
         if total is not None and weight is not None:
-            # What lies before this window is final.
+            # Columns before this window are final.
             before = first - base
             done.append(total[:before] / weight[:before])
             shared = len(total) - before
@@ -160,9 +210,9 @@ def mean_in_frames(
     line over its own interval. So a fine grid follows the line and a coarse one misses nothing.
 
     Args:
-        columns: from time 0 on.
-        grid: the frames.
-        columns_each: how many columns there are to `COLUMN_SAMPLES`.
+        columns: From time 0 on.
+        grid: The frames.
+        columns_each: Number of columns to `COLUMN_SAMPLES`.
     """
     values = np.asarray(columns, np.float64)
     steps = (values[:-1] + values[1:]) / 2
@@ -191,5 +241,5 @@ def _integral(
 
 
 def samples_until(grid: TimeGrid) -> int:
-    """Return how many samples of a sound lie before the end of a grid."""
+    """Return the number of samples before the end of a grid."""
     return max(0, to_sample(grid.end, SAMPLE_RATE_HZ))

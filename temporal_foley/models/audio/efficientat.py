@@ -1,4 +1,4 @@
-"""EfficientAT: log-mel pictures in, embedding, AudioSet logits and feature map out.
+"""EfficientAT, an AudioSet tagger, and how its PyTorch weights are arranged.
 
 Network: Schmid, Koutini and Widmer, "Efficient Large-Scale Audio Tagging via Transformer-to-CNN
 Knowledge Distillation" (ICASSP 2023), on MobileNetV3-Large (Howard et al., ICCV 2019).
@@ -21,11 +21,11 @@ from temporal_foley.models.audio.layers import (
     keep,
     mean_over_map,
 )
-from temporal_foley.models.image.layers import Pointwise
+from temporal_foley.models.image.layers import Pointwise, rounded_width
 
 CLASSES = 527
 FEATURES = 384
-"""Of the embedding of `mn04`, and of its student's."""
+"""Length of an embedding of `mn04` and of its student."""
 FRAMES_PER_COLUMN = 32
 """Mel frames from one column of the feature map to the next."""
 
@@ -55,9 +55,9 @@ _HIDDEN = 1280
 
 
 class SoundOutputs(NamedTuple):
-    """What the network says of a batch of sounds.
+    """Outputs for a batch of sounds.
 
-    Columns of the map behind the end of a sound are finite but meaningless.
+    Columns of the map after the end of a sound are finite but meaningless.
     """
 
     embedding: Float[Array, "batch features"]
@@ -67,11 +67,12 @@ class SoundOutputs(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BlockShape:
-    """Shape of one inverted bottleneck; `frame_stride` if it is another than that of the bands."""
+    """Shape of one inverted bottleneck."""
 
     size: int
     stride: int
     frame_stride: int | None = None
+    """Stride over frames, if it differs from that over bands."""
     inputs: int
     middle: int
     outputs: int
@@ -82,25 +83,20 @@ class BlockShape:
 def block_shapes(width: float) -> list[BlockShape]:
     """List the blocks of a network of this width, from the stem to the head."""
     blocks = []
-    inputs = _scaled(_STEM * width)
+    inputs = rounded_width(_STEM * width)
     for size, middle, outputs, has_squeeze, has_hard_swish, stride in _BLOCKS:
         shape = BlockShape(
             size=size,
             stride=stride,
             inputs=inputs,
-            middle=_scaled(middle * width),
-            outputs=_scaled(outputs * width),
-            squeezed=_scaled(_scaled(middle * width) // 4) if has_squeeze else None,
+            middle=rounded_width(middle * width),
+            outputs=rounded_width(outputs * width),
+            squeezed=rounded_width(rounded_width(middle * width) // 4) if has_squeeze else None,
             has_hard_swish=has_hard_swish,
         )
         blocks.append(shape)
         inputs = shape.outputs
     return blocks
-
-
-def _scaled(features: float) -> int:
-    rounded = max(8, int(features + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * features else rounded
 
 
 def column_mask(mel_frames: Int[Array, " batch"], frames: int, stride: int) -> FrameWeights:
@@ -110,7 +106,7 @@ def column_mask(mel_frames: Int[Array, " batch"], frames: int, stride: int) -> F
 
 
 class Bottleneck(nnx.Module):
-    """Widen, filter each feature, weigh the features, narrow; add the input where shapes allow."""
+    """Widen, filter each feature, gate the features, narrow; add the input where shapes allow."""
 
     def __init__(self, shape: BlockShape):
         self.expand = Pointwise(shape.inputs, shape.middle) if shape.middle > shape.inputs else None
@@ -121,9 +117,12 @@ class Bottleneck(nnx.Module):
         self.has_shortcut = shape.stride == 1 and shape.inputs == shape.outputs
 
     def __call__(
-        self, maps: SoundMap, before: FrameWeights | None, after: FrameWeights | None
-    ) -> SoundMap:
-        """Apply the block; `before` and `after` mark the real frames of what goes in and out."""
+        self,
+        maps: SoundMap,
+        before: FrameWeights | None,
+        after: Float[Array, "batch new_frames"] | None,
+    ) -> Float[Array, "batch new_bands new_frames outputs"]:
+        """Apply the block; `before` and `after` mark the real frames of its input and output."""
         activation = jax.nn.hard_swish if self.has_hard_swish else jax.nn.relu
         wide = maps if self.expand is None else activation(self.expand(maps))
         wide = activation(self.depthwise(keep(wide, before)))
@@ -142,20 +141,19 @@ class EfficientAT(nnx.Module):
         self.blocks = nnx.List([Bottleneck(shape) for shape in shapes])
         self.features = _HEAD_EXPANSION * shapes[-1].outputs
         self.head = Pointwise(shapes[-1].outputs, self.features)
-        self.hidden = Pointwise(self.features, _scaled(_HIDDEN * width))
-        self.readout = Pointwise(_scaled(_HIDDEN * width), CLASSES)
+        self.hidden = Pointwise(self.features, rounded_width(_HIDDEN * width))
+        self.readout = Pointwise(rounded_width(_HIDDEN * width), CLASSES)
 
     def __call__(
         self,
         mel: Float[Array, "batch mel_bands mel_frames"],
         mel_frames: Int[Array, " batch"] | None = None,
     ) -> SoundOutputs:
-        """Look at log-mel pictures.
+        """Analyse log-mel spectrograms.
 
         Args:
-            mel: what `log_mel` returns.
-            mel_frames: how many frames of each picture are real; what lies behind does not change
-                the outputs.
+            mel: What `log_mel` returns.
+            mel_frames: Number of real frames of each; later ones do not change the outputs.
         """
 
         def mask(stride: int) -> FrameWeights | None:
@@ -171,7 +169,7 @@ class EfficientAT(nnx.Module):
         return SoundOutputs(embedding, self.tag(embedding), maps)
 
     def tag(self, embedding: Float[Array, "*axes features"]) -> Float[Array, "*axes classes"]:
-        """Return the AudioSet logits of embeddings, be they of whole sounds or of frames."""
+        """Return the AudioSet logits of embeddings of whole sounds or of frames."""
         return self.readout(jax.nn.hard_swish(self.hidden(embedding)))
 
 
@@ -210,7 +208,7 @@ def params_from_torch(state: dict[str, Shaped[np.ndarray, "..."]], width: float 
         return {"kernel": kernel.T, "bias": tensor(f"{prefix}.bias", outputs)}
 
     def block(index: int, shape: BlockShape) -> dict:
-        # The steps of a block are numbered in the order in which they are there.
+        # The steps of a block are numbered; steps that it lacks are not counted.
         prefix = f"features.{index}.block"
         step = 0
         params = {}
@@ -230,7 +228,7 @@ def params_from_torch(state: dict[str, Shaped[np.ndarray, "..."]], width: float 
         return params
 
     outputs = shapes[-1].outputs
-    features, hidden = _HEAD_EXPANSION * outputs, _scaled(_HIDDEN * width)
+    features, hidden = _HEAD_EXPANSION * outputs, rounded_width(_HIDDEN * width)
     return {
         "stem": depthwise("features.0", 3, shapes[0].inputs),
         "blocks": {index: block(index + 1, shape) for index, shape in enumerate(shapes)},

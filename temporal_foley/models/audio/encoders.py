@@ -1,4 +1,4 @@
-"""A name in, what turns sound into an embedding for each frame of a grid out."""
+"""Load an audio encoder by name, and embed the sound of each frame of a grid."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -7,40 +7,40 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Float16
 
-from temporal_foley.models.audio import load_teacher
 from temporal_foley.models.audio.columns import Wave
 from temporal_foley.models.audio.student import load_student
+from temporal_foley.models.audio.teacher import load_teacher
 from temporal_foley.timegrid import TimeGrid
 
 EncoderName = Literal["student", "teacher"]
 
 SILENCE = 1e-3
-"""A track that never gets louder says nothing: many videos carry one that is empty (-60 dBFS)."""
+"""A track whose peak stays below this (-60 dBFS) counts as none: many videos carry an empty one."""
 
 
 @runtime_checkable
 class AudioEncoder(Protocol):
-    """What listens. All encoders answer in one space, so a head may read any of them."""
+    """Embeds sound. All encoders share one embedding space, so a head may read any of them."""
 
     @property
     def name(self) -> str:
-        """Which encoder it is."""
+        """Name of the encoder."""
         ...
 
     @property
     def sha256(self) -> str:
-        """The digest of its weights file."""
+        """Digest of its weights file."""
         ...
 
     @property
     def features(self) -> int:
-        """The length of an embedding."""
+        """Length of an embedding."""
         ...
 
     def frame_embeddings(
         self, sound: Wave | Iterable[Wave], grid: TimeGrid
     ) -> Float[np.ndarray, "frames features"]:
-        """Listen to mono sound at 32 kHz of any length, whole or in blocks; float32 comes out."""
+        """Embed mono sound at 32 kHz of any length, whole or in blocks."""
         ...
 
 
@@ -49,7 +49,7 @@ def load_encoder(name: EncoderName, weights: Path | None = None) -> AudioEncoder
 
     Args:
         name: `student`, which ships with the package, or `teacher`, which is downloaded once.
-        weights: other weights of the student; a copy of the teacher's file.
+        weights: Other weights of the student, or a copy of the teacher's file.
     """
     match name:
         case "student":
@@ -62,12 +62,12 @@ def load_encoder(name: EncoderName, weights: Path | None = None) -> AudioEncoder
 def listen(
     encoder: AudioEncoder, sound: Wave | Iterable[Wave], grid: TimeGrid
 ) -> Float16[np.ndarray, "frames features"] | None:
-    """Return an embedding of each frame's sound, as it is stored; None if it is all silence.
+    """Return an embedding of each frame's sound as it is stored, or None if all is silence.
 
     Args:
-        encoder: what listens.
-        sound: mono at 32 kHz, whole or in blocks.
-        grid: the frames.
+        encoder: The network.
+        sound: Mono at 32 kHz, whole or in blocks.
+        grid: The frames.
     """
     peak = 0.0
 
@@ -78,8 +78,8 @@ def listen(
             yield block
 
     if isinstance(sound, np.ndarray):
-        (heard,) = measured([sound])
+        (whole,) = measured([sound])
+        rows = encoder.frame_embeddings(whole, grid)
     else:
-        heard = measured(sound)
-    rows = encoder.frame_embeddings(heard, grid)
+        rows = encoder.frame_embeddings(measured(sound), grid)
     return np.asarray(rows, np.float16) if peak >= SILENCE else None

@@ -1,7 +1,7 @@
-"""Layers of the audio network, written for CPUs: a map (batch, bands, frames, features) in and out.
+"""Layers of the audio networks on maps (batch, bands, frames, features).
 
-As in `models.image.layers`, a depthwise convolution is one multiply-add for each tap of its kernel,
-and normalisation is folded into kernel and bias. Padding is PyTorch's, the same on both sides.
+As in `models.image.layers`, a depthwise convolution is one multiply-add per tap of its kernel, and
+normalisation is folded into kernel and bias. Padding is PyTorch's, the same on both sides.
 """
 
 import jax
@@ -9,14 +9,14 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from temporal_foley.models.image.layers import Pointwise
+from temporal_foley.models.image.layers import Pointwise, sum_of_taps
 
 SoundMap = Float[Array, "batch bands frames features"]
 FrameWeights = Float[Array, "batch frames"]
 
 
 def keep(maps: SoundMap, mask: FrameWeights | None) -> SoundMap:
-    """Silence the frames behind the end of each sound, so that they act as zero padding."""
+    """Zero the frames after the end of each sound, so that they act as zero padding."""
     return maps if mask is None else maps * mask[:, None, :, None]
 
 
@@ -29,7 +29,7 @@ def mean_over_map(maps: SoundMap, mask: FrameWeights | None) -> Float[Array, "ba
 
 
 class Depthwise(nnx.Module):
-    """One square convolution for each feature, with bias; one feature in may become many.
+    """One square convolution per feature, with bias; one input may become many features.
 
     `stride` is that over the bands, and over the frames too unless `frame_stride` is given.
     """
@@ -40,26 +40,17 @@ class Depthwise(nnx.Module):
         self.kernel = nnx.Param(jnp.zeros((size, size, features)))
         self.bias = nnx.Param(jnp.zeros(features))
 
-    def __call__(self, maps: SoundMap) -> SoundMap:
+    def __call__(
+        self, maps: Float[Array, "batch bands frames inputs"]
+    ) -> Float[Array, "batch new_bands new_frames features"]:
         kernel = self.kernel[...]
-        size, stride, frame_stride = kernel.shape[0], self.stride, self.frame_stride
-        bands, frames = -(-maps.shape[1] // stride), -(-maps.shape[2] // frame_stride)
-        around = (size // 2, size // 2)
-        padded = jnp.pad(maps, ((0, 0), around, around, (0, 0)))
-        total = self.bias[...]
-        for y in range(size):
-            for x in range(size):
-                taps = padded[
-                    :,
-                    y : y + (bands - 1) * stride + 1 : stride,
-                    x : x + (frames - 1) * frame_stride + 1 : frame_stride,
-                ]
-                total = total + taps * kernel[y, x]
-        return total
+        around = (kernel.shape[0] // 2, kernel.shape[0] // 2)
+        strides = (self.stride, self.frame_stride)
+        return sum_of_taps(maps, kernel, self.bias[...], strides, [around, around])
 
 
 class SqueezeExcite(nnx.Module):
-    """Scale each feature by what its mean over the whole map says.
+    """Scale each feature by a gate computed from the means over the whole map.
 
     Source: Hu et al., "Squeeze-and-Excitation Networks" (CVPR 2018).
     """

@@ -1,4 +1,4 @@
-"""Sound (mono, 32 kHz) in, the log-mel picture of it that the audio network looks at out.
+"""Compute the log-mel spectrograms that the audio networks take, from mono sound at 32 kHz.
 
 The recipe is EfficientAT's (Schmid et al., "Efficient Large-Scale Audio Tagging via
 Transformer-to-CNN Knowledge Distillation", ICASSP 2023): pre-emphasis, power spectrum of centred
@@ -28,43 +28,44 @@ _FLOOR = 1e-5
 MIN_SAMPLES = _FFT_POINTS // 2 + 2
 """Shorter sounds cannot be reflected at their ends."""
 
-Waves = Float[Array, "batch samples"]
+Waves = Float[Array | np.ndarray, "batch samples"]
 Count = TypeVar("Count", int, Array)
 
 
 def mel_frames(samples: Count, fold: int = 1) -> Count:
-    """Return how many mel frames a sound of this length has."""
+    """Return the number of mel frames of a sound."""
     return 1 + (samples - 1) // (fold * HOP_SAMPLES)
 
 
 def log_mel(
-    wave: Waves, lengths: Int[Array, " batch"] | None = None, *, fold: int = 1
+    wave: Waves, lengths: Int[Array | np.ndarray, " batch"] | None = None, *, fold: int = 1
 ) -> Float[Array, "batch mel_bands mel_frames"]:
-    """Compute the log-mel pictures of a batch of sounds.
+    """Compute the log-mel spectrograms of a batch of sounds.
 
     Args:
-        wave: mono at 32 kHz, full scale at 1.
-        lengths: samples of each sound that are real; what lies behind is not looked at. Mel frames
-            behind the end of a sound are finite but meaningless.
-        fold: for a coarser picture, of every so many frames only one, and so many neighbouring
-            bands added up to one.
+        wave: Mono at 32 kHz, full scale at 1.
+        lengths: Number of real samples of each sound; later ones are ignored. Mel frames after the
+            end of a sound are finite but meaningless.
+        fold: For a coarser spectrogram: keep every `fold`-th frame, and sum `fold` adjacent bands.
     """
     if wave.shape[1] < MIN_SAMPLES:
         raise ValueError(f"wave must have at least {MIN_SAMPLES} samples, got {wave.shape[1]}")
     padded = _reflected(wave[:, 1:] - _PREEMPHASIS * wave[:, :-1], lengths)
     power = power_spectrum(padded, fold * HOP_SAMPLES)
     bands = jnp.asarray(kaldi_mel_bands().reshape(MEL_BANDS // fold, fold, -1).sum(axis=1))
-    # Turned only when it is small.
+    # Transposed only when it is small.
     energy = jnp.matmul(power, bands.T, precision=jax.lax.Precision.HIGHEST)
     return ((jnp.log(energy + _FLOOR) + 4.5) / 5.0).swapaxes(1, 2)
 
 
-def _reflected(wave: Waves, lengths: Int[Array, " batch"] | None) -> Waves:
+def _reflected(
+    wave: Waves, lengths: Int[Array | np.ndarray, " batch"] | None
+) -> Float[Array, "batch padded"]:
     """Mirror a sound at both ends by half a frame; `lengths` are those before pre-emphasis."""
     half = _FFT_POINTS // 2
     if lengths is None:
         return jnp.pad(wave, ((0, 0), (half, half)), mode="reflect")
-    # The end is written over what lies behind it: to gather the whole would cost more than the FFT.
+    # Only the end is overwritten: to gather the whole sound would cost more than the FFT.
     beginning = wave[:, half:0:-1]
     padded = jnp.concatenate([beginning, wave, jnp.zeros_like(beginning)], axis=1)
     end = jnp.take_along_axis(wave, (lengths - 3)[:, None] - jnp.arange(half)[None, :], axis=1)
@@ -74,10 +75,10 @@ def _reflected(wave: Waves, lengths: Int[Array, " batch"] | None) -> Waves:
 
 
 def power_spectrum(
-    padded: Waves, hop_samples: int = HOP_SAMPLES
+    padded: Float[Array | np.ndarray, "batch samples"], hop_samples: int = HOP_SAMPLES
 ) -> Float[Array, "batch mel_frames bins"]:
     """Compute the power spectrum of every frame of a sound that is padded by half a frame."""
-    # The window is shorter than the transform. Where it lies in it turns only phases, so the
+    # The window is shorter than the transform. Its position only changes phases, so the
     # window's own samples are cut out and the transform appends the zeros. Frames overlap by
     # multiples of half a hop, so they are put together from blocks of that length, without a
     # gather.
@@ -110,5 +111,5 @@ def kaldi_mel_bands() -> Float[np.ndarray, "mel_bands bins"]:
     return np.pad(bands, ((0, 0), (0, 1))).astype(np.float32)
 
 
-def _mel(hz: float | Float[np.ndarray, " bins"]) -> Float[np.ndarray, " bins"]:
+def _mel(hz: float | Float[np.ndarray, " bins"]) -> float | Float[np.ndarray, " bins"]:
     return 1127.0 * np.log1p(np.asarray(hz) / 700.0)

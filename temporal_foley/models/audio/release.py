@@ -1,4 +1,4 @@
-"""Where the weights of the audio network come from: a pinned file, downloaded on request only.
+"""Download the weights of the audio network, a pinned file, on request only.
 
 `python -m temporal_foley.models.audio` downloads it to the user's cache folder. The file
 is an asset of EfficientAT's release v0.0.1 (MIT, (c) 2022 Florian Schmid), and its SHA-256 is
@@ -26,7 +26,7 @@ _CHUNK_BYTES = 1 << 16
 
 
 def cache_folder() -> Path:
-    """Return the folder for downloads: `TEMPORAL_FOLEY_CACHE`, or the platform's own place."""
+    """Return the folder for downloads: `TEMPORAL_FOLEY_CACHE`, or the platform's cache folder."""
     if own := os.environ.get("TEMPORAL_FOLEY_CACHE"):
         return Path(own)
     if sys.platform == "darwin":
@@ -43,7 +43,7 @@ def cached_weights(folder: Path | None = None) -> Path:
     path = (folder or cache_folder()) / FILE
     if not path.is_file():
         raise WeightsError(
-            f"{path}: the audio network's weights are not there; run `{COMMAND}` once, or give "
+            f"{path}: the audio network's weights are missing; run `{COMMAND}` once, or give "
             "the path of a copy"
         )
     return path
@@ -52,7 +52,7 @@ def cached_weights(folder: Path | None = None) -> Path:
 def download_weights(
     folder: Path | None = None, *, url: str = URL, sha256: str = SHA256, size_bytes: int = BYTES
 ) -> Path:
-    """Download the weights, unless they are there already, and return their path.
+    """Download the weights, unless they exist already, and return their path.
 
     The file appears under its name only when it is whole and its hash is right.
     """
@@ -60,7 +60,7 @@ def download_weights(
     path = folder / FILE
     if path.is_file() and sha256_of(path) == sha256:
         return path
-    # A name of its own for each process: two may download at once.
+    # One name per process: two may download at once.
     part = folder / f"{FILE}.{os.getpid()}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -85,7 +85,7 @@ def download_weights(
 def _fetch(url: str, part: Path, size_bytes: int) -> None:
     with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer, part.open("wb") as file:
         received = 0
-        # No more is read than the file is long, whatever the other side sends.
+        # Read no more than the file's size, whatever the server sends.
         while received <= size_bytes and (chunk := answer.read(_CHUNK_BYTES)):
             received += len(chunk)
             file.write(chunk)

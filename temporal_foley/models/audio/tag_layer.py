@@ -1,8 +1,8 @@
-"""Embeddings in the teacher's space in, AudioSet probabilities out; ships, and needs no jax.
+"""Turn audio embeddings into AudioSet probabilities, without jax.
 
-It is the last two layers of EfficientAT `mn04` (Schmid, Koutini and Widmer, ICASSP 2023; MIT,
-(c) 2022 Florian Schmid), in half precision. The student answers in the teacher's space, so what it
-hears can be read by them too.
+These are the last two layers of EfficientAT `mn04` (Schmid, Koutini and Widmer, ICASSP 2023; MIT,
+(c) 2022 Florian Schmid), in half precision; they ship with the package. The student's embeddings
+are in the teacher's space, so they apply to both.
 """
 
 import functools
@@ -23,7 +23,7 @@ SHA256 = "9b288cba693dab86ea1ec51f742018a37f2f772af60e8b8acc97b2f46eca5028"
 def tag_probabilities(
     embedding: Float[np.ndarray, "sounds features"],
 ) -> Float[np.ndarray, "sounds classes"]:
-    """Return how probable each of AudioSet's 527 classes is in each sound."""
+    """Return the probability of each of AudioSet's 527 classes for each sound."""
     layers = tag_layers()
     hidden = embedding @ layers["hidden.kernel"] + layers["hidden.bias"]
     hidden *= np.clip(hidden + 3.0, 0.0, 6.0) / 6.0

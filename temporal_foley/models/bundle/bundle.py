@@ -1,15 +1,14 @@
-"""A bundle: a tagger with all that is needed to use it, in a folder; written, read and checked.
+"""Write, read and check a bundle: a folder with a tagger and all that is needed to use it.
 
-    bundle.json          what the network is, what it looks and listens with, how it decides
+    bundle.json          shape of the network, inputs that it needs, how it decides
     vocabulary.toml      its effects
-    weights.safetensors  its weights, half precision; effects taught to it, and the bank of
-                         features that effects are taught against; its backbone, if that was
-                         fine-tuned
+    weights.safetensors  its weights in half precision; effects taught to it; the bank of features
+                         that effects are taught against; its backbone, if that was fine-tuned
     card.md              what it was trained on, how good it is, what it cannot do
     manifest.json        SHA-256 and size of each of the others
 
-Nothing in a bundle is run when it is read. A file that does not have the hash that the manifest
-says is refused, and so is one that the manifest does not name.
+Reading a bundle runs no code from it. A file whose hash differs from the manifest is refused, and
+so is a manifest that lists other files.
 """
 
 import dataclasses
@@ -24,6 +23,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import msgspec
 import numpy as np
 import safetensors
 import safetensors.numpy
@@ -32,33 +32,32 @@ from jaxtyping import Array, Float, Float32, PyTree
 
 from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import OutputExistsError
-from temporal_foley.models.bundle.bundle_backbone import PART as BACKBONE
+from temporal_foley.models.bundle.bundle_backbone import load_bundle_backbone
 from temporal_foley.models.bundle.bundle_files import (
+    BACKBONE_PREFIX,
     FILES,
     MANIFEST,
     SCHEMA,
     VERSION,
     BundleError,
-    Senses,
+    ModelInputs,
+    described,
     manifest,
     read_document,
     read_files,
-    read_senses,
-    read_vocabulary,
     to_json,
 )
-from temporal_foley.models.image.fine_tuned import name_weights, read_network
+from temporal_foley.models.image.backbone import Backbone
+from temporal_foley.models.image.fine_tuned import read_network
 from temporal_foley.models.image.loaded import LoadedNetwork
+from temporal_foley.models.named_weights import arrange_weights, name_weights
 from temporal_foley.models.tagging.background import Background
-from temporal_foley.models.tagging.class_prior import PriorConfig
-from temporal_foley.models.tagging.fusion import FusionConfig
 from temporal_foley.models.tagging.judging import judge_clip
-from temporal_foley.models.tagging.recurrent import RecurrentConfig
-from temporal_foley.models.tagging.tag_prior import TagPriorConfig
 from temporal_foley.models.tagging.tagger import Tagger, TaggerConfig
 from temporal_foley.models.tagging.taught import TaughtEffects, judge_frames
 
-__all__ = ["FILES", "MANIFEST", "Bundle", "BundleError", "Senses", "load_bundle", "save_bundle"]
+__all__ = ["FILES", "MANIFEST", "Bundle", "BundleError", "ModelInputs", "load_bundle"]
+__all__ += ["save_bundle"]
 
 # Parts beside the weights, by the name of their field: each a record of arrays.
 _EXTRAS = (("taught", TaughtEffects), ("background", Background))
@@ -66,33 +65,43 @@ _EXTRAS = (("taught", TaughtEffects), ("background", Background))
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Bundle:
-    """A tagger, ready to judge embeddings."""
+    """A tagger with its weights, ready to use."""
 
     name: str
     vocabulary: Vocabulary
     vocabulary_text: str
-    senses: Senses
+    inputs: ModelInputs
     tagger: TaggerConfig
-    weights: PyTree[Array]
+    weights: PyTree[Array | np.ndarray]
     decision: Mapping[str, Any] | None = None
     """A `spotting.decision.Decision` as plain data; None before one was fitted."""
-    facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    """What the training run notes: data and their hashes, steps, figures; what stands behind each
-    effect."""
+    training_info: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """Data with their hashes, steps and scores of the training run; examples of each effect."""
     card: str = ""
     taught: TaughtEffects | None = None
-    """Effects behind those of the tagger, at the end of the vocabulary."""
+    """Effects after those of the tagger, at the end of the vocabulary."""
     background: Background | None = None
     """What further effects can be taught against."""
     backbone: LoadedNetwork | None = None
-    """What it looks with, if that was fine-tuned; `senses.backbone_sha256` is of its weights."""
+    """Its own backbone, if that was fine-tuned; `inputs.backbone_sha256` is of its weights."""
     sha256: str = ""
-    """Of the manifest; empty before it was saved."""
+    """Of the manifest; empty until it is saved."""
 
     @property
     def frame_rate(self) -> Fraction:
-        """Frames a second of its grid."""
-        return self.senses.frame_rate
+        """Frames per second of its grid."""
+        return self.inputs.frame_rate
+
+    @property
+    def has_backbone(self) -> bool:
+        """Whether it carries a fine-tuned backbone."""
+        return self.backbone is not None
+
+    def load_backbone(self, weights: Path | None = None) -> Backbone:
+        """Make the backbone that computes its image features (`load_bundle_backbone`)."""
+        network = self.backbone
+        own = None if network is None else lambda: network
+        return load_bundle_backbone(self.name, self.inputs, own, weights=weights)
 
     def logits(
         self,
@@ -102,7 +111,7 @@ class Bundle:
         has_picture: bool,
         has_sound: bool,
     ) -> Float32[np.ndarray, "frames outputs"]:
-        """Judge the frames of a clip of any length; not calibrated."""
+        """Return the logits of the frames of a clip of any length; not calibrated."""
         logits = judge_clip(
             tagger_structure(self.tagger),
             self.weights,
@@ -120,7 +129,7 @@ class Bundle:
 
 @functools.cache
 def tagger_structure(config: TaggerConfig) -> nnx.GraphDef:
-    """Return the structure of a tagger, without numbers; equal configurations give equal ones."""
+    """Return the structure of a tagger, without weights; equal configurations give equal ones."""
     return nnx.split(_abstract(config))[0]
 
 
@@ -129,41 +138,33 @@ def _abstract(config: TaggerConfig) -> Tagger:
 
 
 def save_bundle(folder: Path, bundle: Bundle, *, overwrite: bool = False) -> str:
-    """Write a bundle; return its hash. The folder is there whole or not at all.
+    """Write a bundle and return its SHA-256. The folder appears only when it is complete.
 
     Raises:
-        OutputExistsError: Something is there, and `overwrite` is not given, or it is no bundle.
+        OutputExistsError: The folder exists and `overwrite` is not given, or it is not a bundle.
     """
     if folder.exists() and any(folder.iterdir()):
         if not overwrite:
-            raise OutputExistsError(f"{folder}: is there already; give another or --overwrite")
+            raise OutputExistsError(f"{folder}: exists; choose another folder or use --overwrite")
         if not (folder / MANIFEST).is_file():
-            raise OutputExistsError(f"{folder}: is not a bundle and is left alone")
+            raise OutputExistsError(f"{folder}: not a bundle, so it is not overwritten")
     document = {
         "schema": SCHEMA,
         "version": VERSION,
         "name": bundle.name,
         "vocabulary": bundle.vocabulary.name,
-        "senses": _plain(dataclasses.asdict(bundle.senses)),
+        "senses": {
+            **dataclasses.asdict(bundle.inputs),
+            "frame_rate": str(bundle.inputs.frame_rate),
+        },
         "tagger": dataclasses.asdict(bundle.tagger),
         "decision": bundle.decision,
-        "facts": bundle.facts,
+        "facts": bundle.training_info,
     }
-    flat = {
-        name: np.ascontiguousarray(value, np.float16)
-        for name, value in sorted(_flatten(bundle.weights).items())
-    }
-    for part, kind in _EXTRAS:
-        if (extra := getattr(bundle, part)) is not None:
-            for field in dataclasses.fields(kind):
-                flat[f"{part}.{field.name}"] = np.ascontiguousarray(getattr(extra, field.name))
-    if bundle.backbone is not None:
-        named = name_weights(bundle.backbone.params)
-        flat |= {f"{BACKBONE}{name}": array for name, array in named.items()}
     contents = {
         "bundle.json": to_json(document),
         "vocabulary.toml": bundle.vocabulary_text.encode("utf-8"),
-        "weights.safetensors": safetensors.numpy.save(flat),
+        "weights.safetensors": safetensors.numpy.save(_named_arrays(bundle)),
         "card.md": bundle.card.encode("utf-8"),
     }
     files = {
@@ -171,6 +172,24 @@ def save_bundle(folder: Path, bundle: Bundle, *, overwrite: bool = False) -> str
         for name, content in contents.items()
     }
     contents[MANIFEST] = manifest(files)
+    replace_folder(folder, contents)
+    return hashlib.sha256(contents[MANIFEST]).hexdigest()
+
+
+def _named_arrays(bundle: Bundle) -> dict[str, np.ndarray]:
+    flat = name_weights(bundle.weights)
+    for part, kind in _EXTRAS:
+        if (extra := getattr(bundle, part)) is not None:
+            for field in dataclasses.fields(kind):
+                flat[f"{part}.{field.name}"] = np.ascontiguousarray(getattr(extra, field.name))
+    if bundle.backbone is not None:
+        named = name_weights(bundle.backbone.params)
+        flat |= {f"{BACKBONE_PREFIX}{name}": array for name, array in named.items()}
+    return flat
+
+
+def replace_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write files into a new folder, then move it into the place of an old one."""
     staging = folder.with_name(f"{folder.name}.{os.getpid()}.part")
     shutil.rmtree(staging, ignore_errors=True)
     try:
@@ -189,14 +208,13 @@ def save_bundle(folder: Path, bundle: Bundle, *, overwrite: bool = False) -> str
             staging.rename(folder)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    return hashlib.sha256(contents[MANIFEST]).hexdigest()
 
 
 def load_bundle(folder: Path) -> Bundle:
-    """Read a bundle, and check every byte of it.
+    """Read a bundle and check every byte of it.
 
     Raises:
-        BundleError: A file is missing, has changed, or does not hold what it must.
+        BundleError: A file is missing, has changed, or is not valid.
     """
     folder = Path(folder)
     contents, sha256 = read_files(folder)
@@ -205,97 +223,62 @@ def load_bundle(folder: Path) -> Bundle:
         config = _tagger_config(document["tagger"])
         flat = safetensors.numpy.load(contents["weights.safetensors"])
         taught, background = (_take_extra(flat, part, kind) for part, kind in _EXTRAS)
-        senses = read_senses(document)
-        backbone = _take_backbone(flat, senses)
-        weights = _unflatten(flat, config)
-        vocabulary = read_vocabulary(folder, contents, document)
-        outputs = config.effects + (0 if taught is None else len(taught))
-        if len(vocabulary) != outputs:
-            raise ValueError(f"{len(vocabulary)} effects and {outputs} outputs")
-        if taught is not None and config.output == "softmax":
-            raise ValueError("effects taught beside a softmax")
-        for extra in (taught and taught.kernel, background and background.mean):
-            if extra is not None and len(extra) != config.visual_features:
-                raise ValueError(f"{len(extra)} features and {config.visual_features} inputs")
-        return Bundle(
-            name=str(document["name"]),
-            vocabulary=vocabulary,
+        fields = described(folder, contents, document)
+        backbone = _take_backbone(flat, fields["inputs"])
+        wanted = nnx.to_pure_dict(nnx.split(_abstract(config))[1])
+        bundle = Bundle(
+            **fields,
             vocabulary_text=contents["vocabulary.toml"].decode("utf-8"),
-            senses=senses,
             tagger=config,
-            weights=weights,
-            decision=document["decision"],
-            facts=document["facts"],
+            weights=jax.tree.map(jnp.asarray, arrange_weights(flat, wanted)),
             card=contents["card.md"].decode("utf-8"),
             taught=taught,
             background=background,
             backbone=backbone,
             sha256=sha256,
         )
+        _check_shapes(bundle)
     except (ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
-        raise BundleError(f"{folder}: not a bundle of this program ({error})") from error
+        raise BundleError(f"{folder}: not a valid bundle ({error})") from error
+    return bundle
+
+
+def _tagger_config(plain: Mapping[str, Any]) -> TaggerConfig:
+    if plain["recurrent"].get("look_ahead_frames") is not None:
+        raise ValueError("causal taggers (look_ahead_frames) are no longer supported")
+    # Fields that no longer exist (of late fusion) are skipped.
+    return msgspec.convert(plain, TaggerConfig)
 
 
 def _take_extra(flat: dict[str, np.ndarray], part: str, kind: type) -> Any:
-    """Take what stands beside the tagger's weights out of them, if it is there."""
+    """Take a record beside the tagger's weights out of them, if there is one."""
     names = [field.name for field in dataclasses.fields(kind)]
     found = {name: flat.pop(f"{part}.{name}") for name in names if f"{part}.{name}" in flat}
     return kind(**found) if found else None
 
 
-def _take_backbone(flat: dict[str, np.ndarray], senses: Senses) -> LoadedNetwork | None:
-    """Take the weights of a fine-tuned backbone out of the others, if it is there."""
-    names = [name for name in flat if name.startswith(BACKBONE)]
+def _take_backbone(flat: dict[str, np.ndarray], inputs: ModelInputs) -> LoadedNetwork | None:
+    """Take the weights of a fine-tuned backbone out of the others, if there is one."""
+    names = [name for name in flat if name.startswith(BACKBONE_PREFIX)]
     if not names:
         return None
     network = read_network(
-        senses.backbone, {name.removeprefix(BACKBONE): flat.pop(name) for name in names}
+        inputs.backbone, {name.removeprefix(BACKBONE_PREFIX): flat.pop(name) for name in names}
     )
-    if network.sha256 != senses.backbone_sha256:
+    if network.sha256 != inputs.backbone_sha256:
         raise ValueError("its backbone is not the one that it was trained with")
     return network
 
 
-def _tagger_config(plain: Mapping[str, Any]) -> TaggerConfig:
-    return TaggerConfig(
-        **{
-            **plain,
-            "fusion": FusionConfig(**plain["fusion"]),
-            "recurrent": RecurrentConfig(**plain["recurrent"]),
-            **{
-                name: None if plain.get(name) is None else kind(**plain[name])
-                for name, kind in (("prior", PriorConfig), ("tag_prior", TagPriorConfig))
-            },
-        }
-    )
-
-
-def _flatten(weights: PyTree[Array]) -> dict[str, np.ndarray]:
-    leaves = jax.tree_util.tree_flatten_with_path(weights)[0]
-    return {_dotted(path): np.asarray(leaf, np.float32) for path, leaf in leaves}
-
-
-def _unflatten(flat: Mapping[str, np.ndarray], config: TaggerConfig) -> PyTree[Array]:
-    wanted = nnx.to_pure_dict(nnx.split(_abstract(config))[1])
-    leaves, structure = jax.tree_util.tree_flatten_with_path(wanted)
-    names = [_dotted(path) for path, _ in leaves]
-    if set(names) != set(flat):
-        odd = sorted(set(names) ^ set(flat))[0]
-        raise ValueError(f"the weights and the network differ in {odd}")
-    values = []
-    for name, (_, leaf) in zip(names, leaves, strict=True):
-        value = flat[name].astype(np.float32)
-        if value.shape != leaf.shape:
-            raise ValueError(f"{name} is of shape {value.shape}, not {leaf.shape}")
-        if not np.isfinite(value).all():
-            raise ValueError(f"{name} holds what is not a number")
-        values.append(jnp.asarray(value))
-    return jax.tree_util.tree_unflatten(structure, values)
-
-
-def _dotted(path: tuple) -> str:
-    return ".".join(str(getattr(part, "key", getattr(part, "idx", part))) for part in path)
-
-
-def _plain(fields: dict[str, Any]) -> dict[str, Any]:
-    return {k: str(v) if isinstance(v, Fraction) else v for k, v in fields.items()}
+def _check_shapes(bundle: Bundle) -> None:
+    config, taught, background = bundle.tagger, bundle.taught, bundle.background
+    outputs = config.effects + (0 if taught is None else len(taught))
+    if len(bundle.vocabulary) != outputs:
+        raise ValueError(f"{len(bundle.vocabulary)} effects and {outputs} outputs")
+    if taught is not None and config.output == "softmax":
+        raise ValueError("effects cannot be taught to a softmax")
+    extras = [] if taught is None else [taught.kernel]
+    extras += [] if background is None else [background.mean]
+    for extra in extras:
+        if len(extra) != config.visual_features:
+            raise ValueError(f"{len(extra)} features and {config.visual_features} inputs")

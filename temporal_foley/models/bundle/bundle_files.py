@@ -1,7 +1,7 @@
-"""The files of a bundle in, what they say of it out, checked; without loading its network.
+"""Read and check the files of a bundle without loading its network.
 
-What a bundle is called, how it looks, listens and decides can be told before jax is there, so that
-`info` is quick and pictures are decoded while the network is loaded.
+What a bundle is called, which inputs it needs and how it decides is known before jax is imported,
+so `info` is quick and pictures are decoded while the network is loaded.
 """
 
 import dataclasses
@@ -14,13 +14,15 @@ from typing import Any, Literal
 
 from temporal_foley.effects import Vocabulary, parse_vocabulary
 from temporal_foley.errors import FoleyError
-from temporal_foley.files.reading import read_whole
+from temporal_foley.files.reading import open_regular, read_whole
 
 SCHEMA = "temporal-foley/bundle"
 VERSION = 1
 MANIFEST = "manifest.json"
 FILES = ("bundle.json", "vocabulary.toml", "weights.safetensors", "card.md")
 MAX_FILE_BYTES = 1 << 30
+BACKBONE_PREFIX = "backbone."
+"""Of the names of a fine-tuned backbone's weights."""
 
 Listener = Literal["student", "teacher"]
 
@@ -30,38 +32,46 @@ class BundleError(FoleyError):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Senses:
-    """What made the embeddings that a tagger was trained on, and must make them when it is used."""
+class ModelInputs:
+    """The networks that compute a tagger's features, the same in training and in use."""
 
     frame_rate: Fraction
     backbone: str
     aspect: str
     backbone_sha256: str
     listener: Listener
+    """The audio network."""
     listener_sha256: str
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BundleFolder:
-    """A bundle on disk, whose files are whole and whose network is not loaded."""
+    """A bundle on disk whose files are intact and whose network is not loaded."""
 
     folder: Path
     sha256: str
     """Of the manifest."""
     name: str
     vocabulary: Vocabulary
-    senses: Senses
+    inputs: ModelInputs
     tagger: Mapping[str, Any]
     """The configuration of the network, as plain data."""
     decision: Mapping[str, Any] | None
-    facts: Mapping[str, Any]
+    training_info: Mapping[str, Any]
+
+    @property
+    def has_backbone(self) -> bool:
+        """Whether it carries a fine-tuned backbone; read from the head of its weights file."""
+        with open_regular(self.folder / "weights.safetensors") as file:
+            length = int.from_bytes(file.read(8), "little")
+            return any(name.startswith(BACKBONE_PREFIX) for name in json.loads(file.read(length)))
 
 
 def open_bundle(folder: Path) -> BundleFolder:
-    """Check the files of a bundle, and read what they say.
+    """Check the files of a bundle and read its description.
 
     Raises:
-        BundleError: A file is missing, has changed, or does not hold what it must.
+        BundleError: A file is missing, has changed, or is not valid.
     """
     folder = Path(folder)
     contents, sha256 = read_files(folder)
@@ -70,19 +80,15 @@ def open_bundle(folder: Path) -> BundleFolder:
         return BundleFolder(
             folder=folder,
             sha256=sha256,
-            name=str(document["name"]),
-            vocabulary=read_vocabulary(folder, contents, document),
-            senses=read_senses(document),
             tagger=dict(document["tagger"]),
-            decision=document["decision"],
-            facts=document["facts"],
+            **described(folder, contents, document),
         )
     except (ValueError, KeyError, TypeError) as error:
-        raise BundleError(f"{folder}: not a bundle of this program ({error})") from error
+        raise BundleError(f"{folder}: not a valid bundle ({error})") from error
 
 
 def read_files(folder: Path) -> tuple[dict[str, bytes], str]:
-    """Return the files of a bundle, each with the hash that the manifest says, and its own."""
+    """Return the content of each file, checked against the manifest, and the manifest's SHA-256."""
     manifest_bytes = _read(folder / MANIFEST)
     return _checked(folder, manifest_bytes), hashlib.sha256(manifest_bytes).hexdigest()
 
@@ -91,22 +97,37 @@ def read_document(contents: Mapping[str, bytes]) -> dict[str, Any]:
     """Read `bundle.json`."""
     document = json.loads(contents["bundle.json"])
     if document["schema"] != SCHEMA or document["version"] != VERSION:
-        raise ValueError(f"schema {document['schema']} {document['version']} is not known")
+        raise ValueError(f"schema {document['schema']} {document['version']} is unknown")
     return document
 
 
-def read_senses(document: Mapping[str, Any]) -> Senses:
-    """Read what a bundle looks and listens with."""
-    plain = document["senses"]
-    return Senses(**{**plain, "frame_rate": Fraction(plain["frame_rate"])})
-
-
-def read_vocabulary(
+def described(
     folder: Path, contents: Mapping[str, bytes], document: Mapping[str, Any]
-) -> Vocabulary:
-    """Read the effects of a bundle."""
-    text = contents["vocabulary.toml"].decode("utf-8")
-    return parse_vocabulary(text, document["vocabulary"], f"{folder}/vocabulary.toml")
+) -> dict[str, Any]:
+    """Return the fields that an opened and a loaded bundle share."""
+    inputs = document["senses"]
+    return {
+        "name": str(document["name"]),
+        "vocabulary": parse_vocabulary(
+            contents["vocabulary.toml"].decode("utf-8"),
+            document["vocabulary"],
+            f"{folder}/vocabulary.toml",
+        ),
+        "inputs": ModelInputs(**{**inputs, "frame_rate": Fraction(inputs["frame_rate"])}),
+        "decision": document["decision"],
+        "training_info": document["facts"],
+    }
+
+
+def manifest(files: Mapping[str, Any]) -> bytes:
+    """Write a manifest with a hash over itself, so that a changed bit in it is noticed too."""
+    body = {"schema": SCHEMA, "version": VERSION, "files": files}
+    return to_json({**body, "sha256": hashlib.sha256(to_json(body)).hexdigest()})
+
+
+def to_json(document: Mapping[str, Any]) -> bytes:
+    """Write plain data."""
+    return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode("utf-8")
 
 
 def _checked(folder: Path, manifest_bytes: bytes) -> dict[str, bytes]:
@@ -114,14 +135,14 @@ def _checked(folder: Path, manifest_bytes: bytes) -> dict[str, bytes]:
         listed = json.loads(manifest_bytes)["files"]
         wanted = {name: (str(e["sha256"]), int(e["bytes"])) for name, e in listed.items()}
         if manifest(listed) != manifest_bytes:
-            raise ValueError("it is not as it was written")
+            raise ValueError("its own hash differs")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BundleError(
             f"{folder / MANIFEST}: damaged ({error}); install or copy the bundle again"
         ) from None
     if set(wanted) != set(FILES):
         raise BundleError(
-            f"{folder / MANIFEST}: names other files than a bundle has; copy it again"
+            f"{folder / MANIFEST}: lists other files than a bundle has; copy the bundle again"
         )
     contents = {}
     for name, (sha256, size) in wanted.items():
@@ -132,19 +153,8 @@ def _checked(folder: Path, manifest_bytes: bytes) -> dict[str, bytes]:
     return contents
 
 
-def manifest(files: Mapping[str, Any]) -> bytes:
-    """Write a manifest, with a hash over itself: a bit that changes in it is noticed too."""
-    body = {"schema": SCHEMA, "version": VERSION, "files": files}
-    return to_json({**body, "sha256": hashlib.sha256(to_json(body)).hexdigest()})
-
-
 def _read(path: Path) -> bytes:
     try:
         return read_whole(path, MAX_FILE_BYTES)
     except OSError as error:
         raise BundleError(f"{path}: cannot be read ({error.strerror}); is this a bundle?") from None
-
-
-def to_json(document: Mapping[str, Any]) -> bytes:
-    """Write plain data."""
-    return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode("utf-8")

@@ -1,13 +1,11 @@
-"""A bundle in, a folder of programs out that run without this package."""
+"""Export a bundle as a folder of programs that run without this package."""
 
 import hashlib
 import importlib.util
-import json
-import os
-import shutil
 from pathlib import Path
 
 from temporal_foley.errors import OutputExistsError, UsageError
+from temporal_foley.models.bundle.bundle_files import to_json
 from temporal_foley.models.by_name import bundle_folder
 
 SCHEMA = "temporal-foley/deployment"
@@ -21,31 +19,31 @@ def deploy(
     """Export a bundle's programs; return their names and sizes in bytes.
 
     Raises:
-        UsageError: There is no such bundle, or what programs are written with is not installed.
-        OutputExistsError: Something is there, and `overwrite` is not given, or it is no deployment.
+        UsageError: There is no such bundle, or flatbuffers is not installed.
+        OutputExistsError: The folder exists and `overwrite` is not given, or it is not a
+            deployment.
     """
     if out.exists() and any(out.iterdir()):
         if not overwrite:
-            raise OutputExistsError(f"{out}: is there already; give another or --overwrite")
+            raise OutputExistsError(f"{out}: exists; choose another folder or use --overwrite")
         if not (out / DOCUMENT).is_file():
-            raise OutputExistsError(f"{out}: is no earlier deployment and is left alone")
+            raise OutputExistsError(f"{out}: not a deployment, so it is not overwritten")
     folder = bundle_folder(model)
     if importlib.util.find_spec("flatbuffers") is None:
         raise UsageError("deploy needs flatbuffers; install temporal-foley[deploy]")
-    # Not before the words are known to be right: these load jax.
+    # Imported after the arguments are checked: these load jax.
     from temporal_foley.models.audio.student import load_student
     from temporal_foley.models.bundle import deployment
-    from temporal_foley.models.bundle.bundle import load_bundle
-    from temporal_foley.models.bundle.bundle_backbone import load_bundle_backbone
+    from temporal_foley.models.bundle.bundle import load_bundle, replace_folder
 
     bundle = load_bundle(folder)
-    senses = bundle.senses
-    backbone = load_bundle_backbone(bundle, lambda: bundle, weights=weights)
+    inputs = bundle.inputs
+    backbone = bundle.load_backbone(weights)
     programs = {
         "tagger.stablehlo": deployment.export_tagger(bundle),
-        "looker.stablehlo": deployment.export_looker(backbone),
+        "looker.stablehlo": deployment.export_image_encoder(backbone),
     }
-    if senses.listener == "student" and senses.aspect != "native":
+    if inputs.listener == "student" and inputs.aspect != "native":
         programs["clip.stablehlo"] = deployment.export_clip(bundle, backbone, load_student())
     document = {
         "schema": SCHEMA,
@@ -53,7 +51,7 @@ def deploy(
         "bundle": {"name": bundle.name, "sha256": bundle.sha256},
         "effects": list(bundle.vocabulary.names),
         "frame_rate": str(bundle.frame_rate),
-        "aspect": senses.aspect,
+        "aspect": inputs.aspect,
         "platforms": list(deployment.PLATFORMS),
         "decision": bundle.decision,
         "programs": {
@@ -66,17 +64,6 @@ def deploy(
             for name, program in programs.items()
         },
     }
-    staging = out.with_name(f"{out.name}.{os.getpid()}.part")
-    shutil.rmtree(staging, ignore_errors=True)
-    try:
-        staging.mkdir(parents=True)
-        for name, program in programs.items():
-            (staging / name).write_bytes(program.content)
-        text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
-        (staging / DOCUMENT).write_text(text, "utf-8")
-        if out.exists():
-            shutil.rmtree(out)
-        staging.rename(out)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    return {name: len(program.content) for name, program in programs.items()}
+    contents = {name: program.content for name, program in programs.items()}
+    replace_folder(out, contents | {DOCUMENT: to_json(document)})
+    return {name: len(content) for name, content in contents.items()}

@@ -1,8 +1,8 @@
-"""A bundle's networks in, programs that run without this package out: serialised StableHLO.
+"""Export a bundle's networks as serialised StableHLO programs that run without this package.
 
-Weights are constants of a program. Axes that may have any length stay symbols, so one program
-serves any batch and any time. A program holds code for cpu, cuda and tpu; whoever has jax runs it
-with `jax.export.deserialize(bytearray(...)).call(...)`, and others read StableHLO
+Weights are constants of a program. Axes of any length stay symbolic, so one program serves any
+batch and any duration. A program holds code for cpu, cuda and tpu. With jax it runs by
+`jax.export.deserialize(bytearray(...)).call(...)`; other runtimes read StableHLO
 (https://openxla.org/stablehlo).
 """
 
@@ -28,12 +28,12 @@ from temporal_foley.timegrid import TimeGrid, to_sample
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 CLIP_COLUMNS = 32
-"""The longest stretch of sound that the listener takes at once, in columns of the teacher."""
+"""The longest sound that the audio encoder takes at once, in columns of the teacher."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Program:
-    """An exported program, and what goes in and comes out, in words."""
+    """An exported program, with a description of its arguments and its result."""
 
     content: bytes
     takes: tuple[str, ...]
@@ -41,7 +41,7 @@ class Program:
 
 
 def export_tagger(bundle: Bundle, platforms: Sequence[str] = PLATFORMS) -> Program:
-    """Export features to logits, of any number of clips of any length."""
+    """Export the tagger: features to logits, for any number of clips of any length."""
     config = bundle.tagger
     batch, frames = export.symbolic_shape("batch, frames")
     return _export(
@@ -53,16 +53,16 @@ def export_tagger(bundle: Bundle, platforms: Sequence[str] = PLATFORMS) -> Progr
             "has_sound": jax.ShapeDtypeStruct((batch,), jnp.bool_),
             "lengths": jax.ShapeDtypeStruct((batch,), jnp.int32),
         },
-        "logits (batch, frames, effects), not calibrated; those behind a length mean nothing",
+        "logits (batch, frames, effects), not calibrated; those after a length are meaningless",
         platforms,
     )
 
 
-def export_looker(backbone: Backbone, platforms: Sequence[str] = PLATFORMS) -> Program:
-    """Export prepared pictures to features, of any number of pictures."""
+def export_image_encoder(backbone: Backbone, platforms: Sequence[str] = PLATFORMS) -> Program:
+    """Export the backbone: prepared images to features, for any number of images."""
     (batch,) = export.symbolic_shape("batch")
     return _export(
-        looker_function(backbone),
+        image_encoder_function(backbone),
         {"pictures": jax.ShapeDtypeStruct((batch, *_picture_shape(backbone)), jnp.uint8)},
         "features (batch, features)",
         platforms,
@@ -72,15 +72,15 @@ def export_looker(backbone: Backbone, platforms: Sequence[str] = PLATFORMS) -> P
 def export_clip(
     bundle: Bundle,
     backbone: Backbone,
-    listener: AudioStudent,
+    audio_encoder: AudioStudent,
     platforms: Sequence[str] = PLATFORMS,
 ) -> Program:
-    """Export pictures and waves to logits, of any number of clips of up to some ten seconds."""
+    """Export all networks: images and waves to logits, for clips of up to some ten seconds."""
     (batch,) = export.symbolic_shape("batch")
     frames = clip_frames(bundle)
     samples = CLIP_COLUMNS * COLUMN_SAMPLES
     return _export(
-        clip_function(bundle, backbone, listener),
+        clip_function(bundle, backbone, audio_encoder),
         {
             "pictures": jax.ShapeDtypeStruct((batch, frames, *_picture_shape(backbone)), jnp.uint8),
             "waves": jax.ShapeDtypeStruct((batch, samples), jnp.float32),
@@ -88,7 +88,7 @@ def export_clip(
             "has_sound": jax.ShapeDtypeStruct((batch,), jnp.bool_),
             "lengths": jax.ShapeDtypeStruct((batch,), jnp.int32),
         },
-        "logits (batch, frames, effects), not calibrated; those behind a length mean nothing",
+        "logits (batch, frames, effects), not calibrated; those after a length are meaningless",
         platforms,
     )
 
@@ -112,59 +112,59 @@ def tagger_function(bundle: Bundle) -> Callable[..., Array]:
     return judge
 
 
-def looker_function(backbone: Backbone) -> Callable[..., Array]:
-    """Return what `export_looker` exports."""
+def image_encoder_function(backbone: Backbone) -> Callable[..., Array]:
+    """Return what `export_image_encoder` exports."""
     loaded = backbone.network
 
-    def look(pictures: Array) -> Array:
+    def encode(pictures: Array) -> Array:
         network: Any = nnx.merge(loaded.graphdef, jax.tree.map(jnp.asarray, loaded.params))
         return network(pictures)[0]
 
-    return look
+    return encode
 
 
 def clip_function(
-    bundle: Bundle, backbone: Backbone, listener: AudioStudent
+    bundle: Bundle, backbone: Backbone, audio_encoder: AudioStudent
 ) -> Callable[..., Array]:
     """Return what `export_clip` exports."""
-    judge, look = tagger_function(bundle), looker_function(backbone)
+    judge, encode_images = tagger_function(bundle), image_encoder_function(backbone)
     into_frames = jnp.asarray(_columns_to_frames(bundle))
-    heard_samples = jnp.asarray(_samples_of_lengths(bundle))
+    samples_of_lengths = jnp.asarray(_samples_of_lengths(bundle))
 
     def run(
         pictures: Array, waves: Array, has_picture: Array, has_sound: Array, lengths: Array
     ) -> Array:
         batch, frames = pictures.shape[:2]
-        seen = look(pictures.reshape(batch * frames, *pictures.shape[2:]))
-        network: Any = nnx.merge(listener.graphdef, listener.params)
-        samples = heard_samples[lengths]
-        # As in a video that ends there.
+        images = encode_images(pictures.reshape(batch * frames, *pictures.shape[2:]))
+        network: Any = nnx.merge(audio_encoder.graphdef, audio_encoder.params)
+        samples = samples_of_lengths[lengths]
+        # Silence after the end, as in a video that ends there.
         is_real = jnp.arange(waves.shape[1])[None] < samples[:, None]
         mel = log_mel(jnp.where(is_real, waves, 0.0), samples, fold=FOLD)
         columns = network(mel, mel_frames(samples, FOLD))
-        heard = jnp.matmul(into_frames[lengths], columns, precision=jax.lax.Precision.HIGHEST)
+        sound = jnp.matmul(into_frames[lengths], columns, precision=jax.lax.Precision.HIGHEST)
         # In half precision, as the features that the tagger was trained on.
-        visual = seen.reshape(batch, frames, -1).astype(jnp.float16).astype(jnp.float32)
-        audio = heard.astype(jnp.float16).astype(jnp.float32)
+        visual = images.reshape(batch, frames, -1).astype(jnp.float16).astype(jnp.float32)
+        audio = sound.astype(jnp.float16).astype(jnp.float32)
         return judge(visual, audio, has_picture, has_sound, lengths)
 
     return run
 
 
 def clip_frames(bundle: Bundle) -> int:
-    """Return how many frames the clips of `export_clip` have."""
+    """Return the number of frames of the clips of `export_clip`."""
     seconds = CLIP_COLUMNS * COLUMN_SAMPLES / SAMPLE_RATE_HZ
     return int(seconds * bundle.frame_rate)
 
 
 def _samples_of_lengths(bundle: Bundle) -> np.ndarray:
-    """Say how many samples so many frames last; none at all is heard as one."""
+    """Return how many samples each number of frames lasts; no frame counts as one."""
     grids = _grids(bundle)
     return np.array([to_sample(grid.end, SAMPLE_RATE_HZ) for grid in grids], np.int32)
 
 
 def _columns_to_frames(bundle: Bundle) -> np.ndarray:
-    """Write the means over frames as a matrix, for clips of every length."""
+    """Return the averaging over frames as a matrix, for clips of every length."""
     frames, width = clip_frames(bundle), CLIP_COLUMNS * COLUMNS_EACH
     matrices = np.zeros((frames + 1, frames, width), np.float32)
     for length, grid in enumerate(_grids(bundle)):

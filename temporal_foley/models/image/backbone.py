@@ -1,7 +1,7 @@
-"""Pictures in, what an ImageNet network sees in them out; one interface for every network.
+"""Compute the features, logits and feature maps of images with an ImageNet network.
 
 A backbone is cheap to make: its network is loaded, and jax with it, when it is first needed or
-`load_ahead` is called, so that pictures can be prepared meanwhile.
+`load_ahead` is called, so that images can be prepared meanwhile.
 """
 
 import functools
@@ -33,7 +33,7 @@ DEFAULT_ASPECT: Aspect = "stretch"
 
 
 class BackboneOutputs(NamedTuple):
-    """What a backbone says of a batch of pictures, on the host."""
+    """Outputs of a backbone for a batch of images, on the host."""
 
     features: Float[np.ndarray, "batch features"]
     logits: Float[np.ndarray, "batch classes"]
@@ -41,9 +41,9 @@ class BackboneOutputs(NamedTuple):
 
 
 class Backbone:
-    """A network with its weights, ready to look at pictures.
+    """A network with its weights; one interface for every network.
 
-    `network` is the differentiable way in, for fine-tuning:
+    `network` is for fine-tuning:
     `nnx.merge(network.graphdef, network.params)(images)` is (features, logits, feature map).
     """
 
@@ -56,7 +56,7 @@ class Backbone:
         self._ahead: Future[None] | None = None
 
     def prepare(self, image: Image) -> UInt8[np.ndarray, "rows columns 3"]:
-        """Scale one RGB picture of any size to what `__call__` takes."""
+        """Scale one RGB image of any size to the input of `__call__`."""
         return prepare_image(image, self.input_size_px, self.aspect)
 
     @functools.cached_property
@@ -72,10 +72,10 @@ class Backbone:
             pool.shutdown(wait=False)
 
     def __call__(self, images: UInt8[np.ndarray, "batch rows columns 3"]) -> BackboneOutputs:
-        """Look at prepared pictures of one shape, any number of them but none."""
+        """Run the network on one or more prepared images of one shape."""
         if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8 or not len(images):
             raise ValueError(
-                "images must be uint8 of shape (batch, rows, columns, 3) with one picture or more, "
+                "images must be uint8 of shape (batch, rows, columns, 3) with one image or more, "
                 f"got {images.dtype} {images.shape}"
             )
         if self._ahead is not None:
@@ -90,7 +90,7 @@ class Backbone:
 
     def _load(self) -> None:
         size = self.input_size_px
-        if self.aspect == "native":  # The shape of the pictures is not known yet.
+        if self.aspect == "native":  # The shape of the images is not known yet.
             _ = self._inference
         else:
             self._inference.compile_for((size, size, 3))
@@ -105,10 +105,10 @@ def load_backbone(
     """Load a backbone by name.
 
     Args:
-        name: one of `BACKBONES`.
-        aspect: how pictures are brought to the network's size.
-        weights: a weights file of the network; by default the one of the installed package, where
-            there is one. The ResNets need a Keras weights file of the user's.
+        name: One of `BACKBONES`.
+        aspect: How images are scaled to the network's size.
+        weights: A weights file of the network; by default that of the installed package, if there
+            is one. The ResNets need a Keras weights file of the user's.
     """
     if aspect not in ASPECTS:
         raise UsageError(f"unknown aspect {aspect!r}; known are {', '.join(ASPECTS)}")
@@ -116,7 +116,7 @@ def load_backbone(
 
 
 def _load_network(name: str, weights: Path) -> "LoadedNetwork":
-    # Here, and not above, so that making a backbone does not wait for jax.
+    # Imported lazily: making a backbone should not wait for jax.
     from temporal_foley.models.compilation import enable_compilation_cache
 
     enable_compilation_cache()

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite: RGB pictures in, feature map, pooled features and ImageNet logits out.
+"""EfficientNet-Lite, an ImageNet classifier for CPUs, and how its PyTorch weights are arranged.
 
 Architecture: Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural
 Networks" (ICML 2019), in the Lite variant of 2020 (no squeeze-and-excitation, ReLU6, fixed stem
@@ -12,9 +12,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Float, Int, Num
+from jaxtyping import Array, Float, Int
 
-from temporal_foley.models.image.layers import Convolution, Depthwise, FeatureMap, Pointwise
+from temporal_foley.models.image.layers import (
+    Convolution,
+    Depthwise,
+    FeatureMap,
+    ImageNetwork,
+    Images,
+    Pointwise,
+    rounded_width,
+)
 
 FEATURES = 1280
 CLASSES = 1000
@@ -49,7 +57,7 @@ def block_shapes(width: float, depth: float) -> list[BlockShape]:
     blocks = []
     inputs = _STEM
     for index, (repeats, size, stride, expansion, features) in enumerate(_STAGES):
-        outputs = _scaled(features, width)
+        outputs = rounded_width(features * width)
         # The Lite variant repeats its first and last stage once at every depth.
         is_fixed = index in (0, len(_STAGES) - 1)
         for repeat in range(repeats if is_fixed else math.ceil(repeats * depth)):
@@ -66,12 +74,6 @@ def block_shapes(width: float, depth: float) -> list[BlockShape]:
     return blocks
 
 
-def _scaled(features: int, width: float) -> int:
-    scaled = features * width
-    rounded = max(8, int(scaled + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * scaled else rounded
-
-
 class Bottleneck(nnx.Module):
     """Widen, filter each feature in space, narrow; add the input where shapes allow."""
 
@@ -82,55 +84,31 @@ class Bottleneck(nnx.Module):
         self.project = Pointwise(middle, shape.outputs)
         self.has_shortcut = shape.stride == 1 and shape.inputs == shape.outputs
 
-    def __call__(self, maps: FeatureMap) -> FeatureMap:
+    def __call__(self, maps: FeatureMap) -> Float[Array, "batch new_rows new_columns outputs"]:
         wide = maps if self.expand is None else jax.nn.relu6(self.expand(maps))
         narrow = self.project(jax.nn.relu6(self.depthwise(wide)))
         return maps + narrow if self.has_shortcut else narrow
 
 
-class EfficientNetLite(nnx.Module):
+class EfficientNetLite(ImageNetwork):
     """The whole network, normalisation folded into its convolutions."""
 
     def __init__(self, width: float = 1.0, depth: float = 1.0):
         shapes = block_shapes(width, depth)
         self.stem = Convolution(3, 2, 3, _STEM)
         self.blocks = nnx.List([Bottleneck(shape) for shape in shapes])
-        # Everything up to the fourth halving of the picture, the stem's included.
+        # Everything up to the fourth halving of the image, the stem's included.
         self.early_blocks = [i for i, shape in enumerate(shapes) if shape.stride == 2][2] + 1
         self.head = Pointwise(shapes[-1].outputs, FEATURES)
         self.readout = Pointwise(FEATURES, CLASSES)
 
-    def __call__(
-        self, images: Num[Array, "batch rows columns 3"]
-    ) -> tuple[
-        Float[Array, "batch features"],
-        Float[Array, "batch classes"],
-        Float[Array, "batch rows columns features"],
-    ]:
-        return self.late(self.early(images))
+    def begin(self, images: Images) -> Float[Array, "batch map_rows map_columns features"]:
+        """Return the maps of the stem."""
+        return jax.nn.relu6(self.stem((images.astype(jnp.float32) - 127.0) / 128.0))
 
-    def early(
-        self, images: Num[Array, "batch rows columns 3"]
-    ) -> Float[Array, "batch rows columns features"]:
-        """Return the maps at a sixteenth of the picture's size: few features, many places."""
-        maps = jax.nn.relu6(self.stem((images.astype(jnp.float32) - 127.0) / 128.0))
-        for block in self.blocks[: self.early_blocks]:
-            maps = block(maps)
-        return maps
-
-    def late(
-        self, maps: Float[Array, "batch rows columns features"]
-    ) -> tuple[
-        Float[Array, "batch features"],
-        Float[Array, "batch classes"],
-        Float[Array, "batch rows columns features"],
-    ]:
-        """Return what `__call__` does, from the maps of `early`: many features, few places."""
-        for block in self.blocks[self.early_blocks :]:
-            maps = block(maps)
-        maps = jax.nn.relu6(self.head(maps))
-        features = maps.mean(axis=(1, 2))
-        return features, self.readout(features), maps
+    def finish(self, maps: FeatureMap) -> Float[Array, "batch rows columns outputs"]:
+        """Widen the maps to the features that are pooled."""
+        return jax.nn.relu6(self.head(maps))
 
 
 def params_from_torch(

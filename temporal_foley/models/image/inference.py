@@ -1,9 +1,9 @@
-"""A network and pictures of one shape in, its outputs on the host out, as fast as a CPU allows.
+"""Run an image network on the CPU as fast as possible.
 
-Pictures go through in groups of four, one group a thread: threads that each do their own pictures
-wait for each other less than threads that share every operation. In a group the early layers, whose
-maps are large, run picture by picture, so that the maps stay in the cache; the late layers, whose
-weights are large, run on the whole group, so that the weights are read once.
+Images run in groups of four, one group per thread: threads with their own images wait less than
+threads that share every operation. In a group the early layers, whose maps are large, run image by
+image, so that the maps stay in the cache; the late layers, whose weights are large, run on the
+whole group, so that the weights are read once.
 """
 
 import os
@@ -16,7 +16,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, PyTree, UInt8
 
-# One size, and the last group filled up: another size would be another compilation, seconds long.
+# One size, with the last group padded: another size would take seconds to compile.
 GROUP = 4
 
 Images = UInt8[np.ndarray, "batch rows columns 3"]
@@ -28,12 +28,9 @@ Outputs = tuple[
 
 
 class Inference:
-    """Runs a network on the pictures of a shape; each shape is compiled once.
+    """Runs the two halves of an `ImageNetwork`; each shape of image is compiled once."""
 
-    The network offers its two halves as `early` (images to maps) and `late` (maps to outputs).
-    """
-
-    def __init__(self, graphdef: nnx.GraphDef, params: PyTree[Array]):
+    def __init__(self, graphdef: nnx.GraphDef, params: PyTree[Array | np.ndarray]):
         self._graphdef = graphdef
         self._params = jax.device_put(params)
         self._pool = ThreadPoolExecutor(max_workers=_cores(), thread_name_prefix="backbone")
@@ -41,10 +38,10 @@ class Inference:
         self._lock = threading.Lock()
 
     def run(self, images: Images) -> Outputs:
-        """Return features, logits and feature maps of any number of pictures."""
+        """Return features, logits and feature maps of any number of images."""
         step = self.compile_for(images.shape[1:])
 
-        def look(first: int) -> Outputs:
+        def run_group(first: int) -> Outputs:
             group = images[first : first + GROUP]
             missing = GROUP - len(group)
             if missing:
@@ -52,19 +49,19 @@ class Inference:
             features, logits, maps = (np.asarray(part) for part in step(self._params, group))
             return features, logits, maps
 
-        groups = list(self._pool.map(look, range(0, len(images), GROUP)))
+        groups = list(self._pool.map(run_group, range(0, len(images), GROUP)))
         features, logits, maps = (
             np.concatenate(part)[: len(images)] for part in zip(*groups, strict=True)
         )
         return features, logits, maps
 
     def compile_for(self, shape: tuple[int, ...]) -> Callable:
-        """Return the compiled network for pictures of a shape."""
+        """Return the compiled network for images of a shape."""
         with self._lock:
             if shape not in self._compiled:
                 images = jax.ShapeDtypeStruct((GROUP, *shape), np.uint8)
                 is_cpu = jax.default_backend() == "cpu"
-                # Each group has its own thread, so its operations must not ask for more of them.
+                # Each group has its own thread, so its operations must not use more threads.
                 options: dict[str, str | bool] | None = (
                     {"xla_cpu_multi_thread_eigen": False} if is_cpu else None
                 )

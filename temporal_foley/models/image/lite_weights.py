@@ -1,4 +1,4 @@
-"""The name of an EfficientNet-Lite in, its network and ImageNet weights out."""
+"""Load an EfficientNet-Lite with its ImageNet weights."""
 
 from pathlib import Path
 

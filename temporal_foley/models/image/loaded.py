@@ -1,4 +1,4 @@
-"""A network's constructor and its weights in, the pair that can be run and trained out."""
+"""Pair an image network with its weights, as data that can be run and trained."""
 
 import dataclasses
 from collections.abc import Callable
@@ -14,7 +14,7 @@ class LoadedNetwork:
     """An image network as data: `nnx.merge(graphdef, params)` is the network."""
 
     graphdef: nnx.GraphDef
-    params: PyTree[Array]
+    params: PyTree[Array | np.ndarray]
     sha256: str
     features: int
     size_px: int
@@ -29,7 +29,7 @@ def load_network(
     size_px: int,
 ) -> LoadedNetwork:
     """Pair a network with weights; raise ValueError where their shapes differ."""
-    # The network is never filled with numbers of its own, which would take longer than reading.
+    # The network gets no weights of its own, which would take longer than reading these.
     graphdef, state = nnx.split(nnx.eval_shape(build))
     wanted = nnx.to_pure_dict(state)
     params = jax.tree.map(lambda leaf: np.ascontiguousarray(leaf, np.float32), params)
@@ -41,4 +41,4 @@ def load_network(
 
 def _check_shape(wanted: jax.ShapeDtypeStruct, found: np.ndarray) -> None:
     if wanted.shape != found.shape:
-        raise ValueError(f"weights of shape {found.shape} where {wanted.shape} belong")
+        raise ValueError(f"weights must have the shape {wanted.shape}, got {found.shape}")

@@ -1,4 +1,4 @@
-"""A picture of any size and aspect in, the pixels that a backbone looks at out."""
+"""Scale an image of any size and aspect to the input of a backbone."""
 
 from typing import Literal, get_args
 
@@ -10,8 +10,9 @@ Aspect = Literal["stretch", "crop", "letterbox", "native"]
 ASPECTS: tuple[str, ...] = get_args(Aspect)
 
 Image = UInt8[np.ndarray, "height width 3"]
+Prepared = UInt8[np.ndarray, "rows columns 3"]
 
-# What EfficientNet-Lite's crop leaves of the short side: S of S + 32 pixels.
+# EfficientNet-Lite's crop keeps S of S + 32 pixels of the short side.
 _CROPPED_PX = 32
 # Sides of a native-aspect input, so that a handful of shapes covers all pictures.
 _STEP_PX = 32
@@ -20,16 +21,14 @@ _MAX_ASPECT = 2
 _GREY = 127
 
 
-def prepare_image(
-    image: Image, size_px: int, aspect: Aspect
-) -> UInt8[np.ndarray, "rows columns 3"]:
-    """Scale one RGB picture to the size a backbone wants.
+def prepare_image(image: Image, size_px: int, aspect: Aspect) -> Prepared:
+    """Scale one RGB image to the input size of a backbone.
 
     Args:
-        image: the picture.
-        size_px: side of a square input; short side of a native-aspect one.
-        aspect: `stretch` squeezes the whole picture into a square; `crop` takes the middle square,
-            as the networks were evaluated; `letterbox` fits the whole picture into a square with
+        image: The image.
+        size_px: Side of a square input; short side of a native-aspect one.
+        aspect: `stretch` squeezes the whole image into a square; `crop` takes the middle square,
+            as the networks were evaluated; `letterbox` fits the whole image into a square with
             grey bars; `native` keeps the aspect, the long side rounded to 32 pixels and cut to
             twice the short side.
     """
@@ -54,18 +53,18 @@ def prepare_image(
 
 
 def native_size(height: int, width: int, size_px: int) -> tuple[int, int]:
-    """Return the rows and columns of a native-aspect input for a picture of this size."""
+    """Return the rows and columns of a native-aspect input for an image of this size."""
     aspect = min(max(height, width) / min(height, width), _MAX_ASPECT)
     long = max(size_px, round(size_px * aspect / _STEP_PX) * _STEP_PX)
     return (size_px, long) if width >= height else (long, size_px)
 
 
-def _centre(image: Image, height: int, width: int) -> Image:
+def _centre(image: Image, height: int, width: int) -> Prepared:
     top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
     return image[top : top + height, left : left + width]
 
 
-def _letterbox(image: Image, size_px: int) -> UInt8[np.ndarray, "rows columns 3"]:
+def _letterbox(image: Image, size_px: int) -> Prepared:
     scale = size_px / max(image.shape[:2])
     rows, columns = (max(1, round(side * scale)) for side in image.shape[:2])
     square = np.full((size_px, size_px, 3), _GREY, np.uint8)
@@ -73,7 +72,7 @@ def _letterbox(image: Image, size_px: int) -> UInt8[np.ndarray, "rows columns 3"
     return square
 
 
-def _resize(image: Image, rows: int, columns: int) -> UInt8[np.ndarray, "rows columns 3"]:
+def _resize(image: Image, rows: int, columns: int) -> Prepared:
     if image.shape[:2] == (rows, columns):
         return np.ascontiguousarray(image)
     # Averaging over areas is the one OpenCV filter that does not alias when it shrinks.

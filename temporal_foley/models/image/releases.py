@@ -1,4 +1,4 @@
-"""Which image networks there are, and where their weights come from. Loads none of them."""
+"""List the image networks and find their weights files, without loading them."""
 
 import dataclasses
 import importlib.util
@@ -10,7 +10,7 @@ from temporal_foley.models.weights import sha256_of
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LiteRelease:
-    """One published network: its scaling, and where its weights are."""
+    """One published network: its scaling and its weights file."""
 
     width: float
     depth: float
@@ -58,7 +58,7 @@ RELEASES = {
 
 def weights_path(release: LiteRelease) -> Path:
     """Return where the installed package keeps the weights."""
-    # The package is only located, not imported: none of its code is needed.
+    # The package is only located, not imported.
     spec = importlib.util.find_spec(release.package)
     if spec is None or spec.origin is None:
         distribution = release.package.replace("_", "-")

@@ -1,4 +1,4 @@
-"""ResNetV2: RGB pictures in, feature map, pooled features and ImageNet logits out.
+"""ResNetV2, an ImageNet classifier, and how its Keras weights are arranged.
 
 Architecture: He et al., "Identity Mappings in Deep Residual Networks" (ECCV 2016), with the sizes,
 paddings and names of `keras.applications.resnet_v2`, whose weights it takes.
@@ -8,9 +8,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Float, Num
+from jaxtyping import Array, Float
 
-from temporal_foley.models.image.layers import FeatureMap, Pointwise
+from temporal_foley.models.image.layers import (
+    Convolution,
+    FeatureMap,
+    ImageNetwork,
+    Images,
+    Pointwise,
+)
 
 FEATURES = 2048
 CLASSES = 1000
@@ -19,28 +25,8 @@ _WIDTHS = (64, 128, 256, 512)
 _EPSILON = 1.001e-5
 
 
-class PaddedConvolution(nnx.Module):
-    """Dense square convolution with bias and the same explicit zeros on all four sides."""
-
-    def __init__(self, size: int, stride: int, padding: int, inputs: int, outputs: int):
-        self.stride = stride
-        self.padding = padding
-        self.kernel = nnx.Param(jnp.zeros((size, size, inputs, outputs)))
-        self.bias = nnx.Param(jnp.zeros(outputs))
-
-    def __call__(self, maps: FeatureMap) -> FeatureMap:
-        convolved = jax.lax.conv_general_dilated(
-            maps,
-            self.kernel[...],
-            window_strides=(self.stride, self.stride),
-            padding=[(self.padding, self.padding)] * 2,
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        )
-        return convolved + self.bias[...]
-
-
 class Scaling(nnx.Module):
-    """What is left of a normalisation that no convolution precedes: a scale and an offset."""
+    """A normalisation that no convolution precedes, reduced to a scale and an offset."""
 
     def __init__(self, features: int):
         self.scale = nnx.Param(jnp.ones(features))
@@ -57,11 +43,11 @@ class PreactivationBlock(nnx.Module):
         self.stride = stride
         self.preactivation = Scaling(inputs)
         self.narrow = Pointwise(inputs, width)
-        self.filter = PaddedConvolution(3, stride, 1, width, width)
+        self.filter = Convolution(3, stride, width, width, padding=1)
         self.widen = Pointwise(width, 4 * width)
         self.projection = Pointwise(inputs, 4 * width) if has_projection else None
 
-    def __call__(self, maps: FeatureMap) -> FeatureMap:
+    def __call__(self, maps: FeatureMap) -> Float[Array, "batch new_rows new_columns outputs"]:
         active = jax.nn.relu(self.preactivation(maps))
         if self.projection is not None:
             shortcut = self.projection(active)
@@ -72,11 +58,11 @@ class PreactivationBlock(nnx.Module):
         return shortcut + self.widen(residual)
 
 
-class ResNetV2(nnx.Module):
-    """The whole network; a network without top gives logits of zero."""
+class ResNetV2(ImageNetwork):
+    """The whole network; without a top in its weights the logits are zero."""
 
     def __init__(self, depths: tuple[int, ...]):
-        self.stem = PaddedConvolution(7, 2, 3, 3, 64)
+        self.stem = Convolution(7, 2, 3, 64, padding=3)
         blocks = []
         inputs = 64
         for stage, (depth, width) in enumerate(zip(depths, _WIDTHS, strict=True)):
@@ -91,41 +77,17 @@ class ResNetV2(nnx.Module):
         self.postactivation = Scaling(FEATURES)
         self.readout = Pointwise(FEATURES, CLASSES)
 
-    def __call__(
-        self, images: Num[Array, "batch rows columns 3"]
-    ) -> tuple[
-        Float[Array, "batch features"],
-        Float[Array, "batch classes"],
-        Float[Array, "batch rows columns features"],
-    ]:
-        return self.late(self.early(images))
-
-    def early(
-        self, images: Num[Array, "batch rows columns 3"]
-    ) -> Float[Array, "batch rows columns features"]:
-        """Return the maps at a sixteenth of the picture's size."""
+    def begin(self, images: Images) -> Float[Array, "batch map_rows map_columns features"]:
+        """Return the pooled maps of the stem."""
         maps = self.stem(images.astype(jnp.float32) / 127.5 - 1.0)
         padded = jnp.pad(maps, ((0, 0), (1, 1), (1, 1), (0, 0)))
-        maps = jax.lax.reduce_window(
+        return jax.lax.reduce_window(
             padded, -jnp.inf, jax.lax.max, (1, 3, 3, 1), (1, 2, 2, 1), "VALID"
         )
-        for block in self.blocks[: self.early_blocks]:
-            maps = block(maps)
-        return maps
 
-    def late(
-        self, maps: Float[Array, "batch rows columns features"]
-    ) -> tuple[
-        Float[Array, "batch features"],
-        Float[Array, "batch classes"],
-        Float[Array, "batch rows columns features"],
-    ]:
-        """Return what `__call__` does, from the maps of `early`."""
-        for block in self.blocks[self.early_blocks :]:
-            maps = block(maps)
-        maps = jax.nn.relu(self.postactivation(maps))
-        features = maps.mean(axis=(1, 2))
-        return features, self.readout(features), maps
+    def finish(self, maps: FeatureMap) -> Float[Array, "batch rows columns outputs"]:
+        """Activate the maps of the last block."""
+        return jax.nn.relu(self.postactivation(maps))
 
 
 def keras_layers(depths: tuple[int, ...]) -> dict[str, dict[str, tuple[int, ...]]]:

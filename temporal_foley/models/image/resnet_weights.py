@@ -1,4 +1,4 @@
-"""A Keras weights file of a ResNetV2 in, its network and weights out.
+"""Load a ResNetV2 from a Keras weights file.
 
 Reads what `keras.applications` publishes (`resnet152v2_weights_tf_dim_ordering_tf_kernels.h5`, with
 or without `_notop`), and what `save_weights` writes, as `.h5` or as `.weights.h5`. Only arrays are

@@ -1,12 +1,12 @@
-"""What the world looks like without a new effect: features of many pictures in, a small bank out.
+"""Keep a bank of image features that new effects are taught against.
 
-A few examples tell where an effect is; that other things are elsewhere, and how much they differ,
-is told by a bank of some hundred pictures of all kinds, which a bundle carries along. They are kept
-as the backbone's features, standardised and rounded to eight bits: no picture can be made of them.
+A few examples show what a new effect looks like; a bank of some hundred images of all kinds, stored
+in the bundle, shows what other things look like and how much they vary. Stored are the backbone's
+features, standardised and rounded to eight bits, from which no image can be restored.
 
-With the bank come lines that say how far to trust so many examples. They are learnt from effects
-that are known: each in turn is treated as new, taught from a few of its pictures and judged on
-others (`python -m data_pipeline background`).
+The bank includes calibrations for different numbers of examples. They are learnt from known
+effects: each in turn is treated as new, taught from a few of its images and evaluated on others
+(`python -m data_pipeline background`).
 """
 
 import dataclasses
@@ -18,9 +18,9 @@ from jaxtyping import Float, Float16, Float32, Int8
 from temporal_foley.models.tagging.taught import draw_in
 
 STEPS = 16
-"""Of a code, to one standard deviation; eight bits reach nearly eight deviations."""
+"""Codes per standard deviation; eight bits reach nearly eight deviations."""
 LEAST_DEVIATION = 0.05
-"""A feature that hardly ever differs from its mean is not blown up any further."""
+"""Least deviation, so that features that hardly vary are not amplified."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,7 +48,7 @@ class Background:
     def standardise(
         self, features: Float[np.ndarray, "rows visual_features"]
     ) -> Float32[np.ndarray, "rows visual_features"]:
-        """Say of features by how many deviations they differ from the mean."""
+        """Return features as deviations from the mean."""
         rows = draw_in(features) - self.mean.astype(np.float32)
         return rows / self.deviation.astype(np.float32)
 
@@ -58,7 +58,7 @@ class Background:
         return self.codes.astype(np.float32) / STEPS
 
     def line(self, examples: int) -> tuple[float, float]:
-        """Return slope and bias for a number of examples; between known numbers, in between."""
+        """Return slope and bias for a number of examples, interpolated."""
         known = self.lines[np.argsort(self.lines[:, 0])].astype(np.float64)
         place = np.log(max(examples, 1))
         at = np.log(known[:, 0])
@@ -69,7 +69,7 @@ def make_background(
     features: Float[np.ndarray, "pictures visual_features"],
     lines: Sequence[tuple[int, float, float]] = ((1, 1.0, 0.0),),
 ) -> Background:
-    """Make a bank of all of some pictures."""
+    """Make a bank of the features of some images."""
     rows = draw_in(features)
     mean = rows.mean(axis=0).astype(np.float16)
     deviation = np.maximum(rows.std(axis=0), LEAST_DEVIATION).astype(np.float16)

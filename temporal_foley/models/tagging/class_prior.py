@@ -1,9 +1,9 @@
-"""What the backbone's own classifier says of each effect, as log odds: a prior that training mends.
+"""Add the backbone's own ImageNet classifier to a tagger as log odds of each effect.
 
-The classifier was trained on over a million pictures of a thousand things, a head on some thousands
-of twenty. Where a picture is like none that the head was trained on, the classifier still knows a
-cello for a cello. So a tagger may add to its logits what the ImageNet map says (the same map, by
-the same rules of the vocabulary, as `imagenet_detector`), and learn what has to be mended in it.
+The classifier was trained on over a million images of a thousand classes, a head on some thousands
+of twenty. For images unlike those of the head's training, the classifier is still right. So a
+tagger may add the log odds of the ImageNet map to its logits (the same map, by the same rules of
+the vocabulary, as `imagenet_detector`) and learn to correct them.
 """
 
 import dataclasses
@@ -14,24 +14,24 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
-from temporal_foley.models.tagging.fusion import Rows, Statistic
+from temporal_foley.models.tagging.fusion import Statistic
 
 PRIOR_ODDS = 0.02
-"""Of an effect in a frame of an ordinary video, before looking."""
+"""Prior odds of an effect in a frame of an ordinary video."""
 TEMPERATURE = 0.5
-"""Logits are divided by it: the classifier is less sure of itself than it could be."""
+"""Logits are divided by it, since the classifier is underconfident."""
 FARTHEST = 6.0
-"""Log odds beyond which the classifier is not believed."""
+"""Limit of the log odds."""
 _LEAST = 1e-6
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PriorConfig:
-    """The classifier of a backbone."""
+    """Shape of the prior of a backbone's classifier."""
 
     classes: int = 1000
     gain: float = 1.0
-    """How much the prior counts to begin with; learnt for each effect."""
+    """Initial weight of the prior; learnt for each effect."""
 
     def __post_init__(self) -> None:
         if self.classes < 2:
@@ -39,7 +39,7 @@ class PriorConfig:
 
 
 class ClassPrior(nnx.Module):
-    """Pictures' features in, log odds of effects out; 0 for effects that no class shows."""
+    """Return the log odds of effects from image features; 0 for effects without a class."""
 
     def __init__(self, features: int, effects: int, config: PriorConfig):
         self.kernel = Statistic(jnp.zeros((features, config.classes)))
@@ -47,7 +47,9 @@ class ClassPrior(nnx.Module):
         self.shows = Statistic(jnp.zeros((config.classes, effects)))
         self.gain = nnx.Param(jnp.full(effects, config.gain))
 
-    def __call__(self, visual: Rows) -> Float[Array, "batch frames effects"]:
+    def __call__(
+        self, visual: Float[Array, "batch frames features"]
+    ) -> Float[Array, "batch frames effects"]:
         dtype = visual.dtype
         logits = (visual @ self.kernel[...].astype(dtype)).astype(jnp.float32) + self.bias[...]
         shows = self.shows[...]
@@ -56,8 +58,8 @@ class ClassPrior(nnx.Module):
         )
         before = jnp.clip(shows.mean(axis=0), _LEAST, 1.0 - _LEAST)
         evidence = _log_odds(after) - _log_odds(before) + jnp.log(PRIOR_ODDS)
-        told = jnp.clip(evidence, -FARTHEST, FARTHEST)
-        return self.gain[...] * jnp.where(shows.sum(axis=0) > 0, told, 0.0)
+        limited = jnp.clip(evidence, -FARTHEST, FARTHEST)
+        return self.gain[...] * jnp.where(shows.sum(axis=0) > 0, limited, 0.0)
 
 
 def _log_odds(share: Array) -> Array:
@@ -70,8 +72,8 @@ def prior_statistics(
     """Return the numbers of a `ClassPrior` for a backbone.
 
     Args:
-        params: of the backbone's network; its classifier is `readout`.
-        shows: how much each class shows each effect (`imagenet_classes.class_weights`).
+        params: Of the backbone's network; its classifier is `readout`.
+        shows: Weight of each class for each effect (`imagenet_classes.class_weights`).
     """
     readout = params["readout"]
     return {

@@ -1,8 +1,8 @@
-"""Fusion: what is seen and what is heard in each frame in, one row of features for each out.
+"""Join image and audio features of each frame into one row of features.
 
-A modality that a clip lacks is a learnt null embedding, so that one model serves videos with sound,
-without sound, and sound alone. Both modalities are standardised and brought to one width before
-they are joined, so that neither drowns the other.
+A modality that a clip lacks is replaced by a learnt null embedding, so that one model serves videos
+with sound, without sound, and sound alone. Both modalities are standardised and projected to one
+width before they are joined, so that neither dominates.
 """
 
 import dataclasses
@@ -10,32 +10,27 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
-FusionKind = Literal["concat", "gated", "late", "audio", "video"]
-AlphaKind = Literal["fixed", "learnt", "per_effect"]
-FUSIONS: tuple[FusionKind, ...] = ("concat", "gated", "late", "audio", "video")
+FusionKind = Literal["concat", "gated", "audio", "video"]
+FUSIONS: tuple[FusionKind, ...] = ("concat", "gated", "audio", "video")
 
-Rows = Float[Array, "batch frames features"]
-Presence = Bool[Array, " batch"]
+Presence = Bool[Array | np.ndarray, " batch"]
+Rows = Float[Array, "batch frames width"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FusionConfig:
-    """How picture and sound are joined."""
+    """How image and audio features are joined."""
 
     kind: FusionKind = "concat"
-    """`concat` and `gated` join features before the recurrent layers (early); `late` has layers for
-    each modality and joins their logits; `audio` and `video` use one modality alone."""
+    """`concat` and `gated` join both modalities; `audio` and `video` use one of them."""
     width: int = 192
-    """To which each modality is brought."""
+    """Features of each modality after its projection."""
     dropout: float = 0.3
-    """On what comes from the encoders."""
-    alpha: float = 0.25
-    """Of `late`: logits = (1 - alpha) audio + alpha video; .25 was the best of report 004."""
-    alpha_kind: AlphaKind = "fixed"
-    """`learnt` and `per_effect` start from `alpha`."""
+    """On the encoders' features."""
 
     def __post_init__(self) -> None:
         if self.kind not in FUSIONS:
@@ -44,10 +39,6 @@ class FusionConfig:
             raise ValueError(f"fusion.width must be at least 1, got {self.width}")
         if not 0.0 <= self.dropout < 1.0:
             raise ValueError(f"fusion.dropout must be in [0, 1), got {self.dropout}")
-        if not 0.0 < self.alpha < 1.0:
-            raise ValueError(f"fusion.alpha must be in (0, 1), got {self.alpha}")
-        if self.alpha_kind not in ("fixed", "learnt", "per_effect"):
-            raise ValueError("fusion.alpha_kind must be fixed, learnt or per_effect")
 
 
 class Statistic(nnx.Variable):
@@ -55,7 +46,7 @@ class Statistic(nnx.Variable):
 
 
 class ModalityBranch(nnx.Module):
-    """Embeddings of one modality in, rows of the common width out; null rows where it lacks."""
+    """Standardise one modality and project it to the common width; null rows where it is absent."""
 
     def __init__(self, features: int, config: FusionConfig, *, rngs: nnx.Rngs):
         self.mean = Statistic(jnp.zeros(features))
@@ -64,10 +55,16 @@ class ModalityBranch(nnx.Module):
         self.into = nnx.Linear(features, config.width, rngs=rngs)
         self.null = nnx.Param(0.1 * jax.random.normal(rngs.params(), (config.width,)))
 
-    def __call__(self, embeddings: Rows, is_there: Presence, *, rngs: nnx.Rngs | None) -> Rows:
+    def __call__(
+        self,
+        embeddings: Float[Array, "batch frames features"],
+        is_there: Presence,
+        *,
+        rngs: nnx.Rngs | None,
+    ) -> Rows:
         dtype = embeddings.dtype
         standard = (embeddings - self.mean[...]) * self.scale[...]
-        # A feature that was all but constant in training must not shout when it is not.
+        # A feature that hardly varied in training must not dominate when it does.
         standard = jnp.clip(standard, -8.0, 8.0).astype(dtype)
         rows = jax.nn.gelu(
             self.into(self.dropout(standard, deterministic=rngs is None, rngs=rngs)).astype(dtype)
@@ -77,7 +74,7 @@ class ModalityBranch(nnx.Module):
 
 
 class Fusion(nnx.Module):
-    """Rows of both modalities in, joined rows out: `concat` or `gated`, or one of the two."""
+    """Join the rows of both modalities by `concat` or `gated`, or pass one of them on."""
 
     def __init__(self, config: FusionConfig, *, rngs: nnx.Rngs):
         self.kind: FusionKind = config.kind
@@ -85,7 +82,7 @@ class Fusion(nnx.Module):
         if config.kind == "gated":
             self.gate = nnx.Linear(2 * config.width, config.width, rngs=rngs)
 
-    def __call__(self, video: Rows, audio: Rows) -> Rows:
+    def __call__(self, video: Rows, audio: Rows) -> Float[Array, "batch frames fused"]:
         if self.kind == "video":
             return video
         if self.kind == "audio":
@@ -93,27 +90,6 @@ class Fusion(nnx.Module):
         both = jnp.concatenate([video, audio], axis=-1)
         if self.kind == "concat":
             return both
-        # How far each feature trusts the picture (Arevalo et al., "Gated multimodal units", 2017).
+        # How far each feature trusts the image (Arevalo et al., "Gated multimodal units", 2017).
         trust = jax.nn.sigmoid(self.gate(both))
         return trust * video + (1.0 - trust) * audio
-
-
-class LateWeight(nnx.Module):
-    """Logits of both modalities in, their weighted sum out; a missing modality has no weight."""
-
-    def __init__(self, config: FusionConfig, effects: int):
-        self.alpha_kind: AlphaKind = config.alpha_kind
-        shape = (effects,) if config.alpha_kind == "per_effect" else ()
-        start = jnp.full(shape, jnp.log(config.alpha / (1.0 - config.alpha)))
-        self.odds = Statistic(start) if config.alpha_kind == "fixed" else nnx.Param(start)
-
-    @property
-    def alpha(self) -> Float[Array, " ..."]:
-        """The weight of the picture."""
-        return jax.nn.sigmoid(self.odds[...])
-
-    def __call__(self, video: Rows, audio: Rows, has_video: Presence, has_audio: Presence) -> Rows:
-        alpha = jnp.broadcast_to(self.alpha, video.shape[-1:])
-        alone = jnp.where(has_video & ~has_audio, 1.0, jnp.where(has_audio & ~has_video, 0.0, -1.0))
-        share = jnp.where(alone[:, None] >= 0, alone[:, None], alpha[None])[:, None]
-        return (share * video + (1.0 - share) * audio).astype(video.dtype)

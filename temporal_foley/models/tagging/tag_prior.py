@@ -1,8 +1,8 @@
-"""What the audio network's own tags say of each effect, as log odds: a prior that training mends.
+"""Add the audio network's own AudioSet tags to a tagger as log odds of each effect.
 
-What `class_prior` is to pictures, this is to sound: the tag layer behind the embeddings was trained
-on two million clips of 527 classes, a head on some hundreds of recordings. Where a sound is like
-none that the head was trained on, the tag layer still knows speech for speech.
+The counterpart of `class_prior` for sound: the tag layer after the embeddings was trained on two
+million clips of 527 classes, a head on some hundreds of recordings. For sounds unlike those of the
+head's training, the tag layer is still right.
 """
 
 import dataclasses
@@ -16,23 +16,23 @@ from jaxtyping import Array, Float
 
 from temporal_foley.models.audio.audioset import audioset_classes, class_places
 from temporal_foley.models.audio.tag_layer import tag_layers
-from temporal_foley.models.tagging.fusion import Rows, Statistic
+from temporal_foley.models.tagging.fusion import Statistic
 
 FARTHEST = 3.0
-"""Log odds beyond which a tag is not believed."""
+"""Limit of the log odds."""
 _LEAST = 1e-6
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TagPriorConfig:
-    """The tag layer of an audio network."""
+    """Shape of the prior of an audio network's tag layer."""
 
     hidden: int = 512
     classes: int = 527
     gain: float = 0.5
-    """How much the prior counts to begin with; learnt for each effect."""
+    """Initial weight of the prior; learnt for each effect."""
     centre: float = -3.0
-    """Log odds of a tag that speak neither for nor against an effect; learnt for each effect."""
+    """Neutral log odds of a tag; learnt for each effect."""
 
     def __post_init__(self) -> None:
         for name in ("hidden", "classes"):
@@ -41,7 +41,7 @@ class TagPriorConfig:
 
 
 class TagPrior(nnx.Module):
-    """Embeddings of sound in, log odds of effects out; 0 for effects that no tag names."""
+    """Return the log odds of effects from audio features; 0 for effects without a tag."""
 
     def __init__(self, features: int, effects: int, config: TagPriorConfig):
         self.hidden_kernel = Statistic(jnp.zeros((features, config.hidden)))
@@ -52,18 +52,20 @@ class TagPrior(nnx.Module):
         self.gain = nnx.Param(jnp.full(effects, config.gain))
         self.centre = nnx.Param(jnp.full(effects, config.centre))
 
-    def __call__(self, audio: Rows) -> Float[Array, "batch frames effects"]:
+    def __call__(
+        self, audio: Float[Array, "batch frames features"]
+    ) -> Float[Array, "batch frames effects"]:
         dtype = audio.dtype
         hidden = jax.nn.hard_swish(
             audio @ self.hidden_kernel[...].astype(dtype) + self.hidden_bias[...].astype(dtype)
         )
         tags = hidden @ self.readout_kernel[...].astype(dtype)
-        # No tag of an effect, where each is there or not by itself.
+        # Probability that no tag of an effect is present, tags being independent.
         none = jax.nn.log_sigmoid(-(tags.astype(jnp.float32) + self.readout_bias[...]))
         none = jnp.clip(none @ self.names[...], jnp.log(_LEAST), jnp.log1p(-_LEAST))
-        heard = jnp.log(-jnp.expm1(none)) - none
-        told = jnp.clip(heard - self.centre[...], -FARTHEST, FARTHEST)
-        return self.gain[...] * jnp.where(self.names[...].sum(axis=0) > 0, told, 0.0)
+        log_odds = jnp.log(-jnp.expm1(none)) - none
+        limited = jnp.clip(log_odds - self.centre[...], -FARTHEST, FARTHEST)
+        return self.gain[...] * jnp.where(self.names[...].sum(axis=0) > 0, limited, 0.0)
 
 
 def tag_prior_statistics(
@@ -72,7 +74,7 @@ def tag_prior_statistics(
     """Return the numbers of a `TagPrior`.
 
     Args:
-        audioset: the display names of AudioSet's classes that name each effect.
+        audioset: Display names of the AudioSet classes of each effect.
     """
     layers = tag_layers()
     names = np.zeros((len(audioset_classes()), len(audioset)), np.float32)

@@ -1,11 +1,39 @@
-"""The tagger: embeddings of frames in, one logit for each effect and frame out.
+"""Tag every frame of a clip: one logit per effect and frame from image and audio features.
 
-Standardised branches for picture and sound, fusion, recurrent layers, and a readout that sees the
-fused frame beside the recurrent state. Each effect has its own sigmoid, so effects sound in
-parallel and silence needs no class; the softmax with an `other` class is there for comparison with
-report 000. Beside the frames' logits stands one for the whole clip, by attention over its frames
-(Kong et al., "Audio Set classification with attention model", ICASSP 2018): labels that say only
-that something is somewhere in a clip are trained through it.
+Standardised branches for image and sound, fusion, recurrent layers, and a readout of the fused
+features beside the recurrent state. Each effect has its own sigmoid, so effects may overlap and
+silence needs no class; a softmax with a class `other` exists for comparison with the stills
+baseline. A second output is one logit per effect for the whole clip, by attention over its frames
+(Kong et al., "Audio Set classification with attention model", ICASSP 2018): it trains on labels
+that only say that an effect is somewhere in a clip.
+
+A `Tagger` is a plain flax module and trains in any loop, here on two effects that follow each
+other, of which only one is visible at a time:
+
+>>> import jax, numpy as np, optax
+>>> from flax import nnx
+>>> config = TaggerConfig(effects=2, visual_features=4, audio_features=3)
+>>> tagger = Tagger(config, rngs=nnx.Rngs(params=0))
+>>> labels = np.repeat(np.eye(2, dtype=np.float32)[:, None], 5, axis=1).reshape(1, 10, 2)
+>>> inputs = TaggerInputs(
+...     visual=np.pad(labels, ((0, 0), (0, 0), (0, 2))),  # (clips, frames, image features)
+...     audio=np.zeros((1, 10, 3), np.float32),  # (clips, frames, audio features)
+...     has_picture=np.array([True]),  # per clip; features of a missing modality are ignored
+...     has_sound=np.array([False]),
+...     lengths=np.array([10]),  # frames per clip; later ones are padding
+... )
+>>> optimizer = nnx.Optimizer(tagger, optax.adam(3e-2), wrt=nnx.Param)
+>>> @nnx.jit
+... def step(tagger, optimizer):
+...     def loss_fn(tagger):
+...         logits = tagger(inputs).frames  # (clips, frames, effects)
+...         return optax.sigmoid_binary_cross_entropy(logits, labels).mean()
+...     loss, gradients = nnx.value_and_grad(loss_fn)(tagger)
+...     optimizer.update(tagger, gradients)
+...     return loss
+>>> losses = [float(step(tagger, optimizer)) for _ in range(30)]
+>>> losses[-1] < 0.1 * losses[0]
+True
 """
 
 import dataclasses
@@ -13,21 +41,18 @@ from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
 from temporal_foley.models.tagging.class_prior import ClassPrior, PriorConfig
-from temporal_foley.models.tagging.fusion import (
-    Fusion,
-    FusionConfig,
-    LateWeight,
-    ModalityBranch,
-    Rows,
-)
-from temporal_foley.models.tagging.recurrent import RecurrentConfig, RecurrentLayer, look_ahead
+from temporal_foley.models.tagging.fusion import Fusion, FusionConfig, ModalityBranch
+from temporal_foley.models.tagging.recurrent import Lengths, RecurrentConfig, RecurrentLayer
 from temporal_foley.models.tagging.tag_prior import TagPrior, TagPriorConfig
 
 Output = Literal["sigmoid", "softmax"]
+FrameRows = Float[Array, "batch frames features"]
+FrameLogits = Float[Array, "batch frames outputs"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,13 +65,13 @@ class TaggerConfig:
     fusion: FusionConfig = dataclasses.field(default_factory=FusionConfig)
     recurrent: RecurrentConfig = dataclasses.field(default_factory=RecurrentConfig)
     prior: PriorConfig | None = None
-    """Whether the backbone's own classifier has a say; only with sigmoids."""
+    """Add the log odds of the backbone's own classifier; only with sigmoids."""
     tag_prior: TagPriorConfig | None = None
-    """Whether the audio network's own tags have a say; only with sigmoids."""
+    """Add the log odds of the audio network's own tags; only with sigmoids."""
     output: Output = "sigmoid"
-    """`softmax`: one class a frame, `other` behind the last effect (report 000)."""
+    """`softmax`: one class per frame, `other` after the last effect (stills baseline)."""
     compute: Literal["float32", "bfloat16"] = "float32"
-    """What products are computed in; weights, states and losses stay in single precision."""
+    """Type of the products; weights, states and losses stay in single precision."""
 
     def __post_init__(self) -> None:
         for name in ("effects", "visual_features", "audio_features"):
@@ -62,34 +87,38 @@ class TaggerConfig:
 
     @property
     def outputs(self) -> int:
-        """Logits a frame."""
+        """Number of logits per frame."""
         return self.effects + (self.output == "softmax")
-
-    @property
-    def has_prior(self) -> bool:
-        """Whether classifiers of the networks add to the logits."""
-        return self.prior is not None or self.tag_prior is not None
 
 
 class TaggerInputs(NamedTuple):
-    """Embeddings of clips, padded; what a clip lacks is marked."""
+    """Features of padded clips, and which modalities each clip has."""
 
-    visual: Float[Array, "batch frames visual_features"]
-    audio: Float[Array, "batch frames audio_features"]
-    has_picture: Bool[Array, " batch"]
-    has_sound: Bool[Array, " batch"]
-    lengths: Int[Array, " batch"]
+    visual: Float[Array | np.ndarray, "batch frames visual_features"]
+    audio: Float[Array | np.ndarray, "batch frames audio_features"]
+    has_picture: Bool[Array | np.ndarray, " batch"]
+    has_sound: Bool[Array | np.ndarray, " batch"]
+    lengths: Int[Array | np.ndarray, " batch"]
+    """Number of real frames of each clip."""
 
 
 class TaggerOutputs(NamedTuple):
     """Logits of frames and of clips; those of padded frames are finite but meaningless."""
 
-    frames: Float[Array, "batch frames outputs"]
+    frames: FrameLogits
     clip: Float[Array, "batch outputs"]
 
 
+class FrameParts(NamedTuple):
+    """What is computed of each frame by itself, before the recurrent layers."""
+
+    rows: Float[Array, "batch frames fused"]
+    prior: FrameLogits | Float[Array, ""]
+    """Log odds to add to the logits; 0 without priors."""
+
+
 class Readout(nnx.Module):
-    """Rows and states of frames in, logits and attention of frames out."""
+    """Turn the features of frames into their logits and attention."""
 
     def __init__(self, features: int, outputs: int, *, rngs: nnx.Rngs):
         self.logits = nnx.Linear(features, outputs, rngs=rngs)
@@ -98,53 +127,45 @@ class Readout(nnx.Module):
             features, outputs, kernel_init=nnx.initializers.zeros_init(), rngs=rngs
         )
 
-    def __call__(self, rows: Rows) -> tuple[Rows, Rows]:
+    def __call__(self, rows: FrameRows) -> tuple[FrameLogits, FrameLogits]:
         return self.logits(rows).astype(jnp.float32), self.attention(rows).astype(jnp.float32)
 
 
 class Head(nnx.Module):
-    """Fused rows in, logits and attention of frames out, through the recurrent layers."""
+    """Read fused features through the recurrent layers; return logits and attention of frames."""
 
     def __init__(self, features: int, config: TaggerConfig, *, rngs: nnx.Rngs):
         recurrent = config.recurrent
-        self.look_ahead_frames = recurrent.look_ahead_frames
         self.dropout = nnx.Dropout(recurrent.dropout)
         layers = []
         width = features
         if recurrent.cell != "none":
             for _ in range(recurrent.layers):
-                layers.append(
-                    RecurrentLayer(
-                        recurrent.cell, width, recurrent.hidden, recurrent.directions, rngs=rngs
-                    )
-                )
+                layers.append(RecurrentLayer(recurrent.cell, width, recurrent.hidden, rngs=rngs))
                 width = recurrent.features
         self.layers = nnx.List(layers)
         self.readout = Readout(features + recurrent.features, config.outputs, rngs=rngs)
 
     def __call__(
-        self, rows: Rows, lengths: Int[Array, " batch"], *, rngs: nnx.Rngs | None
-    ) -> tuple[Rows, Rows]:
+        self, rows: FrameRows, lengths: Lengths, *, rngs: nnx.Rngs | None = None
+    ) -> tuple[FrameLogits, FrameLogits]:
+        return self.readout(self._drop(self.features(rows, lengths, rngs=rngs), rngs))
+
+    def features(
+        self, rows: FrameRows, lengths: Lengths, *, rngs: nnx.Rngs | None = None
+    ) -> Float[Array, "batch frames readout"]:
+        """Return what the readout reads: fused features beside the last layer's states."""
         states = rows
         for layer in self.layers:
-            states = layer(
-                self.dropout(states, deterministic=rngs is None, rngs=rngs), lengths
-            ).astype(rows.dtype)
-        return self.read_out(rows, states, lengths, rngs=rngs)
+            states = layer(self._drop(states, rngs), lengths).astype(rows.dtype)
+        return jnp.concatenate([rows, states], axis=-1) if len(self.layers) else rows
 
-    def read_out(
-        self, rows: Rows, states: Rows, lengths: Int[Array, " batch"], *, rngs: nnx.Rngs | None
-    ) -> tuple[Rows, Rows]:
-        """Turn fused rows and the last layer's states into logits and attention."""
-        if len(self.layers):
-            if self.look_ahead_frames is not None:
-                states = look_ahead(states, lengths, self.look_ahead_frames)
-            rows = jnp.concatenate([rows, states], axis=-1)
-        return self.readout(self.dropout(rows, deterministic=rngs is None, rngs=rngs))
+    def _drop(self, rows: Array, rngs: nnx.Rngs | None) -> Array:
+        return self.dropout(rows, deterministic=rngs is None, rngs=rngs)
 
 
 class Tagger(nnx.Module):
-    """Says how probable each effect is in each frame of a clip."""
+    """Return how probable each effect is in each frame of a clip, as logits."""
 
     def __init__(self, config: TaggerConfig, *, rngs: nnx.Rngs):
         self.config = config
@@ -155,59 +176,39 @@ class Tagger(nnx.Module):
             self.prior = ClassPrior(config.visual_features, config.effects, config.prior)
         if config.tag_prior is not None:
             self.tag_prior = TagPrior(config.audio_features, config.effects, config.tag_prior)
-        if fusion.kind == "late":
-            self.video_head = Head(fusion.width, config, rngs=rngs)
-            self.audio_head = Head(fusion.width, config, rngs=rngs)
-            self.late = LateWeight(fusion, config.outputs)
-        else:
-            self.fusion = Fusion(fusion, rngs=rngs)
-            self.head = Head(self.fusion.width, config, rngs=rngs)
+        self.fusion = Fusion(fusion, rngs=rngs)
+        self.head = Head(self.fusion.width, config, rngs=rngs)
 
     def __call__(self, inputs: TaggerInputs, *, rngs: nnx.Rngs | None = None) -> TaggerOutputs:
-        """Judge clips; with `rngs` dropout is on."""
-        video, audio = self.branches(inputs, rngs=rngs)
-        lengths = inputs.lengths
-        if self.config.fusion.kind == "late":
-            seen = self.video_head(video, lengths, rngs=rngs)
-            heard = self.audio_head(audio, lengths, rngs=rngs)
-            logits, attention = (
-                self.late(a, b, inputs.has_picture, inputs.has_sound)
-                for a, b in zip(seen, heard, strict=True)
-            )
-        else:
-            logits, attention = self.head(self.fusion(video, audio), lengths, rngs=rngs)
-        if self.config.has_prior:
-            logits = logits + self.prior_logits(inputs)
-        return TaggerOutputs(frames=logits, clip=pool_clip(logits, attention, lengths))
+        """Tag clips; with `rngs` dropout is on."""
+        parts = self.frame_parts(inputs, rngs=rngs)
+        logits, attention = self.head(parts.rows, inputs.lengths, rngs=rngs)
+        logits = logits + parts.prior
+        return TaggerOutputs(frames=logits, clip=pool_clip(logits, attention, inputs.lengths))
 
-    def prior_logits(self, inputs: TaggerInputs) -> Rows:
-        """Return what the networks' own classifiers add to the logits; 0 for what is missing."""
+    def frame_parts(self, inputs: TaggerInputs, *, rngs: nnx.Rngs | None = None) -> FrameParts:
+        """Return fused features and prior log odds, each frame by itself."""
         dtype = jnp.dtype(self.config.compute)
-        told = jnp.zeros(())
+        visual, audio = inputs.visual.astype(dtype), inputs.audio.astype(dtype)
+        video_rows = self.video(visual, inputs.has_picture, rngs=rngs)
+        audio_rows = self.audio(audio, inputs.has_sound, rngs=rngs)
+        prior = jnp.zeros(())
         if self.config.prior is not None:
-            seen = self.prior(inputs.visual.astype(dtype))
-            told = told + jnp.where(inputs.has_picture[:, None, None], seen, 0.0)
+            evidence = self.prior(visual)
+            prior = prior + jnp.where(inputs.has_picture[:, None, None], evidence, 0.0)
         if self.config.tag_prior is not None:
-            heard = self.tag_prior(inputs.audio.astype(dtype))
-            told = told + jnp.where(inputs.has_sound[:, None, None], heard, 0.0)
-        return told
-
-    def branches(self, inputs: TaggerInputs, *, rngs: nnx.Rngs | None = None) -> tuple[Rows, Rows]:
-        """Return the rows of both modalities, before they are joined."""
-        dtype = jnp.dtype(self.config.compute)
-        return (
-            self.video(inputs.visual.astype(dtype), inputs.has_picture, rngs=rngs),
-            self.audio(inputs.audio.astype(dtype), inputs.has_sound, rngs=rngs),
-        )
+            evidence = self.tag_prior(audio)
+            prior = prior + jnp.where(inputs.has_sound[:, None, None], evidence, 0.0)
+        return FrameParts(rows=self.fusion(video_rows, audio_rows), prior=prior)
 
 
-def frame_mask(lengths: Int[Array, " batch"], frames: int) -> Bool[Array, "batch frames"]:
+def frame_mask(lengths: Lengths, frames: int) -> Bool[Array, "batch {frames}"]:
     """Mark real frames True and padding False."""
     return jnp.arange(frames)[None, :] < lengths[:, None]
 
 
 def pool_clip(
-    logits: Rows, attention: Rows, lengths: Int[Array, " batch"]
+    logits: FrameLogits, attention: FrameLogits, lengths: Lengths
 ) -> Float[Array, "batch outputs"]:
     """Average the probabilities of a clip's frames by attention, and return that as a logit."""
     mask = frame_mask(lengths, logits.shape[1])[..., None]

@@ -1,9 +1,9 @@
-"""Effects that were taught to a bundle: features of frames in, one logit for each of them out.
+"""Compute the logits of effects that were taught to a bundle.
 
-Each is a line through what the frozen backbone sees in one frame, beside the tagger, which it
-leaves as it is. Features pass a square root first: it draws the long tails of pooled features in,
-which few examples cannot (Hu, Gripon and Pateux, "Leveraging the feature distribution in
-transfer-based few-shot learning", ICANN 2021).
+Each is a linear function of the frozen backbone's features of one frame, beside the tagger, which
+is unchanged. Features pass a square root first, which shortens the long tails of pooled features
+(Hu, Gripon and Pateux, "Leveraging the feature distribution in transfer-based few-shot learning",
+ICANN 2021).
 """
 
 import dataclasses
@@ -11,16 +11,16 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Float16, Float32
+from jaxtyping import Array, Bool, Float, Float16, Float32
 
 NOT_SEEN = -20.0
-"""The logit of an effect that is known by its looks, where there is no picture."""
+"""The logit of a taught effect where there is no image."""
 BLOCK_FRAMES = 256
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class TaughtEffects:
-    """A line for each effect, in the precision of a bundle's file."""
+    """A linear function per effect, in the precision of a bundle's file."""
 
     kernel: Float16[np.ndarray, "visual_features taught"]
     bias: Float16[np.ndarray, " taught"]
@@ -38,7 +38,7 @@ class TaughtEffects:
         return self.kernel.shape[1]
 
     def and_also(self, other: "TaughtEffects") -> "TaughtEffects":
-        """Return these effects and, behind them, others."""
+        """Return these effects followed by others."""
         return TaughtEffects(
             kernel=np.concatenate([self.kernel, other.kernel], axis=1),
             bias=np.concatenate([self.bias, other.bias]),
@@ -46,21 +46,21 @@ class TaughtEffects:
 
 
 def draw_in(features: Float[np.ndarray, "*axes"]) -> Float32[np.ndarray, "*axes"]:
-    """Take the square root of features, and keep their sign."""
+    """Return the signed square root of features."""
     wide = np.asarray(features, np.float32)
     return np.sign(wide) * np.sqrt(np.abs(wide))
 
 
 def taught_logits(
-    kernel: Float[Array, "visual_features taught"],
-    bias: Float[Array, " taught"],
-    visual: Float[Array, "batch frames visual_features"],
-    has_picture: Float[Array, " batch"],
+    kernel: Float[Array | np.ndarray, "visual_features taught"],
+    bias: Float[Array | np.ndarray, " taught"],
+    visual: Float[Array | np.ndarray, "batch frames visual_features"],
+    has_picture: Bool[Array | np.ndarray, " batch"],
 ) -> Float[Array, "batch frames taught"]:
-    """Judge frames of clips; each frame by itself."""
+    """Return the logits of the frames of clips, each frame by itself."""
     wide = jnp.asarray(visual, jnp.float32)
     rows = jnp.sign(wide) * jnp.sqrt(jnp.abs(wide))
-    # Single precision on every device: some would round the factors of a product.
+    # Full single precision: some devices would round the factors of a product.
     seen = jnp.matmul(rows, kernel.astype(jnp.float32), precision=jax.lax.Precision.HIGHEST)
     seen = seen + bias.astype(jnp.float32)
     return jnp.where(has_picture[:, None, None], seen, NOT_SEEN)
@@ -72,17 +72,17 @@ def judge_frames(
     *,
     has_picture: bool,
 ) -> Float32[np.ndarray, "frames taught"]:
-    """Judge the frames of a clip of any length.
+    """Return the logits of the frames of a clip of any length.
 
-    They go through in blocks of one shape, so that nothing is compiled anew, and a frame gets the
-    same logit, to the bit, whatever stands around it.
+    Frames are computed in blocks of one shape, so that only one program is compiled and a frame's
+    logit does not depend, to the bit, on the frames around it.
     """
     blocks = [np.zeros((0, len(taught)), np.float32)]
     presence = np.array([has_picture])
     for start in range(0, len(visual), BLOCK_FRAMES):
         rows = np.asarray(visual[start : start + BLOCK_FRAMES], np.float32)
         padded = np.pad(rows, ((0, BLOCK_FRAMES - len(rows)), (0, 0)))[None]
-        # One by one: what an effect is given must not depend on how many there are.
+        # One by one: an effect's logit must not depend on the number of effects.
         judged = [
             np.asarray(_judge(taught.kernel[:, [k]], taught.bias[[k]], padded, presence))[0]
             for k in range(len(taught))

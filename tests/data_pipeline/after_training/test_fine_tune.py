@@ -7,12 +7,14 @@ import tensorflow_datasets as tfds
 
 from data_pipeline import schema
 from data_pipeline.__main__ import main as run_pipeline
+from data_pipeline.after_training import fine_tune_input
 from data_pipeline.after_training.fine_tune import score_bundle
 from data_pipeline.after_training.fine_tune_input import (
     Clips,
     StretchConfig,
     find_sources,
     load_stretches,
+    open_batches,
 )
 from data_pipeline.builders.pictures import encode_picture
 from data_pipeline.features import jobs as features
@@ -139,7 +141,7 @@ def test_a_run_writes_a_bundle_that_says_what_training_measured(built, tmp_path,
     )
     assert moved["stem"]["kernel"] > 0
     assert moved["readout"]["kernel"] == 0
-    told = after.facts["fine_tuning"]
+    told = after.training_info["fine_tuning"]
     rows = [row for row in read_log(tmp_path / "out.run") if "validation/score" in row]
     assert [row["step"] for row in rows] == [0, 2, 4]
     assert rows[0]["validation/score"] == told["validation_before"]["score"]
@@ -153,6 +155,37 @@ def test_a_run_writes_a_bundle_that_says_what_training_measured(built, tmp_path,
     # Another run has no place there.
     assert main(words(built, tmp_path, "--overwrite", "--seed", 1)) == 3
     assert "settings" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_killed_run_with_a_frozen_start_continues_bit_for_bit(built, tmp_path, monkeypatch):
+    before = tiny_bundle(cell="gru")
+    save_bundle(tmp_path / "in", before)
+    more = ("--freeze-steps", 2, "--head-learning-rate", 1e-2)
+    whole, killed = (words(built, tmp_path, *more, "--overwrite") for _ in range(2))
+    whole[4], killed[4] = (str(tmp_path / name) for name in ("whole", "killed"))
+    assert main(whole) == 0
+
+    def broken(*given, first=0):
+        for number, batch in enumerate(open_batches(*given, first=first)):
+            if number == 3:
+                raise RuntimeError("power cut")  # After a checkpoint at step 2.
+            yield batch
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fine_tune_input, "open_batches", broken)
+        with pytest.raises(RuntimeError, match="power cut"):
+            main(killed)
+    assert main(killed) == 0
+    for name in ("weights.safetensors", "bundle.json"):
+        files = [(tmp_path / run / name).read_bytes() for run in ("whole", "killed")]
+        assert files[0] == files[1]
+    moved = jax.tree.map(
+        lambda a, b: np.abs(a - b).max(),
+        load_bundle(tmp_path / "whole").weights["head"],
+        before.weights["head"],
+    )
+    assert max(jax.tree.leaves(moved)) > 1e-3
 
 
 def test_wrong_words_are_told_in_one_line(built, tmp_path, capsys):
@@ -187,7 +220,7 @@ def test_features_are_made_with_the_backbone_of_a_bundle(built, tmp_path):
     config = features.extraction_config(bundle=tmp_path / "tuned")
     source = DatasetSource(str(folder), "validation")
     store = extract_features(source, tmp_path / "f", config, workers=1)
-    assert store.settings["weights"]["backbone"] == bundle.senses.backbone_sha256
+    assert store.settings["weights"]["backbone"] == bundle.inputs.backbone_sha256
     detector = BundleDetector(bundle)
     assert len(store) == 2
     for record in (store[number] for number in range(2)):

@@ -1,6 +1,5 @@
 """Held-back recordings are not heard, mixes follow their seed, and a student learns its windows."""
 
-import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -108,8 +107,8 @@ def test_a_student_learns_its_windows_and_a_finished_run_stays_finished(tmp_path
     from flax import nnx
 
     from data_pipeline.distill import train as distill_train
-    from temporal_foley.models.audio import AudioTeacher
     from temporal_foley.models.audio.efficientat import EfficientAT
+    from temporal_foley.models.audio.teacher import AudioTeacher
 
     rng = np.random.default_rng(0)
     graphdef, state = nnx.split(nnx.eval_shape(EfficientAT))
@@ -124,14 +123,14 @@ def test_a_student_learns_its_windows_and_a_finished_run_stays_finished(tmp_path
         columns=rng.normal(0, 0.2, (4, 2, 384)).astype(np.float16),
         samples=np.full(4, 20_480, np.int32),
     )
-    monkeypatch.setattr(distill_train, "_TOLD_EVERY", 10)
+    monkeypatch.setattr(distill_train, "_LOGGED_EVERY", 10)
     config = distill_train.DistillConfig(steps=40, batch=2, learning_rate=3e-3)
-    out, told = tmp_path / "student.safetensors", []
+    out = tmp_path / "student.safetensors"
     for _ in range(2):
-        distill_train.distill(
-            [tmp_path], out, tmp_path / "work", teacher, config, start=None, log=told.append
+        outcome = distill_train.distill(
+            [tmp_path], out, tmp_path / "work", teacher, config, show=False
         )
-    losses = [json.loads(line)["loss"] for line in told]
+    losses = [row["loss"] for row in outcome.rows if "loss" in row]
     assert len(losses) == 4
     assert losses[-1] < 0.7 * losses[0]
     assert load_student_of(out).features == 384

@@ -9,9 +9,10 @@ import safetensors.numpy
 from flax import nnx
 
 from temporal_foley.errors import WeightsError
-from temporal_foley.models.audio import SAMPLE_RATE_HZ, student
+from temporal_foley.models.audio import student
 from temporal_foley.models.audio.encoders import listen, load_encoder
-from temporal_foley.models.audio.mel import log_mel
+from temporal_foley.models.audio.mel import SAMPLE_RATE_HZ, log_mel
+from temporal_foley.models.named_weights import name_weights
 from temporal_foley.timegrid import TimeGrid
 
 SHARED = Path(__file__).parents[3] / "../shared"
@@ -122,7 +123,7 @@ def random_params(seed=0):
 def test_weights_of_ones_own_are_read_as_they_were_written(tmp_path):
     params = random_params()
     path = tmp_path / "own.safetensors"
-    path.write_bytes(safetensors.numpy.save(student.named(params)))
+    path.write_bytes(safetensors.numpy.save(name_weights(params)))
     loaded = load_encoder("student", path)
     jax.tree.map(np.testing.assert_array_equal, loaded.params, params)
     assert loaded.sha256 != student.SHA256
@@ -131,7 +132,7 @@ def test_weights_of_ones_own_are_read_as_they_were_written(tmp_path):
 @pytest.mark.parametrize("damage", ["missing", "cut", "shape", "nan", "name"])
 def test_wrong_weights_are_refused_by_name(tmp_path, damage):
     path = tmp_path / "own.safetensors"
-    tensors = student.named(random_params())
+    tensors = name_weights(random_params())
     if damage == "shape":
         tensors["head.bias"] = tensors["head.bias"][:-1]
     elif damage == "nan":

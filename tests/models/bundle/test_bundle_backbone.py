@@ -10,7 +10,7 @@ from flax import nnx
 
 from temporal_foley.errors import UsageError
 from temporal_foley.models.bundle.bundle import BundleError, load_bundle, save_bundle
-from temporal_foley.models.bundle.bundle_backbone import has_own_backbone
+from temporal_foley.models.bundle.bundle_files import open_bundle
 from temporal_foley.models.bundle_detector import BundleDetector, load_bundle_detector
 from tests.tiny_backbone import SIZE_PX, add_tiny, tiny_bundle, tiny_network
 
@@ -27,7 +27,7 @@ def pictures(count=3):
 def test_it_comes_back_and_the_detector_looks_with_it(tmp_path):
     bundle = tiny_bundle()
     save_bundle(tmp_path / "b", bundle)
-    assert has_own_backbone(tmp_path / "b")
+    assert open_bundle(tmp_path / "b").has_backbone
     found = load_bundle(tmp_path / "b")
     for one, other in zip(
         *(jax.tree.leaves(b.backbone.params) for b in (found, bundle)), strict=True
@@ -51,7 +51,7 @@ def test_a_backbone_of_another_shape_is_refused(tmp_path):
     params = {k: v for k, v in bundle.backbone.params.items() if k != "readout"}
     part = dataclasses.replace(bundle.backbone, params=params)
     save_bundle(tmp_path / "b", dataclasses.replace(bundle, backbone=part))
-    with pytest.raises(BundleError, match="differ in readout"):
+    with pytest.raises(BundleError, match="readout"):
         load_bundle(tmp_path / "b")
 
 
@@ -73,7 +73,7 @@ def test_weights_of_the_user_do_not_fit_it(tmp_path):
 def test_a_bundle_without_one_is_written_as_ever(tmp_path):
     plain = tiny_bundle(backbone=None)
     save_bundle(tmp_path / "a", plain)
-    assert not has_own_backbone(tmp_path / "a")
+    assert not open_bundle(tmp_path / "a").has_backbone
     names = (tmp_path / "a" / "weights.safetensors").read_bytes()[:4000]
     assert b"backbone" not in names
     assert load_bundle(tmp_path / "a").backbone is None

@@ -6,51 +6,25 @@ from fractions import Fraction
 import jax
 import numpy as np
 import pytest
-from flax import nnx
 
-from temporal_foley.effects import load_vocabulary, vocabulary_text
 from temporal_foley.models.audio.student import load_student
-from temporal_foley.models.bundle.bundle import Bundle, Senses
 from temporal_foley.models.bundle.deployment import clip_frames, export_clip, export_tagger
 from temporal_foley.models.image.backbone import load_backbone
-from temporal_foley.models.tagging.fusion import FusionConfig
-from temporal_foley.models.tagging.recurrent import RecurrentConfig
-from temporal_foley.models.tagging.tagger import Tagger, TaggerConfig
 from temporal_foley.models.tagging.taught import TaughtEffects
 from temporal_foley.timegrid import TimeGrid
+from tests.factories import make_bundle
 
 pytest.importorskip("flatbuffers")
 # What another order of sums may change.
 TOLERANCE = 1e-5
 
 
-def bundle(features=1280, heard=384):
-    config = TaggerConfig(
-        visual_features=features,
-        audio_features=heard,
-        fusion=FusionConfig(width=8),
-        recurrent=RecurrentConfig(hidden=4),
-    )
-    model = Tagger(config, rngs=nnx.Rngs(params=0))
+def bundle(features=1280, audio_features=384):
     rng = np.random.default_rng(0)
-    return Bundle(
-        name="small",
-        vocabulary=load_vocabulary(),
-        vocabulary_text=vocabulary_text("foley20"),
-        senses=Senses(
-            frame_rate=Fraction(4),
-            backbone="efficientnet_lite0",
-            aspect="stretch",
-            backbone_sha256="0" * 64,
-            listener="student",
-            listener_sha256="1" * 64,
-        ),
-        tagger=config,
-        weights=jax.device_get(nnx.to_pure_dict(nnx.split(model)[1])),
-        taught=TaughtEffects(
-            kernel=rng.normal(size=(features, 1)).astype(np.float16) / 10,
-            bias=np.zeros(1, np.float16),
-        ),
+    kernel = rng.normal(size=(features, 1)).astype(np.float16) / 10
+    return make_bundle(
+        tagger={"visual_features": features, "audio_features": audio_features},
+        taught=TaughtEffects(kernel=kernel, bias=np.zeros(1, np.float16)),
     )
 
 
@@ -82,7 +56,7 @@ def test_pictures_and_waves_give_what_the_parts_give_one_by_one():
     # A coarse grid: few pictures.
     own = bundle()
     own = dataclasses.replace(
-        own, senses=dataclasses.replace(own.senses, frame_rate=Fraction(1, 2))
+        own, inputs=dataclasses.replace(own.inputs, frame_rate=Fraction(1, 2))
     )
     backbone, listener = load_backbone(), load_student()
     read = jax.export.deserialize(

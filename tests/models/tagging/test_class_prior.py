@@ -66,12 +66,12 @@ def test_without_pictures_it_is_silent():
         has_sound=jnp.array([True, True]),
         lengths=jnp.array([3, 3]),
     )
-    told = model.prior_logits(inputs)
+    told = model.frame_parts(inputs).prior
     assert jnp.abs(told[0]).max() > 0
     assert jnp.abs(told[1]).max() == 0
 
 
-def test_chunks_equal_the_whole_clip_with_a_prior():
+def test_blocks_equal_the_whole_clip():
     model = tagger()
     graphdef, state = nnx.split(model)
     rng = np.random.default_rng(2)
@@ -84,7 +84,7 @@ def test_chunks_equal_the_whole_clip_with_a_prior():
             audio,
             has_picture=True,
             has_sound=True,
-            chunk_frames=size,
+            block_frames=size,
         )
         for size in (64, 8)
     ]

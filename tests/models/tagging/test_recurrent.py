@@ -1,4 +1,6 @@
-"""Recurrent layers: known answers, padding, directions, and long clips in chunks."""
+"""Test recurrent layers and the tagger: known answers, padding, directions, long clips."""
+
+import doctest
 
 import jax
 import jax.numpy as jnp
@@ -6,13 +8,13 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from temporal_foley.models.tagging import tagger
 from temporal_foley.models.tagging.fusion import FUSIONS, FusionConfig
 from temporal_foley.models.tagging.judging import judge_clip
 from temporal_foley.models.tagging.recurrent import (
     RecurrentConfig,
     RecurrentLayer,
-    look_ahead,
-    turn_round,
+    reverse_frames,
 )
 from temporal_foley.models.tagging.tagger import Tagger, TaggerConfig, TaggerInputs
 
@@ -20,27 +22,22 @@ CELLS = ("gru", "lstm", "mingru")
 EQUAL = 1e-5
 
 
-def layer(cell, directions=2, features=5, hidden=4):
-    return RecurrentLayer(cell, features, hidden, directions, rngs=nnx.Rngs(params=0))
+def layer(cell, features=5, hidden=4):
+    return RecurrentLayer(cell, features, hidden, rngs=nnx.Rngs(params=0))
 
 
 def rows(batch=3, frames=7, features=5, seed=0):
     return jnp.asarray(np.random.default_rng(seed).normal(size=(batch, frames, features)), "f")
 
 
-def test_rows_are_turned_round_within_their_lengths():
+def test_frames_are_reversed_within_their_lengths():
     frames = jnp.arange(8.0).reshape(2, 4, 1)
-    turned = turn_round(frames, jnp.array([3, 4]))
+    turned = reverse_frames(frames, jnp.array([3, 4]))
     assert turned[..., 0].tolist() == [[2, 1, 0, 3], [7, 6, 5, 4]]
 
 
-def test_looking_ahead_stops_at_the_last_real_frame():
-    states = jnp.arange(5.0).reshape(1, 5, 1)
-    assert look_ahead(states, jnp.array([4]), 2)[0, :, 0].tolist() == [2, 3, 3, 3, 3]
-
-
 def test_gru_equals_the_equations_written_out():
-    one = layer("gru", directions=1)
+    one = layer("gru")
     frames = rows(1, 4)
     kernel, bias = one.kernel[...][0], one.bias[...][0]
     square, extra = one.recurrent_kernel[...][0], one.candidate_bias[...][0]
@@ -53,11 +50,11 @@ def test_gru_equals_the_equations_written_out():
         candidate = np.tanh(from_input[2] + reset * (around[2] + extra))
         state = (1 - update) * candidate + update * state
         wanted.append(state)
-    np.testing.assert_allclose(one(frames, jnp.array([4]))[0], wanted, atol=EQUAL)
+    np.testing.assert_allclose(one(frames, jnp.array([4]))[0, :, :4], wanted, atol=EQUAL)
 
 
 def test_mingru_by_scan_equals_one_frame_after_the_other():
-    one = layer("mingru", directions=1)
+    one = layer("mingru")
     frames = rows(1, 9)
     gates = np.asarray(frames[0] @ one.kernel[...][0] + one.bias[...][0])
     state = np.zeros(4)
@@ -66,7 +63,7 @@ def test_mingru_by_scan_equals_one_frame_after_the_other():
         update = 1 / (1 + np.exp(-update_in))
         state = (1 - update) * state + update * np.tanh(candidate)
         wanted.append(state)
-    np.testing.assert_allclose(one(frames, jnp.array([9]))[0], wanted, atol=EQUAL)
+    np.testing.assert_allclose(one(frames, jnp.array([9]))[0, :, :4], wanted, atol=EQUAL)
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -82,7 +79,7 @@ def test_padding_never_leaks(cell):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_both_directions_see_what_comes_before_and_after(cell):
+def test_both_directions_carry_context(cell):
     both = layer(cell)
     frames = rows(1, 6)
     lengths = jnp.array([6])
@@ -95,13 +92,13 @@ def test_both_directions_see_what_comes_before_and_after(cell):
     assert jnp.abs(last[0, 0, :4]).max() == 0
 
 
-def small(cell="gru", kind="concat", layers=1, look=None, output="sigmoid"):
+def small(cell="gru", kind="concat", layers=1, output="sigmoid"):
     config = TaggerConfig(
         effects=3,
         visual_features=6,
         audio_features=4,
         fusion=FusionConfig(kind=kind, width=5),
-        recurrent=RecurrentConfig(cell=cell, hidden=4, layers=layers, look_ahead_frames=look),
+        recurrent=RecurrentConfig(cell=cell, hidden=4, layers=layers),
         output=output,
     )
     return Tagger(config, rngs=nnx.Rngs(params=1))
@@ -121,7 +118,7 @@ def inputs(frames, lengths, has_picture=True, has_sound=True, seed=0):
 
 @pytest.mark.parametrize("kind", FUSIONS)
 @pytest.mark.parametrize("output", ["sigmoid", "softmax"])
-def test_every_fusion_answers_for_every_effect_and_frame(kind, output):
+def test_every_fusion_returns_a_logit_per_effect_and_frame(kind, output):
     out = small(kind=kind, output=output)(inputs(6, [6, 2]))
     assert out.frames.shape == (2, 6, 3 + (output == "softmax"))
     assert out.clip.shape == (2, 3 + (output == "softmax"))
@@ -130,26 +127,18 @@ def test_every_fusion_answers_for_every_effect_and_frame(kind, output):
 
 
 @pytest.mark.parametrize("kind", FUSIONS)
-def test_what_a_clip_lacks_does_not_matter(kind):
+def test_features_of_a_missing_modality_are_ignored(kind):
     model = small(kind=kind)
     for field, flag in (("visual", "has_picture"), ("audio", "has_sound")):
         with_hole = inputs(5, [5])._replace(**{flag: jnp.array([False])})
-        other = with_hole._replace(**{field: with_hole.__getattribute__(field) + 3.0})
+        other = with_hole._replace(**{field: getattr(with_hole, field) + 3.0})
         np.testing.assert_array_equal(model(with_hole).frames, model(other).frames)
 
 
-def test_late_fusion_weighs_the_logits_of_both():
-    model = small(kind="late")
-    both = model(inputs(5, [5])).frames
-    seen = model(inputs(5, [5], has_sound=False)).frames
-    heard = model(inputs(5, [5], has_picture=False)).frames
-    np.testing.assert_allclose(both, 0.25 * seen + 0.75 * heard, atol=EQUAL)
-
-
 @pytest.mark.parametrize("cell", [*CELLS, "none"])
-@pytest.mark.parametrize(("kind", "layers", "look"), [("concat", 2, None), ("late", 1, 3)])
-def test_chunks_equal_the_whole_clip(cell, kind, layers, look):
-    model = small(cell, kind, layers, look)
+@pytest.mark.parametrize("kind", ["concat", "video"])
+def test_a_clip_in_blocks_equals_the_whole_clip(cell, kind):
+    model = small(cell, kind, layers=2)
     graphdef, state = nnx.split(model)
     weights = nnx.to_pure_dict(state)
     clip = inputs(41, [41])
@@ -157,17 +146,9 @@ def test_chunks_equal_the_whole_clip(cell, kind, layers, look):
     whole = model(clip).frames[0]
     for size in (8, 41, 64):
         found = judge_clip(
-            graphdef, weights, visual, audio, has_picture=True, has_sound=True, chunk_frames=size
+            graphdef, weights, visual, audio, has_picture=True, has_sound=True, block_frames=size
         )
         np.testing.assert_allclose(found, whole, atol=EQUAL)
-
-
-def test_a_causal_tagger_does_not_know_what_is_further_ahead():
-    model = small(look=2)
-    clip = inputs(8, [8])
-    later = clip._replace(visual=clip.visual.at[0, 5].add(5.0))
-    changed = np.abs(model(later).frames - model(clip).frames).max(axis=-1)[0] > 0
-    assert changed.tolist() == [False] * 3 + [True] * 5
 
 
 def test_clip_logits_ignore_padding():
@@ -201,13 +182,12 @@ def test_half_precision_stays_near():
     [
         lambda: RecurrentConfig(cell="rnn"),
         lambda: RecurrentConfig(hidden=0),
-        lambda: RecurrentConfig(look_ahead_frames=-1),
         lambda: FusionConfig(kind="sum"),
-        lambda: FusionConfig(alpha=1.0),
+        lambda: FusionConfig(kind="late"),
         lambda: TaggerConfig(output="relu"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(make):
+def test_invalid_settings_are_refused(make):
     with pytest.raises(ValueError, match=r"\w+\.\w+ must"):
         make()
 
@@ -218,3 +198,7 @@ def test_parameters_are_counted():
     gru = 2 * (10 * 12 + 12 + 4 * 12 + 4)
     readout = 2 * ((10 + 8) * 3 + 3)
     assert sum(leaf.size for leaf in leaves) == branches + gru + readout
+
+
+def test_the_example_of_the_tagger_runs():
+    assert doctest.testmod(tagger).failed == 0

@@ -76,12 +76,12 @@ def test_without_sound_it_says_nothing():
         has_sound=jnp.array([True, False]),
         lengths=jnp.array([3, 3]),
     )
-    told = tagger().prior_logits(inputs)
+    told = tagger().frame_parts(inputs).prior
     assert jnp.abs(told[0]).max() > 0
     assert jnp.abs(told[1]).max() == 0
 
 
-def test_chunks_equal_the_whole_clip_with_tags():
+def test_blocks_equal_the_whole_clip():
     graphdef, state = nnx.split(tagger())
     visual = np.random.default_rng(2).normal(size=(21, 8))
     judged = [
@@ -92,7 +92,7 @@ def test_chunks_equal_the_whole_clip_with_tags():
             embeddings((21, 384)),
             has_picture=True,
             has_sound=True,
-            chunk_frames=size,
+            block_frames=size,
         )
         for size in (64, 8)
     ]

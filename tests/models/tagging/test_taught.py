@@ -1,29 +1,22 @@
 """Taught effects: found among others, exact in blocks, kept in bundles; nothing else changes."""
 
 import dataclasses
-from fractions import Fraction
 
-import jax
 import numpy as np
 import pytest
-from flax import nnx
 
 from temporal_foley.effects import parse_vocabulary
 from temporal_foley.models.bundle.bundle import (
-    Bundle,
     BundleError,
-    Senses,
     load_bundle,
     save_bundle,
 )
 from temporal_foley.models.tagging.background import Background, make_background
-from temporal_foley.models.tagging.fusion import FusionConfig
-from temporal_foley.models.tagging.recurrent import RecurrentConfig
-from temporal_foley.models.tagging.tagger import Tagger, TaggerConfig
 from temporal_foley.models.tagging.taught import BLOCK_FRAMES, NOT_SEEN, judge_frames
 from temporal_foley.spotting.decision import calibrate, decision_from_json
 from temporal_foley.teaching.few_shot import fit_effect
 from temporal_foley.teaching.teach import effect_record, extend_bundle, new_effect
+from tests.factories import make_bundle
 
 FEATURES = 24
 TEXT = '[[effect]]\nname = "a"\nkind = "loop"\nbus = "foley"\n'
@@ -49,28 +42,9 @@ def background():
 
 @pytest.fixture(scope="module")
 def bundle(background):
-    config = TaggerConfig(
-        effects=1,
-        visual_features=FEATURES,
-        audio_features=4,
-        fusion=FusionConfig(width=8),
-        recurrent=RecurrentConfig(hidden=4),
-    )
-    model = Tagger(config, rngs=nnx.Rngs(params=0))
-    return Bundle(
-        name="small",
-        vocabulary=parse_vocabulary(TEXT, "small"),
-        vocabulary_text=TEXT,
-        senses=Senses(
-            frame_rate=Fraction(4),
-            backbone="efficientnet_lite0",
-            aspect="stretch",
-            backbone_sha256="0" * 64,
-            listener="student",
-            listener_sha256="1" * 64,
-        ),
-        tagger=config,
-        weights=jax.device_get(nnx.to_pure_dict(nnx.split(model)[1])),
+    return make_bundle(
+        tagger={"visual_features": FEATURES, "audio_features": 4},
+        vocabulary_toml=TEXT,
         background=background,
     )
 
@@ -188,7 +162,7 @@ def test_parts_of_another_shape_are_refused(bundle, background, tmp_path):
     )
     for number, one in enumerate(wrong):
         save_bundle(tmp_path / str(number), one)
-        with pytest.raises(BundleError, match="not a bundle"):
+        with pytest.raises(BundleError, match="not a valid bundle"):
             load_bundle(tmp_path / str(number))
     with pytest.raises(ValueError, match="codes"):
         dataclasses.replace(background, codes=background.codes.astype(np.int16))
