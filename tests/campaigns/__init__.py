@@ -1,1 +1,1 @@
-"""Campaigns: seeded attempts to break the promises of docs/security.md."""
+"""Campaigns: seeded attempts to break the promises of docs/explanation/security.md."""
