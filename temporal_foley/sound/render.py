@@ -126,7 +126,7 @@ def _render_cue(cue: Cue, take: Take, gain: float, start: int, stop: int) -> Ste
 
 
 def _source(
-    cue: Cue, samples: Float[np.ndarray, "samples channels"], first: int, last: int
+    cue: Cue, samples: Float[np.ndarray, "take channels"], first: int, last: int
 ) -> Float[np.ndarray, "samples channels"]:
     """Return the samples of the take from `first` to `last` after the cue's onset, looped."""
     if cue.loop is None:

@@ -13,6 +13,7 @@ from temporal_foley.effects import load_vocabulary
 from temporal_foley.errors import LibraryError, UsageError
 from temporal_foley.library.add import AddSettings, add_sounds
 from temporal_foley.library.effect_names import Recognition
+from temporal_foley.library.listen import Listener
 from temporal_foley.sound.takes.catalogue import CATALOGUE_NAME, read_catalogue, write_catalogue
 from temporal_foley.sound.takes.library import load_library
 
@@ -20,8 +21,8 @@ RATE = 16_000
 SETTINGS = AddSettings(vocabulary=load_vocabulary(), licence="CC0-1.0")
 
 
-class Ear:
-    """Hears the same in everything, and counts."""
+class Ear(Listener):
+    """Recognises the same in every sound, and counts them."""
 
     def __init__(self, effect: str = "cat_meowing", confidence: float = 0.3):
         self.heard = 0

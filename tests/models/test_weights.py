@@ -8,7 +8,7 @@ import pytest
 
 from temporal_foley.errors import WeightsError
 from temporal_foley.models.weights import read_torch_checkpoint
-from tests.torch_files import Storage, dumps, legacy, tensor, zipped
+from tests.models.torch_files import Storage, dumps, legacy, tensor, zipped
 
 
 @pytest.mark.parametrize("pack", [zipped, legacy])

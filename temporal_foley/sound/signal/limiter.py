@@ -74,7 +74,9 @@ def _frames(frames: list[av.AudioFrame]) -> list[Stereo]:
     return [frame.to_ndarray().reshape(-1, 2) for frame in frames]
 
 
-def _needed(samples: Stereo, upsampled: Stereo, ceiling: float) -> Reduction:
+def _needed(
+    samples: Stereo, upsampled: Float[np.ndarray, "upsampled 2"], ceiling: float
+) -> Reduction:
     """Return the reduction at which a sample and those up to the next are below the ceiling."""
     loudest = np.maximum(np.abs(samples[:, 0]), np.abs(samples[:, 1]))
     for first in range(_OVERSAMPLING):
@@ -98,7 +100,7 @@ def _release(needed: Reduction, held: float) -> tuple[Reduction, float]:
     return np.maximum(kept[1:], needed), float(kept[-1])
 
 
-def _reduce(samples: Stereo, reduction: Reduction) -> Stereo:
+def _reduce(samples: Stereo, reduction: Float[np.ndarray, " wider"]) -> Stereo:
     """Apply reductions, which begin a look-ahead before the samples and end one after them."""
     from scipy import ndimage
 

@@ -63,7 +63,7 @@ def _overlapping(blocks: Iterable[Block]) -> Iterator[Float[np.ndarray, " sample
         yield _thinned(np.pad(held, (0, frames * _HOP + extra - len(held))))
 
 
-def _thinned(mono: Float[np.ndarray, " samples"]) -> Float[np.ndarray, " samples"]:
+def _thinned(mono: Float[np.ndarray, " samples"]) -> Float[np.ndarray, " thinned"]:
     """Low-pass at about 3 kHz and resample to 8 kHz."""
     taps = np.hanning(2 * _STEP + 1)[1:-1]
     return np.convolve(mono, taps / taps.sum(), "same")[::_STEP]

@@ -14,7 +14,7 @@ from unittest import mock
 
 import numpy as np
 
-from tests.torch_files import Storage, legacy, tensor, zipped
+from tests.models.torch_files import Storage, legacy, tensor, zipped
 
 
 def _cues(content: bytes, folder: Path) -> None:
