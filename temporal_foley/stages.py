@@ -1,73 +1,55 @@
-"""The stages of the path, each callable alone: look, cast, render.
+"""Detect events in a video, align them with the picture, and cast them: the way to a timeline.
 
-Video and settings in, events out; events in, a timeline out; a timeline in, stems, mix and video
-out. `foley.py` strings them together.
+Each stage can be called alone; `foley.py` calls them one after the other.
 """
 
 import contextlib
 import dataclasses
 import importlib
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 
 from temporal_foley.errors import UsageError
-from temporal_foley.files.run_record import RunRecord
-from temporal_foley.media.audio import Sound, read_audio
-from temporal_foley.media.mux import mux_sound, output_suffix
+from temporal_foley.media.audio import read_audio
 from temporal_foley.media.read_ahead import read_ahead
 from temporal_foley.media.video import SampledFrame, VideoInfo, sample_frames
-from temporal_foley.models.detector import Detector, FrameProbabilities
-from temporal_foley.pages.overview import NOTABLE, Heard, draw_overview
-from temporal_foley.pages.review import ReviewTake, write_review
-from temporal_foley.session.writers.cuesheet import write_cue_sheet
-from temporal_foley.sound.alternates import fill_alternates, list_alternates
+from temporal_foley.models.detector import Detector, FrameProbabilities, detect_all
+from temporal_foley.sound.alternates import fill_alternates
 from temporal_foley.sound.ambience import crossfade_ambience, meet_at_cuts
 from temporal_foley.sound.casting import cast_events
-from temporal_foley.sound.credits import CREDITS_NAME, write_credits
 from temporal_foley.sound.density import thin_out
-from temporal_foley.sound.mix import MixReport, write_mix
 from temporal_foley.sound.placing import place_tracks
 from temporal_foley.sound.takes.library import Library
-from temporal_foley.spotting.close_look import Glimpses, gathering, look_closely
+from temporal_foley.spotting.close_look import Glimpses, look_closely
 from temporal_foley.spotting.decision import decide, decision_from_json
 from temporal_foley.spotting.detections import Detections, PictureEvidence
 from temporal_foley.spotting.events import DecodingConfig, decode_events
 from temporal_foley.timegrid import TimeGrid, to_sample
-from temporal_foley.timeline import (
-    MOST_ALTERNATES,
-    Event,
-    MixSettings,
-    Provenance,
-    Source,
-    Timeline,
-    without_rejected,
-)
+from temporal_foley.timeline import Event, MixSettings, Provenance, Source, Timeline
 
 DEFAULT_FRAME_RATE = Fraction(4)
 LISTENING_RATE_HZ = 32_000
-"""Of the audio networks."""
+"""Sample rate of the audio networks' input."""
 READ_AHEAD_FRAMES = 256
-"""Pictures that may wait for the model, 40 MB at the default size: while the network is loaded,
-decoding goes on."""
+"""Pictures that may wait for the model, 40 MB at the default size, so that decoding goes on while
+the network is loaded."""
 THUMBNAILS = 12
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DetectionSettings:
-    """What is looked for, and how closely."""
+    """Which effects are detected, and how."""
 
     only: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     frame_rate: Fraction | None = None
-    """Pictures a second; None: what the model was made for."""
+    """Pictures per second; None for the rate that the model was trained with."""
     decoding: DecodingConfig | None = None
-    """How probabilities become events; None: as the model decides."""
+    """How probabilities become events; None for the model's own decision."""
     listen: bool = True
-    """Whether the video's own sound is listened to, by a model that can."""
+    """Whether a model that can use the video's own sound does so."""
 
     def __post_init__(self) -> None:
         if self.frame_rate is not None and not Fraction(1, 10) <= self.frame_rate <= 60:
@@ -76,13 +58,13 @@ class DetectionSettings:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tags:
-    """What was seen in a video, and the events made of it."""
+    """What was detected in a video, and the events made of it."""
 
     info: VideoInfo
     seen: Detections
     events: tuple[Event, ...]
     sights: PictureEvidence | None = None
-    """Where effects are seen and how the picture moves; None before a closer look."""
+    """Where effects are visible and how the picture moves; None before alignment."""
 
 
 def tag_video(
@@ -93,57 +75,56 @@ def tag_video(
     *,
     glimpses: Glimpses | None = None,
 ) -> Tags:
-    """Look at a video: pictures at grid times -> probabilities -> events.
+    """Detect the events of a video: pictures at grid times, then probabilities, then events.
 
-    Decoding runs ahead in a thread of its own while the model looks. What a closer look needs is
-    gathered in `glimpses`.
+    Decoding runs ahead in a thread of its own. With `glimpses`, what `align_events` needs is
+    collected on the way.
     """
     detector.load_ahead()
     vocabulary = detector.vocabulary
     chosen = vocabulary.select(settings.only, settings.exclude)
     grid = TimeGrid.covering(info.duration, grid_rate(detector, settings))
     thumbnails: list[tuple[float, np.ndarray]] = []
-    rows: list[np.ndarray] = []
     ahead = read_ahead(sample_frames(info, grid, detector.prepare), READ_AHEAD_FRAMES)
     sound = None
     if settings.listen and detector.listens:
         sound = read_audio(info, sample_rate_hz=LISTENING_RATE_HZ, channels=1)
     with contextlib.closing(ahead) as frames:
-        looked_at = _pictures(frames, grid, thumbnails, done, glimpses)
-        asked = gathering(detector, glimpses) if glimpses is not None else {}
-        rows.extend(detector.probabilities(looked_at, grid=grid, sound=sound, **asked))
-    probabilities = np.concatenate([np.zeros((0, len(vocabulary)), np.float32), *rows])
-    events = find_events(detector, settings, probabilities, grid, info.duration)
+        pictures = _pictures(frames, grid, thumbnails, done, glimpses)
+        with_places = glimpses is not None
+        found = detect_all(detector, pictures, grid=grid, sound=sound, with_places=with_places)
+    events = find_events(detector, settings, found.probabilities, grid, info.duration)
     return Tags(
         info=info,
         seen=Detections(
             grid=grid,
             vocabulary=vocabulary,
-            probabilities=probabilities,
+            probabilities=found.probabilities,
             thumbnails=tuple(thumbnails),
+            places=found.places,
         ),
         events=tuple(event for event in events if event.effect in chosen),
     )
 
 
-def meet_picture(
+def align_events(
     tags: Tags, glimpses: Glimpses, done: Callable[[float], None] = lambda part: None
 ) -> Tags:
-    """Look closer: events move from the grid onto what is seen, and are placed in the picture."""
+    """Move events from the grid to the moments that the picture shows, and place them in it."""
     events, sights = look_closely(tags.info, tags.events, tags.seen, glimpses, done)
     return dataclasses.replace(tags, events=events, sights=sights)
 
 
 def grid_rate(detector: Detector, settings: DetectionSettings) -> Fraction:
-    """Return how many pictures a second are looked at.
+    """Return how many pictures per second are analysed.
 
     Raises:
-        UsageError: A rate is asked for on which the model cannot look.
+        UsageError: The settings ask for a rate that the model does not accept.
     """
     own = detector.frame_rate
     if own is not None and settings.frame_rate not in (None, own):
         raise UsageError(
-            f"--frame-rate: the model {detector.name} looks {own} times a second; leave it out"
+            f"--frame-rate: the model {detector.name} needs {own} pictures per second; leave it out"
         )
     return own or settings.frame_rate or DEFAULT_FRAME_RATE
 
@@ -155,7 +136,7 @@ def find_events(
     grid: TimeGrid,
     duration: Fraction,
 ) -> list[Event]:
-    """Make events of probabilities, as the settings say or else as the model decides."""
+    """Decode probabilities into events, by the settings or else by the model's decision."""
     vocabulary = detector.vocabulary
     if settings.decoding is None and detector.decision is not None:
         decision = decision_from_json(detector.decision, vocabulary)
@@ -173,7 +154,7 @@ def cast_timeline(
     mix: MixSettings,
     seed: int,
 ) -> Timeline:
-    """Give events their sounds: the whole work on a video as one timeline."""
+    """Choose a sound for every event and return the timeline of a video."""
     info, vocabulary = tags.info, tags.seen.vocabulary
     duration_samples = picture_samples(info)
     events, sights = tags.events, tags.sights
@@ -205,78 +186,8 @@ def cast_timeline(
     )
 
 
-def render_timeline(
-    timeline: Timeline,
-    library: Library,
-    info: VideoInfo,
-    folder: Path,
-    record: RunRecord,
-    seen: Detections,
-) -> MixReport:
-    """Turn a timeline into cue sheet, stems, mix, the video with its new sound, and overview."""
-    write_cue_sheet(timeline, folder / "cues.csv")
-    write_credits(timeline, folder / CREDITS_NAME)
-
-    def original() -> Iterator[Sound]:
-        return read_audio(info) or iter(())
-
-    with record.stage("lay up") as done:
-        heard = original if info.has_audio else None
-        report = write_mix(
-            without_rejected(timeline),
-            library,
-            folder,
-            original=heard,
-            progress=done,
-        )
-
-    def mux() -> None:
-        name = Path(info.path.name).with_suffix(output_suffix(info)).name
-        with record.stage("mux"):
-            mux_sound(info, folder / "mix.wav", folder / name)
-
-    # Encoding is FFmpeg's work and drawing is Python's: side by side they take one core each.
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="mux") as pool:
-        muxed = pool.submit(mux)
-        with record.stage("draw"):
-            draw_overview(folder / "overview.png", timeline, _heard(report), seen)
-        with record.stage("review"):
-            write_review(
-                folder / "review.html",
-                timeline,
-                seen,
-                review_takes(timeline, library, seen),
-                video=Path(info.path.name).with_suffix(output_suffix(info)).name,
-                original=_heard(report).envelopes.get("original"),
-                mix_gain_db=report.gain_db,
-            )
-        muxed.result()
-    return report
-
-
-def review_takes(timeline: Timeline, library: Library, seen: Detections) -> list[ReviewTake]:
-    """Gather the takes that cues have, and some that they, or a cue added by hand, could have.
-
-    An effect without a cue has one if it ever was nearly probable enough: making takes costs time.
-    """
-    tracks = {track.effect: track for track in timeline.tracks}
-    peaks = seen.probabilities.max(axis=0, initial=0.0)
-    used: list[ReviewTake] = []
-    spare: list[ReviewTake] = []
-    for effect, peak in zip(seen.vocabulary.effects, peaks, strict=True):
-        track = tracks.get(effect.name)
-        if track is None and peak < NOTABLE:
-            continue
-        own = tuple(dict.fromkeys(cue.asset for cue in track.cues)) if track is not None else ()
-        most = 1 if track is None else len(own) + MOST_ALTERNATES
-        for alternate, take in list_alternates(effect, library, first=own, most=most):
-            one = ReviewTake(effect=effect.name, take=alternate, samples=take.samples)
-            (used if alternate.asset in own else spare).append(one)
-    return used + spare
-
-
 def import_ahead() -> None:
-    """Import what casting and drawing will need while the cores wait for pictures."""
+    """Import what casting and drawing need, while the cores wait for pictures."""
     for name in ("scipy.signal", "scipy.ndimage", "matplotlib.backends.backend_agg"):
         importlib.import_module(name)
 
@@ -288,7 +199,7 @@ def _pictures(
     done: Callable[[float], None],
     glimpses: Glimpses | None,
 ) -> Iterator[np.ndarray]:
-    """Pass pictures on, keeping a few, evenly spread, for the overview; tell how far it is."""
+    """Pass pictures on, report progress, and keep a few, evenly spaced, for the overview."""
     kept = {round((i + 0.5) * grid.frames / THUMBNAILS - 0.5) for i in range(THUMBNAILS)}
     for frame in frames:
         if frame.index in kept:
@@ -300,14 +211,5 @@ def _pictures(
 
 
 def picture_samples(info: VideoInfo) -> int:
-    """Return how many samples long stems and mix are."""
+    """Return the length of stems and mix in samples."""
     return max(1, to_sample(info.duration))
-
-
-def _heard(report: MixReport) -> Heard:
-    """Pick out of a mix report what the overview shows."""
-    return Heard(
-        envelopes={stem.name: stem.envelope for stem in (*report.stems, report.mix)},
-        loudness_lufs=report.loudness_lufs,
-        true_peak_dbtp=report.true_peak_dbtp,
-    )

@@ -13,9 +13,10 @@ import soundfile
 from temporal_foley.cue_list import read_timeline, write_timeline
 from temporal_foley.errors import CueListError, LibraryError, MediaError, OutputExistsError
 from temporal_foley.files.output import read_run
-from temporal_foley.foley import DetectionSettings, Foley
-from temporal_foley.from_cues import render_cues
+from temporal_foley.foley import Foley
+from temporal_foley.render import render_cue_list
 from temporal_foley.sound.takes.library import load_library
+from temporal_foley.stages import DetectionSettings
 from temporal_foley.timeline import MixSettings
 from tests.detectors import BLACK, GREEN, RED, colour_detector, painted
 
@@ -151,7 +152,7 @@ def test_only_chosen_effects_are_added_and_the_others_do_not_change(foley, made,
 
 def test_a_second_run_leaves_a_finished_output_alone(foley, made, clip):
     stamp = (made / "mix.wav").stat().st_mtime_ns
-    assert foley.generate(clip).status == "finished"
+    assert foley.generate(clip).status == "unchanged"
     assert (made / "mix.wav").stat().st_mtime_ns == stamp
     with pytest.raises(OutputExistsError, match="seed"):
         foley.generate(clip, seed=5)
@@ -170,7 +171,7 @@ def test_a_failed_run_leaves_nothing_behind(foley, tmp_path):
 
 
 def test_rendering_the_cue_list_gives_the_same_sound(made, tmp_path):
-    again = render_cues(made / "cues.json", tmp_path / "again").folder
+    again = render_cue_list(made / "cues.json", tmp_path / "again").folder
     names = ("mix.wav", "stems/fire.wav", "stems/dog_barking.wav", "clip.mp4", "cues.csv")
     assert digests(again, *names) == digests(made, *names)
 
@@ -178,8 +179,8 @@ def test_rendering_the_cue_list_gives_the_same_sound(made, tmp_path):
 def test_an_edited_cue_list_is_rendered_as_edited(made):
     change_json(made / "cues.json", lambda cues: cues["tracks"].pop(1))
     with pytest.raises(OutputExistsError, match="--overwrite or --out"):
-        render_cues(made / "cues.json")
-    render_cues(made / "cues.json", overwrite=True)
+        render_cue_list(made / "cues.json")
+    render_cue_list(made / "cues.json", overwrite=True)
     (track,) = read_timeline(made / "cues.json").tracks
     assert [path.stem for path in (made / "stems").iterdir()] == [track.effect]
     assert (made / "scores.tsv").exists()
@@ -194,7 +195,7 @@ def test_a_cue_that_is_moved_by_hand_sounds_there(made, clip, tmp_path):
     )
     tracks = (dataclasses.replace(dog, cues=(moved,)),)
     write_timeline(dataclasses.replace(timeline, tracks=tracks), tmp_path / "cues.json")
-    done = render_cues(tmp_path / "cues.json", tmp_path / "out", video=clip).folder
+    done = render_cue_list(tmp_path / "cues.json", tmp_path / "out", video=clip).folder
     stem, _ = soundfile.read(done / "stems" / "dog_barking.wav")
     sounding = np.flatnonzero(np.abs(stem).max(axis=1) > 1e-4)
     assert moved.onset_sample <= sounding[0] < moved.onset_sample + 4_800
@@ -206,10 +207,10 @@ def test_a_cue_list_finds_its_video_or_asks_for_it(made, clip, tmp_path):
     moved.parent.mkdir()
     shutil.move(clip, moved)
     with pytest.raises(CueListError, match="use --video FILE"):
-        render_cues(made / "cues.json", tmp_path / "out")
-    assert render_cues(made / "cues.json", tmp_path / "out", video=moved).status == "made"
+        render_cue_list(made / "cues.json", tmp_path / "out")
+    assert render_cue_list(made / "cues.json", tmp_path / "out", video=moved).status == "made"
     with pytest.raises(CueListError, match="is not the video"):
-        render_cues(made / "cues.json", tmp_path / "o2", video=made / "clip.mp4")
+        render_cue_list(made / "cues.json", tmp_path / "o2", video=made / "clip.mp4")
 
 
 def lead_outside(cues):
@@ -232,4 +233,4 @@ def lead_outside(cues):
 def test_a_cue_list_that_does_not_fit_is_refused(made, tmp_path, change, message):
     change_json(made / "cues.json", change)
     with pytest.raises((CueListError, LibraryError), match=message):
-        render_cues(made / "cues.json", tmp_path / "out")
+        render_cue_list(made / "cues.json", tmp_path / "out")

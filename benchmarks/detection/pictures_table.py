@@ -19,6 +19,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from temporal_foley.effects import load_vocabulary
+from temporal_foley.models.detector import detect_all
 from temporal_foley.models.image.backbone import DEFAULT_ASPECT
 from temporal_foley.models.image.preparation import ASPECTS
 from temporal_foley.models.imagenet_detector import load_imagenet_detector
@@ -48,7 +49,7 @@ def main() -> None:
     detector = load_imagenet_detector(load_vocabulary(), aspect=args.aspect)
     pictures = (cv2.imread(str(args.pictures / row["file"])) for row in chosen)
     frames = (detector.prepare(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)) for image in pictures)
-    table = np.concatenate(list(detector.probabilities(frames)))
+    table = detect_all(detector, frames).probabilities
 
     other = classes == "other"
     results: dict[str, dict[str, float | int | str]] = {}

@@ -24,7 +24,7 @@ from temporal_foley.cue_list import read_timeline
 from temporal_foley.effects import load_vocabulary
 from temporal_foley.spotting.tables import read_events
 
-STAGES = ("probe", "look", "cast", "lay up", "mux", "draw")
+STAGES = ("probe", "detect", "align", "cast", "render", "mux", "draw")
 
 
 def main() -> None:

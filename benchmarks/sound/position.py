@@ -25,9 +25,9 @@ from jaxtyping import Float, UInt8
 
 from temporal_foley.media.video import probe_video, sample_frames
 from temporal_foley.models.by_name import load_detector
+from temporal_foley.models.detector import detect_all
 from temporal_foley.sound.levels import DEFAULT_LEVELS as LEVELS
 from temporal_foley.sound.placing import level_of_area
-from temporal_foley.spotting.places import Places
 from temporal_foley.spotting.position import Position, follow
 from temporal_foley.timegrid import TimeGrid
 
@@ -167,14 +167,15 @@ def placed(
     detector: Any, frames: Sequence[Image], effect: str
 ) -> tuple[Position, Float[np.ndarray, "frames rows columns"]]:
     """Look at frames as the product does; return where an effect is, and its maps."""
-    places = Places()
     small = (detector.prepare(frame) for frame in frames)
     grid = TimeGrid(start=Fraction(0), frame_rate=Fraction(RATE_HZ), frames=len(frames))
     column = detector.vocabulary.index(effect)
-    found = np.concatenate(list(detector.probabilities(small, grid=grid, places=places)))[:, column]
-    heat = np.concatenate(places.heats)[:, column].astype(np.float64)
-    visible = np.concatenate(places.visible)[:, column].astype(np.float64)
-    return follow(heat, visible, found.astype(np.float64), float(RATE_HZ)), heat
+    found = detect_all(detector, small, grid=grid, with_places=True)
+    assert found.places is not None
+    heat = found.places.heats[:, column].astype(np.float64)
+    visible = found.places.visible[:, column].astype(np.float64)
+    probability = found.probabilities[:, column].astype(np.float64)
+    return follow(heat, visible, probability, float(RATE_HZ)), heat
 
 
 def told(rows: Sequence[tuple[Position, Boxes]]) -> str:

@@ -22,7 +22,7 @@ from temporal_foley.errors import MediaError
 from temporal_foley.media.audio import read_audio
 from temporal_foley.media.video import probe_video, sample_frames
 from temporal_foley.models.audio.audioset import class_places
-from temporal_foley.models.detector import Detector
+from temporal_foley.models.detector import Detector, detect_all
 from temporal_foley.spotting.events import DecodingConfig, decode_events
 from temporal_foley.timegrid import TimeGrid
 from temporal_foley.timeline import Event
@@ -120,9 +120,7 @@ def gather_evidence(
     ]
     heard = np.where(silent[:, None], LEAST_LOGIT, np.minimum(*views))
     pictures = (frame.image for frame in sample_frames(info, grid, detector.prepare))
-    seen = np.concatenate(
-        [np.zeros((0, len(detector.vocabulary))), *detector.probabilities(pictures)]
-    )
+    seen = detect_all(detector, pictures).probabilities.astype(np.float64)
     sight = detector.seen_effects()
     visible = np.array([name in sight for name in detector.vocabulary.names])
     likely = weigh(heard, seen, visible, config.check)

@@ -13,10 +13,10 @@ PLAIN_INTERVAL_S = 10.0
 
 STAGES = {
     "probe": "reading",
-    "look": "detecting",
-    "sync": "aligning",
+    "detect": "detecting",
+    "align": "aligning",
     "cast": "choosing sounds",
-    "lay up": "rendering",
+    "render": "rendering",
     "mux": "writing the video",
     "draw": "drawing the overview",
     "review": "writing the review page",

@@ -10,7 +10,8 @@ from temporal_foley.errors import UsageError, nearest, plain_name
 
 if TYPE_CHECKING:
     from temporal_foley.effects import Vocabulary
-    from temporal_foley.foley import DetectionSettings, Foley
+    from temporal_foley.foley import Foley
+    from temporal_foley.stages import DetectionSettings
 
 Videos = Annotated[tuple[Path, ...], Arg(positional=True, metavar="VIDEO...")]
 CueLists = Annotated[tuple[Path, ...], Arg(positional=True, metavar="CUES...")]
@@ -84,7 +85,7 @@ class DetectionOptions(ModelOptions):
 
     def settings(self, vocabulary: "Vocabulary") -> "DetectionSettings":
         """Return the detection settings for a vocabulary."""
-        from temporal_foley.foley import DetectionSettings
+        from temporal_foley.stages import DetectionSettings
         from temporal_foley.spotting.events import DecodingConfig
 
         chosen = {"smoothing": self.smoothing, "window_s": self.smoothing_window}

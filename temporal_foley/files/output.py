@@ -71,7 +71,7 @@ def _read_run(path: Path) -> FinishedRun | None:
 
 def check_output(
     folder: Path, command: str, made_with: Mapping[str, str], *, overwrite: bool
-) -> Literal["make", "finished"]:
+) -> Literal["make", "unchanged"]:
     """Tell whether a run is still to be made or stands there finished with the same settings.
 
     What `tag` left is part of what `generate` makes, so the one may follow the other.
@@ -106,7 +106,7 @@ def check_output(
     missing = [name for name in run.files if not (folder / name).is_file()]
     if missing:
         raise OutputExistsError(f"{folder}: {missing[0]} is missing in it; use --overwrite")
-    return "finished"
+    return "unchanged"
 
 
 @contextlib.contextmanager

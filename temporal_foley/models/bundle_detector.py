@@ -19,7 +19,7 @@ from temporal_foley.models.attribution import picture_gradients
 from temporal_foley.models.bundle.bundle_backbone import load_bundle_backbone
 from temporal_foley.models.bundle.bundle_files import BundleFolder, open_bundle
 from temporal_foley.models.detector import (
-    FrameProbabilities,
+    FrameDetections,
     Image,
     SmallImage,
     SoundBlock,
@@ -27,7 +27,7 @@ from temporal_foley.models.detector import (
 )
 from temporal_foley.models.image.backbone import BackboneOutputs
 from temporal_foley.spotting.decision import calibrate, decision_from_json, default_decision
-from temporal_foley.spotting.places import Places, class_activation
+from temporal_foley.spotting.places import Places, class_activation, join_places
 from temporal_foley.timegrid import TimeGrid
 
 if TYPE_CHECKING:
@@ -81,18 +81,17 @@ class BundleDetector:
         """Begin to load the network in a thread, so that decoding need not wait for it."""
         self._backbone.load_ahead()
 
-    def probabilities(
+    def detect(
         self,
         frames: Iterable[SmallImage],
         *,
         grid: TimeGrid | None = None,
         sound: Iterable[SoundBlock] | None = None,
-        places: Places | None = None,
-    ) -> Iterator[FrameProbabilities]:
-        """Yield the calibrated probabilities of all frames in one block, after the last frame.
-
-        With `places`, the image locations of each effect are collected there.
-        """
+        with_places: bool = False,
+    ) -> Iterator[FrameDetections]:
+        """Yield the calibrated probabilities of all frames in one block, after the last frame."""
+        is_located = with_places and self.bundle.tagger.fusion.kind != "audio"
+        places: list[Places] | None = [] if is_located else None
         visual = self.look(frames, places)
         audio = None
         if sound is not None and self.listens and len(visual):
@@ -106,17 +105,17 @@ class BundleDetector:
             has_picture=True,
             has_sound=audio is not None,
         )
-        yield calibrate(logits, self._decision)
-
-    @property
-    def sees_places(self) -> bool:
-        """Whether it can locate effects in the image."""
-        return self.bundle.tagger.fusion.kind != "audio"
+        yield FrameDetections(
+            probabilities=calibrate(logits, self._decision), places=join_places(places or [])
+        )
 
     def look(
-        self, frames: Iterable[SmallImage], places: Places | None = None
+        self, frames: Iterable[SmallImage], places: list[Places] | None = None
     ) -> Float[np.ndarray, "frames features"]:
-        """Return the image features of prepared images, as they are stored for training."""
+        """Return the image features of prepared pictures, as they are stored for training.
+
+        With `places`, the heat maps of each batch are appended to it.
+        """
         features = self.bundle.tagger.visual_features
         rows = [np.zeros((0, features), np.float16)]
         for batch in in_batches(frames):
@@ -124,15 +123,12 @@ class BundleDetector:
             # Half precision, as the features that it was trained on.
             rows.append(np.asarray(outputs.features, np.float16))
             if places is not None:
-                self._locate(outputs, rows[-1], places)
+                places.append(self._places(outputs, rows[-1]))
         return np.concatenate(rows)
 
-    def _locate(
-        self,
-        outputs: BackboneOutputs,
-        features: Float[np.ndarray, "frames features"],
-        places: Places,
-    ) -> None:
+    def _places(
+        self, outputs: BackboneOutputs, features: Float[np.ndarray, "frames features"]
+    ) -> Places:
         gradients, logits = picture_gradients(self.bundle, features)
         heat = class_activation(outputs.feature_map, gradients)
         if logits.shape[1] != self._decision.columns:
@@ -140,7 +136,7 @@ class BundleDetector:
             added = len(self.vocabulary) - heat.shape[1]
             heat = np.pad(heat, ((0, 0), (0, added), (0, 0), (0, 0)))
             logits = np.pad(logits, ((0, 0), (0, added)), constant_values=-1e3)
-        places.add(heat, calibrate(logits, self._decision))
+        return Places.of(heat, calibrate(logits, self._decision))
 
     def listen(
         self, sound: Iterable[SoundBlock], grid: TimeGrid

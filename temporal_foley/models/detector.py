@@ -1,5 +1,6 @@
-"""Define the interface of every detector: images of a video to probabilities of effects."""
+"""Define what every detector does: return a probability per frame and effect of a video."""
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any, Protocol, runtime_checkable
@@ -8,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from temporal_foley.effects import Vocabulary
+from temporal_foley.spotting.places import Places, join_places
 from temporal_foley.timegrid import TimeGrid
 
 Image = UInt8[np.ndarray, "height width 3"]
@@ -16,40 +18,49 @@ SoundBlock = Float[np.ndarray, "samples channels"]
 FrameProbabilities = Float[np.ndarray, "frames effects"]
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FrameDetections:
+    """What a detector found in a block of frames that follow each other."""
+
+    probabilities: FrameProbabilities
+    places: Places | None = None
+    """Where in the pictures effects are visible; None if not asked for, or not known."""
+
+
 @runtime_checkable
 class Detector(Protocol):
     """Estimates how probable each effect of its vocabulary is in each frame.
 
-    The decoder calls `prepare`, so that only small images are kept, and passes the prepared images
-    on in order. Everything streams: neither side ever holds the whole video.
+    A caller hands `prepare` to the decoder, so that only small pictures are kept, and passes the
+    prepared pictures on in order. Pictures stream: neither side ever holds the whole video.
     """
 
     @property
     def name(self) -> str:
-        """Name in reports and cue lists."""
+        """The name that reports and cue lists call it by."""
         ...
 
     @property
     def sha256(self) -> str:
-        """Fingerprint of everything that determines its output."""
+        """Hash of everything that its answers depend on."""
         ...
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """The effects of its columns, in order."""
+        """The effects that it detects, in the order of its columns."""
         ...
 
     def prepare(self, image: Image) -> SmallImage:
-        """Scale a decoded RGB image to the input of `probabilities`; runs on the host, cheap."""
+        """Turn a decoded RGB picture into what `detect` takes; runs on the host and is cheap."""
         ...
 
     def load_ahead(self) -> None:
-        """Begin to load the network in the background; calling it again does nothing."""
+        """Begin to load the networks in the background; calling it again does nothing."""
         ...
 
     @property
     def frame_rate(self) -> Fraction | None:
-        """Frame rate in Hz that it requires; None if any will do."""
+        """The only rate of pictures that it accepts, in Hz; None for any."""
         ...
 
     @property
@@ -59,23 +70,26 @@ class Detector(Protocol):
 
     @property
     def decision(self) -> Mapping[str, Any] | None:
-        """How its probabilities become events (`spotting.decision`); None: by the defaults."""
+        """How its probabilities become events, for `spotting.decision`; None for the default."""
         ...
 
-    def probabilities(
+    def detect(
         self,
         frames: Iterable[SmallImage],
         *,
         grid: TimeGrid | None = None,
         sound: Iterable[SoundBlock] | None = None,
-    ) -> Iterator[FrameProbabilities]:
-        """Yield blocks of rows, one row per frame, in order.
+        with_places: bool = False,
+    ) -> Iterator[FrameDetections]:
+        """Yield the detections of blocks of frames, in order.
 
         Args:
-            frames: Prepared images at the times of the grid.
-            grid: Times of the frames; needed with a sound.
-            sound: The video's own sound from time 0 on, at 32 kHz; ignored by detectors that do
-                not use it.
+            frames: Prepared pictures at the times of the grid.
+            grid: The frames' times; needed with a sound.
+            sound: The video's own sound from time 0 on, at 32 kHz. A detector that uses only
+                pictures leaves it unread.
+            with_places: Whether to also return where in the pictures effects are visible. A
+                detector that cannot find out returns none.
         """
         ...
 
@@ -86,6 +100,23 @@ class Detector(Protocol):
     def blind_effects(self) -> dict[str, str]:
         """Return the effects that it cannot detect (their probability is always 0), and why."""
         ...
+
+
+def detect_all(
+    detector: Detector,
+    frames: Iterable[SmallImage],
+    *,
+    grid: TimeGrid | None = None,
+    sound: Iterable[SoundBlock] | None = None,
+    with_places: bool = False,
+) -> FrameDetections:
+    """Return what a detector yields, joined into one block."""
+    blocks = list(detector.detect(frames, grid=grid, sound=sound, with_places=with_places))
+    none = np.zeros((0, len(detector.vocabulary)), np.float32)
+    return FrameDetections(
+        probabilities=np.concatenate([none, *(block.probabilities for block in blocks)]),
+        places=join_places([block.places for block in blocks]),
+    )
 
 
 BATCH_FRAMES = 16

@@ -22,6 +22,7 @@ from jaxtyping import Float, UInt8
 from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import VocabularyError
 from temporal_foley.models.detector import (
+    FrameDetections,
     FrameProbabilities,
     Image,
     SmallImage,
@@ -126,26 +127,25 @@ class ImageNetDetector:
         """None: events are decided by the defaults."""
         return None
 
-    def probabilities(
+    def detect(
         self,
         frames: Iterable[SmallImage],
         *,
         grid: TimeGrid | None = None,
         sound: Iterable[SoundBlock] | None = None,
-        places: Places | None = None,
-    ) -> Iterator[FrameProbabilities]:
-        """Yield blocks of rows, one row per frame, in order; `sound` is ignored.
-
-        With `places`, the image locations of each effect are collected there.
-        """
+        with_places: bool = False,
+    ) -> Iterator[FrameDetections]:
+        """Yield the detections of batches of frames, in order; `sound` is not read."""
+        is_located = with_places and isinstance(self._backbone, Backbone)
         for batch in in_batches(frames):
             outputs = self._backbone(batch)
             probabilities = effect_probabilities(
                 np.asarray(outputs.logits), self._weights, self._prior_odds, self._temperature
             )
-            if places is not None:
-                places.add(self._heat(outputs, probabilities), probabilities)
-            yield probabilities
+            places = None
+            if is_located:
+                places = Places.of(self._heat(outputs, probabilities), probabilities)
+            yield FrameDetections(probabilities=probabilities, places=places)
 
     def _heat(self, outputs: _Outputs, probabilities: FrameProbabilities) -> Heat:
         """Return the heat maps of the effects that are probable in some image of the batch."""
@@ -159,11 +159,6 @@ class ImageNetDetector:
             gradients = gradients.reshape(frames, len(shown), -1)
             heat[:, shown] = class_activation(outputs.feature_map, gradients)
         return heat
-
-    @property
-    def sees_places(self) -> bool:
-        """Whether it can locate effects in the image."""
-        return isinstance(self._backbone, Backbone)
 
     @functools.cached_property
     def _readout(self) -> Float[np.ndarray, "features classes"]:

@@ -16,7 +16,7 @@ from temporal_foley.timeline import Cue, Timeline, Track, without_rejected
 
 BUS_COLOURS = {"hard_effects": "#c2452d", "foley": "#2a6f97", "backgrounds": "#3f7d4e"}
 INK, FAINT, PAPER = "#22262b", "#9aa1a9", "#ffffff"
-NOTABLE = 0.25
+SHOWN_PROBABILITY = 0.25
 """An effect without a cue gets a lane of its own if its probability ever reaches this."""
 MAX_QUIET_LANES = 6
 LEFT, RIGHT = 0.135, 0.985
@@ -29,7 +29,7 @@ FEWEST_LETTERS = 12
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Heard:
+class RenderedSound:
     """What was rendered, as far as the overview shows it.
 
     `envelopes` are the lowest and highest sample of each of many columns of time, under the name
@@ -41,7 +41,7 @@ class Heard:
     true_peak_dbtp: float | None
 
 
-def draw_overview(path: Path, timeline: Timeline, heard: Heard, seen: Detections) -> None:
+def draw_overview(path: Path, timeline: Timeline, sound: RenderedSound, seen: Detections) -> None:
     """Draw pictures, a lane for each effect that was found, and the mix, over one time axis."""
     # Figure without pyplot: no global state, no window system, and half of the import time.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -49,7 +49,7 @@ def draw_overview(path: Path, timeline: Timeline, heard: Heard, seen: Detections
     from matplotlib.ticker import NullLocator
 
     tracks = {track.effect: track for track in timeline.tracks}
-    envelopes = heard.envelopes
+    envelopes = sound.envelopes
     quiet = _notable_without_cues(seen, tracks)
     lanes = [*tracks, *quiet]
     sounds = [name for name in ("original",) if name in envelopes]
@@ -62,7 +62,7 @@ def draw_overview(path: Path, timeline: Timeline, heard: Heard, seen: Detections
     top = 1 - 0.62 / figure.get_figheight()
     figure.subplots_adjust(left=LEFT, right=RIGHT, top=top, bottom=0.5 / figure.get_figheight())
 
-    _draw_title(figure, timeline, heard)
+    _draw_title(figure, timeline, sound)
     # A picture's width on the time axis; the detector may have squeezed it, so the source's shape.
     shape = timeline.source.width / timeline.source.height
     width = STRIP_IN * shape / (WIDTH_IN * (RIGHT - LEFT)) * duration
@@ -92,11 +92,11 @@ def _notable_without_cues(seen: Detections, tracks: dict[str, Track]) -> list[st
         return []
     peaks = seen.probabilities.max(axis=0)
     order = np.argsort(-peaks, kind="stable")
-    names = [seen.vocabulary.names[i] for i in order if peaks[i] >= NOTABLE]
+    names = [seen.vocabulary.names[i] for i in order if peaks[i] >= SHOWN_PROBABILITY]
     return [name for name in names if name not in tracks][:MAX_QUIET_LANES]
 
 
-def _draw_title(figure: Any, timeline: Timeline, heard: Heard) -> None:
+def _draw_title(figure: Any, timeline: Timeline, sound: RenderedSound) -> None:
     inches = figure.get_figheight()
     heard_only = without_rejected(timeline)
     count = len(heard_only.cues)
@@ -107,8 +107,8 @@ def _draw_title(figure: Any, timeline: Timeline, heard: Heard) -> None:
     if rejected:
         found += f", {rejected} rejected"
     loudness = "silent"
-    if heard.loudness_lufs is not None:
-        loudness = f"mix {heard.loudness_lufs:.1f} LUFS, {heard.true_peak_dbtp:.1f} dBTP"
+    if sound.loudness_lufs is not None:
+        loudness = f"mix {sound.loudness_lufs:.1f} LUFS, {sound.true_peak_dbtp:.1f} dBTP"
     name = printable(timeline.source.name)
     # parse_math off: a dollar sign in a file name is a dollar sign.
     style = {"parse_math": False, "color": INK, "va": "top"}

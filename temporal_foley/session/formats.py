@@ -96,7 +96,7 @@ def export_stems(work: Work, sounds: Library, staging: Path) -> float:
             f"{timeline.source.name}: the video is not there, and its sound is one of the stems; "
             "use --video FILE"
         )
-    with work.record.stage("lay up") as done:
+    with work.record.stage("render") as done:
         return write_stems(
             timeline,
             sounds,

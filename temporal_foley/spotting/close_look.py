@@ -5,7 +5,6 @@ The picture is decoded once more, but only around what strikes and around cuts.
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +12,6 @@ from temporal_foley.media.close_up import CloseUp, close_ups
 from temporal_foley.media.video import VideoInfo
 from temporal_foley.spotting.detections import Detections, PictureEvidence
 from temporal_foley.spotting.motion import measure_motion
-from temporal_foley.spotting.places import Places
 from temporal_foley.spotting.shots import Changes, cut_frames, cut_times, keep_to_shots
 from temporal_foley.spotting.sync import join_stretches, meet_picture, stretches_to_watch
 from temporal_foley.timeline import Event
@@ -26,12 +24,6 @@ class Glimpses:
     """What is gathered of each picture of the grid while a model looks at it."""
 
     changes: Changes = dataclasses.field(default_factory=Changes)
-    places: Places = dataclasses.field(default_factory=Places)
-
-
-def gathering(detector: Any, glimpses: Glimpses) -> dict[str, Places]:
-    """Return what to hand to a detector so that it tells places, if it is one that can."""
-    return {"places": glimpses.places} if getattr(detector, "sees_places", False) else {}
 
 
 def look_closely(
@@ -59,15 +51,15 @@ def look_closely(
         grid,
         float(info.duration),
     )
-    places = glimpses.places
+    places = seen.places
     sights = PictureEvidence(
         grid=grid,
         vocabulary=vocabulary,
         probabilities=seen.probabilities,
         motion=np.array(glimpses.changes.motion, float),
         cuts=tuple(cuts),
-        heats=np.concatenate(places.heats) if places.heats else None,
-        visible=np.concatenate(places.visible) if places.visible else None,
+        heats=None if places is None else places.heats,
+        visible=None if places is None else places.visible,
     )
     done(1.0)
     return tuple(meet_picture(kept, motion, vocabulary, grid)), sights

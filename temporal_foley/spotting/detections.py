@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from temporal_foley.effects import Vocabulary
+from temporal_foley.spotting.places import Places
 from temporal_foley.timegrid import TimeGrid
 
 
@@ -19,6 +20,8 @@ class Detections:
     probabilities: Float[np.ndarray, "frames effects"]
     thumbnails: Sequence[tuple[float, UInt8[np.ndarray, "rows columns 3"]]]
     """A few pictures with their times in seconds."""
+    places: Places | None = None
+    """Where effects are visible; None if the detector did not return it."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,4 +36,4 @@ class PictureEvidence:
     """Frames that begin a shot."""
     heats: Float[np.ndarray, "frames effects rows columns"] | None = None
     visible: Float[np.ndarray, "frames effects"] | None = None
-    """Both None for a detector that cannot tell places."""
+    """Both None for a detector that does not return places."""

@@ -7,7 +7,8 @@ from temporal_foley.cli.main import main
 from temporal_foley.effects import load_vocabulary
 from temporal_foley.errors import MediaError, one_line
 from temporal_foley.files.output import output_folder
-from temporal_foley.foley import Foley, Outcome
+from temporal_foley.foley import Foley
+from temporal_foley.render import RunResult
 
 WRONG = [
     ("genrate a.mp4", "did you mean generate?"),
@@ -119,10 +120,10 @@ def quick_foley(monkeypatch):
             if "bad" in video.name:
                 raise MediaError("not a video", path=video, remedy="give another")
             folder = output_folder(video, out)
-            status = "finished" if folder.exists() else "made"
+            status = "unchanged" if folder.exists() else "made"
             folder.mkdir(exist_ok=True, parents=True)
             (folder / "review.html").touch()
-            return Outcome(folder=folder, status=status, events=(), cues=0)
+            return RunResult(folder=folder, status=status, events=())
 
     monkeypatch.setattr(Foley, "load", lambda **_: QuickFoley())
     return QuickFoley

@@ -13,7 +13,7 @@ from temporal_foley.edits.keep import Decided, find_edits, keep_edits
 from temporal_foley.effects import load_vocabulary
 from temporal_foley.errors import CueListError, OutputExistsError
 from temporal_foley.foley import Foley
-from temporal_foley.from_cues import render_cues
+from temporal_foley.render import render_cue_list
 from temporal_foley.sound.takes.library import load_library
 from temporal_foley.timeline import Asset, Cue, Loop, Provenance, Source, Timeline, Track
 
@@ -286,7 +286,7 @@ def test_a_run_that_is_repeated_keeps_the_list_from_before_the_first(foley, clip
 def test_edits_live_through_render_and_are_lost_only_by_the_word(foley, clip):
     folder = foley.generate(clip).folder
     reject_first(folder / "cues.json")
-    render_cues(folder / "cues.json", overwrite=True)
+    render_cue_list(folder / "cues.json", overwrite=True)
     with pytest.raises(OutputExistsError, match="keeps edits"):
         foley.generate(clip)
     assert foley.generate(clip, overwrite=True).changes == "1 edit kept, 1 as before"

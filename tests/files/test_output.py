@@ -27,7 +27,7 @@ def finish(folder, files, made_with=MADE_WITH, command="generate"):
 def test_a_finished_run_is_known_again(tmp_path):
     folder = tmp_path / "clip.foley"
     finish(folder, {"stems/a.wav": "a"})
-    assert check_output(folder, "generate", MADE_WITH, overwrite=False) == "finished"
+    assert check_output(folder, "generate", MADE_WITH, overwrite=False) == "unchanged"
     run = read_run(folder)
     assert run.files == ("stems/a.wav",)
 
@@ -78,7 +78,7 @@ def test_overwriting_replaces_old_files_and_keeps_those_of_the_user(tmp_path):
     assert (folder / "notes.txt").read_text() == "mine"
     assert (folder / "mix.wav").read_text() == "new"
     assert not (folder / "stems" / "dog.wav").exists()
-    assert check_output(folder, "generate", MADE_WITH, overwrite=False) == "finished"
+    assert check_output(folder, "generate", MADE_WITH, overwrite=False) == "unchanged"
 
 
 def test_a_lost_file_is_noticed(tmp_path):
@@ -94,7 +94,7 @@ def test_generate_may_follow_tag_but_not_the_other_way_unless_it_is_the_same(tmp
     finish(folder, {"scores.tsv": "1"}, {"video": "aa"}, "tag")
     assert check_output(folder, "generate", MADE_WITH, overwrite=False) == "make"
     finish(folder, {"scores.tsv": "1"})
-    assert check_output(folder, "tag", {"video": "aa"}, overwrite=False) == "finished"
+    assert check_output(folder, "tag", {"video": "aa"}, overwrite=False) == "unchanged"
 
 
 def test_a_run_file_that_names_outside_files_is_not_believed(tmp_path):
@@ -146,7 +146,7 @@ def test_a_move_that_was_killed_is_gone_on_with(tmp_path, monkeypatch, moved):
             finish(folder, {"a.txt": "new", "new.txt": "new"}, MADE_WITH | {"seed": "1"})
     assert read_run(folder) is None
     made_with = MADE_WITH | {"seed": "1"}
-    assert check_output(folder, "generate", made_with, overwrite=False) == "finished"
+    assert check_output(folder, "generate", made_with, overwrite=False) == "unchanged"
     assert {path.name: path.read_text() for path in folder.glob("*.txt")} == {
         "a.txt": "new",
         "new.txt": "new",

@@ -12,6 +12,7 @@ from temporal_foley.models.audio.encoders import load_encoder
 from temporal_foley.models.bundle.bundle import save_bundle
 from temporal_foley.models.bundle_detector import BundleDetector
 from temporal_foley.models.by_name import load_detector
+from temporal_foley.models.detector import detect_all
 from temporal_foley.models.image.backbone import load_backbone
 from temporal_foley.spotting.decision import decision_to_json, default_decision
 from temporal_foley.stages import DetectionSettings, find_events, grid_rate
@@ -42,7 +43,7 @@ def pictures(count=6):
 
 def judged(detector, sound=None):
     blocks = None if sound is None else iter(np.split(sound[:, None], 4))
-    return np.concatenate(list(detector.probabilities(pictures(), grid=GRID, sound=blocks)))
+    return detect_all(detector, pictures(), grid=GRID, sound=blocks).probabilities
 
 
 def test_it_answers_for_every_frame_and_listens_only_to_what_sounds(bundle):
@@ -58,12 +59,13 @@ def test_it_answers_for_every_frame_and_listens_only_to_what_sounds(bundle):
 
 def test_sound_without_a_grid_is_refused(bundle):
     with pytest.raises(ValueError, match="grid"):
-        list(BundleDetector(bundle).probabilities(pictures(), sound=[np.ones((9, 1), np.float32)]))
+        detect_all(BundleDetector(bundle), pictures(), sound=[np.ones((9, 1), np.float32)])
 
 
 def test_no_pictures_give_no_rows(bundle):
-    (block,) = BundleDetector(bundle).probabilities([], grid=GRID)
-    assert block.shape == (0, 20)
+    found = detect_all(BundleDetector(bundle), [], grid=GRID, with_places=True)
+    assert found.probabilities.shape == (0, 20)
+    assert found.places is None
 
 
 def test_it_looks_on_its_own_grid_only(bundle):

@@ -9,7 +9,7 @@ from skimage import data
 
 from temporal_foley.effects import Effect, ImageNetRule, Vocabulary, load_vocabulary
 from temporal_foley.errors import VocabularyError
-from temporal_foley.models.detector import BATCH_FRAMES, Detector
+from temporal_foley.models.detector import BATCH_FRAMES, Detector, detect_all
 from temporal_foley.models.imagenet_classes import CLASSES, class_weights, load_class_tree
 from temporal_foley.models.imagenet_detector import (
     ImageNetDetector,
@@ -139,10 +139,10 @@ def test_frames_are_answered_in_order_and_in_bounded_batches():
             taken += 1
             yield picture(index)
 
-    blocks = detector.probabilities(frames())
+    blocks = detector.detect(frames())
     first = next(blocks)
     assert taken <= BATCH_FRAMES + 1
-    table = np.concatenate([first, *blocks])
+    table = np.concatenate([block.probabilities for block in (first, *blocks)])
     assert table.shape == (45, 20)
     assert max(backbone.batches) == BATCH_FRAMES
     dog = load_vocabulary().index("dog_barking")
@@ -151,12 +151,14 @@ def test_frames_are_answered_in_order_and_in_bounded_batches():
 
 def test_a_change_of_size_within_a_video_is_no_obstacle():
     detector = ImageNetDetector(load_vocabulary(), OneClassBackbone())
-    blocks = detector.probabilities([picture(232), picture(232, height=3), picture(232)])
-    assert sum(len(block) for block in blocks) == 3
+    shown = [picture(232), picture(232, height=3), picture(232)]
+    assert len(detect_all(detector, shown).probabilities) == 3
 
 
 def test_no_frames_give_no_rows():
-    assert list(ImageNetDetector(load_vocabulary(), OneClassBackbone()).probabilities([])) == []
+    found = detect_all(ImageNetDetector(load_vocabulary(), OneClassBackbone()), [])
+    assert found.probabilities.shape == (0, 20)
+    assert found.places is None
 
 
 def test_what_cannot_be_seen_is_said_and_never_spotted():
@@ -166,7 +168,7 @@ def test_what_cannot_be_seen_is_said_and_never_spotted():
     assert list(seen) == [name for name in detector.vocabulary.names if name not in blind]
     assert seen["dog_barking"] == "dog (118 classes)"
     assert "not ambulance" in seen["cars"]
-    (block,) = detector.probabilities([picture(4 * i) for i in range(16)])
+    block = detect_all(detector, [picture(4 * i) for i in range(16)]).probabilities
     columns = [detector.vocabulary.index(name) for name in blind]
     assert not block[:, columns].any()
 
@@ -196,7 +198,10 @@ def test_it_sees_the_cat_and_hears_nothing_in_a_plain_wall():
     detector: Detector = load_imagenet_detector(load_vocabulary())
     wall = np.full((120, 160, 3), 180, np.uint8)
     frames = [detector.prepare(image) for image in (data.chelsea(), wall, data.rocket())]
-    table = np.concatenate(list(detector.probabilities(frames)))
+    found = detect_all(detector, frames, with_places=True)
+    assert found.places is not None
+    assert found.places.heats.shape[:2] == (3, 20)
+    table = found.probabilities
     cat = detector.vocabulary.index("cat_meowing")
     assert table[0].argmax() == cat
     assert table[0, cat] > 0.9

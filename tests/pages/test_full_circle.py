@@ -14,7 +14,7 @@ import soundfile
 from temporal_foley.cue_list import read_timeline
 from temporal_foley.edits.import_session import import_edits
 from temporal_foley.foley import Foley
-from temporal_foley.from_cues import render_cues
+from temporal_foley.render import render_cue_list
 from temporal_foley.session.export import export_cues
 
 CLIP = Path(__file__).parents[2] / "../shared/data/clips/dev/dog_video_02677.mp4"
@@ -80,7 +80,7 @@ def test_edits_in_the_review_page_outlive_another_run(foley, work, hands, chromi
     assert edited[before[0].id].picture_sample == round(1.5 * RATE)
     assert edited[before[1].id].status == "rejected"
     # Rendered: the moved bark and the added one are heard, the rejected one is not.
-    render_cues(folder / "cues.json", overwrite=True)
+    render_cue_list(folder / "cues.json", overwrite=True)
     stem = folder / "stems" / f"{before[0].effect}.wav"
     assert loudest_near(stem, round(1.5 * RATE)) > 0.01
     assert loudest_near(stem, edited[added].picture_sample) > 0.01
@@ -112,7 +112,7 @@ def test_edits_in_a_reaper_project_outlive_another_run(foley, work):
     copies = [edited[name] for name in sorted(edited.keys() - {cue.id for cue in before})]
     assert [cue.onset_sample for cue in copies] == [2 * RATE, 4 * RATE]
     assert [cue.asset for cue in copies] == [first.asset, second.asset]
-    render_cues(folder / "cues.json", overwrite=True)
+    render_cue_list(folder / "cues.json", overwrite=True)
     stem = folder / "stems" / f"{first.effect}.wav"
     for cue in copies:
         assert loudest_near(stem, cue.picture_sample) > 0.01

@@ -10,7 +10,7 @@ import pytest
 from temporal_foley.cue_list import write_timeline
 from temporal_foley.effects import load_vocabulary
 from temporal_foley.errors import CueListError, OutputExistsError
-from temporal_foley.from_cues import render_cues
+from temporal_foley.render import render_cue_list
 from temporal_foley.sound.casting import cast_events
 from temporal_foley.sound.takes.library import load_library
 from temporal_foley.timeline import Event, MixSettings, Provenance, Source, Timeline
@@ -53,14 +53,14 @@ def test_a_mix_without_speech_that_stands_there_is_not_replaced_unasked(cues: Pa
     there = cues.with_name("music_and_effects.wav")
     there.write_bytes(b"worked on")
     with pytest.raises(OutputExistsError, match=r"music_and_effects\.wav: exists; use --overwrite"):
-        render_cues(cues)
+        render_cue_list(cues)
     assert there.read_bytes() == b"worked on"
-    render_cues(cues, overwrite=True)
+    render_cue_list(cues, overwrite=True)
     assert there.read_bytes()[:4] == b"RIFF"
 
 
 def test_run_json_has_loudness_and_true_peak_of_all_that_was_written(cues: Path) -> None:
-    folder = render_cues(cues).folder
+    folder = render_cue_list(cues).folder
     levels = json.loads((folder / "run.json").read_text())["levels"]
     for meter in (
         levels,
@@ -75,6 +75,6 @@ def test_run_json_has_loudness_and_true_peak_of_all_that_was_written(cues: Path)
 def test_a_video_that_is_gone_is_asked_for(cues: Path, tmp_path: Path) -> None:
     (tmp_path / "clip.mp4").unlink()
     with pytest.raises(CueListError, match=r"clip\.mp4: the video of cues\.json .* --video FILE"):
-        render_cues(cues)
+        render_cue_list(cues)
     with pytest.raises(CueListError, match=r"other\.mp4: no such video; check --video"):
-        render_cues(cues, video=tmp_path / "other.mp4")
+        render_cue_list(cues, video=tmp_path / "other.mp4")

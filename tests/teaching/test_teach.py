@@ -14,6 +14,7 @@ from temporal_foley.cli.main import main
 from temporal_foley.effects import load_vocabulary, vocabulary_text
 from temporal_foley.models.bundle.bundle import Bundle, ModelInputs, load_bundle, save_bundle
 from temporal_foley.models.by_name import load_detector
+from temporal_foley.models.detector import detect_all
 from temporal_foley.models.image.backbone import load_backbone
 from temporal_foley.models.tagging.background import make_background
 from temporal_foley.models.tagging.fusion import FusionConfig
@@ -92,11 +93,11 @@ def test_an_effect_is_taught_and_used(base, shown, tmp_path, capsys):
     assert bundle.vocabulary.names[-1] == "zebra"
     detector = load_detector(str(out))
     pictures = [detector.prepare(stripes(seed, turned)) for turned in (1, 0) for seed in (7, 8, 9)]
-    (rows,) = detector.probabilities(pictures)
+    rows = detect_all(detector, pictures).probabilities
     assert rows[:3, -1].min() > rows[3:, -1].max()
     assert detector.seen_effects()["zebra"]
     # What the rest of the bundle answers is what the old bundle answers.
-    (before,) = load_detector(str(base)).probabilities(pictures)
+    before = detect_all(load_detector(str(base)), pictures).probabilities
     np.testing.assert_array_equal(rows[:, :-1], before)
     take = load_library(tmp_path / "out.sounds").takes("zebra")[0]
     assert take.licence == "CC0-1.0"

@@ -21,7 +21,7 @@ from temporal_foley.errors import UsageError
 from temporal_foley.files.run_record import Progress
 
 if TYPE_CHECKING:
-    from temporal_foley.foley import Outcome
+    from temporal_foley.render import RunResult
     from temporal_foley.timeline import Event
 
 MOST_SHOWN = 6
@@ -105,9 +105,9 @@ class Generate(DetectionOptions, MixOptions):
         return run_jobs(jobs, console, generate, target)
 
 
-def describe(outcome: "Outcome") -> Report:
+def describe(outcome: "RunResult") -> Report:
     """Say what was made of a video or cue list."""
-    if outcome.status == "finished":
+    if outcome.status == "unchanged":
         return Report(f"unchanged -> {outcome.folder}", outcome.warnings, is_new=False)
     more = () if outcome.changes is None else (outcome.changes,)
     page = outcome.folder / "review.html"
@@ -116,8 +116,8 @@ def describe(outcome: "Outcome") -> Report:
     return Report(f"{_summary(outcome)} -> {outcome.folder}", outcome.warnings, more)
 
 
-def _summary(outcome: "Outcome") -> str:
-    cues = "1 cue" if outcome.cues == 1 else f"{outcome.cues} cues"
+def _summary(outcome: "RunResult") -> str:
+    cues = "1 cue" if len(outcome.cues) == 1 else f"{len(outcome.cues)} cues"
     if outcome.events is None:
         return cues
     if not outcome.events:
@@ -125,7 +125,7 @@ def _summary(outcome: "Outcome") -> str:
     found = [_event(event) for event in outcome.events[:MOST_SHOWN]]
     if len(outcome.events) > MOST_SHOWN:
         found.append(f"{len(outcome.events) - MOST_SHOWN} more")
-    return ", ".join(found) if outcome.cues is None else f"{', '.join(found)}: {cues}"
+    return ", ".join(found) if outcome.timeline is None else f"{', '.join(found)}: {cues}"
 
 
 def _event(event: "Event") -> str:

@@ -46,7 +46,7 @@ class Learn:
                 model=self.model or "",
                 even_if_worse=self.even_if_worse,
                 overwrite=self.overwrite,
-                done=lambda part: progress("look", part),
+                done=lambda part: progress("detect", part),
             )
         for warning in outcome.warnings:
             console.warn(warning)

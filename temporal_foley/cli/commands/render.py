@@ -44,11 +44,11 @@ class Render(MixOptions):
         jobs = cue_list_jobs(self.cues, self.out)
         if self.video is not None and len(jobs) > 1:
             raise UsageError(f"is one video, for {len(jobs)} cue lists", option="--video")
-        from temporal_foley.from_cues import render_cues
+        from temporal_foley.render import render_cue_list
 
         def render(job: Job, progress: Progress) -> Report:
             return describe(
-                render_cues(
+                render_cue_list(
                     job.path,
                     job.out,
                     video=self.video,

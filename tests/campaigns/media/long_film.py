@@ -119,7 +119,7 @@ def make_film(folder: Path, minutes: float, seed: int) -> None:
 
 def process_film(folder: Path, minutes: float, seed: int) -> None:
     """Generate and export in this process; write what it took and what is wrong."""
-    from temporal_foley.foley import DetectionSettings, Foley
+    from temporal_foley import DetectionSettings, Foley
     from temporal_foley.session.export import export_cues
     from temporal_foley.sound.takes.library import load_library
     from temporal_foley.spotting.events import DecodingConfig
@@ -135,7 +135,7 @@ def process_film(folder: Path, minutes: float, seed: int) -> None:
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     drift, wrong = judge(outcome.folder, picture_times(minutes, seed))
     found = {
-        "cues": outcome.cues,
+        "cues": len(outcome.cues),
         "seconds": seconds,
         "MiB": peak_mib,
         "samples of drift": drift,

@@ -1,0 +1,339 @@
+"""Render timelines: stems, mix, the video with its new sound, and the pages that show them.
+
+`render_cue_list` renders a cue list, as written or as edited, and needs no model.
+"""
+
+import dataclasses
+import shutil
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from temporal_foley.cue_list import read_timeline, write_timeline
+from temporal_foley.edits.keep import BEFORE_FILE, PROPOSED_FILE
+from temporal_foley.effects import Vocabulary, load_vocabulary
+from temporal_foley.errors import CueListError, OutputExistsError, VocabularyError
+from temporal_foley.files.digest import file_sha256
+from temporal_foley.files.output import RUN_FILE, read_run, staged, write_run
+from temporal_foley.files.run_record import Progress, RunRecord
+from temporal_foley.media.audio import Sound, read_audio
+from temporal_foley.media.mux import mux_sound, output_suffix
+from temporal_foley.media.video import VideoInfo, probe_video, sample_frames
+from temporal_foley.pages.overview import SHOWN_PROBABILITY, RenderedSound, draw_overview
+from temporal_foley.pages.review import ReviewTake, write_review
+from temporal_foley.session.source_video import find_source_video
+from temporal_foley.session.writers.cuesheet import write_cue_sheet
+from temporal_foley.sound.alternates import list_alternates
+from temporal_foley.sound.credits import CREDITS_NAME, check_licences, write_credits
+from temporal_foley.sound.mix import MUSIC_AND_EFFECTS, BusReport, MixReport, write_mix
+from temporal_foley.sound.stem_file import StemReport
+from temporal_foley.sound.takes.library import Library, load_library
+from temporal_foley.spotting.detections import Detections
+from temporal_foley.spotting.tables import read_scores
+from temporal_foley.stages import THUMBNAILS, picture_samples
+from temporal_foley.timegrid import TimeGrid
+from temporal_foley.timeline import MOST_ALTERNATES, Cue, Event, Timeline, without_rejected
+
+CUES_FILE = "cues.json"
+MIX_FILE = "mix.wav"
+STEMS_FOLDER = "stems"
+TABLES = ("scores.tsv", "events.tsv", PROPOSED_FILE, BEFORE_FILE)
+THUMBNAIL_ROWS = 224
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """What a run wrote. `status` is `unchanged` if the output already existed as asked for."""
+
+    folder: Path
+    status: Literal["made", "unchanged"]
+    events: tuple[Event, ...] | None = None
+    """The detected events; None if this run detected none."""
+    timeline: Timeline | None = None
+    """None if only tables were written."""
+    stems: Mapping[str, Path] = dataclasses.field(default_factory=dict)
+    """The sound file of each track, and of the original sound, by name."""
+    mix: Path | None = None
+    video: Path | None = None
+    """The video with its new sound."""
+    report: MixReport | None = None
+    """Loudness and peaks; None if nothing was rendered."""
+    changes: str | None = None
+    """What changed besides the edits that were kept; None if there were no edits."""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def cues(self) -> list[Cue]:
+        """The cues that play, in order of onset."""
+        return [] if self.timeline is None else without_rejected(self.timeline).cues
+
+
+def rendered(folder: Path, info: VideoInfo, timeline: Timeline, **fields: Any) -> RunResult:
+    """Describe a finished output folder."""
+    run = read_run(folder)
+    names = (Path(name) for name in (() if run is None else run.files))
+    stems = {name.stem: folder / name for name in names if name.parent == Path(STEMS_FOLDER)}
+    return RunResult(
+        folder=folder,
+        timeline=timeline,
+        stems=stems,
+        mix=folder / MIX_FILE,
+        video=folder / _video_name(info),
+        warnings=info.warnings,
+        **fields,
+    )
+
+
+def render_cue_list(
+    cues: str | Path,
+    out: str | Path | None = None,
+    *,
+    video: str | Path | None = None,
+    library: str | Path | Library | None = None,
+    allowed: frozenset[str] = frozenset(),
+    mix_changes: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> RunResult:
+    """Render stems, mix and video from a `cues.json`, into its own folder or into `out`.
+
+    Args:
+        cues: The cue list.
+        out: The folder to write to.
+        video: The video of the cue list; by default it is looked for where it was.
+        library: The sound library, or its folder, if it was not the built-in one.
+        allowed: Families of licences; a cue with a take under another is refused. Empty: any.
+        mix_changes: Fields of `MixSettings` that replace those of the cue list.
+        overwrite: Replace existing stems, mix and video.
+        progress: Called with each stage and the part of it that is done.
+
+    Raises:
+        CueListError: The cue list is wrong, or does not fit the video or library.
+        OutputExistsError: Stems, mix or video exist, and `overwrite` is not given.
+
+    Example:
+        >>> result = render_cue_list("clip.foley/cues.json", overwrite=True)  # doctest: +SKIP
+        >>> result.mix  # doctest: +SKIP
+        PosixPath('clip.foley/mix.wav')
+    """
+    cues = Path(cues).absolute()
+    folder = cues.parent if out is None else Path(out).absolute()
+    record = RunRecord("render", progress)
+    with record.stage("probe"):
+        timeline = read_timeline(cues)
+        check_licences(timeline, allowed)
+        info = _find_video(timeline, cues, None if video is None else Path(video))
+        if not isinstance(library, Library):
+            library = load_library(None if library is None else Path(library))
+        if library.sha256 != timeline.library.sha256:
+            raise CueListError(
+                f"{cues}: was cast from another library or version ({timeline.library.name}); "
+                "use --library DIR, or run generate again"
+            )
+    targets = (STEMS_FOLDER, MIX_FILE, f"{MUSIC_AND_EFFECTS}.wav", _video_name(info), RUN_FILE)
+    existing = [name for name in targets if (folder / name).exists()]
+    if existing and not overwrite:
+        raise OutputExistsError(f"{folder / existing[0]}: exists; use --overwrite or --out DIR")
+    with staged(folder) as staging:
+        shutil.copyfile(cues, staging / CUES_FILE)
+        mix = dataclasses.replace(timeline.mix, **(mix_changes or {}))
+        if mix != timeline.mix:
+            timeline = dataclasses.replace(timeline, mix=mix)
+            write_timeline(timeline, staging / CUES_FILE)
+        for name in TABLES:
+            if (cues.parent / name).is_file():
+                shutil.copyfile(cues.parent / name, staging / name)
+        seen = _read_detections(timeline, cues.parent, info)
+        report = render_timeline(timeline, library, info, staging, record, seen)
+        made_with = {
+            "video": timeline.source.sha256,
+            "cues": file_sha256(staging / CUES_FILE),
+            "library": library.sha256,
+        }
+        write_run(staging, run_document(record, info, made_with, report))
+    return rendered(
+        folder, info, timeline, status="made", report=moved_report(report, staging, folder)
+    )
+
+
+def render_timeline(
+    timeline: Timeline,
+    library: Library,
+    info: VideoInfo,
+    folder: Path,
+    record: RunRecord,
+    seen: Detections,
+) -> MixReport:
+    """Write cue sheet, credits, stems, mix, the video with its new sound, overview and review."""
+    write_cue_sheet(timeline, folder / "cues.csv")
+    write_credits(timeline, folder / CREDITS_NAME)
+
+    def original() -> Iterator[Sound]:
+        return read_audio(info) or iter(())
+
+    with record.stage("render") as done:
+        report = write_mix(
+            without_rejected(timeline),
+            library,
+            folder,
+            original=original if info.has_audio else None,
+            progress=done,
+        )
+
+    def mux() -> None:
+        with record.stage("mux"):
+            mux_sound(info, folder / MIX_FILE, folder / _video_name(info))
+
+    envelopes = {stem.name: stem.envelope for stem in (*report.stems, report.mix)}
+    # Encoding is FFmpeg's work and drawing is Python's: side by side they use one core each.
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="mux") as pool:
+        muxed = pool.submit(mux)
+        with record.stage("draw"):
+            sound = RenderedSound(
+                envelopes=envelopes,
+                loudness_lufs=report.loudness_lufs,
+                true_peak_dbtp=report.true_peak_dbtp,
+            )
+            draw_overview(folder / "overview.png", timeline, sound, seen)
+        with record.stage("review"):
+            write_review(
+                folder / "review.html",
+                timeline,
+                seen,
+                review_takes(timeline, library, seen),
+                video=_video_name(info),
+                original=envelopes.get("original"),
+                mix_gain_db=report.gain_db,
+            )
+        muxed.result()
+    return report
+
+
+def review_takes(timeline: Timeline, library: Library, seen: Detections) -> list[ReviewTake]:
+    """Return the takes of all cues, and some that they, or cues added by hand, could have.
+
+    Making takes costs time, so an effect without cues gets one only if it was once nearly probable.
+    """
+    tracks = {track.effect: track for track in timeline.tracks}
+    peaks = seen.probabilities.max(axis=0, initial=0.0)
+    used: list[ReviewTake] = []
+    spare: list[ReviewTake] = []
+    for effect, peak in zip(seen.vocabulary.effects, peaks, strict=True):
+        track = tracks.get(effect.name)
+        if track is None and peak < SHOWN_PROBABILITY:
+            continue
+        own = tuple(dict.fromkeys(cue.asset for cue in track.cues)) if track is not None else ()
+        most = 1 if track is None else len(own) + MOST_ALTERNATES
+        for alternate, take in list_alternates(effect, library, first=own, most=most):
+            one = ReviewTake(effect=effect.name, take=alternate, samples=take.samples)
+            (used if alternate.asset in own else spare).append(one)
+    return used + spare
+
+
+def run_document(
+    record: RunRecord,
+    info: VideoInfo,
+    made_with: Mapping[str, str],
+    report: MixReport | None = None,
+) -> dict[str, Any]:
+    """Return the content of `run.json`."""
+    return record.document(
+        source={"name": info.path.name, "path": str(info.path), "sha256": made_with["video"]},
+        made_with=made_with,
+        warnings=info.warnings,
+        video_seconds=round(float(info.duration), 6),
+        levels=None if report is None else _levels(report),
+    )
+
+
+def moved_report(report: MixReport, staging: Path, folder: Path) -> MixReport:
+    """Return a report whose paths are those in the finished folder."""
+
+    def moved(stem: StemReport) -> StemReport:
+        return dataclasses.replace(stem, path=folder / stem.path.relative_to(staging))
+
+    without = report.music_and_effects
+    return dataclasses.replace(
+        report,
+        mix=moved(report.mix),
+        stems=tuple(map(moved, report.stems)),
+        music_and_effects=None if without is None else moved(without),
+    )
+
+
+def _levels(report: MixReport) -> dict[str, Any]:
+    """Round a mix report for `run.json`."""
+
+    def read(meter: StemReport | BusReport | MixReport, *names: str) -> dict[str, float | None]:
+        values = {name: getattr(meter, name) for name in (*names, *_LOUDNESS)}
+        return {name: None if value is None else round(value, 2) for name, value in values.items()}
+
+    without = report.music_and_effects
+    return {
+        **read(report.mix),
+        **{name: round(getattr(report, name), 2) for name in _GAINS},
+        "stems": {stem.name: read(stem, "peak_dbfs") for stem in report.stems},
+        "buses": {bus.name: read(bus) for bus in report.buses},
+        **({} if without is None else {"music_and_effects": read(without)}),
+        "speech_s": [list(span) for span in report.speech_s],
+    }
+
+
+_LOUDNESS = ("loudness_lufs", "true_peak_dbtp")
+_GAINS = ("gain_db", "limiter_db", "stems_trim_db")
+
+
+def _find_video(timeline: Timeline, cues: Path, given: Path | None) -> VideoInfo:
+    path = find_source_video(timeline, cues, given)
+    if path is None:
+        where = cues.parent.parent / timeline.source.name
+        raise CueListError(f"{where}: the video of {cues.name} is missing; use --video FILE")
+    info = probe_video(path)
+    if timeline.source.duration_samples != picture_samples(info):
+        raise CueListError(
+            f"{cues}: source.duration_samples must be {picture_samples(info)}, the length of "
+            f"{info.path.name}, got {timeline.source.duration_samples}"
+        )
+    return info
+
+
+def _video_name(info: VideoInfo) -> str:
+    return Path(info.path.name).with_suffix(output_suffix(info)).name
+
+
+def _read_detections(timeline: Timeline, folder: Path, info: VideoInfo) -> Detections:
+    """Read the scores beside a cue list for the overview; without them its lanes stay empty."""
+    try:
+        vocabulary = load_vocabulary(timeline.vocabulary.name)
+    except VocabularyError:
+        vocabulary = Vocabulary(name=timeline.vocabulary.name, effects=())
+    grid = TimeGrid.covering(info.duration, timeline.frame_rate)
+    probabilities = np.zeros((0, len(vocabulary)), np.float32)
+    if (folder / "scores.tsv").is_file():
+        table = read_scores(folder / "scores.tsv")
+        if table.effects == vocabulary.names and len(table.probabilities) == grid.frames:
+            probabilities = table.probabilities
+    return Detections(
+        grid=grid,
+        vocabulary=vocabulary,
+        probabilities=probabilities,
+        thumbnails=tuple(_thumbnails(info)),
+    )
+
+
+def _thumbnails(info: VideoInfo) -> Iterator[tuple[float, np.ndarray]]:
+    import cv2
+
+    def shrink(image: np.ndarray) -> np.ndarray:
+        rows, columns = image.shape[:2]
+        size = (max(1, round(columns * THUMBNAIL_ROWS / rows)), THUMBNAIL_ROWS)
+        return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+    apart = max(info.duration / THUMBNAILS, Fraction(1, 1000))
+    grid = TimeGrid(frame_rate=1 / apart, frames=THUMBNAILS, start=apart / 2)
+    for frame in sample_frames(info, grid, shrink):
+        yield float(frame.time), frame.image
