@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from temporal_foley.effects import Vocabulary, load_vocabulary
+from temporal_foley.models.detector import FrameDetections
 
 RED, GREEN, BLACK = (220, 30, 30), (30, 200, 30), (0, 0, 0)
 COLOURS = {
@@ -44,13 +45,18 @@ class FakeDetector:
     def load_ahead(self) -> None:
         pass
 
-    def probabilities(
-        self, frames: Iterable[np.ndarray], *, grid: Any = None, sound: Any = None
-    ) -> Iterator[np.ndarray]:
+    def detect(
+        self,
+        frames: Iterable[np.ndarray],
+        *,
+        grid: Any = None,
+        sound: Any = None,
+        with_places: bool = False,
+    ) -> Iterator[FrameDetections]:
         for frame in frames:
             judged = self.judge(frame)
             chances = [judged.get(name, 0.0) for name in self.vocabulary.names]
-            yield np.array([chances], np.float32)
+            yield FrameDetections(probabilities=np.array([chances], np.float32))
 
     def seen_effects(self) -> dict[str, str]:
         return dict.fromkeys(self.judge(np.zeros((1, 1, 3), np.uint8)), "its colour")

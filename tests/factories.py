@@ -13,7 +13,6 @@ import numpy as np
 from temporal_foley.cue_list import write_timeline
 from temporal_foley.effects import Effect, Vocabulary, load_vocabulary, vocabulary_text
 from temporal_foley.files.digest import file_sha256
-from temporal_foley.models.detector import FrameDetections
 from temporal_foley.sound.take import Take
 from temporal_foley.sound.takes.library import Library, LibraryTake, load_library
 from temporal_foley.timeline import (
@@ -276,57 +275,6 @@ def make_library(
     return Library(
         name="test", sha256="", takes=listed, load=lambda asset: known[asset.name][asset.seed or 0]
     )
-
-
-class PictureDetector:
-    """A detector without a network: `rule` returns the probabilities that a picture shows."""
-
-    sha256 = "c0" * 32
-    frame_rate = decision = None
-    listens = False
-
-    def __init__(
-        self,
-        rule: Callable[[np.ndarray], Mapping[str, float]],
-        *,
-        name: str = "pictures",
-        otherwise: float = 0.0,
-        vocabulary: Vocabulary | None = None,
-        seen: Mapping[str, str] | None = None,
-    ):
-        self.name = name
-        self.vocabulary = vocabulary or load_vocabulary()
-        self._rule, self._otherwise, self._seen = rule, otherwise, dict(seen or {})
-
-    def prepare(self, image):
-        return image[::4, ::4]
-
-    def load_ahead(self):
-        pass
-
-    def detect(self, frames, *, grid=None, sound=None, with_places=False):
-        for frame in frames:
-            row = np.full((1, len(self.vocabulary)), self._otherwise, np.float32)
-            for effect, probability in self._rule(frame).items():
-                row[0, self.vocabulary.index(effect)] = probability
-            yield FrameDetections(probabilities=row)
-
-    def seen_effects(self):
-        return self._seen
-
-    def blind_effects(self):
-        return {name: "no rule" for name in self.vocabulary.names if name not in self._seen}
-
-
-def make_colour_detector(colours: Mapping[str, tuple[int, int, int]], **options: Any):
-    """Make a detector that takes the mean colour of a picture for an effect."""
-
-    def rule(image):
-        mean = image.reshape(-1, 3).mean(axis=0)
-        far = {name: np.abs(mean - colour).max() for name, colour in colours.items()}
-        return {name: 0.95 if distance < 50 else 0.02 for name, distance in far.items()}
-
-    return PictureDetector(rule, seen=dict.fromkeys(colours, "a colour"), **options)
 
 
 def make_bundle(

@@ -80,8 +80,11 @@ def test_generate_leaves_every_file_and_all_are_as_long_as_the_picture(outcome):
         *("stems/fire.wav", "stems/dog_barking.wav", "mix.wav", "clip.mp4"),
         *("overview.png", "review.html", "run.json"),
     }
-    for name in ("stems/fire.wav", "stems/dog_barking.wav", "mix.wav"):
-        info = soundfile.info(folder / name)
+    assert outcome.cues[0].id == read_timeline(folder / "cues.json").cues[0].id
+    assert outcome.video == folder / "clip.mp4"
+    assert [stem.path for stem in outcome.report.stems] == list(outcome.stems.values())
+    for path in (outcome.stems["fire"], outcome.stems["dog_barking"], outcome.mix):
+        info = soundfile.info(path)
         assert (info.samplerate, info.subtype, info.frames) == (48_000, "PCM_24", 288_000)
 
 
@@ -152,7 +155,10 @@ def test_only_chosen_effects_are_added_and_the_others_do_not_change(foley, made,
 
 def test_a_second_run_leaves_a_finished_output_alone(foley, made, clip):
     stamp = (made / "mix.wav").stat().st_mtime_ns
-    assert foley.generate(clip).status == "unchanged"
+    again = foley.generate(clip)
+    assert again.status == "unchanged"
+    assert sorted(again.stems) == ["dog_barking", "fire"]
+    assert len(again.cues) == len(again.timeline.cues)
     assert (made / "mix.wav").stat().st_mtime_ns == stamp
     with pytest.raises(OutputExistsError, match="seed"):
         foley.generate(clip, seed=5)

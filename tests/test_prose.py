@@ -28,7 +28,7 @@ EXEMPT = (
     *("temporal_foley/models", "temporal_foley/evaluation", "temporal_foley/spotting"),
     *("temporal_foley/edits", "temporal_foley/sound", "temporal_foley/session"),
     *("temporal_foley/training", "temporal_foley/foley.py", "temporal_foley/media"),
-    *("temporal_foley/pages", "temporal_foley/files", "temporal_foley/from_cues.py"),
+    *("temporal_foley/pages", "temporal_foley/files", "temporal_foley/render.py"),
     *("temporal_foley/stages.py", "temporal_foley/__init__.py", "temporal_foley/library"),
     *("temporal_foley/timegrid.py", "data_pipeline/annotations", "data_pipeline/compose"),
     *("data_pipeline/builders", "data_pipeline/self_label", "data_pipeline/acquire"),

@@ -85,8 +85,8 @@ class DetectionOptions(ModelOptions):
 
     def settings(self, vocabulary: "Vocabulary") -> "DetectionSettings":
         """Return the detection settings for a vocabulary."""
-        from temporal_foley.stages import DetectionSettings
         from temporal_foley.spotting.events import DecodingConfig
+        from temporal_foley.stages import DetectionSettings
 
         chosen = {"smoothing": self.smoothing, "window_s": self.smoothing_window}
         changes: dict[str, Any] = {k: v for k, v in chosen.items() if v is not None}

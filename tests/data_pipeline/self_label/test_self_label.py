@@ -26,7 +26,7 @@ from temporal_foley.effects import load_vocabulary
 from temporal_foley.errors import OutputExistsError, UsageError, VocabularyError
 from temporal_foley.models.audio.audioset import class_places
 from temporal_foley.timegrid import TimeGrid
-from tests.factories import PictureDetector
+from tests.detectors import FakeDetector
 
 
 def main(words):
@@ -56,13 +56,16 @@ class LoudnessTeacher:
         return tags
 
 
-def bright_detector():
-    """Make a detector that takes bright pictures for a dog and knows no other effect."""
-    return PictureDetector(
-        lambda image: {"dog_barking": 0.99 if image.mean() > 128 else 0.001},
-        vocabulary=VOCABULARY,
-        seen={"dog_barking": "brightness"},
-    )
+class BrightDetector(FakeDetector):
+    """Takes a bright picture for a dog, and knows no other effect."""
+
+    def __init__(self):
+        super().__init__(
+            lambda image: {"dog_barking": 0.99 if image.mean() > 128 else 0.001}, VOCABULARY
+        )
+
+    def blind_effects(self):
+        return {name: "dark" for name in VOCABULARY.names if name != "dog_barking"}
 
 
 def noise(seconds, *loud, level=0.003):
@@ -85,7 +88,7 @@ def make(make_clip, path, sound, value):
 
 
 def label(folder, out, **more):
-    return label_folder(folder, out, LoudnessTeacher(), bright_detector(), **more)
+    return label_folder(folder, out, LoudnessTeacher(), BrightDetector(), **more)
 
 
 def rows_of(path):
@@ -169,9 +172,9 @@ def test_a_run_that_is_cut_off_goes_on_and_ends_alike(make_clip, tmp_path) -> No
             return super().frame_embeddings(sound, grid)
 
     with pytest.raises(Killed):
-        label_folder(folder, tmp_path / "out.tsv", Counting(), bright_detector())
+        label_folder(folder, tmp_path / "out.tsv", Counting(), BrightDetector())
     assert not (tmp_path / "out.tsv").exists()
-    label_folder(folder, tmp_path / "out.tsv", Counting(), bright_detector())
+    label_folder(folder, tmp_path / "out.tsv", Counting(), BrightDetector())
     assert len(heard) == 4
     assert (tmp_path / "out.tsv").read_bytes() == (tmp_path / "whole.tsv").read_bytes()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out.tsv", "v", "whole.tsv"]
@@ -194,12 +197,12 @@ def test_frames_of_silence_are_not_listened_to(make_clip, tmp_path) -> None:
     sound = noise(8.0, (0.0, 8.0))
     sound[4 * 48_000 :] = 0.0
     path = make(make_clip, tmp_path / "half.mkv", sound, 200)
-    evidence = gather_evidence(path, LoudnessTeacher(), bright_detector(), SelfLabelConfig())
+    evidence = gather_evidence(path, LoudnessTeacher(), BrightDetector(), SelfLabelConfig())
     assert (evidence.heard[16:] == LEAST_LOGIT).all()
     assert (evidence.heard[:14, DOG] > 0).all()
     mute = make(make_clip, tmp_path / "mute.mp4", None, 200)
     with pytest.raises(SilentError):
-        gather_evidence(mute, LoudnessTeacher(), bright_detector(), SelfLabelConfig())
+        gather_evidence(mute, LoudnessTeacher(), BrightDetector(), SelfLabelConfig())
 
 
 def test_weights_are_those_of_late_fusion() -> None:
