@@ -2,13 +2,13 @@
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Int
 
-from data_pipeline.features.record import record_labels
+from data_pipeline.features.record import FeatureRecord, record_labels
 from data_pipeline.features.split import FeatureSplit
 from temporal_foley.effects import Vocabulary
 
@@ -49,7 +49,7 @@ def measure_split(
     sums: dict[str, Any] = {"visual": _Moments(), "audio": _Moments()}
     frames = np.zeros(len(vocabulary), np.int64)
     # Sets: a dataset that is repeated in an epoch counts once.
-    found: list[dict[str, set[tuple[str, str]]]] = [defaultdict(set) for _ in vocabulary.names]
+    found: list[dict[str, set[tuple[str, str, str]]]] = [defaultdict(set) for _ in vocabulary.names]
     # Likewise records that two datasets share, such as a picture and its toned copy.
     owner: dict[tuple[str, str], str] = {}
     for index in range(len(split)):
@@ -63,7 +63,7 @@ def measure_split(
         frames += ((labels.labels > 0) & labels.known).sum(axis=0)
         dataset = owner.setdefault((record.id, record.sha256), split.dataset(index))
         for k in np.flatnonzero(labels.clip_labels > 0):
-            found[k][dataset].add((record.id, record.source))
+            found[k][dataset].add((record.id, record.source, _medium(record)))
     first = split[0]
     visual = sums["visual"].finish(first.visual.shape[1])
     audio = sums["audio"].finish(first.audio.shape[1])
@@ -74,13 +74,26 @@ def measure_split(
         audio_deviation=audio[1],
         positive_frames=frames,
         examples=tuple(
-            {
-                dataset: {"records": len(pairs), "sources": len({source for _, source in pairs})}
-                for dataset, pairs in sorted(by_dataset.items())
-            }
+            {dataset: _count_examples(records) for dataset, records in sorted(by_dataset.items())}
             for by_dataset in found
         ),
     )
+
+
+def _medium(record: FeatureRecord) -> str:
+    if not record.has_picture:
+        return "sound"
+    return "picture" if record.is_still and not record.has_sound else "clip"
+
+
+def _count_examples(records: Collection[tuple[str, str, str]]) -> dict[str, int]:
+    media = [medium for _, _, medium in records]
+    return {
+        "records": len(records),
+        "sources": len({source for _, source, _ in records}),
+        "pictures": media.count("picture"),
+        "sounds": media.count("sound"),
+    }
 
 
 class _Moments:

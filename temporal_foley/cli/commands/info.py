@@ -1,13 +1,14 @@
 """The command `info`: print versions, devices, the model and its effects, sounds and licences."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+import textwrap
 from typing import TYPE_CHECKING
 
 from temporal_foley.cli.console import Console
 from temporal_foley.cli.shared import LibraryFolder, ModelOptions
 
 if TYPE_CHECKING:
+    from temporal_foley.effects import Vocabulary
     from temporal_foley.models.detector import Detector
     from temporal_foley.sound.takes.library import Library
 
@@ -30,41 +31,61 @@ class Info(ModelOptions):
         console.print("Devices")
         for device in devices():
             console.print(f"  {device}")
-        for line in (*_model(foley.detector), *_sounds(foley.vocabulary.names, foley.library)):
-            console.print(line)
+        self._print_model(foley.detector, console)
+        _print_sounds(foley.vocabulary.names, foley.library, console)
 
+    def _print_model(self, detector: "Detector", console: Console) -> None:
+        from temporal_foley.models.bundle_detector import BundleDetector
 
-def _model(detector: "Detector") -> Iterator[str]:
-    seen, blind = detector.seen_effects(), detector.blind_effects()
-    yield f"Model {detector.name}, SHA-256 {detector.sha256[:16]}"
-    for name in detector.vocabulary.names:
-        yield f"  {name}: {seen.get(name) or blind.get(name)}"
+        vocabulary = detector.vocabulary
+        senses = "pictures and the video's own sound" if detector.listens else "pictures"
+        console.print(f"Model {detector.name}, SHA-256 {detector.sha256[:16]}, detects by {senses}")
+        console.print(f"Vocabulary {vocabulary.name}: {len(vocabulary)} effects")
+        if isinstance(detector, BundleDetector):
+            self._print_training(vocabulary, console)
+            return
+        classes = detector.seen_effects()
+        rows = [("effect", "kind", "ImageNet classes")]
+        for effect in vocabulary.effects:
+            text = textwrap.shorten(classes.get(effect.name, "-"), 64, placeholder=" ...")
+            rows.append((effect.name, effect.kind, text))
+        console.table(rows)
+        if blind := [name for name in vocabulary.names if name not in classes]:
+            console.print(f"  without an ImageNet class, so never detected: {', '.join(blind)}")
 
+    def _print_training(self, vocabulary: "Vocabulary", console: Console) -> None:
+        """Print what a bundle learned each effect from, and how well it detects it."""
+        from temporal_foley.models.bundle.bundle_files import open_bundle
+        from temporal_foley.models.bundle.effect_summary import summarise_effects
+        from temporal_foley.models.by_name import bundle_folder
 
-def table(rows: Sequence[Sequence[object]]) -> Iterator[str]:
-    """Yield rows as lines with aligned columns: the first to the left, numbers to the right."""
-    texts = [["" if cell is None else str(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
-    numbers = [
-        all(cell[:1].isdigit() or cell in ("", "-") for cell in column[1:])
-        for column in zip(*texts, strict=True)
-    ]
-    for row in texts:
-        cells = (
-            cell.rjust(width) if is_number else cell.ljust(width)
-            for cell, width, is_number in zip(row, widths, numbers, strict=True)
+        folder = bundle_folder(self.model or "")
+        effects = summarise_effects(folder, open_bundle(folder).training_info, vocabulary.names)
+        rows: list[tuple[object, ...]] = [
+            ("effect", "kind", "pictures", "sounds", "clips", "ROC-AUC")
+        ]
+        for name, effect in effects.items():
+            score = "-" if effect.roc_auc is None else f"{effect.roc_auc:.3f}"
+            counts = (effect.pictures, effect.sounds, effect.clips)
+            counts = ("-" if count is None else count for count in counts)
+            rows.append((name, vocabulary[name].kind, *counts, score))
+        console.table(rows)
+        console.print(
+            "  examples in training (clips: real and composed); ROC-AUC on held-out pictures"
         )
-        yield "  " + "  ".join(cells).rstrip()
+        console.print("  of the same collections, where there are any; real videos are harder")
+        if unseen := [name for name, effect in effects.items() if effect.pictures == 0]:
+            console.print(f"  without training pictures: {', '.join(unseen)}")
 
 
-def _sounds(effects: tuple[str, ...], library: "Library") -> Iterator[str]:
-    yield f"Sound library {library.name}, SHA-256 {library.sha256[:16]}"
+def _print_sounds(effects: tuple[str, ...], library: "Library", console: Console) -> None:
+    console.print(f"Sound library {library.name}, SHA-256 {library.sha256[:16]}")
     rows = [("effect", "takes", "from")]
     for name in effects:
         takes = library.takes(name)
         rows.append((name, str(len(takes)), ", ".join(sorted({t.asset.kind for t in takes}))))
-    yield from table(rows)
-    yield "Licences of sounds"
+    console.table(rows)
+    console.print("Licences of sounds")
     for licence, credits in library.licences().items():
-        yield f"  {licence}: {', '.join(credits) or 'no credit needed'}"
-    yield "Licence of temporal-foley: Apache-2.0"
+        console.print(f"  {licence}: {', '.join(credits) or 'no credit needed'}")
+    console.print("Licence of temporal-foley: Apache-2.0")
