@@ -209,10 +209,10 @@ def frame_labels(
 ) -> FrameLabels:
     """Work out what is known of each effect in each frame of a grid.
 
-    With a modality only events that are seen, or only those that are heard, count. Effects that are
-    `labelled` are known to be absent wherever no such event stands. An event that is somewhere in
-    its stretch tells of the clip, and of no frame in the stretch. Effects that the vocabulary does
-    not have are passed over. A still shows what it shows in every frame.
+    With a modality only visible events, or only audible ones, count. Effects that are
+    `labelled` are known to be absent wherever there is no such event. An event that is somewhere in
+    its stretch is a label of the clip, and of no frame in the stretch. Effects that the vocabulary
+    does not have are passed over. A still shows what it shows in every frame.
     """
     shape = (grid.frames, len(vocabulary))
     labels = np.zeros(shape, np.float32)

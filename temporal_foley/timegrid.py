@@ -73,7 +73,7 @@ class TimeGrid:
         return self.time(self.frames)
 
     def time(self, frame: int) -> Fraction:
-        """Return the time at which a frame begins; `frame` may lie outside the grid."""
+        """Return the time at which a frame begins; `frame` may be outside the grid."""
         return self.start + frame / self.frame_rate
 
     def times(self) -> list[Fraction]:

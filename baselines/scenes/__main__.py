@@ -6,7 +6,7 @@ FEATURES holds the features of `train`, `test` and perhaps `validation` clips wi
 of a dataset `scenes`, or of `baselines.scenes.pairs`. DIR gets `metrics.json`, `conflicts.tsv`,
 `alpha.png`, `losses.png` and `heatmaps.png`. Recipe: each modality standardised, Adam 1e-4 with
 weight decay 1e-4, batches of 64, cross-entropy, 100 epochs, the weights of the best validation
-loss, seed 0. What it costs and reached stands in docs/how-to/baselines.md.
+loss, seed 0. Cost and results are in docs/how-to/baselines.md.
 """
 
 import dataclasses
@@ -43,7 +43,7 @@ class Scenes:
     epochs: int = 100
     """Most epochs."""
     patience: Annotated[int, Arg(metavar="EPOCHS")] = 0
-    """End after so many epochs without gain; 0 disables it."""
+    """End after this many epochs without gain; 0 disables it."""
     seed: int = 0
     """Seed of weights, batches and splits."""
     overwrite: bool = False

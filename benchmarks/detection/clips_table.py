@@ -1,4 +1,4 @@
-"""Real clips with known content in, what the ImageNet map and a model find in them out.
+"""Count what the ImageNet map and a model find in real clips with known content.
 
     python benchmarks/detection/clips_table.py CLIPS_DIR [--model BUNDLE[:FEATURES] ...] [--json
         FILE]
@@ -6,9 +6,9 @@
 CLIPS_DIR holds `clips.tsv` (columns part, file, class, what) and a folder for each part. A bundle
 with FEATURES judges the clips that are in them: so each clip can be judged by the one of two
 bundles that was not trained on it. Without `--model` there is the map alone. A class of `dog_seen`
-or `cat_seen`, the animal without its sound, counts as the effect here: a silent picture cannot tell
-the two apart. Every other class that is no effect of the vocabulary means that nothing is to be
-heard. An effect counts as heard if it is spotted anywhere in a clip that has it, and a false cue is
+or `cat_seen`, the animal without its sound, counts as the effect here: a silent picture cannot
+distinguish the two. Every other class that is no effect of the vocabulary means that the clip has
+none. An effect counts as found if it is detected anywhere in a clip that has it, and a false cue is
 an event of an effect that the clip does not have.
 """
 
@@ -142,7 +142,7 @@ def judge(
 
 
 def summarise(judged: list[Judged]) -> dict[str, float]:
-    """Count what was heard, missed and made up."""
+    """Count effects that were found, missed and made up."""
     wanted = [(clip, effect) for clip in judged for effect in clip.present]
     with_effect = [clip for clip in judged if clip.present]
     quiet = [clip for clip in judged if not clip.present]

@@ -1,12 +1,12 @@
-"""Clips judged by bundles that did not see them: is any effect told from none, and at what price?
+"""Judge clips by bundles that were not trained on them: how well are effects found at all.
 
     python benchmarks/detection/out_of_fold.py FEATURES A:fold_1 B:fold_0 [--no-sound]
         [--thresholds .1 .5]
 
 Prints the ROC-AUC of any effect against none by the mean of the upper half of a clip's frames and
-by frame, the macro ROC-AUC of clips, and how many quiet clips lie above the level at which nine of
-ten others are heard; with `--thresholds`, which needs bundles with a decision, what is heard and
-falsely heard at each threshold for all effects.
+by frame, the macro ROC-AUC of clips, and how many quiet clips are above the level at which nine of
+ten others are found; with `--thresholds`, which needs bundles with a decision, the true and false
+cues at each threshold for all effects.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def main() -> None:
         judged += [(bundle, clip, rows) for clip, rows in zip(clips, logits, strict=True)]
     tell_ranking(judged)
     for threshold in words.thresholds:
-        tell_threshold(judged, threshold)
+        print_threshold(judged, threshold)
 
 
 def tell_ranking(judged: list) -> None:
@@ -72,8 +72,8 @@ def tell_ranking(judged: list) -> None:
     )
 
 
-def tell_threshold(judged: list, threshold: float) -> None:
-    """Print what is heard, and what falsely, with one threshold for all effects."""
+def print_threshold(judged: list, threshold: float) -> None:
+    """Print the true and false cues with one threshold for all effects."""
     heard = shown = false = 0
     minutes = 0.0
     for bundle, clip, logits in judged:

@@ -1,4 +1,4 @@
-"""Pictures with classes in, a table of how well the first detector tells each effect out.
+"""Measure how well the ImageNet detector distinguishes effects in pictures with known classes.
 
     python benchmarks/detection/pictures_table.py PICTURES [--aspect ASPECT] [--per-source N]
         [--quick]

@@ -1,4 +1,4 @@
-"""Real clips with known sound in, how far labels made from their own sound are right out.
+"""Measure how far labels made from the sound of real clips are right.
 
     python benchmarks/detection/self_labels.py CLIPS_DIR --weights FILE [--share A] [--near-s S]
         [--wide-s S]

@@ -1,4 +1,4 @@
-"""How good is an effect that was taught from k examples? Features in, a table out.
+"""Measure how good an effect is that was taught from k examples.
 
     python benchmarks/detection/teach.py BUNDLE --data FEATURES
 
@@ -6,7 +6,7 @@ Each effect with enough pictures in the test split is held out in turn: all its 
 background, k of them (train split, a source each) are taught, and the pictures of other sources
 (validation and test) are judged: ROC-AUC against all pictures surely without it, and at the
 calibrated threshold how many are found and how many others are taken for it. The mean over effects
-and draws stands below. Seconds are of `fit_effect` alone; looking at pictures comes to it.
+and draws follows. Seconds are of `fit_effect` alone; looking at pictures comes to it.
 """
 
 import argparse

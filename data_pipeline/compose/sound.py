@@ -1,7 +1,7 @@
 """Mix the sound of a composed clip from its visible events and a pool of recordings.
 
-Takes start and stop with what is seen, each by its effect's kind. Where an event is heard is known
-to the sample: from the first to the last audible sample of what was laid.
+Takes start and stop with the visible events, each by its effect's kind. The audible span of an
+event is known to the sample: from the first to the last audible sample of its take.
 """
 
 import dataclasses
@@ -71,7 +71,7 @@ def lay_sound(
     pools: Pools,
     vocabulary: Vocabulary,
 ) -> LaidSound:
-    """Lay sound for what is seen and brings none, what brings its own, and some for what is unseen.
+    """Add takes for silent visible events, own sounds of clips, and sounds of invisible events.
 
     Raises:
         MediaError: A recording cannot be read.

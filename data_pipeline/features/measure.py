@@ -42,7 +42,7 @@ def measure_split(
         split: the training data.
         vocabulary: whose effects are counted.
         seed: which frames of a record are measured.
-        most_frames: about so many are, spread over all records.
+        most_frames: about this many are, spread over all records.
     """
     generator = np.random.default_rng(seed)
     part = min(1.0, most_frames / max(sum(split.frames), 1))

@@ -187,7 +187,7 @@ def mix_clips(
     """Lay clips of a batch over one another; what is in either is in the mixture.
 
     mixup (Zhang et al., ICLR 2018), but with the union of the labels: two things at once are both
-    to be heard. So that neither vanishes, each has at least the weight `least`.
+    audible. So that neither vanishes, each has at least the weight `least`.
 
     Args:
         key: For the pairs and weights.

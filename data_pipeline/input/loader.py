@@ -121,7 +121,7 @@ def load_batch(
         (batch, frames); `lengths` (batch) and `mask` (batch, frames), True for real frames;
         `labels`, `known` (batch, frames, effects); `clip_labels`, `clip_known` (batch, effects);
         the same four again with `seen_` and `heard_` before their names, in which only events that
-        are seen, or heard, count: what can be told of a clip whose sound, or picture, is left out;
+        are seen, or heard, count: what is known of a clip whose sound, or picture, is left out;
         `has_picture`, `has_sound`, `is_real` (batch): False for what is missing, and for empty
         rows; `scene` and `record` (batch), -1 for none.
     """

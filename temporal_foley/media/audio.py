@@ -1,4 +1,4 @@
-"""The sound of a video, aligned to its first picture, and library sounds: files in, float32 out."""
+"""Read the sound of a video, aligned to its first picture, and the sounds of libraries."""
 
 import itertools
 import logging

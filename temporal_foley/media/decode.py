@@ -1,4 +1,4 @@
-"""Decode the wanted pictures of a video and as few others as possible: ticks in, frames out.
+"""Decode the wanted pictures of a video and as few others as possible.
 
 The pictures are bit for bit those of a full decode. Left out is only what they cannot depend on:
 groups of pictures between a wanted one and the next keyframe that starts afresh, and pictures that

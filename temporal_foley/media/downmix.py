@@ -44,7 +44,7 @@ def downmix_matrix(layout: Sequence[str], channels: int) -> Float32[np.ndarray, 
     """Return the weights from the loudspeakers of a layout to 1 or 2 channels.
 
     A single channel keeps its level on both sides, and equal sides keep theirs in mono. Where no
-    channel has a name the usual layout of so many is meant; other loudspeakers without a known
+    channel has a name the usual layout of that number is meant; other loudspeakers without a known
     place are shared between the sides.
     """
     if all(name == "NONE" for name in layout):

@@ -1,4 +1,4 @@
-"""Put a new sound under a picture: a video and a WAV file in, a video with the same packets out."""
+"""Write a video with new sound; the packets of its picture stay the same."""
 
 import contextlib
 import dataclasses
@@ -153,7 +153,7 @@ def _write(info: VideoInfo, sound: Path, part: Path, form: _Form) -> None:
 def _ticks_on_screen(packet: av.Packet, info: VideoInfo) -> int:
     """Return how long a picture is shown.
 
-    A demuxer tells the step to the next one that is decoded, which with B-frames is the step of
+    A demuxer reports the step to the next one that is decoded, which with B-frames is the step of
     another picture; where the longest is not the last, the film would seem to go on after its end.
     """
     ticks = info.pictures.ticks

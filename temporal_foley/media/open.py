@@ -1,8 +1,8 @@
-"""The one safe way to open a media file: a path in, an open container out.
+"""Open a media file in the one safe way.
 
-FFmpeg follows addresses, playlists and scripts when it is let. Here it is given one regular file
-under its absolute name, may use no protocol but `file`, and may guess none but container formats
-that hold their media themselves.
+FFmpeg follows addresses, playlists and scripts if it is allowed to. Here it is given one regular
+file under its absolute name, may use no protocol but `file`, and may guess none but container
+formats that hold their media themselves.
 """
 
 import os

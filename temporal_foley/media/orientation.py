@@ -1,4 +1,4 @@
-"""How a stored picture stands: a decoded frame in, an upright RGB array with square pixels out."""
+"""Turn a decoded frame into an upright RGB array with square pixels."""
 
 import dataclasses
 import math

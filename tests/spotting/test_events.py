@@ -161,6 +161,7 @@ def test_an_empty_video_has_no_events():
     assert spans([]) == []
 
 
+@pytest.mark.wrong_types
 def test_probabilities_that_are_none_are_refused():
     with pytest.raises(ValueError, match=r"in \[0, 1\]"):
         spans([0.5, float("nan")])
@@ -173,6 +174,7 @@ def test_probabilities_that_are_none_are_refused():
         frame_labels(np.zeros((3, 1)), one_effect(), other=np.zeros(4))
 
 
+@pytest.mark.wrong_types
 def test_settings_that_make_no_sense_are_refused():
     with pytest.raises(ValueError, match="smoothing must be one of none, mode, median, gaussian"):
         DecodingConfig(smoothing="max")  # type: ignore[arg-type]

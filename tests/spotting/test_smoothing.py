@@ -102,6 +102,7 @@ def test_even_windows_are_refused(window):
         median_smooth(np.zeros((4, 1)), window)
 
 
+@pytest.mark.wrong_types
 def test_arrays_of_another_shape_are_refused():
     with pytest.raises(ValueError, match=r"\(frames, effects\)"):
         median_smooth(np.zeros(4), 3)
