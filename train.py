@@ -44,7 +44,8 @@ class Train:
     out: Annotated[Path, Arg(metavar="RUN", short="-o")]
     """Folder of the run."""
     coordinator: Annotated[str | None, Arg(metavar="HOST:PORT")] = None
-    """To train in several processes: address of the first; each gets the same options."""
+    """To train in several processes: address of the first; each gets the same options. `auto`
+    finds it on TPU pods, Slurm and Open MPI."""
     processes: int = 1
     """Number of processes."""
     process: int = 0
@@ -94,7 +95,9 @@ def train_bundle(options: Train, console: Console) -> int:
     from temporal_foley.effects import load_vocabulary
     from temporal_foley.models.compilation import enable_compilation_cache
 
-    if options.coordinator is not None:
+    if options.coordinator == "auto":
+        jax.distributed.initialize()
+    elif options.coordinator is not None:
         jax.distributed.initialize(options.coordinator, options.processes, options.process)
     enable_compilation_cache()
     config = options.config
