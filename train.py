@@ -37,7 +37,8 @@ class Train:
     out: Annotated[Path, Arg(metavar="RUN", short="-o")]
     """Folder of the run."""
     coordinator: Annotated[str | None, Arg(metavar="HOST:PORT")] = None
-    """To train in several processes: address of the first; each gets the same options."""
+    """To train in several processes: address of the first; each gets the same options. `auto`
+    finds it on TPU pods, Slurm and Open MPI."""
     processes: int = 1
     """Number of processes."""
     process: int = 0

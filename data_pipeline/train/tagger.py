@@ -31,7 +31,8 @@ def train_bundle(
         config: The settings.
         data: Folder of features.
         out: Folder of the run.
-        coordinator: Address of the first of several processes.
+        coordinator: Address of the first of several processes; `auto` finds it on TPU pods, Slurm
+            and Open MPI.
         processes: Number of processes.
         process: Number of this process.
         overwrite: Replace the bundle of an earlier run in the folder.
@@ -47,7 +48,9 @@ def train_bundle(
     from temporal_foley.models.compilation import enable_compilation_cache
     from temporal_foley.training.checkpoint import disk_errors_told
 
-    if coordinator is not None:
+    if coordinator == "auto":
+        jax.distributed.initialize()
+    elif coordinator is not None:
         jax.distributed.initialize(coordinator, processes, process)
     enable_compilation_cache()
     vocabulary = load_vocabulary(config.vocabulary)
