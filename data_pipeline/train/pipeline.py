@@ -184,7 +184,7 @@ def _demo(
     options: TrainOptions, progress: Callable[[str], Any], print_line: Callable[[str], None]
 ) -> tuple[TrainOptions, Stages]:
     """Draw the demo's set, if it is wanted, and count the stages."""
-    total = 6 + 2 * (1 + options.baseline)
+    total = 5 + 2 * (1 + options.baseline)
     by_class = options.pictures or options.sounds or options.demo
     total += sum(map(bool, (by_class, options.pictures, options.videos or options.demo)))
     stages = Stages(folder=options.work, total=total, progress=progress, print=print_line)
@@ -282,7 +282,7 @@ def _builds(options: TrainOptions, files: list[LabelledFile], parts: str) -> lis
         }
         builds.append(BuildOptions(dataset="stills", **by_class, **common))
         if options.pictures is not None:
-            clips = options.clips or min(2000, max(200, 8 * len(files)))
+            clips = options.clips or min(1000, max(150, 2 * len(files)))
             builds.append(BuildOptions(dataset="composed", clips=clips, **by_class, **common))
     if options.videos is not None:
         reader = options.reader if options.annotations else "class_folders"

@@ -47,7 +47,7 @@ class Train:
     steps: Annotated[int | None, Arg(advanced=True)] = None
     """Training steps. (default: those of the configuration)"""
     clips: Annotated[int | None, Arg(advanced=True)] = None
-    """Clips to compose from pictures and sounds. (default: 8 per file, from 200 to 2000)"""
+    """Clips to compose from pictures and sounds. (default: 2 per file, from 150 to 1000)"""
     no_baseline: Annotated[bool, Arg(advanced=True)] = False
     """Do not train a tagger of single frames to compare with."""
     workers: Annotated[int | None, Arg(advanced=True)] = None
