@@ -42,8 +42,10 @@ from temporal_foley.stages import (
     Tags,
     cast_timeline,
     grid_rate,
+    hear_original,
     import_ahead,
     meet_picture,
+    meet_sound,
     render_timeline,
     tag_video,
 )
@@ -197,6 +199,8 @@ class Foley:
                 tags = tag_video(info, self.detector, settings, done, glimpses=glimpses)
             with record.stage("sync") as done:
                 met = meet_picture(tags, glimpses, done)
+                if settings.listen:
+                    met = meet_sound(met, hear_original(info, self.detector), settings)
             with record.stage("cast"):
                 timeline = cast_timeline(
                     met, self.detector, self.library, source_sha256=sha256, mix=mix, seed=seed
