@@ -62,7 +62,6 @@ def _align_hits(
         for hit in find_hits(sound, effect, start, end, expected=expected)
     ]
     loudest = max((hit.level_db for hit in hits), default=0.0)
-    hits = [hit for hit in hits if hit.level_db >= loudest - attack_of(effect).range_db]
     owners: dict[int, list[Hit]] = {}
     free: list[Hit] = []
     for hit in hits:

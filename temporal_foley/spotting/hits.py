@@ -48,15 +48,30 @@ class Attack:
     """Shortest time from one hit to the next."""
     near_top_db: float = 10.0
     """A hit begins where its level comes this near to its highest."""
-    range_db: float = 22.0
+    range_db: float = 20.0
     """How much softer than the loudest hit the others may be."""
+    least_alike: float = 0.82
+    """Cosine of a hit's spectrum with that of the others below which it is another sound."""
 
 
 CALL = Attack(
-    near_top_db=17, lowest_hz=250.0, highest_hz=6000.0, lag_s=0.02, rise_s=0.12, least_rise_db=8.0, apart_s=0.2
+    lowest_hz=250.0,
+    highest_hz=6000.0,
+    lag_s=0.02,
+    rise_s=0.12,
+    least_rise_db=8.0,
+    apart_s=0.2,
+    near_top_db=15.0,
 )
 KEY = Attack(
-    lowest_hz=1000.0, highest_hz=14_000.0, lag_s=0.01, rise_s=0.03, least_rise_db=6.0, apart_s=0.05
+    lowest_hz=1000.0,
+    highest_hz=14_000.0,
+    lag_s=0.01,
+    rise_s=0.03,
+    least_rise_db=6.0,
+    apart_s=0.05,
+    range_db=30.0,
+    least_alike=0.4,
 )
 STRIKE = Attack(
     lowest_hz=200.0,
@@ -66,9 +81,16 @@ STRIKE = Attack(
     least_rise_db=9.0,
     apart_s=0.1,
     range_db=16.0,
+    least_alike=0.7,
 )
 THUNDER = Attack(
-    lowest_hz=40.0, highest_hz=1500.0, lag_s=0.04, rise_s=0.4, least_rise_db=8.0, apart_s=1.0
+    lowest_hz=40.0,
+    highest_hz=1500.0,
+    lag_s=0.04,
+    rise_s=0.4,
+    least_rise_db=8.0,
+    apart_s=1.0,
+    least_alike=0.5,
 )
 
 
@@ -167,12 +189,7 @@ def find_hits(
     if not hits:
         return []
     hits = [dataclasses.replace(hit, time=round(hit.time + first * FRAME_S, 4)) for hit in hits]
-    probable = judge_hits(hits, spectra, sound, effect)
-    if attack_of(effect) in (STRIKE, KEY):
-        free = UNEXPLAINED * np.array([_is_within(hit, expected) for hit in hits])
-        others = np.maximum(sound.speech, sound.music)
-        free *= 1.0 - np.array([_tag_at(others, hit) for hit in hits])
-        probable = np.maximum(probable, free)
+    probable = judge_hits(hits, spectra, sound, effect, expected)
     return [
         dataclasses.replace(hit, probability=round(float(one), 3))
         for hit, one in zip(hits, probable, strict=True)
@@ -182,12 +199,11 @@ def find_hits(
 
 MARGIN_S = 1.0
 """Sound around a stretch that is measured with it."""
-LEAST_PROBABILITY = 0.4
-UNEXPLAINED = 0.6
+LEAST_PROBABILITY = 0.5
+UNEXPLAINED = 0.75
 """Probability of a strike that is expected and that nothing else explains."""
-SEED_PROBABILITY = 0.5
-ALIKE = 0.9
-"""Cosine of two spectra from which a hit counts as alike."""
+SURE_OF_ALIKE = 0.12
+"""A hit that is like the others needs only this much of a tag."""
 
 
 def judge_hits(
@@ -195,24 +211,41 @@ def judge_hits(
     spectra: Float[np.ndarray, "hits bands"],
     sound: SoundEvidence,
     effect: Effect,
+    expected: Sequence[tuple[float, float]] = (),
 ) -> Float[np.ndarray, " hits"]:
     """Return how probable each candidate is a hit of the effect.
 
-    It is the effect's tag at the hit, or else how much its spectrum is like those of hits whose
-    tag is sure.
+    That is its tag, less if its spectrum is unlike that of the loud hits with a sure tag, and less
+    the softer it is than those. One that is very like them needs little of a tag: barks over speech
+    are tagged as speech.
     """
-    tags = sound.tags[:, sound.vocabulary.index(effect.name)]
-    if not effect.audioset:
-        return np.ones(len(hits))
-    own = np.array([_tag_at(tags, hit) for hit in hits])
-    seeds = own >= SEED_PROBABILITY
-    if not seeds.any():
-        return own
-    weights = own[seeds] * 10.0 ** (0.02 * np.array([h.level_db for h in hits])[seeds])
-    centre = (weights[:, None] * spectra[seeds]).sum(axis=0)
+    attack = attack_of(effect)
+    levels = np.array([hit.level_db for hit in hits])
+    own = np.ones(len(hits))
+    if effect.audioset:
+        tags = sound.tags[:, sound.vocabulary.index(effect.name)]
+        own = np.array([_tag_at(tags, hit) for hit in hits])
+    likely = own
+    if attack in (STRIKE, KEY):
+        others = np.maximum(sound.speech, sound.music)
+        free = UNEXPLAINED * np.array([_is_within(hit, expected) for hit in hits])
+        likely = np.maximum(own, free * (1.0 - np.array([_tag_at(others, hit) for hit in hits])))
+    if not (likely >= LEAST_PROBABILITY).any():
+        return likely
+    loudest = levels[likely >= LEAST_PROBABILITY].max()
+    centre = ((likely * 10.0 ** (levels / 20.0))[:, None] * spectra).sum(axis=0)
     alike = spectra @ (centre / max(float(np.linalg.norm(centre)), 1e-9))
-    by_likeness = np.clip((alike - ALIKE) / (1.0 - ALIKE), 0.0, 1.0) ** 0.5
-    return np.maximum(own, by_likeness * own[seeds].max())
+    likely = np.maximum(likely, np.minimum(own / SURE_OF_ALIKE, 1.0) * _ramp(alike, 0.9, 0.98))
+    half = 0.5 * attack.range_db
+    return (
+        likely
+        * _ramp(alike, attack.least_alike, attack.least_alike + 0.12)
+        * _ramp(levels - loudest, -attack.range_db, -half)
+    )
+
+
+def _ramp(values: np.ndarray, zero: float, one: float) -> np.ndarray:
+    return np.clip((values - zero) / (one - zero), 0.0, 1.0)
 
 
 def _is_within(hit: Hit, spans: Sequence[tuple[float, float]]) -> bool:
