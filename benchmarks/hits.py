@@ -106,7 +106,9 @@ def main(words: Sequence[str] | None = None) -> None:
             early, late = np.percentile(errors, [5, 95]) * 1e3 if len(errors) else (np.nan,) * 2
             cells = [Path(file).stem[:24], effect, len(hits), way, f"{f1(row[:3]):.2f}"]
             cells += [f"{f1(row[3:]):.2f}", f"{early:.0f}", f"{late:.0f}", f"{rho:.2f}"]
-            print("\t".join(map(str, [*cells, f"{cost:.1f}" if way == "sound" else ""])), flush=True)
+            print(
+                "\t".join(map(str, [*cells, f"{cost:.1f}" if way == "sound" else ""])), flush=True
+            )
         scores[effect]["chance"].append(chance(hits, float(info.duration)))
     print("\neffect\tway\tF1_50\tF1_100")
     for effect in [*scores, "all"]:
@@ -197,7 +199,9 @@ def librosa_hits(info: VideoInfo) -> list[float]:
     return [float(t) for t in peaks * hop / 22_050]
 
 
-def matched(truth: Sequence[float], placed: Sequence[float], window: float) -> list[tuple[int, int]]:
+def matched(
+    truth: Sequence[float], placed: Sequence[float], window: float
+) -> list[tuple[int, int]]:
     """Match hits one to one within a window, in order of time (as many as can be)."""
     pairs, first = [], 0
     for place, time in enumerate(truth):

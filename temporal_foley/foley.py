@@ -64,6 +64,8 @@ class Outcome:
     """What was found; None where nothing was looked for."""
     cues: int | None = None
     """How many cues were laid up; None where none were asked for."""
+    already_heard: int = 0
+    """Number of cues that were left to the original."""
     changes: str | None = None
     """What changed beside the edits that were kept; None where there were none."""
     warnings: tuple[str, ...] = ()
@@ -221,6 +223,7 @@ class Foley:
             status="made",
             events=tags.events,
             cues=len(without_rejected(timeline).cues),
+            already_heard=sum(cue.status == "already_heard" for cue in timeline.cues),
             changes=changes,
             warnings=info.warnings,
         )

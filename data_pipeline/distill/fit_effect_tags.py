@@ -175,9 +175,7 @@ def embed(stretches: list[Mono]) -> list[np.ndarray]:
     from temporal_foley.models.audio.student import _columns
 
     student = load_student()
-    windows = [
-        Window(0, np.pad(one, (0, 16 * 10_240 - len(one))), len(one)) for one in stretches
-    ]
+    windows = [Window(0, np.pad(one, (0, 16 * 10_240 - len(one))), len(one)) for one in stretches]
 
     def run(waves: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         return np.asarray(_columns(student.graphdef, student.params, waves, lengths))
@@ -205,13 +203,19 @@ def main() -> None:
         columns = embed([mix for mix, _ in made])
         features = [column_features(one) for one in columns]
         prior = np.concatenate([tag_log_odds(one, tags) for one in features])
-        target = np.concatenate(
-            [t[: len(c)] for (_, t), c in zip(made, columns, strict=True)]
-        )
+        target = np.concatenate([t[: len(c)] for (_, t), c in zip(made, columns, strict=True)])
         sets.append((np.concatenate(features), prior, target))
         print("embedded", flush=True)
     (x, prior, target), (x_test, prior_test, target_test) = sets
-    np.savez("/tmp/when/fit_sets.npz", x=x.astype(np.float16), prior=prior, target=target, x_test=x_test.astype(np.float16), prior_test=prior_test, target_test=target_test)
+    np.savez(
+        "/tmp/when/fit_sets.npz",
+        x=x.astype(np.float16),
+        prior=prior,
+        target=target,
+        x_test=x_test.astype(np.float16),
+        prior_test=prior_test,
+        target_test=target_test,
+    )
     scale = x.std(axis=0) + 1e-6
     gains, biases, kernels = [], [], []
     for at, name in enumerate(names):
@@ -232,7 +236,8 @@ def main() -> None:
         if 0 < y.sum() < len(y):
             print(
                 f"{name:16s} {int(y.sum()):6d} prior {roc_auc_score(y, prior_test[keep, at]):.3f}"
-                f" fitted {roc_auc_score(y, odds):.3f} gain {gains[-1]:.2f}", flush=True,
+                f" fitted {roc_auc_score(y, odds):.3f} gain {gains[-1]:.2f}",
+                flush=True,
             )
     safetensors.numpy.save_file(
         {

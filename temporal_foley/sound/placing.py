@@ -137,9 +137,7 @@ def _placed(
     last = seen.first + len(seen.strength) - 1
     at = min(max(sights.grid.frame_at(moment), seen.first), last) - seen.first
     position = seen.position
-    is_seen = (
-        position is not None and not event.off_screen and bool(position.is_seen.mean() >= 0.5)
-    )
+    is_seen = position is not None and not event.off_screen and bool(position.is_seen.mean() >= 0.5)
     region, where, lowpass = None, "", None
     distance = np.zeros(len(seen.strength))
     pan: Curve = ((0, 0.0),)

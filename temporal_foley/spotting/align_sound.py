@@ -12,13 +12,15 @@ import numpy as np
 from jaxtyping import Float
 
 from temporal_foley.effects import Effect
-from temporal_foley.spotting.hits import Hit, attack_of, find_hits
+from temporal_foley.spotting.hits import Hit, attack_of, expected_tag, find_hits
 from temporal_foley.spotting.onset_strength import FRAME_S, band_slice, total_level
 from temporal_foley.spotting.sound_evidence import TAG_STEP_S, SoundEvidence
 from temporal_foley.timeline import Event
 
 AUDIBLE = 0.5
-"""Tag from which a detected effect counts as audible."""
+"""Probability from which a detected effect counts as audible."""
+LOUDEST_PART = 0.2
+"""Part of an event over which its tag is averaged: the best second of five."""
 AUDIBLE_ALONE = 0.7
 """Tag from which an effect counts as audible although it was not detected."""
 BEFORE_S, AFTER_S = 0.75, 1.0
@@ -72,12 +74,16 @@ def _align_hits(
         ]
         if near:
             owners.setdefault(min(near)[1], []).append(hit)
-        elif hit.probability >= AUDIBLE_ALONE:
+        elif hit.probability >= AUDIBLE_ALONE and _stands_out(tags, hit.time, hit.time, sound):
             free.append(hit)
     aligned = []
     for number, event in enumerate(events):
         own = owners.get(number)
-        aligned.append(event if own is None else _with_hits(event, own, loudest, sound))
+        if own is not None:
+            event = _with_hits(event, own, loudest, sound)
+            inside = tags[sound.columns(event.onset - TAG_STEP_S, event.offset + TAG_STEP_S)]
+            event = dataclasses.replace(event, audible=audibility(inside) >= AUDIBLE)
+        aligned.append(event)
     longest = max(effect.merge_gap_s, *(effect.interval_s or (0.0,)))
     for group in _grouped(free, longest):
         found = Event(
@@ -120,12 +126,14 @@ def _align_sustained(
     aligned: list[Event] = []
     free = spans_above(tags, AUDIBLE_ALONE, 0.5 * TAG_STEP_S)
     for event in events:
-        own = tags[sound.columns(event.onset, event.offset)]
-        if float(np.median(own)) < AUDIBLE:
+        if audibility(tags[sound.columns(event.onset, event.offset)]) < AUDIBLE:
             aligned.append(event)
             continue
-        spans = [s for s in spans_above(tags, 0.5 * AUDIBLE, 0.0, bridge_s=effect.merge_gap_s)
-                 if s[0] < event.offset and s[1] > event.onset]
+        spans = [
+            s
+            for s in spans_above(tags, 0.5 * AUDIBLE, 0.0, bridge_s=effect.merge_gap_s)
+            if s[0] < event.offset and s[1] > event.onset
+        ]
         start, end = spans[0][0], spans[-1][1]
         onset = start if abs(start - event.onset) <= 2.0 * BEFORE_S else event.onset
         offset = end if abs(end - event.offset) <= 2.0 * AFTER_S else event.offset
@@ -148,6 +156,8 @@ def _align_sustained(
             continue
         if any(start < event.offset and end > event.onset for event in (*events, *aligned)):
             continue
+        if not _stands_out(tags, start, end, sound):
+            continue
         inside = tags[sound.columns(start, end)]
         aligned.append(
             Event(
@@ -163,6 +173,23 @@ def _align_sustained(
             )
         )
     return _without_overlap(aligned)
+
+
+def audibility(tags: Float[np.ndarray, " columns"]) -> float:
+    """Return how probably an effect that the detector expects is audible somewhere in a stretch."""
+    if not len(tags):
+        return 0.0
+    best = np.sort(tags)[-max(1, round(LOUDEST_PART * len(tags))) :]
+    odds = np.log(np.clip(best, 1e-6, 1 - 1e-6)) - np.log1p(-np.clip(best, 1e-6, 1 - 1e-6))
+    return float(expected_tag(np.array(1.0 / (1.0 + np.exp(-odds.mean())))))
+
+
+def _stands_out(
+    tags: Float[np.ndarray, " columns"], start: float, end: float, sound: SoundEvidence
+) -> bool:
+    """Return whether no other effect is more probably audible from `start` to `end` seconds."""
+    columns = sound.columns(start - TAG_STEP_S, end + 2 * TAG_STEP_S)
+    return float(tags[columns].mean()) >= float(sound.tags[columns].mean(axis=0).max()) - 1e-6
 
 
 def envelope(

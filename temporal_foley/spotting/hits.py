@@ -80,7 +80,6 @@ STRIKE = Attack(
     rise_s=0.04,
     least_rise_db=9.0,
     apart_s=0.1,
-    range_db=16.0,
     least_alike=0.7,
 )
 THUNDER = Attack(
@@ -140,7 +139,10 @@ def find_candidates(levels: SoundLevels, attack: Attack) -> tuple[list[Hit], np.
         top = peak + int(level[peak : peak + rise + 1].argmax())
         if rises and (_start(level, low, top, attack) - rises[-1][0]) * FRAME_S < attack.apart_s:
             start, last, before = rises[-1]
-            if level[start : top + 1].min() > level[last] - DIP_DB or level[top] > level[last] + 6.0:
+            if (
+                level[start : top + 1].min() > level[last] - DIP_DB
+                or level[top] > level[last] + 6.0
+            ):
                 # Both are one rise, or the first was only what announced the second.
                 rises.pop()
                 if level[top] > level[last]:
@@ -202,6 +204,10 @@ MARGIN_S = 1.0
 LEAST_PROBABILITY = 0.5
 UNEXPLAINED = 0.75
 """Probability of a strike that is expected and that nothing else explains."""
+EXPECTED_ODDS = 2.4
+"""How much more probable an effect is audible where the detector expects it."""
+SURELY_ANOTHER = 0.6
+"""Tag of another effect that explains a strike."""
 SURE_OF_ALIKE = 0.12
 """A hit that is like the others needs only this much of a tag."""
 
@@ -221,15 +227,19 @@ def judge_hits(
     """
     attack = attack_of(effect)
     levels = np.array([hit.level_db for hit in hits])
+    is_expected = np.array([_is_within(hit, expected) for hit in hits])
     own = np.ones(len(hits))
     if effect.audioset:
         tags = sound.tags[:, sound.vocabulary.index(effect.name)]
         own = np.array([_tag_at(tags, hit) for hit in hits])
+        own = np.where(is_expected, expected_tag(own), own)
     likely = own
-    if attack in (STRIKE, KEY):
-        others = np.maximum(sound.speech, sound.music)
-        free = UNEXPLAINED * np.array([_is_within(hit, expected) for hit in hits])
-        likely = np.maximum(own, free * (1.0 - np.array([_tag_at(others, hit) for hit in hits])))
+    if attack in (STRIKE, KEY) and own.max() >= SURE_OF_ALIKE:
+        rest = np.delete(sound.tags, sound.vocabulary.index(effect.name), axis=1)
+        rest = np.where(rest.max(axis=1, initial=0.0) >= SURELY_ANOTHER, 1.0, 0.0)
+        others = np.maximum(np.maximum(sound.speech, sound.music), rest)
+        explained = np.array([_tag_at(others, hit) for hit in hits])
+        likely = np.maximum(own, UNEXPLAINED * is_expected * (1.0 - explained))
     if not (likely >= LEAST_PROBABILITY).any():
         return likely
     loudest = levels[likely >= LEAST_PROBABILITY].max()
@@ -242,6 +252,12 @@ def judge_hits(
         * _ramp(alike, attack.least_alike, attack.least_alike + 0.12)
         * _ramp(levels - loudest, -attack.range_db, -half)
     )
+
+
+def expected_tag(tags: np.ndarray) -> np.ndarray:
+    """Return tags where the detector expects the effect: a tag of .3 is as good as one of .5."""
+    odds = EXPECTED_ODDS * tags
+    return odds / (odds + 1.0 - tags)
 
 
 def _ramp(values: np.ndarray, zero: float, one: float) -> np.ndarray:

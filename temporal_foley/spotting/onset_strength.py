@@ -139,8 +139,8 @@ def _filters() -> Float[np.ndarray, "bins bands"]:
     rising = (bins - corners[:-2]) / np.diff(corners)[:-1]
     falling = (corners[2:] - bins) / np.diff(corners)[1:]
     window = np.hanning(_WINDOW + 1)[:-1]
-    # A sine of full scale has 0 dB; the window spreads it over one and a half bins.
-    scale = 4.0 / 1.5 / window.sum() ** 2
+    # A sine of full scale has 0 dB: the window spreads it over one and a half of its own bins.
+    scale = 4.0 / window.sum() ** 2 / (1.5 * _POINTS / _WINDOW)
     return (scale * np.maximum(0.0, np.minimum(rising, falling))).astype(np.float32)
 
 

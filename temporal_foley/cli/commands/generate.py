@@ -118,6 +118,8 @@ def describe(outcome: "Outcome") -> Report:
 
 def _summary(outcome: "Outcome") -> str:
     cues = "1 cue" if outcome.cues == 1 else f"{outcome.cues} cues"
+    if outcome.already_heard:
+        cues += f", {outcome.already_heard} more already in the original"
     if outcome.events is None:
         return cues
     if not outcome.events:

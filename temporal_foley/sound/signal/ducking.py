@@ -36,9 +36,7 @@ def replaced_spans(cues: Iterable[Cue]) -> Spans:
     )
 
 
-def join_spans(
-    parts: Iterable[Sequence[int]] | Spans, shortest_gap: int | None = None
-) -> Spans:
+def join_spans(parts: Iterable[Sequence[int]] | Spans, shortest_gap: int | None = None) -> Spans:
     """Join spans that overlap or are too close together for the level to return in between."""
     shortest_gap = _SHORTEST_GAP if shortest_gap is None else shortest_gap
     spans: list[list[int]] = []
