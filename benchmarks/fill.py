@@ -20,7 +20,13 @@ from pathlib import Path
 import numpy as np
 from hits import compare, f1
 
-from data_pipeline.distill.fit_effect_tags import is_held_out, loudness, read_sounds, read_voices
+from data_pipeline.distill.fit_effect_tags import (
+    is_held_out,
+    list_sounds,
+    list_voices,
+    loudness,
+    read_sound,
+)
 from temporal_foley.effects import load_vocabulary
 from temporal_foley.models.audio.sound_evidence import analyse_sound
 from temporal_foley.spotting.align_sound import HIT_KINDS, align_with_sound
@@ -52,7 +58,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--clips", type=int, default=400)
     given = parser.parse_args(words)
     vocabulary = load_vocabulary()
-    sounds, voices = read_sounds(given.sounds), read_voices(given.voices)
+    sounds, voices = list_sounds(given.sounds), list_voices(given.voices)
     rng = np.random.default_rng(1)
     effects = [e for e in vocabulary.effects if e.name in sounds]
     table: dict[tuple[str, str], list[bool]] = defaultdict(list)
@@ -118,11 +124,11 @@ def compose(rng: np.random.Generator, effect: str, sounds, voices, *, contains: 
     )
 
 
-def draw(rng: np.random.Generator, pool: dict[str, list[np.ndarray]]) -> np.ndarray:
+def draw(rng: np.random.Generator, pool: dict[str, list[Path]]) -> np.ndarray:
     """Draw a sound from the sources that were left out of the fit, if there are any."""
     sources = [source for source in pool if is_held_out(source)] or list(pool)
     takes = pool[sources[rng.integers(len(sources))]]
-    return takes[rng.integers(len(takes))]
+    return read_sound(takes[rng.integers(len(takes))])
 
 
 def attack_s(take: np.ndarray) -> float:

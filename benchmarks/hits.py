@@ -1,7 +1,7 @@
 """How well placed hits meet the hits in a video's own sound.
 
     python benchmarks/hits.py CLIPS --truth CLIPS/hits.tsv benchmarks/hits_truth.tsv
-    python benchmarks/hits.py CLIPS --truth ... --draw DIR     # clip, spectrogram and hits, to check
+    python benchmarks/hits.py CLIPS --truth CLIPS/hits.tsv --draw DIR   # pictures to check them by
 
 A truth table has the columns `file` (below CLIPS), `effect` and `hits` (seconds). Four ways are
 compared: `sound`, hits aligned with the clip's own sound; `picture`, with the sound left out;
@@ -204,10 +204,10 @@ def matched(
 ) -> list[tuple[int, int]]:
     """Match hits one to one within a window, in order of time (as many as can be)."""
     pairs, first = [], 0
-    for place, time in enumerate(truth):
-        while first < len(placed) and placed[first] < time - window:
+    for place, moment in enumerate(truth):
+        while first < len(placed) and placed[first] < moment - window:
             first += 1
-        if first < len(placed) and placed[first] <= time + window:
+        if first < len(placed) and placed[first] <= moment + window:
             pairs.append((place, first))
             first += 1
     return pairs
