@@ -29,7 +29,7 @@ from data_pipeline.distill.fit_effect_tags import (
 )
 from temporal_foley.effects import load_vocabulary
 from temporal_foley.models.audio.sound_evidence import analyse_sound
-from temporal_foley.spotting.align_sound import HIT_KINDS, align_with_sound
+from temporal_foley.spotting.own_sound.align import HIT_KINDS, align_with_sound
 from temporal_foley.timeline import Event
 
 RATE_HZ = 32_000

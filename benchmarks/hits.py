@@ -28,12 +28,12 @@ from temporal_foley.media.close_up import close_ups
 from temporal_foley.media.video import VideoInfo, probe_video
 from temporal_foley.models.audio.sound_evidence import analyse_sound
 from temporal_foley.models.by_name import load_detector
-from temporal_foley.spotting.align_sound import align_with_sound
 from temporal_foley.spotting.close_look import Glimpses, look_closely
-from temporal_foley.spotting.hits import attack_of
 from temporal_foley.spotting.motion import measure_motion
-from temporal_foley.spotting.onset_strength import FRAME_S, band_slice, total_level
-from temporal_foley.spotting.sound_evidence import SoundEvidence
+from temporal_foley.spotting.own_sound.align import align_with_sound
+from temporal_foley.spotting.own_sound.evidence import SoundEvidence
+from temporal_foley.spotting.own_sound.hits import attack_of
+from temporal_foley.spotting.own_sound.onset_strength import FRAME_S, band_slice, total_level
 from temporal_foley.spotting.sync import meet_picture, stretches_to_watch
 from temporal_foley.stages import DetectionSettings, tag_video
 from temporal_foley.timegrid import TimeGrid, to_sample

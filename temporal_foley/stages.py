@@ -32,13 +32,13 @@ from temporal_foley.sound.density import thin_out
 from temporal_foley.sound.mix import MixReport, write_mix
 from temporal_foley.sound.placing import place_tracks
 from temporal_foley.sound.takes.library import Library
-from temporal_foley.spotting.align_sound import align_with_sound
-from temporal_foley.spotting.already_heard import leave_to_original
 from temporal_foley.spotting.close_look import Glimpses, gathering, look_closely
 from temporal_foley.spotting.decision import decide, decision_from_json
 from temporal_foley.spotting.detections import Detections, PictureEvidence
 from temporal_foley.spotting.events import DecodingConfig, decode_events
-from temporal_foley.spotting.sound_evidence import SoundEvidence
+from temporal_foley.spotting.own_sound.align import align_with_sound
+from temporal_foley.spotting.own_sound.already_heard import leave_to_original
+from temporal_foley.spotting.own_sound.evidence import SoundEvidence
 from temporal_foley.timegrid import TimeGrid, to_sample
 from temporal_foley.timeline import (
     MOST_ALTERNATES,

@@ -19,8 +19,8 @@ from temporal_foley.sound.signal.landmarks import find_body
 from temporal_foley.sound.signal.loops import find_loop
 from temporal_foley.sound.take import MOST_CENTS, STEP_CENTS, Take
 from temporal_foley.sound.takes.library import Library, LibraryTake
-from temporal_foley.spotting.hits import attack_of
-from temporal_foley.spotting.onset_strength import (
+from temporal_foley.spotting.own_sound.hits import attack_of
+from temporal_foley.spotting.own_sound.onset_strength import (
     RATE_HZ,
     band_slice,
     measure_levels,

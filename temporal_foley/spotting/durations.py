@@ -1,6 +1,6 @@
 """Give how long effects last and how often they return, fitted to hand-timed events.
 
-The table `durations.tsv` is fitted by `python -m temporal_foley.evaluation.fit_durations` on the
+The table `durations.tsv` is fitted by `python -m data_pipeline.after_training.fit_durations` on the
 events of UnAV-100 (T. Geng et al., "Dense-Localizing Audio-Visual Events in Untrimmed Videos",
 CVPR 2023; annotations under MIT). Where UnAV-100 lacks an effect, the nearest class stands in, and
 the table says so.

@@ -9,8 +9,8 @@ from temporal_foley.models.audio.columns import Wave
 from temporal_foley.models.audio.effect_tags import OTHER_SOUNDS, effect_probabilities
 from temporal_foley.models.audio.encoders import SILENCE
 from temporal_foley.models.audio.student import load_student
-from temporal_foley.spotting.onset_strength import LevelMeter
-from temporal_foley.spotting.sound_evidence import SoundEvidence
+from temporal_foley.spotting.own_sound.evidence import SoundEvidence
+from temporal_foley.spotting.own_sound.onset_strength import LevelMeter
 
 
 def analyse_sound(

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from temporal_foley.effects import Vocabulary
-from temporal_foley.spotting.onset_strength import SoundLevels
+from temporal_foley.spotting.own_sound.onset_strength import SoundLevels
 
 TAG_STEP_S = 0.16
 """Time from one row of tags to the next; row `i` is centred on `i * TAG_STEP_S`."""

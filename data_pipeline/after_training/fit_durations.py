@@ -1,6 +1,6 @@
 """Fit how long effects last and pause to hand-timed events, with censoring.
 
-    python -m temporal_foley.evaluation.fit_durations unav100_events.tsv.gz > durations.tsv
+    python -m data_pipeline.after_training.fit_durations unav100_events.tsv.gz > durations.tsv
 
 The input has the columns `video`, `seconds`, `onset`, `offset` and `class`. An event that touches
 an end of its video went on outside it: it lasted at least that long. Lengths are log-normal, fitted
@@ -133,7 +133,7 @@ def read_events(path: Path) -> dict[str, list[TimedEvent]]:
 
 def table_lines(by_class: dict[str, list[TimedEvent]]) -> Iterable[str]:
     """Yield the lines of `durations.tsv`."""
-    yield "# Fitted by temporal_foley.evaluation.fit_durations to UnAV-100 (Geng et al., CVPR 2023;"
+    yield "# Fitted by data_pipeline.after_training.fit_durations to UnAV-100 (Geng et al., CVPR 2023;"
     yield "# annotations MIT). A median of 120 s: most events end only with their video."
     yield "effect\tlasts_s\tspread\tgap_s\tevents\tcensored\tsource"
     for effect, (name, why) in CLASSES.items():
@@ -155,7 +155,7 @@ def table_lines(by_class: dict[str, list[TimedEvent]]) -> Iterable[str]:
 def main(words: Sequence[str]) -> None:
     """Print the table fitted to the file that is named."""
     if len(words) != 1:
-        raise SystemExit("usage: python -m temporal_foley.evaluation.fit_durations EVENTS.tsv.gz")
+        raise SystemExit("usage: python -m data_pipeline.after_training.fit_durations EVENTS.tsv.gz")
     for line in table_lines(read_events(Path(words[0]))):
         print(line)
 

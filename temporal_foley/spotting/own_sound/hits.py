@@ -13,7 +13,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from temporal_foley.effects import Effect
-from temporal_foley.spotting.onset_strength import (
+from temporal_foley.spotting.own_sound.evidence import TAG_STEP_S, SoundEvidence
+from temporal_foley.spotting.own_sound.onset_strength import (
     FRAME_S,
     SoundLevels,
     band_slice,
@@ -21,10 +22,11 @@ from temporal_foley.spotting.onset_strength import (
     onset_strength,
     total_level,
 )
-from temporal_foley.spotting.sound_evidence import TAG_STEP_S, SoundEvidence
 
 CALLING_CATEGORIES = ("ANML", "BIRD", "CREA", "CRWD", "HMN", "VOX")
 """How UCS categories begin whose sounds come from a throat."""
+LOUDER_DB = 6.0
+"""A hit that follows too soon takes the place of one that is softer by this much."""
 DIP_DB = 6.0
 """Two rises with a smaller dip between them are one."""
 WINDOW_LEADS_S = 0.005
@@ -137,20 +139,16 @@ def find_candidates(levels: SoundLevels, attack: Attack) -> tuple[list[Hit], np.
         first = max(0, peak - lag - rise)
         low = first + int(level[first : peak + 1].argmin())
         top = peak + int(level[peak : peak + rise + 1].argmax())
-        if rises and (_start(level, low, top, attack) - rises[-1][0]) * FRAME_S < attack.apart_s:
-            start, last, before = rises[-1]
-            if (
-                level[start : top + 1].min() > level[last] - DIP_DB
-                or level[top] > level[last] + 6.0
-            ):
-                # Both are one rise, or the first was only what announced the second.
-                rises.pop()
-                if level[top] > level[last]:
-                    low = low if level[low] < level[last] - DIP_DB else _lowest(level, start, rise)
-                else:
-                    low, top = _lowest(level, start, rise), last
-            else:
-                continue
+        start = _start(level, low, top, attack)
+        if rises and (start - rises[-1][0]) * FRAME_S < attack.apart_s:
+            before, last, _ = rises.pop()
+            has_dip = level[before : top + 1].min() <= level[last] - DIP_DB
+            if level[top] <= level[last] or (has_dip and level[top] <= level[last] + LOUDER_DB):
+                # The second is only how the first goes on.
+                low, top = _lowest(level, before, rise), last
+            elif not has_dip:
+                low = _lowest(level, before, rise)
+            # Else the first was only what announced the second.
         rises.append((_start(level, low, top, attack), top, float(level[low])))
     rises = [one for one in rises if level[one[1]] - one[2] >= attack.least_rise_db]
     hits = [

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from temporal_foley.effects import Effect, Vocabulary
-from temporal_foley.spotting.align_sound import align_with_sound, envelope, spans_above
-from temporal_foley.spotting.hits import CALL, KEY, STRIKE, THUNDER, attack_of, find_hits
-from temporal_foley.spotting.onset_strength import (
+from temporal_foley.spotting.own_sound.align import align_with_sound, envelope, spans_above
+from temporal_foley.spotting.own_sound.evidence import TAG_STEP_S, SoundEvidence
+from temporal_foley.spotting.own_sound.hits import CALL, KEY, STRIKE, THUNDER, attack_of, find_hits
+from temporal_foley.spotting.own_sound.onset_strength import (
     FRAME_S,
     LevelMeter,
     band_centres,
@@ -17,7 +18,6 @@ from temporal_foley.spotting.onset_strength import (
     onset_strength,
     total_level,
 )
-from temporal_foley.spotting.sound_evidence import TAG_STEP_S, SoundEvidence
 from temporal_foley.timeline import Event
 
 RATE = 32_000
@@ -36,7 +36,7 @@ VOCABULARY = Vocabulary(name="three", effects=(KNOCK, DOG, FIRE))
 
 
 def decays(times=STRIKES, gains=None, *, decay_s=0.08, seconds=SECONDS, seed=0) -> np.ndarray:
-    """Return noise bursts that begin at `times` and fall by 60 dB in `decay_s`, over faint noise."""
+    """Return noise bursts that begin at `times` and fall by 60 dB in `decay_s`."""
     rng = np.random.default_rng(seed)
     sound = 1e-4 * rng.standard_normal(round(seconds * RATE))
     for time, gain in zip(times, gains or [0.5] * len(times), strict=True):
