@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from temporal_foley.spotting.detections import Detections
+from temporal_foley.spotting.why_no_cue import explain_missing
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 from temporal_foley.timeline import SILENT_STATUSES, Cue, Timeline, Track, without_rejected
 
@@ -166,6 +167,8 @@ def _draw_lane(
     style = {"fontsize": 6.5, "color": INK, "va": "bottom", "parse_math": False, "bbox": paper}
     for time, text in why_texts(told, duration, letters_s):
         axis.text(time, -0.99, text, zorder=4, **style)
+    for time, text in _texts_of_missing(name, seen, cues, duration, letters_s):
+        axis.text(time, 0.03, text, zorder=4, **style)
     below = None if heard else "in the original" if told else "rejected" if cues else "no cue"
     _label(axis, name.replace("_", " "), below, colour)
 
@@ -245,6 +248,20 @@ def why_texts(cues: Sequence[Cue], duration: float, letter_s: float) -> Iterator
         letters = int((end - time) / letter_s)
         text = printable(cue.reason.replace("probability ", "p "), max(letters, 1))
         if cue.reason and letters >= FEWEST_LETTERS:
+            free = time + len(text) * letter_s
+            yield time, text
+
+
+def _texts_of_missing(
+    effect: str, seen: Detections, cues: Sequence[Cue], duration: float, letter_s: float
+) -> Iterator[tuple[float, str]]:
+    """Yield why a probability above the line has no cue, as far as there is room."""
+    free = 0.0
+    for one in explain_missing(seen, cues):
+        time = max(one.start, free)
+        letters = int((duration - time) / letter_s)
+        if one.effect == effect and letters >= FEWEST_LETTERS:
+            text = printable(one.reason, letters)
             free = time + len(text) * letter_s
             yield time, text
 

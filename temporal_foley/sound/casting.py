@@ -200,6 +200,8 @@ def _strike(event: Event, casting: _Casting, rng: np.random.Generator) -> Iterat
         lead_in = 0 if source_start == 0 else min(to_sample(_CUT_IN_S), (end - begin) // 4)
         ring = to_sample(_CUT_OUT_S if is_cut else _RING_OUT_S)
         hit = f"; hit {number} of {len(times)}" if len(times) > 1 else ""
+        if _is_guessed(event, number):
+            hit += "; timing guessed"
         pitch = f"; pitch {asset.cents:+d} cents" if asset.cents else ""
         yield Cue(
             id="",
@@ -261,7 +263,8 @@ def _hit_times(event: Event, casting: _Casting, rng: np.random.Generator) -> lis
         if casting.kind == "repeated":
             interval = pace * math.exp(float(rng.normal(0.0, width / 4.0)))
         else:
-            interval = float(rng.uniform(shortest, longest))
+            # A guess does less harm the fewer hits there are.
+            interval = float(rng.uniform(middle, longest))
         time = times[-1] + min(max(interval, shortest), longest)
         if time >= event.offset or to_sample(time) >= casting.duration:
             return times
@@ -337,9 +340,14 @@ def _evidence(event: Event, number: int = 1) -> Evidence:
         probability=round(event.confidence, 4),
         peak_s=event.peak,
         motion=event.motion,
-        timing=event.timing,
+        timing="guessed" if _is_guessed(event, number) else event.timing,
         original=original,
     )
+
+
+def _is_guessed(event: Event, number: int) -> bool:
+    """Return whether a hit is placed by nothing but the usual pace of its effect."""
+    return not event.hits and number > 1
 
 
 def _reason(event: Event, chosen: int, casting: _Casting) -> str:

@@ -105,6 +105,21 @@ function drawCurve(pen, view, lane, top, colour) {
   stroke(pen, colour, 1, [[0, y(curve.threshold)], [view.width, y(curve.threshold)]]);
   pen.setLineDash([]);
   pen.globalAlpha = 1;
+  drawNotes(pen, view, curve.notes, y(0.5), colour);
+}
+
+/** Why a probability above the line has no cue, as far as one text does not cover the next. */
+function drawNotes(pen, view, notes, y, colour) {
+  pen.fillStyle = colour;
+  pen.font = "11px system-ui, sans-serif";
+  pen.textBaseline = "middle";
+  let free = -Infinity;
+  for (const note of notes) {
+    const x = Math.max(xOf(note.start * SAMPLE_RATE, view), 4);
+    if (x < free || x > view.width || xOf(note.end * SAMPLE_RATE, view) < 0) continue;
+    pen.fillText(note.reason, x, y);
+    free = x + pen.measureText(note.reason).width + 8;
+  }
 }
 
 function drawCue(pen, view, page, colours, cue, top, colour) {

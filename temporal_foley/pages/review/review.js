@@ -12,7 +12,8 @@ const curves = new Map(
   Object.entries(page.probabilities.values).map(([effect, text]) => {
     const step = SAMPLE_RATE / page.probabilities.rate;
     const threshold = effects.find((one) => one.name === effect)?.threshold_on ?? 0.5;
-    return [effect, { values: bytesOf(text), step, threshold }];
+    const notes = page.missing.filter((one) => one.effect === effect);
+    return [effect, { values: bytesOf(text), step, threshold, notes }];
   }),
 );
 
