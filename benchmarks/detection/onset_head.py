@@ -1,4 +1,4 @@
-"""Can the picture tell when a sound begins? A small onset head against chance and the impact finder.
+"""Compare a small onset head on the picture with chance and with the impact finder.
 
     python benchmarks/detection/onset_head.py CLIPS --cache DIR
 
@@ -30,7 +30,18 @@ AROUND = 8
 RIDGE = 30.0
 DRAWS = 200
 CALLS = ("dog", "cat", "sheep", "bird", "canary", "cough", "crying", "sneeze", "speaking", "cheer")
-STRIKES = ("knife", "metal", "hammer", "pool", "typing", "keyboard", "bongo", "drum", "steps", "gun")
+STRIKES = (
+    "knife",
+    "metal",
+    "hammer",
+    "pool",
+    "typing",
+    "keyboard",
+    "bongo",
+    "drum",
+    "steps",
+    "gun",
+)
 STRIKES += ("djembe", "tabla", "marimba", "piano", "rifle", "crisps", "can")
 
 
@@ -60,9 +71,7 @@ def main(words: Sequence[str] | None = None) -> None:
         }
         rng = np.random.default_rng(0)
         seconds = len(clip["rows"]) * STEP_S
-        random = [
-            matches(clip["onsets"], rng.uniform(0, seconds, count)) for _ in range(DRAWS)
-        ]
+        random = [matches(clip["onsets"], rng.uniform(0, seconds, count)) for _ in range(DRAWS)]
         found_counts = {way: matches(clip["onsets"], times) for way, times in found.items()}
         found_counts["chance"] = float(np.mean(random))
         for way, hits in found_counts.items():

@@ -133,8 +133,8 @@ def read_events(path: Path) -> dict[str, list[TimedEvent]]:
 
 def table_lines(by_class: dict[str, list[TimedEvent]]) -> Iterable[str]:
     """Yield the lines of `durations.tsv`."""
-    yield "# Fitted by data_pipeline.after_training.fit_durations to UnAV-100 (Geng et al., CVPR 2023;"
-    yield "# annotations MIT). A median of 120 s: most events end only with their video."
+    yield "# Fitted by data_pipeline.after_training.fit_durations to UnAV-100 (Geng et al., CVPR"
+    yield "# 2023; annotations MIT). A median of 120 s: most events end only with their video."
     yield "effect\tlasts_s\tspread\tgap_s\tevents\tcensored\tsource"
     for effect, (name, why) in CLASSES.items():
         fit = fit_class(by_class[name])
@@ -155,7 +155,9 @@ def table_lines(by_class: dict[str, list[TimedEvent]]) -> Iterable[str]:
 def main(words: Sequence[str]) -> None:
     """Print the table fitted to the file that is named."""
     if len(words) != 1:
-        raise SystemExit("usage: python -m data_pipeline.after_training.fit_durations EVENTS.tsv.gz")
+        raise SystemExit(
+            "usage: python -m data_pipeline.after_training.fit_durations EVENTS.tsv.gz"
+        )
     for line in table_lines(read_events(Path(words[0]))):
         print(line)
 

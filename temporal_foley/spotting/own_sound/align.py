@@ -25,6 +25,8 @@ AUDIBLE_ALONE = 0.7
 """Tag from which an effect counts as audible although it was not detected."""
 BEFORE_S, AFTER_S = 0.75, 1.0
 """How far from a detected event its sound may be: the detector sees a few frames a second."""
+SAME_HIT_S = 0.15
+"""Hits of two effects this near to each other are one sound."""
 AROUND_TAGS_S = 0.3
 LONGEST_STRETCH_S = 120.0
 HIT_KINDS = ("one_shot", "repeated")
@@ -45,6 +47,8 @@ def align_with_sound(events: Sequence[Event], sound: SoundEvidence) -> tuple[Eve
             aligned += _align_hits(own, effect, tags, sound)
         else:
             aligned += _align_sustained(own, effect, tags, sound)
+    taken = [hit for event in aligned if not event.off_screen for hit in event.hits]
+    aligned = [event for event in aligned if not (event.off_screen and _is_taken(event, taken))]
     order = {name: place for place, name in enumerate(sound.vocabulary.names)}
     return tuple(sorted(aligned, key=lambda event: (event.onset, order[event.effect])))
 
@@ -173,6 +177,12 @@ def _align_sustained(
             )
         )
     return _without_overlap(aligned)
+
+
+def _is_taken(event: Event, taken: Sequence[float]) -> bool:
+    """Return whether most hits of an event are those of effects that were detected."""
+    near = [any(abs(hit - other) < SAME_HIT_S for other in taken) for hit in event.hits]
+    return bool(near) and sum(near) * 2 > len(near)
 
 
 def audibility(tags: Float[np.ndarray, " columns"]) -> float:

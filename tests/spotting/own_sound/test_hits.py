@@ -193,3 +193,9 @@ def test_spans_are_joined_and_widened() -> None:
     assert len(spans_above(tags, 0.5, 0.0)) == 2
     (joined,) = spans_above(tags, 0.5, 0.0, bridge_s=0.5)
     assert joined == pytest.approx((0.08, 0.88))
+
+
+def test_a_detected_effect_keeps_its_hits_to_itself() -> None:
+    sound = evidence(decays(), knock=0.8, dog=0.95)
+    aligned = align_with_sound([event(onset=0.25)], sound)
+    assert [one.effect for one in aligned] == ["knock"]
