@@ -47,6 +47,8 @@ from temporal_foley.stages import (
     DetectionSettings,
     Tags,
     align_events,
+    align_with_original,
+    analyse_original,
     cast_timeline,
     grid_rate,
     import_ahead,
@@ -197,6 +199,9 @@ class Foley:
                 tags = tag_video(info, self.detector, settings, done, glimpses=glimpses)
             with record.stage("align") as done:
                 aligned = align_events(tags, glimpses, done)
+                if settings.listen:
+                    sound = analyse_original(info, self.detector)
+                    aligned = align_with_original(aligned, sound, settings)
             with record.stage("cast"):
                 timeline = cast_timeline(
                     aligned, self.detector, self.library, source_sha256=sha256, mix=mix, seed=seed

@@ -71,6 +71,12 @@ class RunResult:
         """The cues that play, in order of onset."""
         return [] if self.timeline is None else without_rejected(self.timeline).cues
 
+    @property
+    def already_heard(self) -> list[Cue]:
+        """The cues that are left to the original sound."""
+        cues = [] if self.timeline is None else self.timeline.cues
+        return [cue for cue in cues if cue.status == "already_heard"]
+
 
 def rendered(folder: Path, info: VideoInfo, timeline: Timeline, **fields: Any) -> RunResult:
     """Describe a finished output folder."""

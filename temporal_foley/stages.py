@@ -26,6 +26,9 @@ from temporal_foley.spotting.close_look import Glimpses, look_closely
 from temporal_foley.spotting.decision import decide, decision_from_json
 from temporal_foley.spotting.detections import Detections, PictureEvidence
 from temporal_foley.spotting.events import DecodingConfig, decode_events
+from temporal_foley.spotting.own_sound.align import align_with_sound
+from temporal_foley.spotting.own_sound.already_heard import leave_to_original
+from temporal_foley.spotting.own_sound.evidence import SoundEvidence
 from temporal_foley.timegrid import TimeGrid, to_sample
 from temporal_foley.timeline import Event, MixSettings, Provenance, Source, Timeline
 
@@ -115,6 +118,29 @@ def align_events(
     return dataclasses.replace(tags, events=events, sights=sights)
 
 
+def analyse_original(info: VideoInfo, detector: Detector) -> SoundEvidence | None:
+    """Analyse the video's own sound; return None if it has none or only silence."""
+    sound = read_audio(info, sample_rate_hz=LISTENING_RATE_HZ, channels=1)
+    if sound is None:
+        return None
+    # Imported lazily: loading the audio network takes about a second.
+    from temporal_foley.models.audio.sound_evidence import analyse_sound
+
+    samples = to_sample(info.duration, LISTENING_RATE_HZ)
+    return analyse_sound((block[:, 0] for block in sound), detector.vocabulary, samples)
+
+
+def align_with_original(
+    tags: Tags, sound: SoundEvidence | None, settings: DetectionSettings
+) -> Tags:
+    """Give events the timing of the video's own sound where it contains them."""
+    if sound is None:
+        return tags
+    chosen = sound.vocabulary.select(settings.only, settings.exclude)
+    events = align_with_sound(tags.events, sound)
+    return dataclasses.replace(tags, events=tuple(e for e in events if e.effect in chosen))
+
+
 def grid_rate(detector: Detector, settings: DetectionSettings) -> Fraction:
     """Return how many pictures per second are analysed.
 
@@ -166,6 +192,8 @@ def cast_timeline(
         tracks = place_tracks(tracks, events, sights, library.levels)
     tracks = thin_out(crossfade_ambience(tracks), library)
     tracks = fill_alternates(tracks, vocabulary, library)
+    if mix.original == "fill":
+        tracks = leave_to_original(tracks)
     return Timeline(
         source=Source(
             name=info.path.name,

@@ -22,6 +22,21 @@ _TIMECODE = re.compile(r"[0-2]\d:[0-5]\d:[0-5]\d[:;][0-5]\d")
 Curve = tuple[tuple[int, float], ...]
 """Breakpoints (samples from the cue's onset, value), straight between them; one point: static."""
 
+Envelope = tuple[tuple[float, float], ...]
+"""Points (seconds of the video, decibels relative to the loudest part)."""
+
+Timing = Literal["sound", "picture", "grid", "guessed"]
+"""Where a time comes from: the video's own sound, the picture at its own rate, the detector's grid,
+or a usual pace from the detector's onset on."""
+
+Original = Literal["fill", "replace", "keep", "duck", "mute"]
+"""What the mix does with the original sound. `fill`: keep it, and leave out effects that it already
+contains; `replace`: lower it under the effects that replace its own; `keep`: keep it under all
+effects; `duck`: lower it under all effects; `mute`: leave it out."""
+
+SILENT_STATUSES = ("rejected", "already_heard")
+"""Statuses of cues that do not play."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Event:
@@ -40,6 +55,20 @@ class Event:
     """How strongly the picture moves at the onset, from 0 to 1; None if not measured."""
     reason: str = ""
     """Why onset, offset and hits are where they are, for a reader."""
+    timing: Timing = "grid"
+    """Where onset and hits come from."""
+    strengths_db: tuple[float, ...] = ()
+    """Strength of each hit relative to the strongest of its effect; empty if unknown."""
+    levels_db: tuple[float, ...] = ()
+    """Level of each hit in the video's own sound in dBFS; empty if unknown."""
+    lengths_s: tuple[float, ...] = ()
+    """How long each hit is audible; empty if unknown."""
+    envelope: Envelope = ()
+    """Level of a sustained effect in the video's own sound; empty if unknown."""
+    audible: bool = False
+    """Whether the video's own sound contains it."""
+    off_screen: bool = False
+    """Audible, but not detected in the picture."""
 
     def __post_init__(self) -> None:
         onset, hits = self.onset, self.hits
@@ -47,6 +76,10 @@ class Event:
         require(hits[:1] in ((), (onset,)), "event.hits", f"must begin at {onset}, got {hits[:1]}")
         ascends = all(a < b for a, b in itertools.pairwise(hits))
         require(ascends, "event.hits", "must be in ascending order of time")
+        for name in ("strengths_db", "levels_db", "lengths_s"):
+            count = len(getattr(self, name))
+            per_hit = f"must be one number per hit, got {count} for {len(hits)} hits"
+            require(count in (0, len(hits)), f"event.{name}", per_hit)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -124,6 +157,10 @@ class Evidence:
     """How strongly the picture moves at the onset, from 0 to 1."""
     region: tuple[float, float, float, float] | None = None
     """Left, top, right and bottom of its place, as fractions of the picture's width and height."""
+    timing: Timing | None = None
+    """Where its time comes from."""
+    original: tuple[int, int] | None = None
+    """Samples of the timeline where the original contains it; None if it does not."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -158,8 +195,9 @@ class Cue:
     fade_out: int = 0
     reason: str = ""
     evidence: Evidence = Evidence()
-    status: Literal["proposed", "accepted", "rejected"] = "proposed"
-    """A rejected cue is silent; it stays in the list so that it is not proposed again."""
+    status: Literal["proposed", "accepted", "rejected", "already_heard"] = "proposed"
+    """A rejected cue is silent; it stays in the list so that it is not proposed again. So is one
+    that the original already contains (`already_heard`), until it is accepted."""
     locked: bool = False
     """A locked cue is not changed when the video is analysed again."""
     alternates: tuple[Alternate, ...] = ()
@@ -260,8 +298,10 @@ class Provenance:
 class MixSettings:
     """How the stems are mixed: what happens to the original sound, and how loud the mix is."""
 
-    original: Literal["keep", "duck", "mute"] = "keep"
+    original: Original = "fill"
     duck_db: float = -12.0
+    replace_db: float = -30.0
+    """How far `replace` lowers the original."""
     loudness_lufs: float = -23.0
     true_peak_dbtp: float = -1.0
     speech_db: float = -6.0
@@ -277,7 +317,8 @@ class MixSettings:
         for field in ("original", "space"):
             value, known = getattr(self, field), get_args(MixSettings.__annotations__[field])
             require(value in known, field, f"must be one of {', '.join(known)}, got {value!r}")
-        for field, least in (("duck_db", -60.0), ("speech_db", -60.0), ("true_peak_dbtp", -20.0)):
+        depths = ("duck_db", "replace_db", "speech_db")
+        for field, least in (*((name, -60.0) for name in depths), ("true_peak_dbtp", -20.0)):
             _require_within(field, getattr(self, field), least, 0.0)
         lufs = self.loudness_lufs
         require(-70.0 < lufs <= 0.0, "loudness_lufs", f"must be in (-70, 0], got {lufs}")
@@ -326,10 +367,10 @@ class Timeline:
 
 
 def without_rejected(timeline: Timeline) -> Timeline:
-    """Return a timeline without its rejected cues, and without tracks that are then empty."""
+    """Return a timeline without its silent cues, and without tracks that are then empty."""
     tracks: list[Track] = []
     for track in timeline.tracks:
-        cues = tuple(cue for cue in track.cues if cue.status != "rejected")
+        cues = tuple(cue for cue in track.cues if cue.status not in SILENT_STATUSES)
         if cues:
             tracks.append(dataclasses.replace(track, cues=cues))
     return dataclasses.replace(timeline, tracks=tuple(tracks))

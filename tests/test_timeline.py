@@ -147,8 +147,8 @@ def test_cues_of_all_tracks_come_in_order_of_onset():
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        (("version",), 99, "schema version must be 1 or 2"),
-        (("version",), True, "schema version must be 1 or 2"),
+        (("version",), 99, "schema version must be 1, 2 or 3"),
+        (("version",), True, "schema version must be 1, 2 or 3"),
         (("start_timecode",), "1 o'clock", "start_timecode must look like 01:00:00:00"),
         (("tracks", 0, "cues", 0, "id"), "\ud800 alone", "is no Unicode text"),
         (("tracks", 0, "cues", 0, "status"), "maybe", "must be one of proposed, accepted"),
@@ -160,7 +160,7 @@ def test_cues_of_all_tracks_come_in_order_of_onset():
         (("seed",), 10**30, "out of range"),
         (("frame_rate",), "4/0", "must be a ratio"),
         (("surprise",), 1, "surprise is unknown"),
-        (("mix", "original"), "loud", "must be one of keep, duck, mute"),
+        (("mix", "original"), "loud", "must be one of fill, replace, keep, duck, mute"),
         (("tracks", 0, "cues", 0, "gain_db"), float("nan"), r"tracks\[0\]\.cues\[0\]\.gain_db"),
         (("tracks", 0, "cues", 0, "gain_db"), 900.0, "gain_db must be in"),
         (("tracks", 0, "cues", 0, "onset_sample"), -1, "both at least 0"),

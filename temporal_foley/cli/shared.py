@@ -106,8 +106,10 @@ class DetectionOptions(ModelOptions):
 class MixOptions:
     """Options of the mix."""
 
-    original: Literal["keep", "duck", "mute"] | None = None
-    """What to do with the video's own sound. (default: keep)"""
+    original: Literal["fill", "replace", "keep", "duck", "mute"] | None = None
+    """What to do with the video's own sound. `fill` keeps it and leaves out effects that it already
+    contains; `replace` lowers it exactly under the effects that replace its own; `keep` adds all
+    effects on top; `duck` lowers it under them; `mute` leaves it out. (default: fill)"""
     loudness: Annotated[str | None, Arg(metavar="PRESET|LUFS")] = None
     """Loudness of the mix: r128 (-23 LUFS), atsc (-24), netflix (-27), podcast (-16), streaming
     (-14), or a number. (default: r128)"""

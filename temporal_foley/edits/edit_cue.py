@@ -13,7 +13,7 @@ from temporal_foley.session.curves import (
     shifted,
 )
 from temporal_foley.session.edited import EditedClip, Origin
-from temporal_foley.timeline import Cue, Curve
+from temporal_foley.timeline import SILENT_STATUSES, Cue, Curve
 
 MOST_GAIN_DB = 40.0
 
@@ -51,7 +51,7 @@ def edit_cue(cue: Cue, clip: EditedClip, origin: Origin, effect: str, duration: 
     if cue.loop is not None and source == cue.source_start:
         edited = dataclasses.replace(edited, source_end=cue.source_end)
     if edited == dataclasses.replace(cue, status=edited.status, locked=edited.locked):
-        return cue if cue.status != "rejected" else decided(cue)
+        return decided(cue) if cue.status in SILENT_STATUSES else cue
     return decided(edited)
 
 

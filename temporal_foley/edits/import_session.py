@@ -27,7 +27,7 @@ from temporal_foley.session.edited import (
 from temporal_foley.session.lay_out import is_file_of
 from temporal_foley.session.names import clean_name, title_of
 from temporal_foley.session.written import note_imported
-from temporal_foley.timeline import Cue, Timeline, Track
+from temporal_foley.timeline import SILENT_STATUSES, Cue, Timeline, Track
 
 SUFFIXES = (".rpp", ".otio", ".otioz")
 
@@ -149,7 +149,7 @@ def apply_edits(
     for cue in timeline.cues:
         own = placed.get(cue.id, [])
         was_there = exported is None or cue.id in exported
-        if cue.id in stale or (not own and (cue.status == "rejected" or not was_there)):
+        if cue.id in stale or (not own and (cue.status in SILENT_STATUSES or not was_there)):
             result.append(cue)
             counts["kept"] += 1
             continue

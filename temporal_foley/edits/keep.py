@@ -202,7 +202,7 @@ def keep_edits(decided: Decided, new: Timeline, effects: Sequence[str] = ()) -> 
 
 
 def _is_decided(cue: Cue) -> bool:
-    return cue.locked or cue.status != "proposed"
+    return cue.locked or cue.status not in ("proposed", "already_heard")
 
 
 def _by_effect(cues: Iterable[Cue]) -> dict[str, list[Cue]]:

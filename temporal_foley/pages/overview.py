@@ -11,8 +11,9 @@ import numpy as np
 from jaxtyping import Float
 
 from temporal_foley.spotting.detections import Detections
+from temporal_foley.spotting.why_no_cue import explain_missing
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
-from temporal_foley.timeline import Cue, Timeline, Track, without_rejected
+from temporal_foley.timeline import SILENT_STATUSES, Cue, Timeline, Track, without_rejected
 
 BUS_COLOURS = {"hard_effects": "#c2452d", "foley": "#2a6f97", "backgrounds": "#3f7d4e"}
 INK, FAINT, PAPER = "#22262b", "#9aa1a9", "#ffffff"
@@ -100,10 +101,13 @@ def _draw_title(figure: Any, timeline: Timeline, sound: RenderedSound) -> None:
     inches = figure.get_figheight()
     heard_only = without_rejected(timeline)
     count = len(heard_only.cues)
-    rejected = len(timeline.cues) - count
+    rejected = sum(cue.status == "rejected" for cue in timeline.cues)
+    already = sum(cue.status == "already_heard" for cue in timeline.cues)
     found = f"{_many(count, 'cue')} on {_many(len(heard_only.tracks), 'track')}"
     if not count:
-        found = "nothing is heard" if rejected else "nothing to hear was found"
+        found = "nothing added" if rejected or already else "nothing to hear was found"
+    if already:
+        found += f", {already} already in the original"
     if rejected:
         found += f", {rejected} rejected"
     loudness = "silent"
@@ -141,9 +145,10 @@ def _draw_lane(
     """Draw one effect: probability above with its threshold, waveform and cues below."""
     effect = seen.vocabulary[name] if name in seen.vocabulary.names else None
     cues = () if track is None else track.cues
-    heard = [cue for cue in cues if cue.status != "rejected"]
+    heard = [cue for cue in cues if cue.status not in SILENT_STATUSES]
+    told = [cue for cue in cues if cue.status != "rejected"]
     bus = track.bus if track is not None else effect.bus if effect is not None else ""
-    colour = BUS_COLOURS.get(bus, INK) if heard else FAINT
+    colour = BUS_COLOURS.get(bus, INK) if told else FAINT
     axis.set_ylim(-1.0, 1.05)
     axis.axhline(0.0, color="#d8dce0", linewidth=0.6)
     if effect is not None and len(seen.probabilities):
@@ -156,33 +161,36 @@ def _draw_lane(
     if envelope is not None:
         _draw_waveform(axis, envelope, duration, colour, centre=-0.42, height=0.36)
     _draw_cues(axis, cues, colour)
-    _draw_evidence(axis, heard, seen, colour)
+    _draw_evidence(axis, told, seen, colour)
     letters_s = LETTER_IN * duration / (WIDTH_IN * (RIGHT - LEFT))
     paper = {"facecolor": PAPER, "alpha": 0.6, "linewidth": 0, "pad": 0.6}
     style = {"fontsize": 6.5, "color": INK, "va": "bottom", "parse_math": False, "bbox": paper}
-    for time, text in why_texts(heard, duration, letters_s):
+    for time, text in why_texts(told, duration, letters_s):
         axis.text(time, -0.99, text, zorder=4, **style)
-    below = None if heard else "rejected" if cues else "no cue"
+    for time, text in _texts_of_missing(name, seen, cues, duration, letters_s):
+        axis.text(time, 0.03, text, zorder=4, **style)
+    below = None if heard else "in the original" if told else "rejected" if cues else "no cue"
     _label(axis, name.replace("_", " "), below, colour)
 
 
 def _draw_cues(axis: Any, cues: Sequence[Cue], colour: str) -> None:
-    """Draw cues as bars, and rejected ones as empty frames, struck out: they are not heard.
+    """Draw cues as bars; silent ones as empty frames, those that were rejected struck out.
 
     A film has thousands: they are drawn together, since each thing of its own takes its memory.
     """
-    heard = [cue for cue in cues if cue.status != "rejected"]
+    heard = [cue for cue in cues if cue.status not in SILENT_STATUSES]
     spans = [(float(cue.onset), float(cue.offset - cue.onset)) for cue in heard]
     axis.broken_barh(spans, (-1.0, 1.0), facecolor=colour, alpha=0.14, linewidth=0)
     axis.vlines([onset for onset, _ in spans], -1.0, 0.0, color=colour, linewidth=0.7, alpha=0.8)
     frames: list[tuple[float, float]] = []
     strokes: list[tuple[float, float]] = []
     for cue in cues:
-        if cue.status == "rejected":
+        if cue.status in SILENT_STATUSES:
             left, right = float(cue.onset), float(cue.offset)
             corners = ((left, -0.9), (right, -0.9), (right, -0.1), (left, -0.1), (left, -0.9))
             frames += [*corners, _GAP]
-            strokes += [(left, -0.9), (right, -0.1), _GAP]
+            if cue.status == "rejected":
+                strokes += [(left, -0.9), (right, -0.1), _GAP]
     _draw_line(axis, frames, color=FAINT, linewidth=0.8, linestyle=(0, (2, 2)))
     _draw_line(axis, strokes, color=FAINT, linewidth=0.8)
 
@@ -240,6 +248,20 @@ def why_texts(cues: Sequence[Cue], duration: float, letter_s: float) -> Iterator
         letters = int((end - time) / letter_s)
         text = printable(cue.reason.replace("probability ", "p "), max(letters, 1))
         if cue.reason and letters >= FEWEST_LETTERS:
+            free = time + len(text) * letter_s
+            yield time, text
+
+
+def _texts_of_missing(
+    effect: str, seen: Detections, cues: Sequence[Cue], duration: float, letter_s: float
+) -> Iterator[tuple[float, str]]:
+    """Yield why a probability above the line has no cue, as far as there is room."""
+    free = 0.0
+    for one in explain_missing(seen, cues):
+        time = max(one.start, free)
+        letters = int((duration - time) / letter_s)
+        if one.effect == effect and letters >= FEWEST_LETTERS:
+            text = printable(one.reason, letters)
             free = time + len(text) * letter_s
             yield time, text
 

@@ -14,7 +14,7 @@ import numpy as np
 from temporal_foley.effects import Vocabulary
 from temporal_foley.sound.signal.fades import add_level, equal_power
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
-from temporal_foley.timeline import Cue, Event, Track
+from temporal_foley.timeline import SILENT_STATUSES, Cue, Event, Track
 
 NEAR_CUT_S = 1.0
 """Probabilities rise and fall slowly: an end this close to a cut is at the cut."""
@@ -97,7 +97,7 @@ def _follows(one: Cue, other: Cue) -> bool:
     overlap = one.offset_sample - other.onset_sample
     return (
         one.effect != other.effect
-        and "rejected" not in (one.status, other.status)
+        and not {one.status, other.status} & set(SILENT_STATUSES)
         and one.onset_sample < other.onset_sample
         and one.offset_sample < other.offset_sample
         and 2 * _EDGE <= overlap <= LONGEST_CROSSFADE

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import soxr
 
 from temporal_foley.effects import Effect, Vocabulary
 from temporal_foley.errors import LibraryError
@@ -18,13 +19,23 @@ from temporal_foley.sound.signal.landmarks import find_body
 from temporal_foley.sound.signal.loops import find_loop
 from temporal_foley.sound.take import MOST_CENTS, STEP_CENTS, Take
 from temporal_foley.sound.takes.library import Library, LibraryTake
-from temporal_foley.timegrid import to_sample
+from temporal_foley.spotting.own_sound.hits import attack_of
+from temporal_foley.spotting.own_sound.onset_strength import (
+    RATE_HZ,
+    band_slice,
+    measure_levels,
+    total_level,
+)
+from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample
 from temporal_foley.timeline import Cue, Event, Evidence, Loop, Track
 
 SUSTAINED_KINDS = ("loop", "ambience")
 
 _FADES_S = {"loop": (0.05, 0.15), "ambience": (0.4, 0.4)}
 _CUT_IN_S = 0.001
+_WEAKEST_DB = -24.0
+_SHORTEST_HIT_S = 0.12
+_LEAST_MATCH_DB, _MOST_MATCH_DB = -40.0, 18.0
 _RING_OUT_S = 0.005
 _CUT_OUT_S = 0.05
 # With at least this many takes in a set, neighbours differ enough without a change of pitch.
@@ -153,12 +164,16 @@ def _strike(event: Event, casting: _Casting, rng: np.random.Generator) -> Iterat
             chosen = bag.draw()
         else:
             seconds = event.offset - event.onset if len(times) == 1 else 1.0
+            if event.lengths_s:
+                seconds = event.lengths_s[number - 1]
             chosen = bag.draw(lambda take, seconds=seconds: _misfit(take, seconds, casting))
         entry = casting.takes[chosen]
-        # The mean of two draws: most hits are near the middle.
-        strayed_db = float(rng.uniform(-spread_db, spread_db, 2).mean())
-        doubt_db = casting.library.levels.doubtful_db * (1.0 - event.confidence)
-        varied_db = (strayed_db if varies else 0.0) - doubt_db
+        # The mean of two draws: most hits are near the middle. Only where strengths are unknown.
+        strayed_db = float(rng.uniform(-spread_db, spread_db, 2).mean()) if varies else 0.0
+        if event.strengths_db:
+            strayed_db = max(event.strengths_db[number - 1], _WEAKEST_DB)
+        doubtful_db = 0.0 if event.audible else casting.library.levels.doubtful_db
+        varied_db = strayed_db - doubtful_db * (1.0 - event.confidence)
         steps = run_steps + int(rng.integers(-1, 2))
         asset = entry.asset
         if asset.kind == "file" and varies and casting.sizes[chosen_set] < _ENOUGH_TAKES:
@@ -167,20 +182,26 @@ def _strike(event: Event, casting: _Casting, rng: np.random.Generator) -> Iterat
         meets = to_sample(time)
         begin = max(0, meets - take.anchor)
         source_start = begin - (meets - take.anchor)
-        end = min(casting.duration, begin + len(take.samples) - source_start)
+        end = min(casting.duration, begin + _length(take, event, number) - source_start)
         if end <= begin or meets >= casting.duration:
             bag.put_back(chosen)
             continue
         # Most of a repeated hit must play while its source is still there.
         middle = meets + (len(take.samples) - take.anchor) // 2
-        if number > 1 and casting.kind == "one_shot" and middle > to_sample(event.offset):
+        ends_early = number > 1 and casting.kind == "one_shot" and not event.lengths_s
+        if ends_early and middle > to_sample(event.offset):
             bag.put_back(chosen)
             continue
+        gain_db = entry.gain_db + varied_db
+        if event.levels_db:
+            gain_db = _matching_gain(event.levels_db[number - 1], take, casting)
         source_end = source_start + end - begin
         is_cut = source_end < len(take.samples)
         lead_in = 0 if source_start == 0 else min(to_sample(_CUT_IN_S), (end - begin) // 4)
         ring = to_sample(_CUT_OUT_S if is_cut else _RING_OUT_S)
         hit = f"; hit {number} of {len(times)}" if len(times) > 1 else ""
+        if _is_guessed(event, number):
+            hit += "; timing guessed"
         pitch = f"; pitch {asset.cents:+d} cents" if asset.cents else ""
         yield Cue(
             id="",
@@ -194,12 +215,31 @@ def _strike(event: Event, casting: _Casting, rng: np.random.Generator) -> Iterat
             source_start=source_start,
             source_end=source_end,
             anchor=take.anchor,
-            gain_db=round(entry.gain_db + varied_db, 2),
+            gain_db=round(gain_db, 2),
             fade_in=lead_in,
             fade_out=min(ring, (end - max(begin, meets)) // 2),
             reason=_reason(event, chosen, casting) + hit + pitch,
-            evidence=_evidence(event),
+            evidence=_evidence(event, number),
         )
+
+
+def _matching_gain(level_db: float, take: Take, casting: _Casting) -> float:
+    """Return the gain at which a take is as loud in its effect's bands as the original's hit."""
+    attack = attack_of(casting.effect)
+    bands = band_slice(attack.lowest_hz, attack.highest_hz)
+    mono = take.samples[take.anchor :][: 2 * SAMPLE_RATE_HZ].mean(axis=1)
+    levels = measure_levels(soxr.resample(mono, SAMPLE_RATE_HZ, RATE_HZ))
+    own = float(total_level(levels.bands_db[:, bands]).max(initial=-100.0))
+    bus_db = casting.library.levels.bus_db(casting.effect.bus) + casting.effect.level_db
+    return min(max(level_db - own - bus_db, _LEAST_MATCH_DB), _MOST_MATCH_DB)
+
+
+def _length(take: Take, event: Event, number: int) -> int:
+    """Return how many samples of a take play for a hit: no more than the original's hit takes."""
+    if not event.lengths_s:
+        return len(take.samples)
+    body = to_sample(max(1.3 * event.lengths_s[number - 1], _SHORTEST_HIT_S) + _CUT_OUT_S)
+    return min(len(take.samples), take.anchor + body)
 
 
 def _hit_times(event: Event, casting: _Casting, rng: np.random.Generator) -> list[float]:
@@ -223,7 +263,8 @@ def _hit_times(event: Event, casting: _Casting, rng: np.random.Generator) -> lis
         if casting.kind == "repeated":
             interval = pace * math.exp(float(rng.normal(0.0, width / 4.0)))
         else:
-            interval = float(rng.uniform(shortest, longest))
+            # A guess does less harm the fewer hits there are.
+            interval = float(rng.uniform(middle, longest))
         time = times[-1] + min(max(interval, shortest), longest)
         if time >= event.offset or to_sample(time) >= casting.duration:
             return times
@@ -286,9 +327,27 @@ def _loop(entry: LibraryTake, take: Take) -> Loop | None:
     return take.loop
 
 
-def _evidence(event: Event) -> Evidence:
-    """Return the evidence for an event before it is placed in the picture."""
-    return Evidence(probability=round(event.confidence, 4), peak_s=event.peak, motion=event.motion)
+def _evidence(event: Event, number: int = 1) -> Evidence:
+    """Return the evidence for a hit of an event before it is placed in the picture."""
+    original = None
+    if event.audible:
+        start, end = event.onset, event.offset
+        if event.lengths_s:
+            start = event.hits[number - 1]
+            end = start + event.lengths_s[number - 1]
+        original = (max(0, to_sample(start)), to_sample(end))
+    return Evidence(
+        probability=round(event.confidence, 4),
+        peak_s=event.peak,
+        motion=event.motion,
+        timing="guessed" if _is_guessed(event, number) else event.timing,
+        original=original,
+    )
+
+
+def _is_guessed(event: Event, number: int) -> bool:
+    """Return whether a hit is placed by nothing but the usual pace of its effect."""
+    return not event.hits and number > 1
 
 
 def _reason(event: Event, chosen: int, casting: _Casting) -> str:

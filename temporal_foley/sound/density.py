@@ -19,7 +19,7 @@ from temporal_foley.sound.signal.bands import BandLevels, band_levels, sum_level
 from temporal_foley.sound.signal.fades import add_level
 from temporal_foley.sound.takes.library import Library
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
-from temporal_foley.timeline import Asset, Cue, Track
+from temporal_foley.timeline import SILENT_STATUSES, Asset, Cue, Track
 
 MOST_ON_BUS: Mapping[str, int] = {"hard_effects": 3, "foley": 2, "backgrounds": 2}
 COVERS_DB, COVERED_PART = 6.0, 0.7
@@ -213,11 +213,11 @@ def _depth_of(step: StepBack, place: int) -> float:
 
 
 def _groups(cues: Sequence[Cue]) -> list[tuple[Cue, ...]]:
-    """Group the consecutive cues of a track; rejected cues are left out."""
+    """Group the consecutive cues of a track; silent cues are left out."""
     groups: list[list[Cue]] = []
     end = 0
     for cue in cues:
-        if cue.status == "rejected":
+        if cue.status in SILENT_STATUSES:
             continue
         if groups and cue.onset_sample < end + ONE_VOICE:
             groups[-1].append(cue)

@@ -18,7 +18,7 @@ from temporal_foley.sound.levels import DEFAULT_LEVELS, MixLevels
 from temporal_foley.spotting.detections import PictureEvidence
 from temporal_foley.spotting.position import Position, follow
 from temporal_foley.timegrid import to_sample, to_seconds
-from temporal_foley.timeline import Cue, Curve, Event, Evidence, Track
+from temporal_foley.timeline import Cue, Curve, Event, Track
 
 USUAL_AREA = 0.12
 """Part of the picture covered by a source at which its level is unchanged."""
@@ -137,7 +137,7 @@ def _placed(
     last = seen.first + len(seen.strength) - 1
     at = min(max(sights.grid.frame_at(moment), seen.first), last) - seen.first
     position = seen.position
-    is_seen = position is not None and bool(position.is_seen.mean() >= 0.5)
+    is_seen = position is not None and not event.off_screen and bool(position.is_seen.mean() >= 0.5)
     region, where, lowpass = None, "", None
     distance = np.zeros(len(seen.strength))
     pan: Curve = ((0, 0.0),)
@@ -150,24 +150,34 @@ def _placed(
     elif position is not None:
         distance[:] = levels.off_screen_db
         lowpass, where = levels.off_screen_hz, "off screen"
-    if kind in SWELL_DB:
+    if event.audible:
+        # Its distance is in the level that it has in the original.
+        distance[:] = 0.0
+    if kind in SWELL_DB and event.envelope:
+        level = _envelope_curve(cue, event)
+    elif kind in SWELL_DB:
         swell = np.maximum(SWELL_DB[kind] * (1.0 - seen.strength / seen.strength.max()), -12.0)
         level = _curve(cue, swell + distance, seen.first, sights, (), _LEVEL_TOLERANCE_DB)
-        if position is not None and is_seen:
-            pans = np.array([_pan(position, frame, levels) for frame in range(len(distance))])
-            pan = _curve(cue, pans, seen.first, sights, sights.cuts, _PAN_TOLERANCE)
     else:
         level = ((0, round(float(distance[at]), 2)),)
-    evidence = Evidence(
-        probability=round(event.confidence, 4),
-        peak_s=event.peak,
-        motion=event.motion,
-        region=region,
-    )
+    if kind in SWELL_DB and position is not None and is_seen:
+        pans = np.array([_pan(position, frame, levels) for frame in range(len(distance))])
+        pan = _curve(cue, pans, seen.first, sights, sights.cuts, _PAN_TOLERANCE)
+    evidence = dataclasses.replace(cue.evidence, region=region)
     reason = "; ".join(text for text in (cue.reason, where) if text)
     return dataclasses.replace(
         cue, pan=pan, level=level, lowpass_hz=lowpass, evidence=evidence, reason=reason
     )
+
+
+def _envelope_curve(cue: Cue, event: Event) -> Curve:
+    """Follow the level that the effect has in the video's own sound."""
+    points = {
+        min(max(to_sample(time) - cue.onset_sample, 0), cue.length): level
+        for time, level in event.envelope
+    }
+    kept = _few(sorted(points.items()), _LEVEL_TOLERANCE_DB)
+    return tuple((place, round(value, 2)) for place, value in kept)
 
 
 def _pan(position: Position, frame: int, levels: MixLevels) -> float:

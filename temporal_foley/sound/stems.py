@@ -14,7 +14,18 @@ from temporal_foley.errors import CueListError
 from temporal_foley.sound.render import index_cues, render_cues, render_space
 from temporal_foley.sound.room_tone import ROOM_TONE_STEM, room_tone
 from temporal_foley.sound.signal.blocks import Block, fit
-from temporal_foley.sound.signal.ducking import MUTED_DB, Spans, duck, duck_gains, effect_spans
+from temporal_foley.sound.signal.ducking import (
+    ATTACK,
+    MUTED_DB,
+    RELEASE,
+    REPLACE_ATTACK,
+    REPLACE_RELEASE,
+    Spans,
+    duck,
+    duck_gains,
+    effect_spans,
+    replaced_spans,
+)
 from temporal_foley.sound.signal.fades import smooth_step
 from temporal_foley.sound.signal.loudness import HOP
 from temporal_foley.sound.signal.reverb import Space
@@ -87,13 +98,18 @@ def track_stem(track: Track, library: Library, samples: int, space: Space) -> St
 
 def original_stem(original: Original, timeline: Timeline) -> Stem:
     """Return the video's own sound, ducked under effects if the timeline says so."""
-    spans = effect_spans(timeline.cues if timeline.mix.original == "duck" else [])
+    mix = timeline.mix
+    spans = effect_spans(timeline.cues if mix.original == "duck" else [])
+    depth_db, attack, release = mix.duck_db, ATTACK, RELEASE
+    if mix.original == "replace":
+        spans = replaced_spans(timeline.cues)
+        depth_db, attack, release = mix.replace_db, REPLACE_ATTACK, REPLACE_RELEASE
 
     def blocks() -> Iterator[Block | None]:
         fitted = fit(original(), timeline.source.duration_samples, BLOCK)
         # A damaged stream of floats may hold NaN: that part is silent, and the mix is not broken.
         sound = (np.nan_to_num(block, posinf=0.0, neginf=0.0) for block in fitted)
-        return duck(sound, BLOCK, spans, timeline.mix.duck_db)
+        return duck(sound, BLOCK, spans, depth_db, attack=attack, release=release)
 
     return Stem(name=ORIGINAL_STEM, bus=ORIGINAL_STEM, blocks=blocks)
 

@@ -11,7 +11,7 @@ softmax is left as it is: its last logit is `other`, the class for nothing to he
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +20,7 @@ from jaxtyping import Bool, Float, Float32, Int
 from temporal_foley.effects import Effect, Vocabulary
 from temporal_foley.errors import FoleyError
 from temporal_foley.files.records import RecordError, read_record, to_plain
+from temporal_foley.spotting.durations import usual_duration
 from temporal_foley.spotting.events import DecodingConfig, decode_events, events_of_activity
 from temporal_foley.spotting.semi_markov import Stays, most_probable_activity
 from temporal_foley.spotting.smoothing import Probabilities
@@ -31,6 +32,8 @@ VERSION = 1
 OUTPUTS = ("sigmoid", "softmax")
 DECODERS = ("mode", "median", "hysteresis", "semi_markov")
 SMOOTHINGS = ("none", "mean", "gaussian")
+PRESENCE = 0.05
+"""Of twenty effects, about one is in a video."""
 MOST_EVIDENCE = 8.0
 """No frame tells more than these log odds, however sure a network is of itself."""
 
@@ -57,9 +60,15 @@ class EffectDecision:
     """Standard deviation of the logarithm of how long it lasts."""
     gap_s: float = 20.0
     """Mean time from the end of one event to the next."""
+    presence: float | None = None
+    """Probability that the effect is in a video at all; None: `gap_s` is fitted over all videos."""
 
     def __post_init__(self) -> None:
+        if self.presence is not None and not 0.0 < self.presence < 1.0:
+            raise ValueError(f"presence must be in (0, 1), got {self.presence}")
         for field in dataclasses.fields(self)[1:]:
+            if field.name == "presence":
+                continue
             if not math.isfinite(getattr(self, field.name)):
                 raise ValueError(f"{field.name} must be finite, got {getattr(self, field.name)}")
         for name in ("slope", "lasts_s", "spread", "gap_s"):
@@ -134,6 +143,20 @@ def default_decision(
     return Decision(effects=effects, output=output, decoder=decoder)
 
 
+def with_usual_durations(
+    decision: Decision, vocabulary: Vocabulary, presence: float = PRESENCE
+) -> Decision:
+    """Return a decision with the fitted durations of `durations.tsv` for each effect."""
+    usual = [usual_duration(vocabulary[effect.effect]) for effect in decision.effects]
+    effects = tuple(
+        dataclasses.replace(
+            own, lasts_s=one.lasts_s, spread=one.spread, gap_s=one.gap_s, presence=presence
+        )
+        for own, one in zip(decision.effects, usual, strict=True)
+    )
+    return dataclasses.replace(decision, effects=effects)
+
+
 def usual_length_s(effect: Effect) -> float:
     """Guess how long an effect lasts from its kind."""
     usual = {"one_shot": 1.0, "repeated": 3.0, "loop": 5.0, "ambience": 10.0}[effect.kind]
@@ -168,6 +191,7 @@ def decide(
     vocabulary: Vocabulary,
     decision: Decision,
     duration: Seconds | None = None,
+    cuts: Sequence[int] = (),
 ) -> list[Event]:
     """Find the events in calibrated probabilities, in order of onset.
 
@@ -179,12 +203,13 @@ def decide(
         vocabulary: The effects, in the order of the decision.
         decision: Thresholds and decoder.
         duration: Length of the picture, where it ends before the grid's last frame does.
+        cuts: Frames that begin a shot; for `semi_markov`.
     """
     own = _with_thresholds(vocabulary, decision)
     probabilities = np.asarray(probabilities)
     if decision.decoder == "semi_markov":
         evidence = _evidence(probabilities, grid, decision)
-        active = most_probable_activity(evidence, _stays(decision, grid))
+        active = most_probable_activity(evidence, _stays(decision, grid), cuts)
         return events_of_activity(active, probabilities, grid, own, duration=duration)
     other = None
     if decision.decoder == "mode" and decision.output == "softmax":
@@ -278,4 +303,7 @@ def _stays(decision: Decision, grid: TimeGrid) -> Stays:
         median=np.array([effect.lasts_s * rate for effect in decision.effects]),
         spread=np.array([effect.spread for effect in decision.effects]),
         gap=np.array([effect.gap_s * rate for effect in decision.effects]),
+        presence=np.array(
+            [np.nan if effect.presence is None else effect.presence for effect in decision.effects]
+        ),
     )

@@ -1,15 +1,19 @@
-"""Explicit-duration Viterbi: evidence per frame and effect in, when each effect is active out.
+"""Find when effects are active by an explicit-duration Viterbi search.
 
 Each effect is on or off by itself. How long it stays on follows a log-normal distribution, so a
 flicker shorter than the effect ever lasts is passed over, and so is a gap inside one; how long it
-stays off is geometric. The most probable course is found exactly over the states (on, for so many
-frames) and off. What is cut off by the ends of the video is counted as such, not as short.
+stays off is geometric. The most probable course is found exactly over the states (on, for a number
+of frames) and off, and compared with the effect not being in the video at all, which has a
+probability of its own: how rare an effect is says nothing about its pace once it is there. What is
+cut off by the ends of the video counts as censored, not as short, and so does what is cut off by a
+cut: a shot may show half a second of a long event.
 
 Source: hidden semi-Markov models, S.-Z. Yu, Artificial Intelligence 174 (2010), in the form with
 the time spent so far as part of the state.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -17,6 +21,8 @@ from jaxtyping import Bool, Float, Int
 MOST_AGES = 400
 """Longer stays end at a constant rate: nobody tells a minute of river from two."""
 LEAST_SPREAD = 0.05
+CUT_CHANGES = 0.5
+"""Probability that a cut brings or removes the source of an effect."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -28,17 +34,20 @@ class Stays:
     spread: Float[np.ndarray, " effects"]
     """Standard deviation of the logarithm of these times."""
     gap: Float[np.ndarray, " effects"]
-    """Mean of the times that it is off."""
+    """Mean of the times that it is off, in videos that contain it."""
+    presence: Float[np.ndarray, " effects"] | None = None
+    """Probability that it is in a video at all; NaN or None: `gap` is all that is known."""
 
 
 def most_probable_activity(
-    evidence: Float[np.ndarray, "frames effects"], stays: Stays
+    evidence: Float[np.ndarray, "frames effects"], stays: Stays, cuts: Sequence[int] = ()
 ) -> Bool[np.ndarray, "frames effects"]:
     """Find the most probable course of each effect.
 
     Args:
         evidence: Log odds of each frame for the effect being on; 0 says nothing.
         stays: How long each effect lasts.
+        cuts: Frames that begin a shot.
     """
     frames, effects = evidence.shape
     active = np.zeros((frames, effects), bool)
@@ -49,13 +58,19 @@ def most_probable_activity(
     stays_off = np.log1p(-np.exp(starts))
     rows = np.arange(effects)
 
-    on = first_age + evidence[0][:, None]
+    share = _share_of_time(stays)
+    present, never = _presence(stays, share)
+    on = present[:, :1] + first_age + evidence[0][:, None]
+    off = present[:, 1].copy()
+    joins_shot = np.log(CUT_CHANGES * share)[:, None] + first_age
+    leaves_shot = np.maximum(ends, np.log(CUT_CHANGES))
+    is_cut = np.zeros(frames, bool)
+    is_cut[[cut for cut in cuts if 0 < cut < frames]] = True
     began = np.zeros(on.shape, np.int64)
-    off = np.zeros(effects)
     # Per frame, where the stay began that ended just before it; -1: it was off before too.
     ended: Int[np.ndarray, "frames effects"] = np.full((frames, effects), -1, np.int64)
     for frame in range(1, frames):
-        leaving = on + ends
+        leaving = on + (leaves_shot if is_cut[frame] else ends)
         oldest = leaving.argmax(axis=1)
         left, rested = leaving[rows, oldest], off + stays_off
         leaves = left > rested
@@ -67,16 +82,40 @@ def most_probable_activity(
         lingers = aged[:, -1] > on[:, -1]
         on[lingers, -1] = aged[lingers, -1]
         held[lingers, -1] = began[lingers, -1]
+        if is_cut[frame]:
+            joining = off[:, None] + joins_shot
+            joins = joining > on
+            on, held = np.where(joins, joining, on), np.where(joins, frame, held)
         on += evidence[frame][:, None]
         off, began = np.where(leaves, left, rested), held
     for effect in range(effects):
         age = int(on[effect].argmax())
+        if never[effect] >= max(on[effect, age], off[effect]):
+            continue
         end = frames
         if on[effect, age] > off[effect]:
             end = int(began[effect, age])
             active[end:, effect] = True
         _trace_back(active[:, effect], ended[:, effect], end - 1)
     return active
+
+
+def _share_of_time(stays: Stays) -> Float[np.ndarray, " effects"]:
+    """Return the part of the time that each effect is on in videos that contain it."""
+    mean = np.minimum(stays.median * np.exp(0.5 * stays.spread**2), 4.0 * MOST_AGES)
+    return mean / (mean + np.maximum(stays.gap, 1.001))
+
+
+def _presence(
+    stays: Stays, share: Float[np.ndarray, " effects"]
+) -> tuple[Float[np.ndarray, "effects 2"], Float[np.ndarray, " effects"]]:
+    """Return log probabilities of starting on and off, and of not being in the video."""
+    known = np.full(len(share), np.nan) if stays.presence is None else stays.presence
+    within = np.clip(known, 1e-6, 1.0 - 1e-6)
+    starts = np.log(within)[:, None] + np.log(np.stack([share, 1.0 - share], axis=1))
+    unknown = np.isnan(known)
+    starts = np.where(unknown[:, None], 0.0, starts)
+    return starts, np.where(unknown, -np.inf, np.log1p(-within))
 
 
 def _trace_back(active: np.ndarray, ended: np.ndarray, frame: int) -> None:

@@ -1,4 +1,4 @@
-"""Events on the grid and the motion around them in; events that meet the picture, with why, out.
+"""Align events on the grid with the motion around them, and say why each is where it is.
 
 The grid tells when within a quarter of a second or so; the picture shows when to a part of a frame.
 An onset is moved to the strongest impact near it, if one stands out, and hits that a source makes
@@ -7,6 +7,7 @@ it says nothing of what comes from a throat: a bark begins neither where the dog
 """
 
 import dataclasses
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -14,12 +15,11 @@ from jaxtyping import Float
 
 from temporal_foley.effects import Effect, Vocabulary
 from temporal_foley.spotting.motion import Motion, impacts, moment
+from temporal_foley.spotting.own_sound.hits import CALLING_CATEGORIES
 from temporal_foley.timegrid import TimeGrid
 from temporal_foley.timeline import Event
 
 STRIKING_KINDS = ("one_shot", "repeated")
-CALLING_CATEGORIES = ("ANML", "BIRD", "CREA", "CRWD", "HMN", "VOX")
-"""How UCS categories begin whose sounds come from a throat."""
 
 LEAST_CONFIDENCE = 0.35
 """Below it the grid stays."""
@@ -28,6 +28,8 @@ PLAIN_IMPACT = 0.4
 LONGEST_WATCHED_S = 20.0
 """Of an event whose source may be heard again; behind that its pace goes on."""
 FEWEST_HITS = 3
+WEAKEST_DB = -9.0
+"""Of a hit beside the strongest, by the motion that ends in it."""
 _BEFORE, _AFTER = 0.4, 1.4
 """Where an onset is sought, in grid steps from its own."""
 _RUN_IN_S = 0.3
@@ -163,6 +165,7 @@ def _met(
         event,
         onset=onset,
         motion=seen,
+        timing="picture",
         reason=f"motion stops at {onset:.2f} s ({late_ms:+d} ms, sure {impact.confidence:.2f})",
     )
 
@@ -189,14 +192,22 @@ def _followed(
     # A pace far from any that the effect has is another motion.
     if confidence < LEAST_CONFIDENCE or not 0.7 * shortest <= pace <= 1.6 * longest:
         return None
-    hits = [max(0.0, round(hit.time, 4)) for hit in found]
-    while hits[-1] + pace < event.offset and watched_until < event.offset:
-        hits.append(round(hits[-1] + pace, 4))
+    hits = {max(0.0, round(hit.time, 4)): hit.strength for hit in reversed(found)}
+    hits = dict(sorted(hits.items()))
     strength = float(np.median([hit.strength for hit in found]))
+    last = max(hits)
+    while last + pace < event.offset and watched_until < event.offset:
+        last = round(last + pace, 4)
+        hits[last] = strength
+    strongest = max(hits.values())
     return dataclasses.replace(
         event,
-        onset=hits[0],
-        hits=tuple(dict.fromkeys(hits)),
+        onset=min(hits),
+        hits=tuple(hits),
+        strengths_db=tuple(
+            round(max(10.0 * math.log10(one / strongest), WEAKEST_DB), 2) for one in hits.values()
+        ),
+        timing="picture",
         motion=round(strength / (strength + PLAIN_IMPACT), 3),
         reason=f"{len(found)} hits seen, {pace:.2f} s apart (sure {confidence:.2f})",
     )

@@ -145,7 +145,7 @@ def test_sound_stays_at_its_place(tmp_path: Path) -> None:
     assert sounding[-1] == pytest.approx(5.0 * RATE, abs=40)
 
 
-@pytest.mark.parametrize("original", ["keep", "duck", "mute"])
+@pytest.mark.parametrize("original", ["fill", "replace", "keep", "duck", "mute"])
 def test_an_unlimited_mix_is_the_sum_of_its_stems_to_the_bit(tmp_path: Path, original) -> None:
     timeline = timeline_of(knocks(0.5, 6.0), noise(1.0, 4.0), original=original)
     report = write_mix(timeline, LIBRARY, tmp_path, original=speech())

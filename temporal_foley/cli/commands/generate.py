@@ -118,6 +118,8 @@ def describe(outcome: "RunResult") -> Report:
 
 def _summary(outcome: "RunResult") -> str:
     cues = "1 cue" if len(outcome.cues) == 1 else f"{len(outcome.cues)} cues"
+    if outcome.already_heard:
+        cues += f", {len(outcome.already_heard)} more already in the original"
     if outcome.events is None:
         return cues
     if not outcome.events:

@@ -78,8 +78,10 @@ const actions = {
   decide(status) {
     const entry = chosenEntry();
     if (!entry) return say("no cue is chosen");
-    const next = entry.cue.status === status ? "proposed" : status;
     const first = findCue(page.cues, entry.cue.id)?.cue;
+    // Taking a decision back leaves an effect that the original already has silent.
+    const undecided = first?.status === "already_heard" ? first.status : "proposed";
+    const next = entry.cue.status === status ? undecided : status;
     commit(setStatus(doc(), entry.cue.id, next, first), STATUS_WORDS[next]);
     say(describe(chosenEntry().cue));
   },

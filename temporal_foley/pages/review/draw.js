@@ -105,6 +105,21 @@ function drawCurve(pen, view, lane, top, colour) {
   stroke(pen, colour, 1, [[0, y(curve.threshold)], [view.width, y(curve.threshold)]]);
   pen.setLineDash([]);
   pen.globalAlpha = 1;
+  drawNotes(pen, view, curve.notes, y(0.5), colour);
+}
+
+/** Why a probability above the line has no cue, as far as one text does not cover the next. */
+function drawNotes(pen, view, notes, y, colour) {
+  pen.fillStyle = colour;
+  pen.font = "11px system-ui, sans-serif";
+  pen.textBaseline = "middle";
+  let free = -Infinity;
+  for (const note of notes) {
+    const x = Math.max(xOf(note.start * SAMPLE_RATE, view), 4);
+    if (x < free || x > view.width || xOf(note.end * SAMPLE_RATE, view) < 0) continue;
+    pen.fillText(note.reason, x, y);
+    free = x + pen.measureText(note.reason).width + 8;
+  }
 }
 
 function drawCue(pen, view, page, colours, cue, top, colour) {
@@ -114,16 +129,17 @@ function drawCue(pen, view, page, colours, cue, top, colour) {
   const height = LANE_HEIGHT - BLOCK_TOP - BLOCK_BOTTOM;
   const isChosen = cue.id === page.chosen;
   const isRejected = cue.status === "rejected";
+  const isSilent = SILENT_STATUSES.has(cue.status);
   fill(pen, colours.paper, isChosen ? 0.75 : 0.35, x, y, width, height);
-  fill(pen, colour, cue.status === "accepted" ? 0.3 : isRejected ? 0.04 : 0.15, x, y, width, height);
+  fill(pen, colour, cue.status === "accepted" ? 0.3 : isSilent ? 0.04 : 0.15, x, y, width, height);
   const take = page.takes.get(assetKey(cue.asset));
-  pen.globalAlpha = isRejected ? 0.3 : 1;
+  pen.globalAlpha = isSilent ? 0.3 : 1;
   if (take) drawWaveform(pen, view, cue, take.peaks, y + height / 2, height / 2 - 3, colour);
   pen.globalAlpha = 1;
   if (isChosen && cue.level.length > 1) drawLevel(pen, view, cue, y, height, colours.ink);
   pen.strokeStyle = isChosen ? colours.accent : colour;
   pen.lineWidth = isChosen ? 2 : 1;
-  pen.setLineDash(cue.status === "proposed" ? [] : isRejected ? [2, 3] : []);
+  pen.setLineDash(isSilent ? [2, 3] : []);
   pen.strokeRect(Math.round(x) + 0.5, y + 0.5, Math.round(width) - 1, height - 1);
   pen.setLineDash([]);
   if (isRejected) stroke(pen, colour, 1, [[x, y + height], [x + width, y]]);

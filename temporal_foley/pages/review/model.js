@@ -175,11 +175,14 @@ function changeCue(doc, id, change, locks = true) {
   });
 }
 
+/** Statuses of cues that are in the list and do not play. */
+const SILENT_STATUSES = new Set(["rejected", "already_heard"]);
+
 /** Decide on a cue. To accept locks it; to take that back unlocks what was not edited besides. */
 function setStatus(doc, id, status, first) {
   const bare = (cue) => JSON.stringify({ ...cue, status: "", locked: false });
   const decide = (cue) => {
-    const untouched = status === "proposed" && first && bare(cue) === bare(first);
+    const untouched = status === first?.status && first && bare(cue) === bare(first);
     const locked = status === "accepted" || (untouched ? first.locked : cue.locked);
     return { ...cue, status, locked };
   };

@@ -26,6 +26,7 @@ from temporal_foley.pages.review.carry import (
     sound_text,
 )
 from temporal_foley.spotting.detections import Detections
+from temporal_foley.spotting.why_no_cue import explain_missing
 from temporal_foley.timeline import Alternate, Timeline
 
 MOST_SOUND_SAMPLES = 48_000 * 60 * 30
@@ -87,6 +88,7 @@ def write_review(
                 if len(seen.probabilities)
             },
         },
+        "missing": [dataclasses.asdict(one) for one in explain_missing(seen, timeline.cues)],
         "thumbnails": _thumbnails(timeline, seen),
         "video": None if video is None else _relative_url(video),
         "original": None if original is None else _original(original),

@@ -2,8 +2,11 @@
 // All text is set as text, never as markup: names come from anywhere.
 
 const ROW_HEIGHT = 28;
-const STATUS_WORDS = { proposed: "to review", accepted: "accepted", rejected: "rejected" };
-const STATUS_MARKS = { proposed: "○", accepted: "✓", rejected: "✕" };
+const STATUS_WORDS = {
+  ...{ proposed: "to review", accepted: "accepted", rejected: "rejected" },
+  already_heard: "already in the original",
+};
+const STATUS_MARKS = { proposed: "○", accepted: "✓", rejected: "✕", already_heard: "≈" };
 
 const byId = (id) => document.getElementById(id);
 const wordsOf = (name) => name.replaceAll("_", " ");

@@ -12,7 +12,8 @@ const curves = new Map(
   Object.entries(page.probabilities.values).map(([effect, text]) => {
     const step = SAMPLE_RATE / page.probabilities.rate;
     const threshold = effects.find((one) => one.name === effect)?.threshold_on ?? 0.5;
-    return [effect, { values: bytesOf(text), step, threshold }];
+    const notes = page.missing.filter((one) => one.effect === effect);
+    return [effect, { values: bytesOf(text), step, threshold, notes }];
   }),
 );
 
@@ -60,7 +61,7 @@ const original = page.original ? new Audio(page.original.url) : null;
 const isHeard = (effect) =>
   state.solo.size ? state.solo.has(effect) : !state.mute.has(effect);
 const audibleCues = () =>
-  cuesOf(doc()).filter(({ cue }) => cue.status !== "rejected" && isHeard(cue.effect));
+  cuesOf(doc()).filter(({ cue }) => !SILENT_STATUSES.has(cue.status) && isHeard(cue.effect));
 
 /** Keep the video's own sound, which is a file beside the page, with the picture. */
 function followOriginal() {
@@ -159,7 +160,8 @@ function refresh() {
   showForm(entry, offered, effects.filter((one) => takesFor(one.name).length || one.name === entry?.cue.effect), sound.carries);
   showRegion();
   const count = (status) => cues.filter(({ cue }) => cue.status === status).length;
-  const decided = `${count("accepted")} accepted, ${count("rejected")} rejected`;
+  const already = count("already_heard") ? `, ${count("already_heard")} already in the original` : "";
+  const decided = `${count("accepted")} accepted, ${count("rejected")} rejected${already}`;
   byId("summary").textContent = `${many(cues.length, "cue")}: ${count("proposed")} to review, ${decided}`;
   byId("undo").disabled = state.history.past.length === 0;
   byId("redo").disabled = state.history.future.length === 0;

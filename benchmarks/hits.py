@@ -1,0 +1,311 @@
+"""How well placed hits meet the hits in a video's own sound.
+
+    python benchmarks/hits.py CLIPS --truth CLIPS/hits.tsv benchmarks/hits_truth.tsv
+    python benchmarks/hits.py CLIPS --truth CLIPS/hits.tsv --draw DIR   # pictures to check them by
+
+A truth table has the columns `file` (below CLIPS), `effect` and `hits` (seconds). Four ways are
+compared: `sound`, hits aligned with the clip's own sound; `picture`, with the sound left out;
+`librosa`, its plain peak picker on the sound (the one of ten lines: mel onset strength, a quarter
+of the maximum, 60 ms apart); `chance`, as many hits as the truth has at random, mean of 200 draws.
+Effects of the shipped vocabulary are detected by the shipped model; for the others, which it does
+not know, an event over the whole clip is given. Printed: F1 at 50 and 100 ms by clip and effect,
+signed errors (early below 0), and the rank correlation of placed strengths with those of the sound.
+"""
+
+import argparse
+import csv
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from temporal_foley.effects import Effect, Vocabulary, load_vocabulary
+from temporal_foley.media.audio import read_audio
+from temporal_foley.media.close_up import close_ups
+from temporal_foley.media.video import VideoInfo, probe_video
+from temporal_foley.models.audio.sound_evidence import analyse_sound
+from temporal_foley.models.by_name import load_detector
+from temporal_foley.spotting.close_look import Glimpses, look_closely
+from temporal_foley.spotting.motion import measure_motion
+from temporal_foley.spotting.own_sound.align import align_with_sound
+from temporal_foley.spotting.own_sound.evidence import SoundEvidence
+from temporal_foley.spotting.own_sound.hits import attack_of
+from temporal_foley.spotting.own_sound.onset_strength import FRAME_S, band_slice, total_level
+from temporal_foley.spotting.sync import meet_picture, stretches_to_watch
+from temporal_foley.stages import DetectionSettings, tag_video
+from temporal_foley.timegrid import TimeGrid, to_sample
+from temporal_foley.timeline import Event
+
+RATE_HZ = 32_000
+DRAWS = 200
+STRIKES = {
+    "hammering": ("TOOLHmmr", ("Hammer", "Clang", "Tools")),
+    "impact_metal": ("METLImpt", ("Clang", "Ding", "Tap", "Whack, thwack", "Bouncing")),
+    "chopping": ("FOODKtch", ("Chopping (food)", "Chop", "Tap", "Thump, thud")),
+    "billiard_balls": ("GAMEMisc", ("Tap", "Clicking", "Crack", "Whack, thwack")),
+    "gunshot": ("GUNMisc", ("Gunshot, gunfire", "Machine gun", "Artillery fire", "Cap gun")),
+    "sneezing": ("HMNSneez", ("Sneeze", "Cough")),
+    "coughing": ("HMNCough", ("Cough", "Throat clearing")),
+    "drum": ("MUSCPerc", ("Drum", "Snare drum", "Percussion", "Drum kit", "Tabla", "Wood block")),
+    "footsteps": ("FEETHmn", ("Walk, footsteps", "Run", "Crunch")),
+}
+"""Effects of truth tables that no shipped vocabulary has: UCS category, AudioSet names."""
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("clips", type=Path)
+    parser.add_argument("--truth", type=Path, nargs="+", required=True)
+    parser.add_argument("--draw", type=Path, metavar="DIR", help="only draw the truth, into DIR")
+    parser.add_argument("--only", default="", help="clips whose path contains this")
+    parser.add_argument("--no-picture", action="store_true", help="only what needs the sound")
+    given = parser.parse_args(words)
+    truth = [row for table in given.truth for row in read_truth(table) if given.only in row[0]]
+    vocabulary = extended_vocabulary()
+    if given.draw:
+        given.draw.mkdir(parents=True, exist_ok=True)
+        for file, effect, hits in truth:
+            draw(given.clips / file, effect, hits, given.draw)
+        return
+    scores: dict[str, dict[str, list[np.ndarray]]] = defaultdict(lambda: defaultdict(list))
+    detector = None if given.no_picture else load_detector("")
+    print("clip effect hits way F1_50 F1_100 early late rho cpu_s".replace(" ", "\t"))
+    for file, effect, hits in truth:
+        info = probe_video(given.clips / file)
+        start = time.process_time()
+        sound = evidence_of(info, vocabulary)
+        cost = time.process_time() - start
+        events = [whole_clip(info, effect)]
+        seen = None
+        if detector is not None and effect in detector.vocabulary.names:
+            glimpses = Glimpses()
+            settings = DetectionSettings(only=(effect,))
+            tags = tag_video(info, detector, settings, glimpses=glimpses)
+            events, _ = look_closely(info, tags.events, tags.seen, glimpses)
+            seen = [hit for event in events for hit in placed_hits(event, vocabulary[effect])]
+        elif detector is not None:
+            seen = seen_hits(info, events, vocabulary)
+        ways = {"sound": ([], [])}
+        if sound is not None:
+            aligned = [e for e in align_with_sound(list(events), sound) if e.effect == effect]
+            ways["sound"] = (
+                [hit for event in aligned for hit in placed_hits(event, vocabulary[effect])],
+                [s for event in aligned for s in event.strengths_db],
+            )
+        if seen is not None:
+            ways["picture"] = (seen, [])
+        ways["librosa"] = (librosa_hits(info), [])
+        for way, (placed, strengths) in ways.items():
+            row = compare(hits, placed)
+            scores[effect][way].append(row)
+            rho = rank_correlation(hits, placed, strengths, sound, vocabulary[effect])
+            errors = signed_errors(hits, placed, 0.1)
+            early, late = np.percentile(errors, [5, 95]) * 1e3 if len(errors) else (np.nan,) * 2
+            cells = [Path(file).stem[:24], effect, len(hits), way, f"{f1(row[:3]):.2f}"]
+            cells += [f"{f1(row[3:]):.2f}", f"{early:.0f}", f"{late:.0f}", f"{rho:.2f}"]
+            print(
+                "\t".join(map(str, [*cells, f"{cost:.1f}" if way == "sound" else ""])), flush=True
+            )
+        scores[effect]["chance"].append(chance(hits, float(info.duration)))
+    print("\neffect\tway\tF1_50\tF1_100")
+    for effect in [*scores, "all"]:
+        for way in ("sound", "picture", "librosa", "chance"):
+            chosen = scores.values() if effect == "all" else [scores[effect]]
+            rows = [row for one in chosen for row in one.get(way, [])]
+            if rows:
+                total = np.sum(rows, axis=0)
+                print(f"{effect}\t{way}\t{f1(total[:3]):.2f}\t{f1(total[3:]):.2f}")
+
+
+def read_truth(table: Path) -> list[tuple[str, str, list[float]]]:
+    """Read a truth table: file, effect and seconds."""
+    with table.open(encoding="utf-8") as rows:
+        lines = [line for line in rows if not line.startswith("#")]
+        return [
+            (row["file"], row["effect"], sorted(map(float, row["hits"].split())))
+            for row in csv.DictReader(lines, delimiter="\t")
+        ]
+
+
+def extended_vocabulary() -> Vocabulary:
+    """Return the shipped vocabulary with the effects of `STRIKES` behind its own."""
+    shipped = load_vocabulary()
+    more = tuple(
+        Effect(name=name, kind="one_shot", bus="hard_effects", ucs=ucs, audioset=names)
+        for name, (ucs, names) in STRIKES.items()
+    )
+    return Vocabulary(name="hits", effects=(*shipped.effects, *more))
+
+
+def evidence_of(info: VideoInfo, vocabulary: Vocabulary) -> SoundEvidence | None:
+    """Analyse the clip's own sound."""
+    blocks = read_audio(info, sample_rate_hz=RATE_HZ, channels=1)
+    if blocks is None:
+        return None
+    samples = to_sample(info.duration, RATE_HZ)
+    return analyse_sound((block[:, 0] for block in blocks), vocabulary, samples)
+
+
+def whole_clip(info: VideoInfo, effect: str) -> Event:
+    """Return an event over the whole clip."""
+    return Event(effect=effect, onset=0.0, offset=float(info.duration), confidence=1.0)
+
+
+def placed_hits(event: Event, effect: Effect) -> list[float]:
+    """Return the hits of an event as casting places them; a usual pace where none are known."""
+    if event.hits:
+        return list(event.hits)
+    if effect.interval_s is None:
+        return [event.onset]
+    pace = float(np.sqrt(effect.interval_s[0] * effect.interval_s[1]))
+    return [float(t) for t in np.arange(event.onset, event.offset, pace)]
+
+
+def seen_hits(info: VideoInfo, events: Sequence[Event], vocabulary: Vocabulary) -> list[float]:
+    """Return the hits that the impact finder sees in an event over the whole clip."""
+    effect = vocabulary[events[0].effect]
+    paced = Effect(
+        name=effect.name, kind="repeated", bus="foley", ucs=effect.ucs, interval_s=(0.25, 2.0)
+    )
+    own = Vocabulary(name="strike", effects=(paced,))
+    grid = TimeGrid.covering(info.duration, 4)
+    motion = measure_motion(close_ups(info, stretches_to_watch(events, own, grid)))
+    return [h for e in meet_picture(events, motion, own, grid) for h in e.hits or (e.onset,)]
+
+
+def librosa_hits(info: VideoInfo) -> list[float]:
+    """Return the onsets that librosa's peak picker finds in the clip's own sound."""
+    import librosa
+
+    blocks = read_audio(info, sample_rate_hz=22_050, channels=1)
+    if blocks is None:
+        return []
+    sound = np.concatenate(list(blocks))[:, 0]
+    hop = 128
+    strength = librosa.onset.onset_strength(y=sound, sr=22_050, hop_length=hop, n_mels=64)
+    apart = round(0.06 * 22_050 / hop)
+    peaks = librosa.util.peak_pick(
+        strength,
+        pre_max=apart,
+        post_max=apart,
+        pre_avg=apart,
+        post_avg=apart,
+        delta=0.25 * float(strength.max()),
+        wait=apart,
+    )
+    return [float(t) for t in peaks * hop / 22_050]
+
+
+def matched(
+    truth: Sequence[float], placed: Sequence[float], window: float
+) -> list[tuple[int, int]]:
+    """Match hits one to one within a window, in order of time (as many as can be)."""
+    pairs, first = [], 0
+    for place, moment in enumerate(truth):
+        while first < len(placed) and placed[first] < moment - window:
+            first += 1
+        if first < len(placed) and placed[first] <= moment + window:
+            pairs.append((place, first))
+            first += 1
+    return pairs
+
+
+def compare(truth: Sequence[float], placed: Sequence[float]) -> np.ndarray:
+    """Return matched, true and placed counts at 50 ms, then at 100 ms."""
+    placed = sorted(placed)
+    return np.array(
+        [
+            count
+            for window in (0.05, 0.1)
+            for count in (len(matched(truth, placed, window)), len(truth), len(placed))
+        ]
+    )
+
+
+def f1(counts: np.ndarray) -> float:
+    """Return F1 from matched, true and placed counts."""
+    return 2.0 * counts[0] / max(counts[1] + counts[2], 1)
+
+
+def signed_errors(truth: Sequence[float], placed: Sequence[float], window: float) -> np.ndarray:
+    """Return placed minus true seconds of matched hits."""
+    placed = sorted(placed)
+    return np.array([placed[b] - truth[a] for a, b in matched(truth, placed, window)])
+
+
+def chance(truth: Sequence[float], duration: float) -> np.ndarray:
+    """Return the mean counts of as many hits as the truth has at random."""
+    rng = np.random.default_rng(0)
+    draws = [compare(truth, sorted(rng.uniform(0, duration, len(truth)))) for _ in range(DRAWS)]
+    return np.mean(draws, axis=0)
+
+
+def rank_correlation(
+    truth: Sequence[float],
+    placed: Sequence[float],
+    strengths: Sequence[float],
+    sound: SoundEvidence | None,
+    effect: Effect,
+) -> float:
+    """Return Spearman's rho of placed strengths with the sound's peak levels at the true hits."""
+    if sound is None or len(strengths) != len(placed):
+        return float("nan")
+    order = np.argsort(placed)
+    placed, strengths = np.array(placed)[order], np.array(strengths)[order]
+    pairs = matched(truth, list(placed), 0.1)
+    if len(pairs) < 4:
+        return float("nan")
+    attack = attack_of(effect)
+    level = total_level(sound.levels.bands_db[:, band_slice(attack.lowest_hz, attack.highest_hz)])
+    true = []
+    for a, _ in pairs:
+        first = round(truth[a] / FRAME_S)
+        true.append(level[max(0, first - 4) : first + round(0.15 / FRAME_S)].max())
+    return float(spearmanr(true, [strengths[b] for _, b in pairs]).statistic)
+
+
+def draw(clip: Path, effect: str, hits: Sequence[float], folder: Path) -> None:
+    """Draw pictures, spectrogram, level and true hits of a clip."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    from temporal_foley.media.video import sample_frames
+
+    info = probe_video(clip)
+    vocabulary = extended_vocabulary()
+    sound = evidence_of(info, vocabulary)
+    if sound is None:
+        print(f"{clip}: silent")
+        return
+    seconds = float(info.duration)
+    figure, axes = plt.subplots(
+        3, 1, figsize=(22, 10), sharex=True, gridspec_kw={"height_ratios": [1, 3, 1.5]}
+    )
+    grid = TimeGrid.covering(info.duration, 2)
+    for frame in sample_frames(info, grid, lambda image: image[::4, ::4]):
+        at = float(frame.time)
+        axes[0].imshow(frame.image, extent=(at, at + 0.5, 0, 1), aspect="auto")
+    bands = np.asarray(sound.levels.bands_db, float).T
+    extent = (0, seconds, 0, len(bands))
+    axes[1].imshow(bands, origin="lower", aspect="auto", extent=extent, vmin=-80, vmax=-15)
+    attack = attack_of(vocabulary[effect])
+    level = total_level(sound.levels.bands_db[:, band_slice(attack.lowest_hz, attack.highest_hz)])
+    axes[2].plot(np.arange(len(level)) * FRAME_S, level, linewidth=0.6)
+    for axis in axes[1:]:
+        axis.vlines(hits, *axis.get_ylim(), color="cyan" if axis is axes[1] else "red", lw=0.8)
+    axes[2].set_xticks(np.arange(0, seconds, 0.2))
+    axes[2].tick_params(axis="x", labelsize=7, rotation=90)
+    axes[0].set_title(f"{clip.name}: {effect}, {len(hits)} hits", parse_math=False)
+    axes[0].set_xlim(0, seconds)
+    figure.tight_layout()
+    figure.savefig(folder / f"{clip.stem}.{effect}.png", dpi=60)
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    main()

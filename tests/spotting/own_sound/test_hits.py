@@ -1,0 +1,201 @@
+"""Hits in sound: known impulses and decays are found, and tags decide whose they are."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from temporal_foley.effects import Effect, Vocabulary
+from temporal_foley.spotting.own_sound.align import align_with_sound, envelope, spans_above
+from temporal_foley.spotting.own_sound.evidence import TAG_STEP_S, SoundEvidence
+from temporal_foley.spotting.own_sound.hits import CALL, KEY, STRIKE, THUNDER, attack_of, find_hits
+from temporal_foley.spotting.own_sound.onset_strength import (
+    FRAME_S,
+    LevelMeter,
+    band_centres,
+    band_slice,
+    measure_levels,
+    onset_strength,
+    total_level,
+)
+from temporal_foley.timeline import Event
+
+RATE = 32_000
+STRIKES = (0.5, 1.31, 2.02, 3.4)
+SECONDS = 5.0
+
+
+def effect(name: str, **changes) -> Effect:
+    fields = {"kind": "one_shot", "bus": "hard_effects", "ucs": "METLImpt", "audioset": ("Tap",)}
+    return Effect(name=name, **(fields | changes))
+
+
+KNOCK, DOG = effect("knock"), effect("dog", ucs="ANMLDog", audioset=("Bark",))
+FIRE = effect("fire", kind="loop", ucs="FIRECrkl", audioset=("Fire",))
+VOCABULARY = Vocabulary(name="three", effects=(KNOCK, DOG, FIRE))
+
+
+def decays(times=STRIKES, gains=None, *, decay_s=0.08, seconds=SECONDS, seed=0) -> np.ndarray:
+    """Return noise bursts that begin at `times` and fall by 60 dB in `decay_s`."""
+    rng = np.random.default_rng(seed)
+    sound = 1e-4 * rng.standard_normal(round(seconds * RATE))
+    for time, gain in zip(times, gains or [0.5] * len(times), strict=True):
+        first = round(time * RATE)
+        length = min(round(2 * decay_s * RATE), len(sound) - first)
+        fall = 10.0 ** (-3.0 * np.arange(length) / (decay_s * RATE))
+        sound[first : first + length] += gain * fall * rng.standard_normal(length) * 0.3
+    return sound.astype(np.float32)
+
+
+def evidence(sound: np.ndarray, speech=0.0, music=0.0, **tags) -> SoundEvidence:
+    columns = round(len(sound) / RATE / TAG_STEP_S) + 1
+    rows = np.zeros((columns, len(VOCABULARY)), np.float32)
+    for name, value in tags.items():
+        rows[:, VOCABULARY.index(name)] = value
+    return SoundEvidence(
+        vocabulary=VOCABULARY,
+        levels=measure_levels(sound),
+        tags=rows,
+        speech=np.zeros(columns) + speech,
+        music=np.zeros(columns) + music,
+    )
+
+
+def event(name="knock", onset=0.0, offset=SECONDS, **changes) -> Event:
+    return Event(effect=name, onset=onset, offset=offset, confidence=0.8, **changes)
+
+
+def test_hits_are_found_within_ten_milliseconds() -> None:
+    hits = find_hits(evidence(decays(), knock=0.9), KNOCK)
+    assert [hit.time for hit in hits] == pytest.approx(STRIKES, abs=0.01)
+    assert all(hit.rise_db > 30.0 for hit in hits)
+
+
+def test_strengths_and_lengths_are_those_of_the_hits() -> None:
+    gains = (0.5, 0.25, 0.125, 0.5)
+    loud = find_hits(evidence(decays(gains=gains), knock=0.9), KNOCK)
+    levels = np.array([hit.level_db for hit in loud])
+    assert levels - levels[0] == pytest.approx([0.0, -6.0, -12.0, 0.0], abs=2.0)
+    long = find_hits(evidence(decays(decay_s=0.6), knock=0.9), KNOCK)
+    assert np.mean([hit.length_s for hit in long]) > 2 * np.mean([h.length_s for h in loud])
+
+
+@pytest.mark.parametrize(
+    ("tags", "found"),
+    [({"knock": 0.9}, 4), ({"knock": 0.0}, 0), ({"knock": 0.0, "speech": 0.9}, 0)],
+)
+def test_hits_need_a_tag_of_their_effect(tags, found) -> None:
+    assert len(find_hits(evidence(decays(), **tags), KNOCK)) == found
+
+
+def test_an_expected_strike_needs_little_of_a_tag_unless_another_sound_explains_it() -> None:
+    expected = [(0.0, SECONDS)]
+    assert len(find_hits(evidence(decays(), knock=0.15), KNOCK, expected=expected)) == 4
+    for explained in ({"speech": 0.9}, {"dog": 0.9}):
+        sound = evidence(decays(), knock=0.15, **explained)
+        assert not find_hits(sound, KNOCK, expected=expected)
+    assert not find_hits(evidence(decays(), dog=0.15), DOG, expected=expected)
+
+
+def test_a_hit_like_the_others_is_kept_over_speech() -> None:
+    sound = evidence(decays(), knock=0.9)
+    tags = sound.tags.copy()
+    tags[round(1.9 / TAG_STEP_S) : round(2.4 / TAG_STEP_S), 0] = 0.2
+    speech = np.zeros(len(tags))
+    speech[round(1.9 / TAG_STEP_S) : round(2.4 / TAG_STEP_S)] = 0.95
+    hits = find_hits(dataclasses.replace(sound, tags=tags, speech=speech), KNOCK)
+    assert len(hits) == 4
+
+
+def test_levels_do_not_depend_on_blocks() -> None:
+    sound = decays()
+    meter = LevelMeter()
+    for block in np.array_split(sound, 13):
+        meter.add(block)
+    whole = measure_levels(sound).bands_db
+    assert np.array_equal(meter.levels().bands_db, whole)
+    assert len(whole) == round(SECONDS / FRAME_S)
+
+
+def test_a_sine_reads_its_level_in_its_band() -> None:
+    sine = 0.1 * np.sin(2 * np.pi * 1000.0 * np.arange(RATE) / RATE).astype(np.float32)
+    level = measure_levels(sine).bands_db[100].astype(float)
+    assert abs(band_centres()[level.argmax()] - 1000.0) < 60.0
+    assert total_level(level[None])[0] == pytest.approx(-20.0, abs=1.0)
+
+
+def test_a_steady_sound_has_no_onset_strength() -> None:
+    bands = np.full((50, 8), -30.0)
+    assert not onset_strength(bands, 2, np.full(8, -80.0)).any()
+    bands[25:] += 12.0
+    assert onset_strength(bands, 2, np.full(8, -80.0)).argmax() in (25, 26)
+
+
+def test_families_follow_category_and_pace() -> None:
+    keys = effect("keys", kind="repeated", ucs="CMPTKey", interval_s=(0.05, 0.3))
+    families = [attack_of(one) for one in (KNOCK, DOG, keys, effect("t", ucs="THUN"))]
+    assert families == [STRIKE, CALL, KEY, THUNDER]
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: band_slice(500.0, 100.0), "highest_hz must be above 500"),
+        (lambda: onset_strength(np.zeros((3, 2)), 0, np.zeros(2)), "lag must be at least 1"),
+        (lambda: LevelMeter().add(np.zeros((10, 2))), "sound must be mono"),
+        (
+            lambda: dataclasses.replace(evidence(decays()), speech=np.zeros(3)),
+            "tags must be",
+        ),
+    ],
+)
+def test_wrong_input_is_named(call, said) -> None:
+    with pytest.raises(ValueError, match=said):
+        call()
+
+
+def test_an_event_takes_the_hits_of_the_sound() -> None:
+    (aligned,) = align_with_sound([event(onset=0.25)], evidence(decays(), knock=0.9))
+    assert aligned.hits == pytest.approx(STRIKES, abs=0.01)
+    assert (aligned.timing, aligned.audible, aligned.off_screen) == ("sound", True, False)
+    assert len(aligned.strengths_db) == len(aligned.lengths_s) == 4
+
+
+def test_what_is_audible_and_not_detected_becomes_an_event_off_screen() -> None:
+    found = align_with_sound([], evidence(decays(), dog=0.9))
+    assert {one.effect for one in found} == {"dog"}
+    assert all(one.off_screen and one.audible for one in found)
+    assert sorted(hit for one in found for hit in one.hits) == pytest.approx(STRIKES, abs=0.03)
+
+
+def test_an_event_that_the_sound_lacks_stays_as_it_is() -> None:
+    given = event("dog", 1.0, 3.0)
+    assert align_with_sound([given], evidence(decays(), speech=0.9)) == (given,)
+    assert align_with_sound([given], evidence(decays()[:0])) == (given,)
+
+
+def test_a_sustained_effect_starts_and_ends_with_its_sound() -> None:
+    rng = np.random.default_rng(0)
+    sound = (0.1 * rng.standard_normal(8 * RATE)).astype(np.float32)
+    sound[: 2 * RATE] *= 0.01
+    found = evidence(sound)
+    found.tags[round(2.0 / TAG_STEP_S) :, 2] = 0.9
+    (aligned,) = align_with_sound([event("fire", 1.5, 7.0)], found)
+    assert aligned.onset == pytest.approx(2.0, abs=0.2)
+    assert aligned.audible
+    levels = [level for _, level in envelope(FIRE, found, 0.0, 8.0)]
+    assert min(levels[:6]) <= -17.0
+    assert max(levels[10:]) >= -2.0
+
+
+def test_spans_are_joined_and_widened() -> None:
+    tags = np.array([0.0, 0.9, 0.9, 0.0, 0.0, 0.9, 0.0])
+    assert len(spans_above(tags, 0.5, 0.0)) == 2
+    (joined,) = spans_above(tags, 0.5, 0.0, bridge_s=0.5)
+    assert joined == pytest.approx((0.08, 0.88))
+
+
+def test_a_detected_effect_keeps_its_hits_to_itself() -> None:
+    sound = evidence(decays(), knock=0.8, dog=0.95)
+    aligned = align_with_sound([event(onset=0.25)], sound)
+    assert [one.effect for one in aligned] == ["knock"]
