@@ -1,7 +1,7 @@
-"""The one place that converts between seconds, grid frames and audio samples.
+"""Convert between seconds, grid frames and audio samples. No other module does.
 
-All three conversions are exact: times are rationals, so neither a frame rate of 30000/1001 nor a
-two-hour film drifts. Intervals are half-open, `[onset, offset)`.
+All conversions are exact: times are rationals, so neither a frame rate of 30000/1001 nor a two-hour
+film drifts. Intervals are half-open, `[onset, offset)`.
 """
 
 import dataclasses
@@ -9,13 +9,13 @@ import math
 from fractions import Fraction
 
 SAMPLE_RATE_HZ = 48_000
-"""The rate of everything that is rendered."""
+"""Sample rate of everything that is rendered."""
 
 Seconds = Fraction | float | int
 
 
 def as_fraction(value: Fraction | float | int | str) -> Fraction:
-    """Turn a time or rate into a rational; decimals keep their written value (0.1 is 1/10)."""
+    """Return a time or rate as a rational; decimals keep their written value (0.1 is 1/10)."""
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError(f"a time must be finite, got {value}")
@@ -24,7 +24,12 @@ def as_fraction(value: Fraction | float | int | str) -> Fraction:
 
 
 def to_sample(seconds: Seconds, sample_rate_hz: int = SAMPLE_RATE_HZ) -> int:
-    """Return the sample nearest to a time; halves go up."""
+    """Return the sample nearest to a time; halves are rounded up.
+
+    Example:
+        >>> to_sample(0.5), to_sample(Fraction(1001, 30000))
+        (24000, 1602)
+    """
     return math.floor(as_fraction(seconds) * sample_rate_hz + Fraction(1, 2))
 
 
@@ -35,10 +40,15 @@ def to_seconds(sample: int, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Fraction:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TimeGrid:
-    """The regular times at which a video is looked at and answered.
+    """The regular times at which a video is analysed.
 
-    Frame `i` covers `[start + i / frame_rate, start + (i + 1) / frame_rate)` seconds and is judged
-    by the picture that is on screen when it begins. Time 0 is the first picture of the video.
+    Frame `i` covers `[start + i / frame_rate, start + (i + 1) / frame_rate)` seconds and is
+    represented by the picture on screen when it begins. Time 0 is the first picture of the video.
+
+    Example:
+        >>> grid = TimeGrid.covering(10, frame_rate=4)
+        >>> grid.frames, grid.frame_range(0.3, 0.9)
+        (40, (1, 4))
     """
 
     frame_rate: Fraction
@@ -81,19 +91,19 @@ class TimeGrid:
         return [self.time(frame) for frame in range(self.frames)]
 
     def frame_at(self, seconds: Seconds) -> int:
-        """Return the frame that holds a time (onsets are floored)."""
+        """Return the frame that contains a time (onsets are floored)."""
         return math.floor((as_fraction(seconds) - self.start) * self.frame_rate)
 
     def frame_range(self, onset: Seconds, offset: Seconds) -> tuple[int, int]:
-        """Return the frames `[first, last)` that an interval touches, cut to the grid.
+        """Return the frames `[first, last)` that an interval touches, limited to the grid.
 
         The onset is floored and the offset ceiled, so that an event shorter than a frame still
-        marks one.
+        covers one.
         """
         first = self.frame_at(onset)
         last = math.ceil((as_fraction(offset) - self.start) * self.frame_rate)
         return min(max(first, 0), self.frames), min(max(last, 0), self.frames)
 
     def frame_count(self, seconds: Seconds) -> int:
-        """Return how many frames are nearest to a length in seconds; halves go up."""
+        """Return the number of frames nearest to a length in seconds; halves are rounded up."""
         return math.floor(as_fraction(seconds) * self.frame_rate + Fraction(1, 2))

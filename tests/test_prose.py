@@ -24,12 +24,7 @@ BANNED = {
     r"\breport 00\d\b": "stills baseline, scene baseline",
 }
 # Folders and files still to be rewritten.
-EXEMPT = (
-    *("temporal_foley/spotting", "temporal_foley/files", "temporal_foley/__init__.py"),
-    *("temporal_foley/edits", "temporal_foley/sound", "temporal_foley/session"),
-    *("temporal_foley/pages", "temporal_foley/foley.py", "temporal_foley/render.py"),
-    *("temporal_foley/stages.py", "benchmarks/sound"),
-)
+EXEMPT = (*("temporal_foley/spotting/sync.py", "temporal_foley/sound", "benchmarks/sound"),)
 
 
 def texts_of(path: Path) -> list[tuple[int, str]]:

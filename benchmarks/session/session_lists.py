@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from temporal_foley.session.broadcast_wav import SoundNotes, write_broadcast_wav
-from temporal_foley.session.lay_out import LayoutSettings, lay_out
-from temporal_foley.session.layout import Session, TakeShape
+from temporal_foley.session.build_session import SessionSettings, build_session
+from temporal_foley.session.session_model import Session, TakeShape
 from temporal_foley.session.timecode import parse_rate, parse_timecode
 from temporal_foley.timeline import Asset, Cue, Timeline
 from tests.factories import make_asset, make_cue, make_loop, make_timeline
@@ -113,9 +113,9 @@ def _loop(name: str, onset: int) -> Cue:
 def session_of(timeline: Timeline, rate: str, **settings: object) -> Session:
     """Lay out a timeline at one of `RATES`."""
     edit, first = parse_timecode(RATES[rate], parse_rate(rate.removesuffix(" df")))
-    return lay_out(
+    return build_session(
         timeline,
-        LayoutSettings(edit=edit, first_frame=first, **settings),  # pyright: ignore
+        SessionSettings(edit=edit, first_frame=first, **settings),  # pyright: ignore
         shape_of,
         categories={"dog_barking": "ANMLDog", "fire": "FIRECrkl"},
         track_gains_db={track.effect: -3.0 for track in timeline.tracks},

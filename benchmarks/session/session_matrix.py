@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.session.session_lists import RATES, cue_lists, session_of
 from benchmarks.session.session_reopen import WAYS, Placed, wanted
 from temporal_foley.session.curves import shifted, value_at
-from temporal_foley.session.layout import Session
+from temporal_foley.session.session_model import Session
 from temporal_foley.timeline import Curve
 
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from benchmarks.session.session_lists import write_silence
 from temporal_foley.session.curves import decibels_of
-from temporal_foley.session.layout import Session
 from temporal_foley.session.names import cue_names
+from temporal_foley.session.session_model import Session
 from temporal_foley.session.writers.aaf import write_aaf
 from temporal_foley.session.writers.cuesheet import write_cue_sheet
 from temporal_foley.session.writers.dawproject import write_dawproject

@@ -85,7 +85,7 @@ def original(samples: int, seed: int) -> Iterator[np.ndarray]:
     yield np.random.default_rng(seed).normal(0.0, 0.01, (samples, 2)).astype(np.float32)
 
 
-def lay_out(
+def build_session(
     events: list[Event], vocabulary: Vocabulary, library: Library, samples: int, seed: int
 ) -> tuple[Track, ...]:
     """Cast events as `generate` does, but for the picture."""
@@ -215,7 +215,7 @@ def measure_sessions(sessions: int, seconds: float, stop_after_s: float) -> None
         done += 1
         events = draw_events(vocabulary, np.random.default_rng(seed), seconds)
         begun = time.process_time()
-        tracks = lay_out(events, vocabulary, library, samples, seed)
+        tracks = build_session(events, vocabulary, library, samples, seed)
         timeline = timeline_of(tracks, samples, seed)
         cast = time.process_time()
         with tempfile.TemporaryDirectory() as made:
@@ -287,7 +287,7 @@ def measure_film(minutes: float, count: int) -> None:
             event = Event(effect=name, onset=start, offset=offset, confidence=0.8, hits=hits)
             events.append(event)
     begun = time.process_time()
-    tracks = lay_out(events, vocabulary, library, samples, 0)
+    tracks = build_session(events, vocabulary, library, samples, 0)
     timeline = timeline_of(tracks, samples, 0)
     cast = time.process_time()
     before = _peak_mb()

@@ -32,7 +32,7 @@ def read_formats(
     Raises:
         UsageError: A name is neither a format nor a program.
     """
-    from temporal_foley.session.formats import FORMATS
+    from temporal_foley.session.names import FORMATS
 
     formats: list[str] = []
     for name in names or ():

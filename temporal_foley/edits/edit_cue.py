@@ -1,4 +1,4 @@
-"""One cue as an editor left it: a cue and its clip in, the cue that says the same out."""
+"""Apply the edits of one clip, as an editor left it, to its cue."""
 
 import dataclasses
 
@@ -19,7 +19,7 @@ MOST_GAIN_DB = 40.0
 
 
 def edit_cue(cue: Cue, clip: EditedClip, origin: Origin, effect: str, duration: int) -> Cue | None:
-    """Return a cue as its clip was left, or itself if nothing changed; None if nothing is heard."""
+    """Return the edited cue, the cue itself if nothing changed, or None if it no longer plays."""
     place, length, source = clip.place, clip.length, origin.start + clip.source_in
     # Before the take and before the picture there is nothing: the cue begins later.
     late = max(0, -source, -place)
@@ -56,14 +56,14 @@ def edit_cue(cue: Cue, clip: EditedClip, origin: Origin, effect: str, duration: 
 
 
 def decided(cue: Cue) -> Cue:
-    """Return a cue as a person wants it."""
+    """Return a cue as accepted and locked."""
     return dataclasses.replace(cue, status="accepted", locked=True)
 
 
 def with_take(cue: Cue, clip: EditedClip, origin: Origin, other: Cue) -> tuple[Cue, Origin]:
-    """Return a cue with the take of another one, and where that one's file lies in the take.
+    """Return a cue with the take of another cue, and where the file of that one begins in the take.
 
-    `origin` is what was noted with the other cue, whose file the clip now plays.
+    `origin` is the note of the other cue, whose file the clip now plays.
     """
     source = max(0, origin.start + clip.source_in)
     swapped = dataclasses.replace(
@@ -92,7 +92,7 @@ def _gain(cue: Cue, clip: EditedClip, origin: Origin) -> float:
 
 
 def _still_level(cue: Cue) -> float:
-    """Return the level that a clip has in its gain, because it stands still."""
+    """Return the level that is part of the gain of a clip because it is constant."""
     level = level_inside(cue.level, cue.length)
     return level[0][1] if len(level) == 1 else 0.0
 

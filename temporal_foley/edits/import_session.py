@@ -1,9 +1,9 @@
-"""Edits back: an edited session and the cue list it came from in, the edited cue list out.
+"""Import an edited session into the cue list that it was exported from.
 
-A clip is known by the cue noted with it. What was moved, trimmed, faded, panned, brought to another
-level or given another take becomes the cue's own; what is gone or muted is rejected; copies and the
-other halves of cuts become cues. All of these are locked, as they are what a person wants. A cue
-that came into the list, or changed in it, after the session was exported stays as it is.
+A clip is identified by the note that names its cue. A cue that was moved, trimmed, faded, panned,
+changed in level or given another take gets these values; a deleted or muted one is rejected; copies
+and the other halves of cuts become new cues. All of these are locked. A cue that was added to the
+list, or changed in it, after the export stays as it is.
 """
 
 import dataclasses
@@ -15,6 +15,7 @@ from temporal_foley.edits.edit_cue import decided, edit_cue, with_take
 from temporal_foley.edits.read_otio import check_otio, read_bundle, read_otio
 from temporal_foley.edits.read_reaper import read_reaper
 from temporal_foley.errors import FoleyError, OutputExistsError, UsageError
+from temporal_foley.session.build_session import is_file_of
 from temporal_foley.session.curves import shifted
 from temporal_foley.session.edited import (
     MOST_BYTES,
@@ -24,7 +25,6 @@ from temporal_foley.session.edited import (
     file_part,
     has_other_take,
 )
-from temporal_foley.session.lay_out import is_file_of
 from temporal_foley.session.names import clean_name, title_of
 from temporal_foley.session.written import note_imported
 from temporal_foley.timeline import SILENT_STATUSES, Cue, Timeline, Track
@@ -34,7 +34,7 @@ SUFFIXES = (".rpp", ".otio", ".otioz")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Changes:
-    """How many cues were changed in which way; a cue that moved and was trimmed counts as both."""
+    """Numbers of cues by kind of change; a cue that was moved and trimmed counts twice."""
 
     moved: int = 0
     trimmed: int = 0
@@ -52,7 +52,7 @@ class Changes:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImportOutcome:
-    """Where the edited cue list is, and what changed in it."""
+    """The path of the edited cue list, and what changed in it."""
 
     path: Path
     changes: Changes
@@ -60,18 +60,18 @@ class ImportOutcome:
 
     @property
     def summary(self) -> str:
-        """What changed, in words."""
+        """A description of the changes."""
         return str(self.changes)
 
 
 def import_edits(
     edited: Path, cues: Path, out: Path | None = None, *, overwrite: bool = False
 ) -> ImportOutcome:
-    """Bring the edits of a session into its cue list; by default as `CUES.edited.json` beside it.
+    """Import the edits of a session into its cue list, by default as `CUES.edited.json` beside it.
 
     Raises:
         FoleyError: The session or the cue list cannot be read.
-        OutputExistsError: A cue list stands there, and `overwrite` is not given.
+        OutputExistsError: The new cue list exists, and `overwrite` is not given.
     """
     out = cues.with_name(f"{cues.stem}.edited.json") if out is None else out
     timeline = read_timeline(cues)
@@ -124,10 +124,10 @@ def apply_edits(
     exported: frozenset[str] | None = None,
     takes: Sequence[Origin] = (),
 ) -> tuple[Timeline, Changes, tuple[str, ...]]:
-    """Return the timeline with the edits in it, what changed, and what could not be used.
+    """Return the edited timeline, what changed, and warnings about what could not be used.
 
-    Only cues that were `exported` can be missing for having been deleted; None: all of them were.
-    `takes` are the session's sound files, beside those that clips tell of.
+    Only cues that were `exported` can have been deleted; None means all. `takes` are the notes of
+    the session's sound files, besides those of its clips.
     """
     known = {cue.id: cue for cue in timeline.cues}
     effects = _effects(timeline)
@@ -202,7 +202,7 @@ def apply_edits(
 
 
 def _effects(timeline: Timeline) -> dict[str, str]:
-    """Return the effect that each track's name, in a session, stands for."""
+    """Return the effect of each track of a session, by the name of the track."""
     named = {title_of(track.effect): track.effect for track in timeline.tracks}
     return named | {track.effect: track.effect for track in timeline.tracks}
 
@@ -211,7 +211,7 @@ _Placed = dict[str, list[tuple[EditedClip, Origin]]]
 
 
 def _known_clips(clips: Sequence[EditedClip], known: dict[str, Cue]) -> tuple[_Placed, list[str]]:
-    """Sort clips by their cue; one without a note is known by other clips of its file."""
+    """Group clips by cue; a clip without a note is identified by other clips of its file."""
     by_file = {clip.file: clip.origin for clip in clips if clip.origin is not None and clip.file}
     placed: _Placed = {}
     foreign: list[str] = []
@@ -232,9 +232,9 @@ def _known_clips(clips: Sequence[EditedClip], known: dict[str, Cue]) -> tuple[_P
 
 
 def _is_outdated(cue: Cue, clip: EditedClip, origin: Origin) -> bool:
-    """Tell whether a cue was changed in the list since, and its clip says nothing newer.
+    """Return whether a cue changed in the list since the export, and its clip has no newer edit.
 
-    What a person decided on may have come from an earlier import: then the session goes on from it.
+    A decision may come from an earlier import: then the session continues from it.
     """
     is_placed = origin.onset is None or origin.onset == cue.onset_sample
     has_take = not origin.file or is_file_of(cue, origin.file, origin.start, origin.end)
@@ -244,7 +244,7 @@ def _is_outdated(cue: Cue, clip: EditedClip, origin: Origin) -> bool:
 
 
 def _known_files(origins: Sequence[Origin], known: dict[str, Cue]) -> dict[str, tuple[Origin, Cue]]:
-    """Return what the sound files of the session hold: for each, a cue that was made of it."""
+    """Return for each sound file of the session the note of a cue that was made of it."""
     return {
         one.file: (one, known[one.cue])
         for one in origins
@@ -255,13 +255,13 @@ def _known_files(origins: Sequence[Origin], known: dict[str, Cue]) -> dict[str, 
 
 
 def _is_same_sound(a: Cue, b: Cue) -> bool:
-    """Tell whether two cues sound alike: a copy that was brought into the list before."""
+    """Return whether two cues sound alike, such as a copy that was imported before."""
     names = ("effect", "asset", "onset_sample", "offset_sample", "source_start")
     return all(getattr(a, name) == getattr(b, name) for name in names)
 
 
 def _differences(before: Cue, after: Cue) -> list[str]:
-    """Name what changed, in the words of `Changes`."""
+    """Return the fields of `ImportChanges` that apply to an edit."""
     found: list[str] = []
     # A hit trimmed at its front still meets the picture where it did.
     place = "picture_sample" if after.loop is None else "onset_sample"

@@ -1,8 +1,8 @@
-"""What a person decided about a cue list and a new proposal in; one list that keeps both out.
+"""Merge the edits of an earlier cue list into a new proposal for the same video.
 
-`proposed.json` stands beside `cues.json` and says what the detector had proposed: what differs is a
-person's. A new cue that says the same as one that a person decided on is left out; one that falls
-onto a rejected cue is rejected again. Cues that nobody touched follow the new proposal.
+`proposed.json` beside `cues.json` has what the detector had proposed: the differences are edits. A
+new cue that repeats an edited one is left out; one that coincides with a rejected cue is rejected
+again. Cues without edits are replaced by the new proposal.
 """
 
 import bisect
@@ -18,14 +18,14 @@ from temporal_foley.timeline import Cue, Timeline, Track
 PROPOSED_FILE = "proposed.json"
 BEFORE_FILE = "cues.before.json"
 SAME_MOMENT = SAMPLE_RATE_HZ // 4
-"""Hits that meet the picture closer than this, a quarter of a second, may be one and the same."""
+"""Hits less than a quarter of a second apart may be the same."""
 
 _SUSTAINED = ("loop", "ambience")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Edit:
-    """A cue that a person decided on: as it is, and as it had been proposed (None: added)."""
+    """An edited cue, and how it had been proposed (None if it was added)."""
 
     cue: Cue
     was: Cue | None
@@ -33,23 +33,23 @@ class Edit:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Decided:
-    """A cue list that was worked on, and what had been proposed; None: that is not known."""
+    """An edited cue list, and what had been proposed (None if unknown)."""
 
     edited: Timeline
     proposed: Timeline | None
 
     @property
     def edits(self) -> tuple[Edit, ...]:
-        """The cues that a person decided on; one taken out of the list counts as rejected."""
+        """The edited cues; one that was removed from the list counts as rejected."""
         return find_edits(self.edited, self.proposed)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Changes:
-    """What another look at a video changed, in numbers of cues."""
+    """Numbers of cues by what happened to them when a video was analysed again."""
 
     kept: int = 0
-    """Decided on by a person."""
+    """Edited cues."""
     new: int = 0
     rejected_again: int = 0
     gone: int = 0
@@ -71,7 +71,7 @@ class Changes:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Kept:
-    """The new cue list, what was proposed for each of its cues, and what changed."""
+    """The merged cue list, the proposal for each of its cues, and what changed."""
 
     timeline: Timeline
     proposed: Timeline
@@ -79,7 +79,7 @@ class Kept:
 
 
 def find_edits(edited: Timeline, proposed: Timeline | None) -> tuple[Edit, ...]:
-    """Tell a person's cues from those that are as proposed."""
+    """Return the cues that differ from their proposal."""
     if proposed is None:
         return tuple(Edit(cue=cue, was=cue) for cue in edited.cues if _is_decided(cue))
     was = {cue.id: cue for cue in proposed.cues}
@@ -98,10 +98,10 @@ def find_edits(edited: Timeline, proposed: Timeline | None) -> tuple[Edit, ...]:
 
 
 def read_decided(cues: Path, source_sha256: str) -> Decided | None:
-    """Read the cue list of an earlier run and what it had proposed; None if nothing was decided.
+    """Read the cue list of an earlier run and its proposal; None if it has no edits.
 
     Raises:
-        CueListError: It cannot be read, or a person's decisions in it are about another video.
+        CueListError: The list cannot be read, or its edits are of another video.
     """
     if not cues.is_file():
         return None
@@ -117,7 +117,7 @@ def read_decided(cues: Path, source_sha256: str) -> Decided | None:
 
 
 def holds_edits(cues: Path) -> bool:
-    """Tell whether a cue list was worked on; one that cannot be read may have been."""
+    """Return whether a cue list has edits; one that cannot be read may have some."""
     try:
         return read_decided(cues, read_timeline(cues).source.sha256) is not None
     except CueListError:
@@ -125,18 +125,18 @@ def holds_edits(cues: Path) -> bool:
 
 
 def read_proposed(cues: Path) -> Timeline | None:
-    """Read what had been proposed for the video of a cue list, if it stands beside it."""
+    """Read the proposal beside a cue list, if it is for the same video."""
     path = cues.with_name(PROPOSED_FILE)
     return read_timeline(path) if path.is_file() else None
 
 
 def keep_edits(decided: Decided, new: Timeline, effects: Sequence[str] = ()) -> Kept:
-    """Bring a person's decisions into a new proposal for the same video.
+    """Merge edits into a new proposal for the same video.
 
     Args:
         decided: The earlier list.
-        new: The list as it is now proposed.
-        effects: The order in which tracks are to stand; others come behind.
+        new: The new proposal.
+        effects: The order of tracks; others come last.
     """
     # As it will be read again: numbers are rounded in the file.
     new = timeline_from_json(timeline_to_json(new))
@@ -213,7 +213,7 @@ def _by_effect(cues: Iterable[Cue]) -> dict[str, list[Cue]]:
 
 
 def _pair(earlier: Sequence[Cue], new: Sequence[Cue], kinds: dict[str, str]) -> dict[str, Cue]:
-    """Return for each earlier cue, by its id, the new one that says the same; nearest first."""
+    """Return for each earlier cue, by its id, the nearest new cue that repeats it."""
     pairs: dict[str, Cue] = {}
     taken: set[str] = set()
     candidates: list[tuple[int, str, Cue]] = []
@@ -237,7 +237,7 @@ def _pair(earlier: Sequence[Cue], new: Sequence[Cue], kinds: dict[str, str]) -> 
 
 
 def _verdict(cue: Cue, touched: Sequence[Cue], kind: str) -> str:
-    """Say what becomes of a cue that had not been proposed before, beside a person's cues."""
+    """Decide what to do with a new cue next to the edited cues."""
     verdict = "proposed"
     for other in touched:
         is_near = abs(_moment(cue) - _moment(other)) <= SAME_MOMENT
@@ -276,7 +276,7 @@ def _has_other_gains(decided: Decided) -> bool:
 
 
 def _own_gains(decided: Decided) -> dict[str, float]:
-    """Return the gains of tracks that a person has set."""
+    """Return the gains of tracks that were edited."""
     if decided.proposed is None:
         # What they had been is not known: where anything was decided, they count as decided.
         is_worked_on = bool(decided.edits)
@@ -290,7 +290,7 @@ def _own_gains(decided: Decided) -> dict[str, float]:
 
 
 def _templates(decided: Decided, new: Timeline, *, own_gains: bool = True) -> dict[str, Track]:
-    """Return a track for each effect, as it is to be but for its cues."""
+    """Return a track without cues for each effect."""
     before = [] if decided.proposed is None else decided.proposed.tracks
     templates = {track.effect: track for track in (*decided.edited.tracks, *before, *new.tracks)}
     gains = _own_gains(decided) if own_gains else {}

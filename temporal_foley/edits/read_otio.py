@@ -1,7 +1,7 @@
-"""OpenTimelineIO back: an edited `.otio` or `.otioz` in, its clips out. No media is opened.
+"""Read the clips of an edited OpenTimelineIO file, `.otio` or `.otioz`, without opening its media.
 
 OpenTimelineIO reads in C++, and some damaged files crash it. So a process of its own reads a file
-first: if that one dies, the file is refused.
+first: if that process dies, the file is refused.
 """
 
 import contextlib
@@ -36,10 +36,10 @@ _LONGEST_S = 300.0
 
 
 def read_bundle(path: Path) -> str:
-    """Return the timeline in an `.otioz`; nothing else is unpacked, and nothing to the disk.
+    """Return the timeline of an `.otioz` without unpacking anything else, and nothing to disk.
 
     Raises:
-        FoleyError: It is no such bundle, or too large.
+        FoleyError: It is not such a bundle, or too large.
     """
     try:
         with zipfile.ZipFile(path) as bundle, bundle.open(_CONTENT) as file:
@@ -52,10 +52,10 @@ def read_bundle(path: Path) -> str:
 
 
 def check_otio(text: str) -> None:
-    """Let another process read a timeline first.
+    """Read a timeline in another process first.
 
     Raises:
-        FoleyError: It does not survive that.
+        FoleyError: That process crashed.
     """
     command = [sys.executable, "-m", "temporal_foley.edits.read_otio"]
     nowhere = subprocess.DEVNULL
@@ -71,10 +71,10 @@ def check_otio(text: str) -> None:
 
 
 def read_otio(text: str) -> EditedSession:
-    """Read a timeline; after `check_otio` if it comes from elsewhere.
+    """Read a timeline; call `check_otio` before if it comes from elsewhere.
 
     Raises:
-        FoleyError: It is no OpenTimelineIO timeline, or a time in it is none.
+        FoleyError: It is not an OpenTimelineIO timeline, or a time in it is invalid.
     """
     import opentimelineio as otio
 
@@ -107,7 +107,7 @@ def read_otio(text: str) -> EditedSession:
 
 
 def _check_schemas(document: Any) -> None:
-    """Refuse clips that say to be of the first version and are not: OTIO 0.18 dies of them."""
+    """Refuse clips that claim to be of the first version and are not: OTIO 0.18 crashes on them."""
     waiting = [document]
     while waiting:
         value = waiting.pop()
@@ -122,7 +122,7 @@ def _check_schemas(document: Any) -> None:
 
 
 def _list(timeline: Any, name: str) -> list[Any] | None:
-    """Return a list that stands in the timeline's metadata; None: it is not there."""
+    """Return a list of the timeline's metadata; None if there is none."""
     own = timeline.metadata.get(METADATA)
     found = own.get(name) if hasattr(own, "get") else None
     is_list = not isinstance(found, str) and hasattr(found, "__iter__")
@@ -139,7 +139,7 @@ def _first_picture(timeline: Any) -> int:
 
 
 def _track_clips(otio: Any, track: Any, leader: int) -> tuple[list[EditedClip], int]:
-    """Return the clips of a track with their places, and how many pieces are none."""
+    """Return the clips of a track with their places, and the number of clips that are not ours."""
     clips: list[EditedClip] = []
     strange = 0
     place = Fraction(0)

@@ -1,4 +1,4 @@
-"""REAPER back: the text of an edited `.rpp` in, its clips out. No file that it names is opened."""
+"""Read the clips of an edited REAPER project, without opening any file that it names."""
 
 import dataclasses
 import math
@@ -24,7 +24,7 @@ _TOKEN = re.compile(r"""\"([^"]*)\"|'([^']*)'|`([^`]*)`|(\S+)""")
 
 @dataclasses.dataclass
 class _Block:
-    """A block of the project: its words, and the lines and blocks in it, in their order."""
+    """A block of the project: its words, and its lines and blocks in order."""
 
     words: list[str]
     parts: list["str | _Block"] = dataclasses.field(default_factory=list)
@@ -42,7 +42,7 @@ class _Block:
         return [part for part in self.parts if isinstance(part, _Block)]
 
     def values(self, word: str) -> list[str]:
-        """Return what stands behind the first line that begins with a word; nothing if none."""
+        """Return the values of the first line that begins with a word; empty if there is none."""
         for line in self.lines:
             if line.startswith(word + " "):
                 return _words(line)[1:]
@@ -52,7 +52,7 @@ class _Block:
         """Return one number of a line.
 
         Raises:
-            FoleyError: It is no number, or out of all range.
+            FoleyError: It is not a number, or far out of range.
         """
         values = self.values(word)
         if len(values) <= place:
@@ -73,7 +73,7 @@ def read_reaper(text: str) -> EditedSession:
     """Read a project.
 
     Raises:
-        FoleyError: It is no REAPER project, or a number in it is none.
+        FoleyError: It is not a REAPER project, or a number in it is invalid.
     """
     project = _parse(text)
     leader = _first_picture(project)
@@ -148,7 +148,7 @@ def _first_picture(project: _Block) -> int:
 
 
 def _heard_take(item: _Block) -> _Block:
-    """Return the lines and blocks of the take that an item plays; the first stand in the item."""
+    """Return the lines and blocks of the take that an item plays; the first take is the item's."""
     takes = [_Block(words=[])]
     heard = 0
     for part in item.parts:
@@ -163,7 +163,7 @@ def _heard_take(item: _Block) -> _Block:
 
 
 def _source(take: _Block) -> _Block | None:
-    """Return the sound of a take, looking through the section that REAPER may put round it."""
+    """Return the source of a take, also if REAPER put a section around it."""
     found = next(iter(take.of("SOURCE")), None)
     while found is not None and found.words[1:2] == ["SECTION"]:
         found = next(iter(found.of("SOURCE")), None)
@@ -200,7 +200,7 @@ def _clip(item: _Block, take: _Block, source: _Block, track: str, leader: int) -
 
 
 def _envelope(take: _Block, kind: str) -> Curve:
-    """Return the points of an envelope that is switched on; nothing if there is none."""
+    """Return the points of an envelope that is switched on; empty if there is none."""
     points: dict[int, float] = {}
     for envelope in take.of(kind):
         if envelope.number("ACT", default=1.0) == 0:

@@ -1,7 +1,7 @@
-"""A cue list and a new cut of its picture in; the cue list of the new cut out, and what was lost.
+"""Move the cues of a list to a new cut of its picture.
 
-Cues go where their pictures went. A hit follows the picture that its sound meets, whole; what is
-sustained is cut as its shots were, and goes on where they do. A shot that is used twice takes its
+Cues follow their pictures. A hit follows the picture that its sound is aligned with, as a whole; a
+sustained cue is cut like its shots and continues where they do. A shot that is used twice gets its
 cues twice. Cues whose picture is gone are orphans and are listed.
 """
 
@@ -27,37 +27,37 @@ from temporal_foley.timeline import Cue, Source, Timeline, Track
 
 SUSTAINED_KINDS = ("loop", "ambience")
 SHORTEST_PIECE = SAMPLE_RATE_HZ // 20
-"""Of a sustained cue: less than a twentieth of a second is left out."""
+"""A piece of a sustained cue shorter than a twentieth of a second is left out."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Reconformed:
-    """The cue list of the new cut, and the cues of the old one that found no place in it."""
+    """The cue list of the new cut, and the old cues that have no place in it."""
 
     timeline: Timeline
     orphans: tuple[Cue, ...]
     whole: int
-    """Old cues that followed as they are."""
+    """Old cues that followed unchanged."""
     cut: int
-    """Sustained cues of which a part followed, or that were parted."""
+    """Sustained cues of which a part followed, or that were split."""
     copies: int
-    """Cues more than there were, of shots used twice and cues parted."""
+    """Additional cues, of shots used twice and cues that were split."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ReconformOutcome:
-    """Where the new cue list is, and what became of the old cues."""
+    """The path of the new cue list, and what happened to the old cues."""
 
     path: Path
     orphans_path: Path
     result: Reconformed
     stretches: tuple[Stretch, ...]
     matched: float
-    """The part of the new cut that stands in the old one."""
+    """The fraction of the new cut that is also in the old one."""
 
     @property
     def summary(self) -> str:
-        """What became of the cues, in words."""
+        """A description of what happened to the cues."""
         result = self.result
         told = [f"{result.whole} cues followed their shots"]
         if result.cut:
@@ -79,12 +79,12 @@ def reconform_cues(
     old_video: Path | None = None,
     overwrite: bool = False,
 ) -> ReconformOutcome:
-    """Bring a cue list over to a new cut, as `VIDEO.foley/cues.json` in `out` or beside the cut.
+    """Move a cue list to a new cut, as `VIDEO.foley/cues.json` in `out` or beside the cut.
 
     Raises:
-        CueListError: The cue list is wrong, or its video is not there.
+        CueListError: The cue list is wrong, or its video is missing.
         MediaError: The new cut cannot be read.
-        OutputExistsError: A cue list stands there, and `overwrite` is not given.
+        OutputExistsError: The new cue list exists, and `overwrite` is not given.
     """
     timeline = read_timeline(cues)
     folder = output_folder(video, out)
@@ -121,12 +121,12 @@ def reconform_cues(
 
 
 def match_videos(old: VideoInfo, new: VideoInfo) -> list[Stretch]:
-    """Find the stretches of the new cut that stand in the old one."""
+    """Find the parts of the new cut that are also in the old one."""
     return match_cuts(_look(old), _look(new))
 
 
 def reconform(timeline: Timeline, stretches: Sequence[Stretch], source: Source) -> Reconformed:
-    """Bring the cues of a timeline to where the stretches of a new cut say."""
+    """Move the cues of a timeline to where parts of a new cut place them."""
     taken: set[str] = set()
     orphans: list[Cue] = []
     tracks: list[Track] = []
@@ -162,7 +162,7 @@ def reconform(timeline: Timeline, stretches: Sequence[Stretch], source: Source) 
 
 
 def _hits(cue: Cue, stretches: Sequence[Stretch], duration: int) -> Iterator[Cue]:
-    """Move a hit to wherever the picture that it meets now stands."""
+    """Move a hit to each place of the picture that it is aligned with."""
     for stretch in stretches:
         by, first, last = _range(stretch)
         if first <= cue.picture_sample < last:
@@ -172,7 +172,7 @@ def _hits(cue: Cue, stretches: Sequence[Stretch], duration: int) -> Iterator[Cue
 
 
 def _pieces(cue: Cue, stretches: Sequence[Stretch], duration: int) -> Iterator[Cue]:
-    """Cut a sustained cue as its shots were; what goes on without a break stays one piece."""
+    """Cut a sustained cue like its shots; what continues without a break stays one piece."""
     pieces: list[tuple[int, int, int]] = []
     for stretch in stretches:
         by, first, last = _range(stretch)
@@ -191,13 +191,13 @@ def _pieces(cue: Cue, stretches: Sequence[Stretch], duration: int) -> Iterator[C
 
 
 def _range(stretch: Stretch) -> tuple[int, int, int]:
-    """Return how far a stretch moves cues, and which samples of the old cut it holds."""
+    """Return how far a part moves cues, and which samples of the old cut it has."""
     by = -to_sample(stretch.shift)
     return by, to_sample(stretch.start) - by, to_sample(stretch.end) - by
 
 
 def _placed(cue: Cue, first: int, last: int, by: int, duration: int) -> Cue | None:
-    """Return the part `[first, last)` of a cue, moved; None if it lies outside the picture."""
+    """Return the part `[first, last)` of a cue, moved; None if it is outside the picture."""
     first = max(first, -(cue.onset_sample + by))
     last = min(last, duration - cue.onset_sample - by)
     if last <= first:
@@ -239,7 +239,7 @@ def _with_free_id(cue: Cue, taken: set[str]) -> Cue:
 
 
 def _look(info: VideoInfo) -> Cut:
-    """Return when each picture of a video begins, and its signature."""
+    """Return the time and the signature of each picture of a video."""
     ticks = [int(tick) for tick in info.pictures.ticks]
     converter = VideoReformatter()
     times: list[Fraction] = []

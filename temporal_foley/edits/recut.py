@@ -1,11 +1,11 @@
-"""Pictures of two cuts of a film in, the stretches of the new one that stand in the old one out.
+"""Find the parts of a new cut of a film that are also in the old one, by their pictures.
 
-Every picture becomes a small signature that outlives coding, scaling and mild grading. The most
+Every picture becomes a small signature that survives coding, scaling and mild grading. The most
 probable course of the new cut through the old is found by dynamic programming (Viterbi, 1967): to
 go on in the old cut costs nothing, to jump costs as much as a few wrong pictures, and a picture
-that stands nowhere has a fixed price. So shots may be in another order, trimmed, repeated, gone or
-new, and a jump within a shot is found as well as one between two. Which picture meets which is then
-decided on all pictures.
+that is not in the old cut has a fixed cost. So shots may be reordered, trimmed, repeated, removed
+or new, and a jump within a shot is found as well as one between two. Which picture matches which is
+then decided on all pictures.
 """
 
 import bisect
@@ -18,14 +18,14 @@ import numpy as np
 from jaxtyping import Float32, Int, UInt8
 
 SIDE = 16
-"""Signatures are pictures of so many rows and columns."""
+"""Signatures are pictures with this many rows and columns."""
 MOST_CELLS = 4e7
-"""Pairs of pictures that are compared at first; longer cuts are looked at less often."""
+"""Pairs of pictures that are compared at first; longer cuts are sampled less often."""
 HIGHEST_RATE_HZ = 25.0
 JUMP = 2.0
-"""What a jump costs; two pictures that have nothing to do with each other differ by about 2."""
+"""Cost of a jump; unrelated pictures differ by about 2."""
 NOWHERE = 0.35
-"""What a picture costs that stands nowhere in the old cut."""
+"""Cost of a picture that is not in the old cut."""
 SHORTEST_S = Fraction(1, 6)
 _FLAT = 6.0 * SIDE / 4.0
 
@@ -34,9 +34,9 @@ Signatures = Float32[np.ndarray, "pictures values"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Stretch:
-    """A piece `[start, end)` of the new cut, in seconds; `start + shift` is its place in the old.
+    """A part `[start, end)` of the new cut, in seconds; `start + shift` is its place in the old.
 
-    `difference` is how far its pictures are from those of the old cut, from 0 to 4.
+    `difference` is how much its pictures differ from those of the old cut, from 0 to 4.
     """
 
     start: Fraction
@@ -47,7 +47,7 @@ class Stretch:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Cut:
-    """All pictures of a cut: when each begins, in seconds, and its signature."""
+    """The time in seconds and the signature of every picture of a cut."""
 
     times: Sequence[Fraction]
     rows: Signatures
@@ -56,7 +56,7 @@ class Cut:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Run:
-    """Looks `[first, last)` at the new cut that go on in the old one, `shift` looks later."""
+    """Samples `[first, last)` of the new cut that continue in the old one, `shift` later."""
 
     first: int
     last: int
@@ -64,7 +64,7 @@ class _Run:
 
 
 def signature(image: UInt8[np.ndarray, "rows columns 3"]) -> Float32[np.ndarray, " values"]:
-    """Return a picture's pattern of light, of length 1; of one without pattern, its lightness."""
+    """Return a picture's normalised pattern of light, or its lightness if it has no pattern."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     small = cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     light = small.astype(np.float32).ravel()
@@ -76,7 +76,7 @@ def signature(image: UInt8[np.ndarray, "rows columns 3"]) -> Float32[np.ndarray,
 
 
 def match_cuts(old: Cut, new: Cut) -> list[Stretch]:
-    """Find the stretches of the new cut that stand in the old one, in order."""
+    """Find the parts of the new cut that are also in the old one, in order."""
     if not len(old.rows) or not len(new.rows):
         return []
     area = float(max(old.end, Fraction(1)) * max(new.end, Fraction(1)))
@@ -94,7 +94,7 @@ def match_cuts(old: Cut, new: Cut) -> list[Stretch]:
 
 
 def _looks(cut: Cut, rate: float) -> Int[np.ndarray, " looks"]:
-    """Return which picture is on screen in the middle of each step of a regular grid."""
+    """Return the picture in the middle of each step of a regular grid."""
     starts = np.array([float(time) for time in cut.times])
     middles = (np.arange(max(1, int(float(cut.end) * rate + 0.5))) + 0.5) / rate
     return np.maximum(np.searchsorted(starts, middles, side="right") - 1, 0)
@@ -103,7 +103,7 @@ def _looks(cut: Cut, rate: float) -> Int[np.ndarray, " looks"]:
 def _most_probable_course(
     old: Signatures, new: Float32[np.ndarray, "looks values"]
 ) -> Int[np.ndarray, " looks"]:
-    """Return where each look at the new cut stands in the old one; -1: nowhere."""
+    """Return the place in the old cut of each sample of the new one, or -1."""
     looks, places = len(new), len(old)
     goes_on = np.zeros((looks, places), bool)
     leaps_from = np.full(looks, -1, np.int64)
@@ -136,7 +136,7 @@ def _most_probable_course(
 
 
 def _runs(course: Int[np.ndarray, " looks"]) -> list[_Run]:
-    """Return the unbroken pieces of a course."""
+    """Return the unbroken parts of a course."""
     runs: list[_Run] = []
     for look, place in enumerate(course.tolist()):
         if place < 0:
@@ -149,7 +149,7 @@ def _runs(course: Int[np.ndarray, " looks"]) -> list[_Run]:
 
 
 def _exact_shift(old: Cut, new: Cut, run: _Run, rate: float) -> tuple[Fraction, float]:
-    """Find which picture of the old cut exactly meets which of a run, and how alike they are."""
+    """Find which pictures of the old cut match those of a part exactly, and how well."""
     first, last = run.first / rate, run.last / rate
     inside = [i for i, time in enumerate(new.times) if first <= time < last]
     if not inside:
@@ -183,7 +183,7 @@ def _exact_shift(old: Cut, new: Cut, run: _Run, rate: float) -> tuple[Fraction, 
 def _on_pictures(
     old: Cut, new: Cut, runs: Sequence[tuple[_Run, Fraction, float]], rate: float
 ) -> list[Stretch]:
-    """Put the joins between runs where the pictures change from the one to the other."""
+    """Move the joins between parts to where the pictures change."""
     edges: list[list[int]] = []
     for number, (run, shift, _) in enumerate(runs):
         first = bisect.bisect_left(new.times, Fraction(run.first / rate))

@@ -1,4 +1,4 @@
-"""The SHA-256 of a file, read in blocks."""
+"""Compute the SHA-256 of files."""
 
 import hashlib
 from pathlib import Path

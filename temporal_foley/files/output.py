@@ -1,6 +1,6 @@
-"""The folder that a run leaves: made aside, moved into place whole, and known again later.
+"""Write the output folder of a run in one step, and recognise it later.
 
-`run.json` is written last and names every file of the run. A folder without it was not finished.
+`run.json` is written last and names every file of the run. A folder without it is not finished.
 """
 
 import contextlib
@@ -19,19 +19,19 @@ RUN_FILE = "run.json"
 RUN_SCHEMA = "temporal-foley/run"
 RUN_VERSION = 1
 _REPLACED = ".replaced.json"
-"""The `run.json` that is being replaced, beside what replaces it: with it, a move has begun."""
+"""The `run.json` that is being replaced, stored beside the new files once the move has begun."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FinishedRun:
-    """What a finished run says of itself."""
+    """The content of the `run.json` of a finished run."""
 
     command: str
     made_with: Mapping[str, str]
     files: tuple[str, ...]
     source_path: str | None = None
     mix_gain_db: float | None = None
-    """The gain that the sum of the stems got in the mix; None where nothing was mixed."""
+    """Gain of the sum of the stems in the mix; None if nothing was mixed."""
 
 
 def output_folder(video: Path, out: Path | None, suffix: str = ".foley") -> Path:
@@ -40,7 +40,7 @@ def output_folder(video: Path, out: Path | None, suffix: str = ".foley") -> Path
 
 
 def read_run(folder: Path) -> FinishedRun | None:
-    """Read what run was finished in a folder; None if none was."""
+    """Read the run that was finished in a folder; None if there is none."""
     return _read_run(folder / RUN_FILE)
 
 
@@ -72,12 +72,12 @@ def _read_run(path: Path) -> FinishedRun | None:
 def check_output(
     folder: Path, command: str, made_with: Mapping[str, str], *, overwrite: bool
 ) -> Literal["make", "unchanged"]:
-    """Tell whether a run is still to be made or stands there finished with the same settings.
+    """Return whether a run must be made, or its output already exists with the same settings.
 
-    What `tag` left is part of what `generate` makes, so the one may follow the other.
+    The output of `tag` is part of that of `generate`, so `generate` may follow `tag`.
 
     Raises:
-        OutputExistsError: Something else stands there, and `overwrite` was not given.
+        OutputExistsError: Another output exists, and `overwrite` is not given.
     """
     finish_interrupted(folder)
     if not os.path.lexists(folder):
@@ -111,12 +111,12 @@ def check_output(
 
 @contextlib.contextmanager
 def staged(folder: Path) -> Iterator[Path]:
-    """Offer a folder to write into; moved to `folder` when all went well, removed if not.
+    """Yield a folder to write into; it is moved to `folder` on success and removed on failure.
 
     Files of an earlier run in `folder` are replaced or removed; files that no run wrote stay.
 
     Raises:
-        FoleyError: The folder cannot be written; the text names it.
+        FoleyError: The folder cannot be written; the message names it.
     """
     finish_interrupted(folder)
     staging = _staging(folder)
@@ -138,7 +138,7 @@ def staged(folder: Path) -> Iterator[Path]:
 
 
 def write_run(staging: Path, document: Mapping[str, Any]) -> None:
-    """Write `run.json` over all files that stand in the staging folder."""
+    """Write `run.json` with the names of all files in the staging folder."""
     files = sorted(p.relative_to(staging).as_posix() for p in staging.rglob("*") if p.is_file())
     whole = {"schema": RUN_SCHEMA, "version": RUN_VERSION, **document, "files": files}
     text = json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -146,7 +146,7 @@ def write_run(staging: Path, document: Mapping[str, Any]) -> None:
 
 
 def finish_interrupted(folder: Path) -> None:
-    """Move the rest of a finished run into its folder, if whoever moved it was killed.
+    """Finish moving a finished run into its folder, if the process that moved it was killed.
 
     Raises:
         FoleyError: The folder cannot be written.
@@ -178,7 +178,7 @@ def _publish(staging: Path, folder: Path) -> None:
 
 
 def _replace(staging: Path, folder: Path) -> None:
-    """Put the files of a run in the place of an earlier one's; can be gone on with at any file."""
+    """Replace the files of an earlier run; can be resumed at any file."""
     replaced = staging / _REPLACED
     # Until the new run.json is there, the folder says of itself that it is not finished.
     if (folder / RUN_FILE).exists():

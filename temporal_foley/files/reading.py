@@ -1,4 +1,4 @@
-"""A regular file in, its bytes out, whole and not more than wanted: no device, pipe or surprise."""
+"""Read regular files as a whole, with a limit on their size, and never a device or pipe."""
 
 import errno
 import io
@@ -7,16 +7,16 @@ import stat
 from pathlib import Path
 
 USUAL_BYTES = 256 << 20
-"""No text that a person or this program writes comes near."""
+"""No text that a person or this program writes is nearly as large."""
 
 
 def read_whole(path: Path, most_bytes: int = USUAL_BYTES) -> bytes:
-    """Return what is in a file.
+    """Return the content of a file.
 
-    A device or pipe is not opened, for reading it may never end; a link to a file is fine.
+    A device or pipe is not opened, because reading it may never end; a link to a file is fine.
 
     Raises:
-        OSError: It cannot be read, is no regular file, or holds more than `most_bytes`.
+        OSError: It cannot be read, is not a regular file, or has more than `most_bytes`.
     """
     with open_regular(path) as file:
         if os.fstat(file.fileno()).st_size > most_bytes:
@@ -37,7 +37,7 @@ def open_regular(path: Path) -> io.BufferedReader:
 
 
 def file_cause(error: OSError | UnicodeDecodeError) -> str:
-    """Return in a few words why a text could not be read; whoever tells it names the file."""
+    """Return briefly why a text could not be read; the caller names the file."""
     if isinstance(error, UnicodeDecodeError):
         return f"byte {error.start} is not UTF-8 text"
     return error.strerror or str(error)

@@ -1,4 +1,4 @@
-"""What a run notes of itself while it works: stages in, the document of `run.json` out."""
+"""Record the stages of a run for `run.json`."""
 
 import contextlib
 import time
@@ -19,7 +19,7 @@ class RunRecord:
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[Callable[[float], None]]:
-        """Time a stage; what is yielded takes the part of it that is done."""
+        """Time a stage; yield a function that takes the part of it that is done."""
         began = time.perf_counter()
         self._progress(name, 0.0)
         yield lambda part: self._progress(name, min(max(part, 0.0), 1.0))
@@ -27,7 +27,7 @@ class RunRecord:
         self._progress(name, 1.0)
 
     def document(self, *, made_with: Mapping[str, str], **more: Any) -> dict[str, Any]:
-        """Return what `run.json` says, apart from the files."""
+        """Return the content of `run.json` except the files."""
         # Imported here: reading package metadata takes longer than all else that the command line
         # imports.
         from temporal_foley.files.versions import versions

@@ -1,4 +1,4 @@
-"""Which versions of what are at work: nothing in, names and version texts out. Imports nothing."""
+"""Report versions and devices without importing any package."""
 
 import importlib.metadata
 import os
@@ -24,7 +24,7 @@ ACCELERATOR_PLUGINS = ("jax-cuda12-plugin", "jax-cuda13-plugin", "jax-rocm7-plug
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of this package, Python, and what results depend on."""
+    """Return the versions of this package, Python, and everything that results depend on."""
     found = {"temporal-foley": __version__, "python": platform.python_version()}
     for name in PACKAGES:
         version = _version(name)
@@ -34,7 +34,7 @@ def versions() -> dict[str, str]:
 
 
 def devices() -> tuple[str, ...]:
-    """Return the devices a model could run on, without starting jax."""
+    """Return the devices that a model could use, without starting jax."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     found = [f"cpu: {cores} cores, {platform.machine()}"]
     plugins = [name for name in ACCELERATOR_PLUGINS if _version(name) is not None]

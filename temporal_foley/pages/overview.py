@@ -1,4 +1,4 @@
-"""One look that tells what was found: probabilities, events and waveforms over time, as a PNG."""
+"""Draw the overview: probabilities, events and waveforms over time, as a PNG."""
 
 import dataclasses
 import math
@@ -18,23 +18,23 @@ from temporal_foley.timeline import SILENT_STATUSES, Cue, Timeline, Track, witho
 BUS_COLOURS = {"hard_effects": "#c2452d", "foley": "#2a6f97", "backgrounds": "#3f7d4e"}
 INK, FAINT, PAPER = "#22262b", "#9aa1a9", "#ffffff"
 SHOWN_PROBABILITY = 0.25
-"""An effect without a cue gets a lane of its own if its probability ever reaches this."""
+"""An effect without a cue gets a lane if its probability ever reaches this."""
 MAX_QUIET_LANES = 6
 LEFT, RIGHT = 0.135, 0.985
-"""Where the time axis begins and ends, as parts of the width."""
+"""Ends of the time axis, as fractions of the width."""
 WIDTH_IN, LANE_IN, STRIP_IN, DPI = 13.0, 0.84, 0.95, 100
 LETTER_IN = 0.049
-"""How wide a letter of a reason is, on average."""
+"""Average width of a character of a reason."""
 FEWEST_LETTERS = 12
-"""Less of a reason than this tells nothing."""
+"""A reason cut to fewer characters than this is not drawn."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RenderedSound:
-    """What was rendered, as far as the overview shows it.
+    """What the overview shows of the rendered sound.
 
-    `envelopes` are the lowest and highest sample of each of many columns of time, under the name
-    of a stem (an effect, or `original`) or `mix`.
+    `envelopes` are the lowest and highest sample of each column of time, by the name of a stem (an
+    effect, or `original`) or `mix`.
     """
 
     envelopes: Mapping[str, Float[np.ndarray, "columns 2"]]
@@ -43,7 +43,7 @@ class RenderedSound:
 
 
 def draw_overview(path: Path, timeline: Timeline, sound: RenderedSound, seen: Detections) -> None:
-    """Draw pictures, a lane for each effect that was found, and the mix, over one time axis."""
+    """Draw thumbnails, a lane for each detected effect, and the mix, over one time axis."""
     # Figure without pyplot: no global state, no window system, and half of the import time.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -88,7 +88,7 @@ def draw_overview(path: Path, timeline: Timeline, sound: RenderedSound, seen: De
 
 
 def _notable_without_cues(seen: Detections, tracks: dict[str, Track]) -> list[str]:
-    """Name the effects that nearly were: the most probable of those without a cue."""
+    """Return the most probable effects without a cue."""
     if not len(seen.probabilities):
         return []
     peaks = seen.probabilities.max(axis=0)
@@ -122,7 +122,7 @@ def _draw_title(figure: Any, timeline: Timeline, sound: RenderedSound) -> None:
 
 
 def _draw_thumbnails(axis: Any, seen: Detections, duration: float, width: float) -> None:
-    """Set pictures side by side at their times, as many as fit without overlap."""
+    """Draw as many pictures side by side at their times as fit without overlap."""
     axis.set_ylim(0.0, 1.0)
     room = -1.0
     for seconds, image in seen.thumbnails:
@@ -142,7 +142,7 @@ def _draw_lane(
     envelope: Float[np.ndarray, "columns 2"] | None,
     duration: float,
 ) -> None:
-    """Draw one effect: probability above with its threshold, waveform and cues below."""
+    """Draw one effect: its probability and threshold above, waveform and cues below."""
     effect = seen.vocabulary[name] if name in seen.vocabulary.names else None
     cues = () if track is None else track.cues
     heard = [cue for cue in cues if cue.status not in SILENT_STATUSES]
@@ -174,9 +174,9 @@ def _draw_lane(
 
 
 def _draw_cues(axis: Any, cues: Sequence[Cue], colour: str) -> None:
-    """Draw cues as bars; silent ones as empty frames, those that were rejected struck out.
+    """Draw cues as bars, and silent ones as empty frames; rejected ones are struck out.
 
-    A film has thousands: they are drawn together, since each thing of its own takes its memory.
+    A film has thousands of cues: they are drawn together, since each artist takes memory.
     """
     heard = [cue for cue in cues if cue.status not in SILENT_STATUSES]
     spans = [(float(cue.onset), float(cue.offset - cue.onset)) for cue in heard]
@@ -196,17 +196,17 @@ def _draw_cues(axis: Any, cues: Sequence[Cue], colour: str) -> None:
 
 
 _GAP = (math.nan, math.nan)
-"""Ends a part of a line."""
+"""Ends a segment of a line."""
 
 
 def _draw_line(axis: Any, points: Sequence[tuple[float, float]], **style: Any) -> None:
-    """Draw a line of many parts."""
+    """Draw a line with several segments."""
     if points:
         axis.plot([x for x, _ in points], [y for _, y in points], **style)
 
 
 def _draw_evidence(axis: Any, cues: Sequence[Cue], seen: Detections, colour: str) -> None:
-    """Mark where an effect is most probable, what moves where it is met, and how levels go."""
+    """Mark where an effect is most probable, how strongly the picture moves, and level curves."""
     peaks: list[tuple[float, float]] = []
     strokes: list[tuple[float, float]] = []
     levels: list[tuple[float, float]] = []
@@ -236,9 +236,9 @@ def _draw_evidence(axis: Any, cues: Sequence[Cue], seen: Detections, colour: str
 
 
 def why_texts(cues: Sequence[Cue], duration: float, letter_s: float) -> Iterator[tuple[float, str]]:
-    """Yield why cues are there, with the time to begin the text at, as far as there is room.
+    """Yield the reasons of cues that fit, with the time at which the text begins.
 
-    A letter takes `letter_s` seconds of the axis. Of hits in a row the first speaks for all.
+    A character takes `letter_s` seconds of the axis. Of hits in a row only the first has a text.
     """
     free = 0.0
     starts = [cue for cue in cues if not _is_later_hit(cue)]
@@ -306,7 +306,7 @@ def _draw_time_axis(axis: Any, duration: float) -> None:
 
 
 def printable(text: str, limit: int = 90) -> str:
-    """Return a name without what a font cannot draw, and not too long."""
+    """Return a name without characters that a font cannot draw, and not too long."""
     shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
@@ -316,6 +316,6 @@ def _many(count: int, noun: str) -> str:
 
 
 def _clock(seconds: float) -> str:
-    """Return minutes and seconds; fractions only where they are."""
+    """Return minutes and seconds, with fractions only if there are any."""
     minutes, rest = divmod(round(max(seconds, 0.0), 2), 60)
     return f"{int(minutes)}:{rest:05.2f}" if rest % 1 else f"{int(minutes)}:{int(rest):02d}"

@@ -1,4 +1,4 @@
-"""A small picture for each cue: a video and samples of the timeline in, JPEGs out."""
+"""Make a small picture for each cue."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ QUALITY = 80
 
 
 def cue_pictures(info: VideoInfo, moments: Mapping[str, int]) -> dict[str, bytes]:
-    """Return the picture on screen at each moment, by the same keys, in one pass over the video.
+    """Return the picture at each moment as JPEG, by the same keys, in one pass over the video.
 
     Raises:
         MediaError: The file has changed, or none of its pictures can be decoded.

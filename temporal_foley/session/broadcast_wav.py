@@ -1,7 +1,7 @@
-"""Broadcast WAV: 24-bit blocks and what is to be known of them in, a file at 48 kHz out.
+"""Write broadcast WAV files: 24-bit samples at 48 kHz, with metadata.
 
 RIFF/WAVE with a `bext` chunk (EBU Tech 3285, version 1) and an `iXML` chunk (Gallery's iXML 2.0);
-above 4 GiB RF64 (EBU Tech 3306). There is no date in it: the same sound gives the same bytes.
+above 4 GiB RF64 (EBU Tech 3306). Files have no date: the same sound gives the same bytes.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ _RIFF_LIMIT = (1 << 32) - 1
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SoundNotes:
-    """What a file says of itself: its name, its place in the day, and what is on its channels."""
+    """The metadata of a file: its name, its time of day, and its channels."""
 
     description: str
     project: str
@@ -41,10 +41,10 @@ def write_broadcast_wav(
     samples: int,
     channels: int,
 ) -> None:
-    """Write 24-bit samples as a broadcast WAV file; silence is left out of the disk.
+    """Write 24-bit samples as a broadcast WAV file; silence becomes holes in the file.
 
     Raises:
-        ValueError: The blocks hold another number of samples than they should.
+        ValueError: The blocks have another number of samples than `samples`.
     """
     header = _header(samples, channels, notes)
     size = samples * channels * _BYTES_A_SAMPLE

@@ -1,7 +1,6 @@
-"""Curves as editors hold them: a cue's level or pan in; points inside of its clip out, and back.
+"""Convert the level and pan curves of cues to and from the form that editors use.
 
-Levels move in a straight line of the amplitude, as rendering takes them; decibels are how they are
-written down.
+Levels are interpolated linearly in amplitude, as in rendering, and written in decibels.
 """
 
 import itertools
@@ -13,7 +12,7 @@ SILENCE_DB = -120.0
 STILL: Curve = ((0, 0.0),)
 PAN_TOLERANCE = 1e-4
 LEVEL_TOLERANCE_DB = 0.005
-"""Below these, a change is how an editor writes numbers."""
+"""Smaller changes come from how an editor writes numbers."""
 
 
 def ratio_of(decibels: float) -> float:
@@ -37,7 +36,7 @@ def decibels(points: Curve) -> Curve:
 
 
 def value_at(curve: Curve, place: float) -> float:
-    """Read a curve: straight between its points, level before the first and behind the last."""
+    """Return the value of a curve at a place: linear between points, constant outside of them."""
     if place <= curve[0][0]:
         return curve[0][1]
     for (begin, before), (end, after) in itertools.pairwise(curve):
@@ -47,7 +46,7 @@ def value_at(curve: Curve, place: float) -> float:
 
 
 def inside(curve: Curve, length: int) -> Curve:
-    """Return what a clip of a length shows of a curve, as points that lie inside of it."""
+    """Return the part of a curve inside a clip of some length, with all its points in the clip."""
     if len(curve) == 1:
         return ((0, curve[0][1]),)
     if curve[0][0] >= 0 and curve[-1][0] <= length:
@@ -61,19 +60,19 @@ def inside(curve: Curve, length: int) -> Curve:
 
 
 def level_inside(level: Curve, length: int) -> Curve:
-    """Do the same for a level, which is straight in its amplitudes."""
+    """Do the same for a level, which is linear in amplitude."""
     if level[0][0] >= 0 and level[-1][0] <= length:
         return level
     return decibels(inside(ratios(level), length))
 
 
 def shifted(curve: Curve, samples: int) -> Curve:
-    """Return a curve for a cue that begins so much later."""
+    """Return a curve for a cue that begins `samples` later."""
     return curve if len(curve) == 1 else tuple((at - samples, value) for at, value in curve)
 
 
 def is_same(a: Curve, b: Curve, tolerance: float) -> bool:
-    """Tell whether two curves are one, but for how they are written."""
+    """Return whether two curves differ only in how they are written."""
     if len(a) == len(b) == 1:
         return abs(a[0][1] - b[0][1]) <= tolerance
     return len(a) == len(b) and all(

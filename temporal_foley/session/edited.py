@@ -1,31 +1,31 @@
-"""A clip as an editor left it, and what exports note with each clip so that it is known again."""
+"""Define the clips of an edited session, and the notes by which exports find their cues again."""
 
 import dataclasses
 import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from temporal_foley.session.layout import Clip, Session
+from temporal_foley.session.session_model import Clip, Session
 from temporal_foley.timeline import Curve
 
 METADATA = "temporal_foley"
 FIRST_PICTURE = "First picture"
 MOST_BYTES = 64 << 20
-"""Of a session: two thousand cues take less than two million."""
+"""Limit of a session file: two thousand cues take less than two million bytes."""
 MOST_SAMPLES = 1 << 40
 _NOTE = "temporal-foley "
 _KNOWN = "temporal-foley cues "
 _TAKE = "temporal-foley take "
 _LINE = 500
-"""Letters of ids in a line: editors cut long ones."""
+"""Characters of ids per line: editors cut long lines."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Origin:
-    """Which cue a clip was made of, and which samples `[start, end)` of the take its file holds.
+    """The cue that a clip was made of, and the samples `[start, end)` of the take in its file.
 
-    `file` is that file's name: a clip that plays another one was given another take. `onset` is
-    where the cue was when it was exported.
+    `file` is the name of that file: a clip that plays another one was given another take. `onset`
+    is where the cue was when it was exported.
     """
 
     cue: str
@@ -38,7 +38,7 @@ class Origin:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EditedClip:
-    """A clip in an edited session; places in samples from the first picture on."""
+    """A clip in an edited session; places are samples from the first picture."""
 
     name: str
     track: str
@@ -49,7 +49,7 @@ class EditedClip:
     source_in: int
     is_muted: bool
     gain_db: float | None = None
-    """None, here and below: the session says nothing of it."""
+    """None, here and below, if the session does not specify it."""
     level: Curve | None = None
     pan: Curve | None = None
     fade_in: int | None = None
@@ -58,19 +58,18 @@ class EditedClip:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EditedSession:
-    """All clips of an edited session, and what of it cannot be brought back."""
+    """All clips of an edited session, and warnings about what cannot be imported."""
 
     clips: tuple[EditedClip, ...]
     warnings: tuple[str, ...] = ()
     known: frozenset[str] | None = None
-    """The cues that were in it when it was exported: only these can have been deleted. None: all.
-    """
+    """The cues that were exported: only these can have been deleted. None means all."""
     takes: tuple[Origin, ...] = ()
-    """A cue for each of its sound files, whether a clip plays that still or not."""
+    """A cue for each of its sound files, even if no clip plays the file any more."""
 
 
 def origin_of(clip: Clip) -> dict[str, Any]:
-    """Return what is noted with a clip, as plain data."""
+    """Return the note of a clip as plain data."""
     media = clip.media
     return {
         "cue": clip.cue,
@@ -83,12 +82,12 @@ def origin_of(clip: Clip) -> dict[str, Any]:
 
 
 def origin_note(clip: Clip) -> str:
-    """Return the same as one line of text, for formats that keep notes only."""
+    """Return the note of a clip as one line of text, for formats that have only text notes."""
     return _NOTE + json.dumps(origin_of(clip))
 
 
 def takes_of(session: Session) -> list[dict[str, Any]]:
-    """Return what is noted with a clip of each sound file of a session."""
+    """Return the note of one clip for each sound file of a session."""
     users = {clip.media.name: clip for clip in reversed(session.clips) if clip.effect}
     return [origin_of(clip) for clip in users.values()]
 
@@ -106,7 +105,7 @@ def known_lines(session: Session) -> Iterator[str]:
 
 
 def read_known(lines: Iterable[str]) -> frozenset[str] | None:
-    """Read what `known_lines` wrote; None if it is not there."""
+    """Read the ids that `known_lines` wrote; None if there are none."""
     found: set[str] | None = None
     for line in lines:
         if not line.startswith(_KNOWN):
@@ -121,12 +120,12 @@ def read_known(lines: Iterable[str]) -> frozenset[str] | None:
 
 
 def file_part(path: str) -> str:
-    """Return a file's name, however an editor wrote its path."""
+    """Return a file's name from a path as any editor writes it."""
     return path.replace("\\", "/").rpartition("/")[2]
 
 
 def has_other_take(file: str, origin: Origin | None) -> bool:
-    """Tell whether a clip plays another file than the one it was exported with."""
+    """Return whether a clip plays another file than the one it was exported with."""
     return origin is not None and origin.file != "" and file_part(file) != origin.file
 
 
@@ -137,7 +136,7 @@ def read_takes(lines: Iterable[str]) -> tuple[Origin, ...]:
 
 
 def read_origin(value: Any) -> Origin | None:
-    """Read what was noted with a clip; None if it is not there or no longer makes sense."""
+    """Read the note of a clip; None if it is missing or damaged."""
     if isinstance(value, str):
         if not value.startswith(_NOTE) or len(value) > 10_000:
             return None

@@ -1,94 +1,87 @@
-"""The path from a cue list to editors' sessions and lists: `cues.json` and formats in, files out.
+"""Export a cue list as sessions and lists for editors.
 
-No model is needed and jax is never loaded. Every format is written from the cue list; those with
-sound share the files in `media`, which are the takes themselves and not rendered stems. A session
-that an editor saved since is never replaced before its edits were imported.
+No model is needed and jax is never loaded. Sessions share the sound files in `media`, which are the
+takes themselves and not rendered stems. A session that was edited since it was exported is never
+replaced before its edits are imported.
 """
 
 import dataclasses
 import os
+import shutil
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
 from temporal_foley.cue_list import read_timeline
+from temporal_foley.effects import load_vocabulary
 from temporal_foley.errors import CueListError, OutputExistsError, UsageError
 from temporal_foley.files.output import RUN_FILE, read_run, staged
 from temporal_foley.files.run_record import Progress, RunRecord
-from temporal_foley.media.probe import probe_video
-from temporal_foley.session.formats import (
-    FORMATS,
-    PRINTED,
-    SESSIONS,
-    ExportSettings,
-    Work,
-    export_lists,
-    export_sessions,
-    export_stems,
-    file_of,
-)
-from temporal_foley.session.names import file_name
+from temporal_foley.media.probe import VideoInfo, probe_video
+from temporal_foley.session.build_session import SessionSettings, build_session
+from temporal_foley.session.export_media import shape_reader, write_media, write_stems
+from temporal_foley.session.names import FORMATS, clean_name, export_name, file_name
+from temporal_foley.session.session_model import MEDIA_FOLDER, Picture, Session
 from temporal_foley.session.source_video import find_source_video
-from temporal_foley.session.timecode import nearest_rate, parse_timecode
+from temporal_foley.session.timecode import EditRate, nearest_rate, parse_timecode
+from temporal_foley.session.writers.cuesheet import write_cue_sheet
+from temporal_foley.session.writers.labels import audacity_text, captions_text
 from temporal_foley.session.written import changed_files, note_written
 from temporal_foley.sound.levels import BUSES
 from temporal_foley.sound.takes.library import Library, load_library
-from temporal_foley.timeline import Timeline
-
-__all__ = ["FORMATS", "ExportSettings", "export_cues", "missing_formats", "parse_formats"]
+from temporal_foley.timegrid import to_sample
+from temporal_foley.timeline import Timeline, without_rejected
 
 EXPORT_FOLDER = "export"
+SESSIONS = ("otio", "otioz", "reaper", "aaf", "dawproject", "fcp7")
+LINKING = ("otio", "reaper", "aaf", "fcp7")
+"""Sessions that refer to the files in `media`; an embedded AAF does not."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExportSettings:
+    """How sessions are written."""
+
+    rate: Fraction | None = None
+    """Picture rate of the edit; None for the usual rate nearest to the video's."""
+    timecode: str | None = None
+    """Timecode of the first picture; None for that of the cue list."""
+    handles_s: float = 1.0
+    has_pop: bool = False
+    slate: str = ""
+    embed: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.handles_s <= 60.0:
+            raise UsageError(f"--handles must be in [0, 60] seconds, got {self.handles_s}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ExportOutcome:
-    """What was written, by format, and what a person should know of it."""
+    """The files that were written, and warnings."""
 
     folder: Path
     files: tuple[str, ...]
     warnings: tuple[str, ...] = ()
 
 
-def parse_formats(text: str) -> tuple[str, ...]:
-    """Read names of formats, parted by commas; `all` means every one.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Job:
+    """Everything that the writers of files need."""
 
-    Raises:
-        UsageError: There is no such format.
-    """
-    names = [name.strip().lower() for name in text.split(",") if name.strip()]
-    for name in names:
-        if name not in FORMATS and name != "all":
-            raise UsageError(f"no export format {name!r}; there are: {', '.join(FORMATS)}, all")
-    return tuple(FORMATS) if "all" in names else tuple(dict.fromkeys(names))
+    timeline: Timeline
+    edit: EditRate
+    first_frame: int
+    info: VideoInfo | None
+    folder: Path
+    """The final folder, which links must name, not the one that is written to meanwhile."""
+    base: str
+    settings: ExportSettings
+    record: RunRecord
 
-
-def missing_formats(cues: Path, formats: Sequence[str]) -> tuple[str, ...]:
-    """Return the formats whose file does not stand in the export folder beside a cue list."""
-    base = _base(read_timeline(cues))
-    folder = cues.parent / EXPORT_FOLDER
-    return tuple(name for name in formats if not (folder / file_of(base, name)).exists())
-
-
-def check_sessions(folder: Path, video: Path, formats: Sequence[str]) -> None:
-    """Make sure that sessions of a video's output folder may be written anew.
-
-    Raises:
-        OutputExistsError: One was changed since it was exported, and not imported.
-    """
-    refuse_changed(folder / EXPORT_FOLDER, file_name(video.stem), formats)
-
-
-def refuse_changed(folder: Path, base: str, formats: Sequence[str]) -> None:
-    """Raise `OutputExistsError` for what a person changed since it was exported."""
-    changed = changed_files(folder, _files(base, formats))
-    if changed:
-        is_read = Path(changed[0]).suffix in (".rpp", ".otio", ".otioz")
-        way = "bring its edits into the cue list by temporal-foley import, or " if is_read else ""
-        raise OutputExistsError(
-            "was changed since it was exported",
-            path=folder / changed[0],
-            remedy=f"{way}move it away",
-        )
+    @property
+    def video(self) -> Path | None:
+        return None if self.info is None else self.info.path
 
 
 def export_cues(
@@ -107,17 +100,17 @@ def export_cues(
     Args:
         cues: The cue list.
         formats: Keys of `FORMATS`.
-        out: The folder for what is made.
-        settings: Rate, timecode, handles and the like.
-        video: The video the cues were made for; by default looked for where it was.
-        library: The sound library's folder, if it was not the built-in one.
-        overwrite: Replace sessions and lists that stand there as they were exported.
-        progress: Told how far each stage is.
+        out: The folder to write to.
+        settings: Rate, timecode, handles and so on.
+        video: The video of the cue list; by default it is looked for where it was.
+        library: The folder of the sound library, if it was not the built-in one.
+        overwrite: Replace existing sessions and lists that were not changed since their export.
+        progress: Called with each stage and the part of it that is done.
 
     Raises:
         CueListError: The cue list is wrong, or does not fit the video or library.
-        OutputExistsError: A session or list stands there, and `overwrite` is not given; or it was
-            changed since it was exported, and not imported.
+        OutputExistsError: A session or list exists, and `overwrite` is not given; or it was changed
+            since it was exported, and not imported.
     """
     settings, cues = settings or ExportSettings(), Path(cues).absolute()
     if not formats:
@@ -131,7 +124,7 @@ def export_cues(
         rate = settings.rate or nearest_rate(timeline.source.video_rate)
         edit, first_frame = parse_timecode(timeline.start_timecode, rate)
         path = find_source_video(timeline, cues, None if video is None else Path(video))
-        work = Work(
+        job = _Job(
             timeline=timeline,
             edit=edit,
             first_frame=first_frame,
@@ -144,9 +137,9 @@ def export_cues(
     if (folder / RUN_FILE).exists():
         raise OutputExistsError("holds a finished run", path=folder, remedy="choose another --out")
     if overwrite:
-        refuse_changed(folder, work.base, formats)
+        refuse_changed(folder, job.base, formats)
     else:
-        _refuse_existing(folder, work.base, formats)
+        _refuse_existing(folder, job.base, formats)
     sounds = None
     if {*formats} & {"stems", *SESSIONS}:
         sounds = _library(timeline, cues, None if library is None else Path(library))
@@ -154,16 +147,45 @@ def export_cues(
     mix_gain_db = 0.0 if run is None else run.mix_gain_db or 0.0
     with staged(folder) as staging:
         if "stems" in formats and sounds is not None:
-            mix_gain_db = export_stems(work, sounds, staging)
+            mix_gain_db = _export_stems(job, sounds, staging)
         if {*formats} & {*SESSIONS} and sounds is not None:
-            export_sessions(work, sounds, formats, staging, mix_gain_db)
-        export_lists(work, formats, staging)
-        note_written(staging, folder, _files(work.base, formats))
+            _export_sessions(job, sounds, formats, staging, mix_gain_db)
+        _export_lists(job, formats, staging)
+        note_written(staging, folder, _files(job.base, formats))
     return ExportOutcome(
         folder=folder,
-        files=tuple(file_of(work.base, name) for name in formats),
-        warnings=_warnings(work, formats),
+        files=tuple(export_name(job.base, name) for name in formats),
+        warnings=_warnings(job, formats),
     )
+
+
+def missing_formats(cues: Path, formats: Sequence[str]) -> tuple[str, ...]:
+    """Return the formats whose file is missing in the export folder beside a cue list."""
+    base = _base(read_timeline(cues))
+    folder = cues.parent / EXPORT_FOLDER
+    return tuple(name for name in formats if not (folder / export_name(base, name)).exists())
+
+
+def check_sessions(folder: Path, video: Path, formats: Sequence[str]) -> None:
+    """Check that the sessions in a video's output folder may be replaced.
+
+    Raises:
+        OutputExistsError: One was changed since it was exported, and not imported.
+    """
+    refuse_changed(folder / EXPORT_FOLDER, file_name(video.stem), formats)
+
+
+def refuse_changed(folder: Path, base: str, formats: Sequence[str]) -> None:
+    """Raise `OutputExistsError` if a file was changed since it was exported."""
+    changed = changed_files(folder, _files(base, formats))
+    if changed:
+        is_read = Path(changed[0]).suffix in (".rpp", ".otio", ".otioz")
+        way = "bring its edits into the cue list by temporal-foley import, or " if is_read else ""
+        raise OutputExistsError(
+            "was changed since it was exported",
+            path=folder / changed[0],
+            remedy=f"{way}move it away",
+        )
 
 
 def _start_at(timeline: Timeline, text: str) -> Timeline:
@@ -179,14 +201,14 @@ def _base(timeline: Timeline) -> str:
 
 def _refuse_existing(folder: Path, base: str, formats: Sequence[str]) -> None:
     for name in formats:
-        target = folder / file_of(base, name)
+        target = folder / export_name(base, name)
         if os.path.lexists(target):
             raise OutputExistsError("exists", path=target, remedy="use --overwrite or --out DIR")
 
 
 def _files(base: str, formats: Sequence[str]) -> list[str]:
-    """Return the files that are one each; stems are many, and rendered anew as the mix is."""
-    return [file_of(base, name) for name in formats if name != "stems"]
+    """Return the names of single files; stems are many, and rendered anew like the mix."""
+    return [export_name(base, name) for name in formats if name != "stems"]
 
 
 def _library(timeline: Timeline, cues: Path, path: Path | None) -> Library:
@@ -204,13 +226,152 @@ def _library(timeline: Timeline, cues: Path, path: Path | None) -> Library:
     return sounds
 
 
-def _warnings(work: Work, formats: Sequence[str]) -> tuple[str, ...]:
+def _warnings(job: _Job, formats: Sequence[str]) -> tuple[str, ...]:
     found: list[str] = []
-    if work.info is None and {*formats} & {*SESSIONS, *PRINTED}:
-        found.append("the video is not where it was: sessions are without picture; use --video")
-    rate = work.timeline.source.video_rate
-    if abs(rate - work.edit.rate) > Fraction(1, 100) and work.settings.rate is None:
+    if job.info is None and {*formats} & {*SESSIONS, "html"}:
+        found.append("the video was not found: sessions are without picture; use --video")
+    rate = job.timeline.source.video_rate
+    if abs(rate - job.edit.rate) > Fraction(1, 100) and job.settings.rate is None:
         found.append(
-            f"the video's average rate is {float(rate):.3f} Hz; the edit counts at {work.edit}"
+            f"the video's average rate is {float(rate):.3f} Hz; the edit counts at {job.edit}"
         )
     return tuple(found)
+
+
+def _categories(timeline: Timeline) -> dict[str, str]:
+    """Return the UCS CatID of each effect from the shipped vocabulary, or an empty text."""
+    known = {effect.name: effect.ucs for effect in load_vocabulary().effects}
+    return {track.effect: known.get(track.effect, "") for track in timeline.tracks}
+
+
+def _export_stems(job: _Job, sounds: Library, staging: Path) -> float:
+    """Write the stems and the mix as broadcast WAV; return the gain of the mix."""
+    timeline = without_rejected(job.timeline)
+    needs_video = timeline.source.has_audio and timeline.mix.original != "mute"
+    if needs_video and job.info is None:
+        raise CueListError(
+            "the video is missing, and its sound is one of the stems",
+            path=timeline.source.name,
+            remedy="use --video FILE",
+        )
+    settings = SessionSettings(
+        edit=job.edit, first_frame=job.first_frame, has_pop=job.settings.has_pop
+    )
+    info = job.info if needs_video else None
+    with job.record.stage("render") as done:
+        return write_stems(timeline, sounds, info, staging, settings, _categories(timeline), done)
+
+
+def _export_sessions(
+    job: _Job, sounds: Library, formats: Sequence[str], staging: Path, mix_gain_db: float
+) -> None:
+    timeline, settings = job.timeline, job.settings
+    session = build_session(
+        timeline,
+        SessionSettings(
+            edit=job.edit,
+            first_frame=job.first_frame,
+            handles=to_sample(settings.handles_s),
+            has_pop=settings.has_pop,
+            slate=settings.slate,
+        ),
+        shape_reader(sounds),
+        categories=_categories(timeline),
+        track_gains_db={
+            track.effect: track.gain_db + sounds.levels.bus_db(track.bus)
+            for track in timeline.tracks
+        },
+        mix_gain_db=mix_gain_db,
+        picture=_picture(job),
+    )
+    media = staging / MEDIA_FOLDER
+    with job.record.stage("write sound") as done:
+        write_media(session, sounds, media, done)
+    for name in formats:
+        if name in SESSIONS:
+            with job.record.stage(f"write {name}"):
+                _write_session(name, session, job, staging / export_name(job.base, name), media)
+    links = [name for name in formats if name in LINKING]
+    if not links or (links == ["aaf"] and settings.embed):
+        shutil.rmtree(media)
+
+
+def _write_session(name: str, session: Session, job: _Job, path: Path, media: Path) -> None:
+    """Write one format; its writer is imported only when it is needed."""
+    relative = None if job.video is None else _relative(job.video, job.folder)
+    match name:
+        case "otio":
+            from temporal_foley.session.writers.otio import otio_text
+
+            path.write_text(otio_text(session, relative), encoding="utf-8")
+        case "otioz":
+            from temporal_foley.session.writers.otio import write_otioz
+
+            write_otioz(path, session, media, job.video)
+        case "reaper":
+            from temporal_foley.session.writers.reaper import reaper_text
+
+            path.write_text(reaper_text(session, relative), encoding="utf-8", newline="\n")
+        case "aaf":
+            from temporal_foley.session.writers.aaf import write_aaf
+
+            address = (job.folder / MEDIA_FOLDER).as_uri()
+            write_aaf(path, session, media, address, embed=job.settings.embed)
+        case "dawproject":
+            from temporal_foley.session.writers.dawproject import write_dawproject
+
+            write_dawproject(path, session, media)
+        case "fcp7":
+            from temporal_foley.session.writers.fcp7 import fcp7_text
+
+            address = None if job.video is None else job.video.as_uri()
+            text = fcp7_text(session, address, job.folder.as_uri())
+            path.write_text(text, encoding="utf-8")
+
+
+def _export_lists(job: _Job, formats: Sequence[str], staging: Path) -> None:
+    texts = {
+        "audacity": lambda: audacity_text(job.timeline),
+        "vtt": lambda: captions_text(job.timeline),
+        "html": lambda: _spotting_page(job),
+    }
+    if "csv" in formats:
+        write_cue_sheet(job.timeline, staging / export_name(job.base, "csv"), job.edit.rate)
+    for name, text in texts.items():
+        if name in formats:
+            path = staging / export_name(job.base, name)
+            with job.record.stage(f"write {name}"):
+                path.write_text(text(), encoding="utf-8")
+
+
+def _spotting_page(job: _Job) -> str:
+    from temporal_foley.pages.thumbnails import cue_pictures
+    from temporal_foley.session.writers.spotting_list import spotting_html
+
+    pictures: dict[str, bytes] = {}
+    if job.info is not None:
+        cues = without_rejected(job.timeline).cues
+        pictures = cue_pictures(job.info, {cue.id: cue.picture_sample for cue in cues})
+    return spotting_html(job.timeline, pictures, job.edit, job.first_frame)
+
+
+def _picture(job: _Job) -> Picture | None:
+    info = job.info
+    if info is None:
+        return None
+    return Picture(
+        path=info.path,
+        name=clean_name(info.path.name),
+        frames=max(1, round(info.duration * job.edit.rate)),
+        has_audio=info.has_audio,
+        width=info.width,
+        height=info.height,
+    )
+
+
+def _relative(path: Path, folder: Path) -> str:
+    """Return a path relative to a folder, with forward slashes; absolute across drives."""
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:
+        return path.as_posix()

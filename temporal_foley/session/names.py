@@ -1,4 +1,4 @@
-"""Names for every editor: any text in, text that no format or file system trips over out."""
+"""Make names that every editor, format and file system accepts."""
 
 import re
 import unicodedata
@@ -6,21 +6,35 @@ from collections.abc import Iterable
 
 from temporal_foley.timeline import Timeline
 
+FORMATS = {
+    "stems": "stems",
+    "otio": ".otio",
+    "otioz": ".otioz",
+    "reaper": ".rpp",
+    "aaf": ".aaf",
+    "dawproject": ".dawproject",
+    "fcp7": ".xml",
+    "audacity": ".labels.txt",
+    "csv": ".csv",
+    "vtt": ".vtt",
+    "html": ".spotting.html",
+}
+"""The formats of an export, and how their files end; `stems` is a folder."""
 LONGEST_NAME = 80
 LONGEST_TEXT = 500
 _MOST_FILE_BYTES = 160
-"""Of a file's name without its suffix: file systems allow 255, archives add a folder."""
+"""Most bytes of a file's name without its suffix: file systems allow 255, archives add a folder."""
 _BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\s]+")
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*]')
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 _JOINERS = "\u200c\u200d"
-"""Invisible, but letters of some scripts and emoji need them."""
+"""Invisible, but some scripts and emoji need them."""
 
 
 def clean_name(text: str, instead: str = "untitled") -> str:
     """Return a name on one line, composed (NFC), without control and direction characters.
 
-    At most 80 characters stay; `instead` is given for a text of which nothing stays.
+    It has at most 80 characters. `instead` is returned if nothing is left of the text.
     """
     kept = "".join(letter for letter in _BREAKS.sub(" ", text) if _may_stay(letter))
     # REAPER quotes with whichever of three marks is not in a name, so one of them never is.
@@ -29,16 +43,16 @@ def clean_name(text: str, instead: str = "untitled") -> str:
 
 
 def clean_text(text: str) -> str:
-    """Return a text of more than a name, such as a reason, on one line; nothing if nothing stays.
+    """Return a longer text, such as a reason, on one line; it may be empty.
 
-    At most 500 characters stay: some editors cut longer lines.
+    It has at most 500 characters: some editors cut longer lines.
     """
     kept = "".join(letter for letter in _BREAKS.sub(" ", text) if _may_stay(letter))
     return unicodedata.normalize("NFC", kept).strip()[:LONGEST_TEXT].strip()
 
 
 def file_name(text: str, instead: str = "untitled") -> str:
-    """Return a clean name that every common file system takes, without its suffix."""
+    """Return a clean name, without a suffix, that every common file system accepts."""
     name = _FORBIDDEN.sub("-", clean_name(text, instead)).strip(". ")
     if _DEVICES.fullmatch(name) or name.startswith("-"):
         name = f"_{name}"
@@ -47,7 +61,7 @@ def file_name(text: str, instead: str = "untitled") -> str:
 
 
 def unique_names(texts: Iterable[str]) -> list[str]:
-    """Return clean names in the given order, no two alike in small letters."""
+    """Return clean names in the given order, distinct even without regard to case."""
     taken: set[str] = set()
     names: list[str] = []
     counts: dict[str, int] = {}
@@ -63,23 +77,28 @@ def unique_names(texts: Iterable[str]) -> list[str]:
 
 
 def cue_names(timeline: Timeline) -> dict[str, str]:
-    """Return the name that each cue, by its id, has in every editor."""
+    """Return the name of each cue in every editor, by the cue's id."""
     ids = [cue.id for track in timeline.tracks for cue in track.cues]
     return dict(zip(ids, unique_names(ids), strict=True))
 
 
 def title_of(effect: str) -> str:
-    """Return an effect's name for people."""
+    """Return an effect's name for display."""
     return clean_name(effect.replace("_", " "))
 
 
 def ucs_name(category: str, effect: str, what: str, source: str) -> str:
-    """Return a file name by the Universal Category System: CatID_FXName_CreatorID_SourceID.
+    """Return a file name of the Universal Category System: CatID_FXName_CreatorID_SourceID.
 
-    Underscores part the fields, so none stays inside one; without a CatID that field is left out.
+    Underscores separate the fields, so they are replaced inside them; an empty CatID is left out.
     """
     fields = [category, f"{title_of(effect)} {what}".strip(), "TFOLEY", source]
     return file_name("_".join(clean_name(field.replace("_", " ")) for field in fields if field))
+
+
+def export_name(base: str, format_name: str) -> str:
+    """Return the name of an exported file."""
+    return FORMATS[format_name] if format_name == "stems" else base + FORMATS[format_name]
 
 
 def _may_stay(letter: str) -> bool:

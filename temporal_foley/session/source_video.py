@@ -1,4 +1,4 @@
-"""Find the video that a cue list was made for: a timeline and its file in, a path out."""
+"""Find the video that a cue list was made for."""
 
 from pathlib import Path
 
@@ -10,10 +10,11 @@ from temporal_foley.timeline import Timeline
 
 
 def find_source_video(timeline: Timeline, cues: Path, given: Path | None) -> Path | None:
-    """Return the video, known by its SHA-256: the given one, or one where it was; None: nowhere.
+    """Return the video by its SHA-256: the given one, or one where it was; None if not found.
 
     Raises:
-        CueListError: The given file is another video or not there, or the list's name is no name.
+        CueListError: The given file is missing or another video, or the list's name of the video
+            is not a file name.
     """
     source = timeline.source
     if Path(source.name).name != source.name:

@@ -1,6 +1,6 @@
-"""Timecode: a picture rate and a text such as 01:00:00:00 in, frame numbers out, and back.
+"""Convert between timecode, frame numbers and samples.
 
-Counting is that of SMPTE ST 12-1, drop-frame included.
+Timecode counts as in SMPTE ST 12-1, including drop-frame.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ _SHORT_RATES = {"23.98", "23.976", "29.97", "47.95", "47.952", "59.94", "119.88"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EditRate:
-    """The rate that an edit counts in, and whether its timecode drops numbers."""
+    """The frame rate of an edit, and whether its timecode is drop-frame."""
 
     rate: Fraction
     drop: bool = False
@@ -31,7 +31,7 @@ class EditRate:
 
     @property
     def nominal(self) -> int:
-        """How many frames timecode counts in a second."""
+        """Frames per second that timecode counts."""
         return math.ceil(self.rate)
 
     @property
@@ -41,7 +41,7 @@ class EditRate:
 
     @property
     def frame_samples(self) -> int:
-        """Samples that hold one frame, rounded up."""
+        """Samples per frame, rounded up."""
         return math.ceil(SAMPLE_RATE_HZ / self.rate)
 
     @property
@@ -55,7 +55,7 @@ class EditRate:
 
 
 def nearest_rate(rate: Fraction) -> Fraction:
-    """Return the whole rate, or the one slowed by 1000/1001, that a measured rate is nearest to."""
+    """Return the whole rate, or the one slowed by 1000/1001, that is nearest to a measured rate."""
     whole = min(max(1, math.floor(rate + Fraction(1, 2))), 240)
     slowed = Fraction(whole * 1000, 1001)
     if whole % 24 and whole % 30:
@@ -67,7 +67,7 @@ def parse_rate(text: str) -> Fraction:
     """Read a rate as people write it: 25, 23.976, 30000/1001.
 
     Raises:
-        UsageError: It is no rate.
+        UsageError: The text is not a rate.
     """
     try:
         rate = nearest_rate(Fraction(text)) if text in _SHORT_RATES else as_fraction(text)
@@ -80,10 +80,10 @@ def parse_rate(text: str) -> Fraction:
 
 
 def parse_timecode(text: str, rate: Fraction) -> tuple[EditRate, int]:
-    """Return how a timecode counts at a rate, and the frame number that it says.
+    """Return how a timecode counts at a rate, and its frame number.
 
     Raises:
-        UsageError: It is no timecode, or one that does not exist at the rate.
+        UsageError: The text is not a timecode, or does not exist at this rate.
     """
     match = _TEXT.fullmatch(text)
     if match is None:
@@ -103,7 +103,7 @@ def parse_timecode(text: str, rate: Fraction) -> tuple[EditRate, int]:
 
 
 def timecode(frame: int, edit: EditRate) -> str:
-    """Return the timecode of a frame number; after 24 hours it begins anew."""
+    """Return the timecode of a frame number; it starts again after 24 hours."""
     day = frames_a_day(edit)
     frame %= day
     if edit.drop:
@@ -121,16 +121,16 @@ def timecode(frame: int, edit: EditRate) -> str:
 
 
 def frames_a_day(edit: EditRate) -> int:
-    """Return how many frames timecode numbers before it begins anew."""
+    """Return the number of frames in 24 hours of timecode."""
     dropped = edit.nominal // 15 if edit.drop else 0
     return DAY_S * edit.nominal - dropped * 24 * 54
 
 
 def sample_timecode(sample: int, first_frame: int, edit: EditRate) -> str:
-    """Return the timecode of the picture that is on screen at a sample of the timeline."""
+    """Return the timecode of the picture at a sample of the timeline."""
     return timecode(first_frame + edit.grid.frame_at(to_seconds(sample)), edit)
 
 
 def time_reference(first_frame: int, edit: EditRate) -> int:
-    """Return the samples since midnight at which a frame number begins, for a `bext` chunk."""
+    """Return the samples since midnight at which a frame begins, for a `bext` chunk."""
     return to_sample(edit.grid.time(first_frame % frames_a_day(edit)))

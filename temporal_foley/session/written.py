@@ -1,7 +1,7 @@
-"""What an export wrote: digests of its files, so that one that an editor saved since is known.
+"""Record the digests of exported files, to notice which of them were changed since.
 
-They stand in `export.json` beside the sessions. A file that is not as it was written holds a
-person's work and is not replaced, unless `import` has read it as it is.
+They are stored in `export.json` beside the sessions. A file that differs from what was written
+contains edits and is not replaced, unless `import` has read it in its present state.
 """
 
 import contextlib
@@ -17,21 +17,21 @@ _SCHEMA = "temporal-foley/export"
 
 
 def changed_files(folder: Path, names: Iterable[str]) -> list[str]:
-    """Return those of the files in a folder that are not as they were written or imported."""
+    """Return the files that differ from what was written or imported."""
     written = _read(folder)
     there = (name for name in names if (folder / name).is_file())
     return [name for name in there if file_sha256(folder / name) != written.get(name)]
 
 
 def note_written(staging: Path, folder: Path, names: Iterable[str]) -> None:
-    """Note, in a folder to be, files that were made there, beside those of earlier exports."""
+    """Record new files of a folder that is being written, besides those of earlier exports."""
     written = _read(folder)
     written |= {name: file_sha256(staging / name) for name in names}
     _write(staging, written)
 
 
 def note_imported(path: Path) -> None:
-    """Note that a session's edits are in the cue list now, if it lies where it was exported."""
+    """Record that the edits of a session were imported, if it is where it was exported."""
     written = _read(path.parent)
     if path.name in written:
         # Where this cannot be noted, the session will not be replaced: nothing is lost.

@@ -1,12 +1,11 @@
-"""The decision of a bundle: logits in, calibrated probabilities out; those in, events out.
+"""Calibrate the logits of a bundle into probabilities, and decode these into events.
 
-A `Decision` is plain data that stands in the bundle beside the weights: how each effect's logits
-become probabilities, where its thresholds are, and which decoder makes events of them. How it is
-fitted is in `evaluation/fit_decision.py`.
+A `Decision` is plain data stored in the bundle beside the weights: how each effect's logits become
+probabilities, its thresholds, and the decoder. `evaluation/fit_decision.py` fits it.
 
-Calibration is Platt's: a slope and a bias of the logits of each effect (Platt, "Probabilistic
+Calibration is Platt's: a slope and a bias for the logits of each effect (Platt, "Probabilistic
 outputs for support vector machines", 1999; with one slope for all it is temperature scaling). A
-softmax is left as it is: its last logit is `other`, the class for nothing to hear of report 000.
+softmax is not calibrated: its last logit is `other`, the class of frames without an effect.
 """
 
 import dataclasses
@@ -35,19 +34,19 @@ SMOOTHINGS = ("none", "mean", "gaussian")
 PRESENCE = 0.05
 """Of twenty effects, about one is in a video."""
 MOST_EVIDENCE = 8.0
-"""No frame tells more than these log odds, however sure a network is of itself."""
+"""Log odds of a frame are limited to this, however sure a network is."""
 
 Output = Literal["sigmoid", "softmax"]
 Decoder = Literal["mode", "median", "hysteresis", "semi_markov"]
 
 
 class DecisionError(FoleyError):
-    """A decision that does not hold what it must; names the field."""
+    """A decision with a wrong field; the message names it."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EffectDecision:
-    """How the logits of one effect become probabilities, and these events."""
+    """How the logits of one effect become probabilities and events."""
 
     effect: str
     slope: float = 1.0
@@ -55,9 +54,9 @@ class EffectDecision:
     threshold_on: float = 0.5
     threshold_off: float = 0.35
     lasts_s: float = 2.0
-    """Median of how long it lasts; for `semi_markov`, as the next two."""
+    """Median duration of an event; for `semi_markov`, like the next two."""
     spread: float = 1.0
-    """Standard deviation of the logarithm of how long it lasts."""
+    """Standard deviation of the logarithm of the duration."""
     gap_s: float = 20.0
     """Mean time from the end of one event to the next."""
     presence: float | None = None
@@ -83,21 +82,22 @@ class EffectDecision:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Decision:
-    """How logits become events: an entry an effect, in the order of the logits, and a decoder.
+    """How logits become events: one entry per effect, in the order of the logits, and a decoder.
 
-    `mode` is report 000's; `median` smooths and compares with `threshold_on`; `hysteresis` smooths
-    as told and uses both thresholds; `semi_markov` finds the most probable course.
+    `mode` is that of the stills baseline; `median` smooths and compares with `threshold_on`;
+    `hysteresis` smooths with `smoothing` and uses both thresholds; `semi_markov` finds the most
+    probable course.
     """
 
     effects: tuple[EffectDecision, ...]
     output: Output = "sigmoid"
     decoder: Decoder = "hysteresis"
     smoothing: Literal["none", "mean", "gaussian"] = "mean"
-    """Of `hysteresis`."""
+    """For `hysteresis`."""
     window_s: float = 1.25
-    """Of `mode`, `median` and `hysteresis`."""
+    """For `mode`, `median` and `hysteresis`."""
     looks_per_s: float = 1.0
-    """Of `semi_markov`: neighbouring frames look alike, so a second counts as so many frames."""
+    """For `semi_markov`: neighbouring frames are alike, so a second counts as this many frames."""
     rule: str = ""
     """How the thresholds were found, for the reader."""
 
@@ -123,14 +123,14 @@ class Decision:
 
     @property
     def columns(self) -> int:
-        """How many logits a frame has."""
+        """Number of logits per frame."""
         return len(self.effects) + (self.output == "softmax")
 
 
 def default_decision(
     vocabulary: Vocabulary, *, output: Output = "sigmoid", decoder: Decoder = "hysteresis"
 ) -> Decision:
-    """Take thresholds and lengths from the vocabulary and leave the logits as they are."""
+    """Return a decision with the thresholds and durations of the vocabulary, uncalibrated."""
     effects = tuple(
         EffectDecision(
             effect=effect.name,
@@ -158,7 +158,7 @@ def with_usual_durations(
 
 
 def usual_length_s(effect: Effect) -> float:
-    """Guess how long an effect lasts from its kind."""
+    """Guess the duration of an effect from its kind."""
     usual = {"one_shot": 1.0, "repeated": 3.0, "loop": 5.0, "ambience": 10.0}[effect.kind]
     return min(max(usual, effect.min_duration_s), effect.max_duration_s or math.inf)
 
@@ -166,7 +166,7 @@ def usual_length_s(effect: Effect) -> float:
 def calibrate(
     logits: Float[np.ndarray, "frames columns"], decision: Decision
 ) -> Float32[np.ndarray, "frames effects"]:
-    """Turn logits into probabilities; the column `other` of a softmax is what they lack to 1."""
+    """Return the probabilities of logits, without the column `other` of a softmax."""
     logits = np.asarray(logits)
     if logits.ndim != 2 or logits.shape[1] != decision.columns:
         raise ValueError(
@@ -195,14 +195,14 @@ def decide(
 ) -> list[Event]:
     """Find the events in calibrated probabilities, in order of onset.
 
-    Shortest and longest events and gaps are the vocabulary's, whatever the decoder.
+    Minimum and maximum durations and gaps are those of the vocabulary, whatever the decoder.
 
     Args:
-        probabilities: What `calibrate` returned.
-        grid: When each row was looked at.
+        probabilities: The result of `calibrate`.
+        grid: The time of each row.
         vocabulary: The effects, in the order of the decision.
         decision: Thresholds and decoder.
-        duration: Length of the picture, where it ends before the grid's last frame does.
+        duration: Length of the picture, if it ends before the grid's last frame does.
         cuts: Frames that begin a shot; for `semi_markov`.
     """
     own = _with_thresholds(vocabulary, decision)
@@ -224,10 +224,10 @@ def most_likely(
     decision: Decision,
     among: Bool[np.ndarray, "frames effects"] | None = None,
 ) -> Int[np.ndarray, " frames"]:
-    """Give each frame the effect that stands out most, or `len(effects)` for none of them.
+    """Return the effect that stands out most in each frame, or `len(effects)` for none of them.
 
     Of sigmoids it is the one farthest above its threshold, in log odds; of a softmax the largest,
-    unless `other` is larger. With `among`, only the effects marked in a frame are asked for.
+    unless `other` is larger. With `among`, only the effects marked in a frame are considered.
     """
     if decision.output == "softmax":
         margins = probabilities.astype(np.float64)
@@ -247,10 +247,10 @@ def decision_to_json(decision: Decision) -> dict[str, Any]:
 
 
 def decision_from_json(document: Mapping[str, Any], vocabulary: Vocabulary) -> Decision:
-    """Read what `decision_to_json` returned; its effects must be the vocabulary's, in its order.
+    """Read the result of `decision_to_json`; its effects must be the vocabulary's, in its order.
 
     Raises:
-        DecisionError: A field is missing, unknown or wrong; the text names it.
+        DecisionError: A field is missing, unknown or wrong; the message names it.
     """
     fields = dict(document)
     if fields.pop("schema", None) != SCHEMA or fields.pop("version", None) != VERSION:
@@ -283,7 +283,7 @@ def _with_thresholds(vocabulary: Vocabulary, decision: Decision) -> Vocabulary:
 def _evidence(
     probabilities: Probabilities, grid: TimeGrid, decision: Decision
 ) -> Float[np.ndarray, "frames effects"]:
-    """Return how much each frame speaks for each effect, above its threshold."""
+    """Return the evidence of each frame for each effect, relative to its threshold."""
     above = _log_odds_above_threshold(probabilities, decision)
     weight = min(1.0, float(grid.step) * decision.looks_per_s)
     return weight * np.clip(above, -MOST_EVIDENCE, MOST_EVIDENCE)

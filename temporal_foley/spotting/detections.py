@@ -1,4 +1,4 @@
-"""Define what detection hands to casting, placing and the pages: per-frame records of a video."""
+"""Define the results of detection that casting, placing and the pages use."""
 
 import dataclasses
 from collections.abc import Sequence

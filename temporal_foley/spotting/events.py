@@ -1,19 +1,19 @@
-"""From probabilities to events: a probability per frame and effect in, a list of events out.
+"""Decode probabilities per frame and effect into events.
 
 The steps, in this order:
 
 1. smooth the probabilities over time,
 2. per effect, keep the runs of frames at or above `threshold_off` that somewhere reach
-   `threshold_on` (hysteresis: weak frames count beside strong ones, and not alone),
+   `threshold_on` (hysteresis: weak frames count next to strong ones, and not alone),
 3. trim both ends of a run to a frame that reaches `threshold_off` before smoothing too, so that
    smoothing moves no onset away from a hard cut,
-4. cut the runs to the length of the picture,
+4. limit the runs to the length of the picture,
 5. join runs whose gap is at most `merge_gap_s`,
-6. drop what is shorter than `min_duration_s`,
-7. cut what is longer than `max_duration_s` to its most probable part of that length.
+6. drop runs shorter than `min_duration_s`,
+7. cut runs longer than `max_duration_s` to their most probable part of that length.
 
-With `smoothing="mode"` steps 1 to 3 are those of report 000 (dubbing from single pictures): each
-frame gets one label, its most probable effect or none, and a mode filter smooths the labels.
+With `smoothing="mode"` steps 1 to 3 are those of the stills baseline: each frame gets one label,
+its most probable effect or none, and a mode filter smooths the labels.
 """
 
 import dataclasses
@@ -47,7 +47,7 @@ class DecodingConfig:
 
     smoothing: Literal["none", "mode", "median", "gaussian", "mean"] = "gaussian"
     window_s: float = 1.5
-    """Width of the smoothing: of the window, or of the bell at half its height."""
+    """Width of the smoothing window, or of the Gaussian at half maximum."""
 
     def __post_init__(self) -> None:
         if self.smoothing not in SMOOTHINGS:
@@ -70,13 +70,13 @@ def decode_events(
     """Find the events in the probabilities of a video, in order of onset.
 
     Args:
-        probabilities: One row a frame of `grid`, one column an effect of `vocabulary`.
-        grid: When each row was looked at.
+        probabilities: One row per frame of `grid`, one column per effect of `vocabulary`.
+        grid: The time of each row.
         vocabulary: Thresholds and durations of each effect.
         config: How to smooth.
-        duration: Length of the picture, where it ends before the grid's last frame does.
-        other: Probability of "none of them" per frame, of a classifier that has such a class;
-            only for `smoothing="mode"`.
+        duration: Length of the picture, if it ends before the grid's last frame does.
+        other: Probability of "none of them" per frame, from a classifier with such a class; only
+            for `smoothing="mode"`.
     """
     probabilities = np.asarray(probabilities)
     _check(probabilities, grid, vocabulary)
@@ -99,7 +99,7 @@ def events_of_activity(
     *,
     duration: Seconds | None = None,
 ) -> list[Event]:
-    """Make events of frames in which effects are decided to be active (steps 4 to 7)."""
+    """Return the events of active frames (steps 4 to 7)."""
     end = grid.end if duration is None else min(grid.end, as_fraction(duration))
     events = [
         _event(run, smooth[:, column], grid, effect, end)
@@ -116,10 +116,10 @@ def frame_labels(
     *,
     other: Float[np.ndarray, " frames"] | None = None,
 ) -> Int[np.ndarray, " frames"]:
-    """Give each frame its most probable effect, or `len(vocabulary)` for none of them.
+    """Return the most probable effect of each frame, or `len(vocabulary)` for none of them.
 
-    With `other` (a softmax that has such a class, as in report 000) the largest of all wins; with
-    independent probabilities an effect must also reach its `threshold_on`.
+    With `other` (from a softmax with such a class) the largest of all wins; with independent
+    probabilities an effect must also reach its `threshold_on`.
     """
     best = probabilities.argmax(axis=1)
     strength = probabilities[np.arange(len(best)), best]

@@ -96,7 +96,7 @@ def follow(
 
 
 def _smooth(heat: Heat, half_width: float) -> Heat:
-    """Average over neighbouring frames by a bell; what lies outside of the shot does not count."""
+    """Average over neighbouring frames by a Gaussian within the shot."""
     spread = half_width / 2.355
     reach = min(max(1, round(3 * spread)), len(heat) - 1)
     total, weights = np.zeros_like(heat), np.zeros(len(heat))

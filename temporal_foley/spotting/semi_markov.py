@@ -1,12 +1,12 @@
-"""Find when effects are active by an explicit-duration Viterbi search.
+"""Find when each effect is active, by a Viterbi search with explicit durations.
 
-Each effect is on or off by itself. How long it stays on follows a log-normal distribution, so a
-flicker shorter than the effect ever lasts is passed over, and so is a gap inside one; how long it
-stays off is geometric. The most probable course is found exactly over the states (on, for a number
-of frames) and off, and compared with the effect not being in the video at all, which has a
-probability of its own: how rare an effect is says nothing about its pace once it is there. What is
-cut off by the ends of the video counts as censored, not as short, and so does what is cut off by a
-cut: a shot may show half a second of a long event.
+Each effect is on or off, independently. How long it stays on follows a log-normal distribution, so
+a flicker shorter than any event of the effect is ignored, and so is a gap inside one; how long it
+stays off is geometric. The most probable course is found exactly over the states (on, for some
+number of frames) and off, and compared with the effect not being in the video at all, which has a
+probability of its own: how rare an effect is does not limit its pace once it is there. What the
+ends of the video or a cut cut off counts as censored, not as short: a shot may show half a second
+of a long event.
 
 Source: hidden semi-Markov models, S.-Z. Yu, Artificial Intelligence 174 (2010), in the form with
 the time spent so far as part of the state.
@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 MOST_AGES = 400
-"""Longer stays end at a constant rate: nobody tells a minute of river from two."""
+"""Longer stays end at a constant rate: a minute of river is as good as two."""
 LEAST_SPREAD = 0.05
 CUT_CHANGES = 0.5
 """Probability that a cut brings or removes the source of an effect."""
@@ -30,13 +30,19 @@ class Stays:
     """How long each effect lasts, in frames."""
 
     median: Float[np.ndarray, " effects"]
-    """Of the times that it is on."""
+    """Median time on."""
     spread: Float[np.ndarray, " effects"]
-    """Standard deviation of the logarithm of these times."""
+    """Standard deviation of the logarithm of the time on."""
     gap: Float[np.ndarray, " effects"]
-    """Mean of the times that it is off, in videos that contain it."""
-    presence: Float[np.ndarray, " effects"] | None = None
-    """Probability that it is in a video at all; NaN or None: `gap` is all that is known."""
+"""Find when each effect is active, by a Viterbi search with explicit durations.
+
+Each effect is on or off, independently. How long it stays on follows a log-normal distribution, so
+a flicker shorter than any event of the effect is ignored, and so is a gap inside one; how long it
+stays off is geometric. The most probable course is found exactly over the states (on, for some
+number of frames) and off, and compared with the effect not being in the video at all, which has a
+probability of its own: how rare an effect is does not limit its pace once it is there. What the
+ends of the video or a cut cut off counts as censored, not as short: a shot may show half a second
+of a long event.
 
 
 def most_probable_activity(
@@ -45,7 +51,7 @@ def most_probable_activity(
     """Find the most probable course of each effect.
 
     Args:
-        evidence: Log odds of each frame for the effect being on; 0 says nothing.
+        evidence: Log odds of each frame for the effect being on; 0 is neutral.
         stays: How long each effect lasts.
         cuts: Frames that begin a shot.
     """
@@ -119,7 +125,7 @@ def _presence(
 
 
 def _trace_back(active: np.ndarray, ended: np.ndarray, frame: int) -> None:
-    """Mark the stays of one effect, from a frame at which it is off back to the beginning."""
+    """Mark the stays of one effect, going back from a frame at which it is off."""
     while frame > 0:
         first = ended[frame]
         if first < 0:
@@ -130,7 +136,7 @@ def _trace_back(active: np.ndarray, ended: np.ndarray, frame: int) -> None:
 
 
 def _age_tables(stays: Stays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return log probabilities of going on and of ending, by age, and of the age at the start."""
+    """Return log probabilities of continuing and of ending by age, and of the age at the start."""
     from scipy import special
 
     spread = np.maximum(stays.spread, LEAST_SPREAD)[:, None]

@@ -1,8 +1,8 @@
-"""Shots: pictures of the grid in, how they change and where cuts are out; events that keep to them.
+"""Find the cuts of a video on the grid, and limit events to the shots that show them.
 
-A cut is where the colours change at once (histograms by Bhattacharyya's distance; R. Lienhart,
-"Comparison of automatic shot boundary detection algorithms", SPIE 3656, 1999). What is heard of a
-thing in the picture begins and ends with its shots; a background carries over.
+A cut is where the colours change at once (histograms compared by the Bhattacharyya distance; R.
+Lienhart, "Comparison of automatic shot boundary detection algorithms", SPIE 3656, 1999). A
+sustained event begins and ends with its shots; a background continues over cuts.
 """
 
 import dataclasses
@@ -20,21 +20,21 @@ from temporal_foley.timeline import Event
 
 CUT_DISTANCE = 0.5
 CARRIED_S = 3.0
-"""A background that comes back within this time was there all along."""
+"""A background that returns within this time is one event."""
 OVERLAP_S = 0.25
-"""By how much backgrounds of two shots reach over the cut between them."""
+"""How far backgrounds of two shots extend over the cut between them."""
 _THUMB_PX = 56
 _BINS = (12, 4, 4)
 
 
 @dataclasses.dataclass
 class Changes:
-    """Gathers how each picture of the grid differs from the one before it; keeps one picture."""
+    """Measures how each picture of the grid differs from the one before it."""
 
     motion: list[float] = dataclasses.field(default_factory=list)
-    """Grey levels above noise, mean over the picture."""
+    """Grey levels above noise, averaged over the picture."""
     distance: list[float] = dataclasses.field(default_factory=list)
-    """Between the colours, from 0 to 1."""
+    """Distance between the colours, from 0 to 1."""
     _grey: UInt8[np.ndarray, "rows columns"] | None = None
     _colours: Float[np.ndarray, "hues saturations values"] | None = None
 
@@ -56,7 +56,7 @@ class Changes:
 
 
 def cut_frames(changes: Changes) -> list[int]:
-    """Return the frames of the grid that begin a new shot, as far as the grid can tell."""
+    """Return the frames of the grid that begin a new shot."""
     distance = np.array(changes.distance)
     # More than around it, so that a pan or a flicker, which goes on, is none.
     usual = np.array([np.median(distance[max(0, i - 4) : i + 5]) for i in range(len(distance))])
@@ -64,7 +64,7 @@ def cut_frames(changes: Changes) -> list[int]:
 
 
 def cut_times(frames: Sequence[int], motion: Motion, grid: TimeGrid) -> list[float]:
-    """Return when the shots begin: at the picture that is new, or else at the grid's frame."""
+    """Return when the shots begin: at the first new picture, or else at the time of the grid."""
     times: list[float] = []
     for frame in frames:
         start, end = float(grid.time(frame - 1)), float(grid.time(frame))
@@ -83,7 +83,7 @@ def keep_to_shots(
     grid: TimeGrid,
     duration: float,
 ) -> list[Event]:
-    """End and begin sustained events at cuts where they do; carry backgrounds over."""
+    """End and begin sustained events at cuts; extend backgrounds over them."""
     kept: list[Event] = []
     for column, effect in enumerate(vocabulary.effects):
         own = [event for event in events if event.effect == effect.name]
@@ -105,7 +105,7 @@ def _within_shots(
     effect: Effect,
     grid: TimeGrid,
 ) -> list[Event]:
-    """Return the parts of an event in the shots that show it, their ends on the cuts near them."""
+    """Return the parts of an event in the shots that show it, with ends at the nearest cuts."""
     step = float(grid.step)
     begins = [cut for cut in cuts if abs(cut - event.onset) <= 1.001 * step]
     ends = [cut for cut in cuts if abs(cut - event.offset) <= 1.001 * step]
@@ -137,7 +137,7 @@ def _within_shots(
 
 
 def _carried(events: Sequence[Event], cuts: Sequence[float], duration: float) -> list[Event]:
-    """Join what a short shot of something else interrupts; reach over cuts at either end."""
+    """Join parts interrupted by a short shot of something else; extend over cuts at both ends."""
     joined: list[Event] = []
     for event in events:
         last = joined[-1] if joined else None

@@ -1,7 +1,6 @@
-"""Smoothing over time: noisy per-frame labels or probabilities in, steadier ones of that shape out.
+"""Smooth labels or probabilities over time.
 
-Every window is centred and odd, and at the ends of the video it is cut to the frames that exist:
-nothing is invented beyond the edges.
+Every window is centred and odd, and at the ends of the video it is limited to existing frames.
 """
 
 import math
@@ -17,7 +16,7 @@ _FWHM_OF_SIGMA = 2.0 * math.sqrt(2.0 * math.log(2.0))
 
 
 def odd_window(grid: TimeGrid, window_s: Seconds) -> int:
-    """Return the window nearest to `window_s` seconds in frames; an even count grows by one."""
+    """Return the number of frames nearest to `window_s` seconds; an even number grows by one."""
     frames = grid.frame_count(window_s)
     return frames + 1 if frames % 2 == 0 else frames
 
@@ -25,9 +24,8 @@ def odd_window(grid: TimeGrid, window_s: Seconds) -> int:
 def mode_filter(labels: Int[np.ndarray, " frames"], window: int) -> Int[np.ndarray, " frames"]:
     """Replace each label by the most frequent one in a window of an odd number of frames.
 
-    Among equally frequent labels the frame keeps its own if that is one of them, else takes the
-    smallest. This is the smoothing of single-frame decisions in report 000 (dubbing from single
-    pictures), which leaves the window open.
+    Among equally frequent labels the frame keeps its own if it is one of them, or else gets the
+    smallest. The stills baseline smooths its single-frame decisions like this.
     """
     _check_window(window)
     labels = np.asarray(labels)
@@ -52,7 +50,7 @@ def mode_filter(labels: Int[np.ndarray, " frames"], window: int) -> Int[np.ndarr
 def median_smooth(probabilities: Probabilities, window: int) -> Probabilities:
     """Replace each probability by the median of a window of an odd number of frames.
 
-    Removes what is shorter than half a window and keeps onsets and offsets where they are.
+    This removes whatever is shorter than half a window and does not move onsets and offsets.
     """
     from scipy import ndimage
 
@@ -84,10 +82,10 @@ def mean_smooth(probabilities: Probabilities, window: int) -> Probabilities:
 
 
 def gaussian_smooth(probabilities: Probabilities, window: float) -> Probabilities:
-    """Average each probability with its neighbours under a bell of `window` frames.
+    """Average each probability with its neighbours, weighted by a Gaussian.
 
-    The window is the bell's full width at half its height; the weights of the frames that exist
-    add to one, so that a constant stays what it is up to the ends.
+    `window` is the full width at half maximum in frames; the weights of existing frames add up to
+    one, so that a constant is unchanged up to the ends.
     """
     from scipy import ndimage
 
@@ -104,7 +102,7 @@ def gaussian_smooth(probabilities: Probabilities, window: float) -> Probabilitie
 
 
 def _window_bounds(frames: int, window: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the first and the end frame of each frame's window, cut to the frames there are."""
+    """Return the first and the end frame of each frame's window, limited to existing frames."""
     centre = np.arange(frames)
     return np.maximum(centre - window // 2, 0), np.minimum(centre + window // 2 + 1, frames)
 

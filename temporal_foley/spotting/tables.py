@@ -1,8 +1,8 @@
-"""The tables that other programs read: `scores.tsv` and `events.tsv`, written and read back.
+"""Write and read the tables for other programs: `scores.tsv` and `events.tsv`.
 
-`scores.tsv`: one row a grid frame, `onset offset <effect> ...`, where each row begins as the one
-before it ends; seconds and probabilities. `events.tsv`: the form of the DCASE challenges, `filename
-onset offset event_label`. Both are tab-separated UTF-8 with one line of names.
+`scores.tsv` has one row per grid frame, `onset offset <effect> ...`, in seconds and probabilities;
+each row begins where the one before ends. `events.tsv` has the form of the DCASE challenges,
+`filename onset offset event_label`. Both are tab-separated UTF-8 with one header line.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ _TIME_DECIMALS = 6
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ScoreTable:
-    """What a `scores.tsv` holds: row `i` is about `[bounds_s[i], bounds_s[i + 1])`."""
+    """The content of a `scores.tsv`: row `i` covers `[bounds_s[i], bounds_s[i + 1])`."""
 
     effects: tuple[str, ...]
     bounds_s: tuple[float, ...]
@@ -44,7 +44,7 @@ class EventRow(NamedTuple):
 
 
 def clean_name(name: str) -> str:
-    """Make a name safe for a line of a table: NFC, without control characters or line breaks."""
+    """Make a name safe for a row of a table: NFC, without control characters or line breaks."""
     kept = (
         # Cc holds tab and newline, Zl and Zp further line breaks, Cs halves of broken file names.
         " " if unicodedata.category(letter) in ("Cc", "Zl", "Zp", "Cs") else letter
@@ -94,7 +94,7 @@ def read_scores(path: Path) -> ScoreTable:
     """Read a `scores.tsv`.
 
     Raises:
-        FoleyError: The file cannot be read, or a row is wrong; the text names the line.
+        FoleyError: The file cannot be read, or a row is wrong; the message names the line.
     """
     header, rows = _read_rows(path)
     if header[:2] != ["onset", "offset"] or len(header) < 3:
@@ -119,10 +119,10 @@ def read_scores(path: Path) -> ScoreTable:
 
 
 def read_events(path: Path) -> list[EventRow]:
-    """Read an `events.tsv`; a row with a file name alone, a file without events, is passed over.
+    """Read an `events.tsv`; a row with only a file name marks a file without events and is skipped.
 
     Raises:
-        FoleyError: The file cannot be read, or a row is wrong; the text names the line.
+        FoleyError: The file cannot be read, or a row is wrong; the message names the line.
     """
     header, rows = _read_rows(path)
     if header != list(_EVENT_COLUMNS):
@@ -159,7 +159,7 @@ def _write_lines(path: Path, lines: Iterable[str]) -> None:
 
 
 def _read_rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Return the names of the columns, and each further row with the number of its line."""
+    """Return the names of the columns, and each further row with its line number."""
     try:
         text = read_whole(path).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:

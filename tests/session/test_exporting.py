@@ -12,13 +12,12 @@ from temporal_foley.cue_list import read_timeline, write_timeline
 from temporal_foley.edits.import_session import import_edits
 from temporal_foley.edits.read_reaper import read_reaper
 from temporal_foley.errors import CueListError, OutputExistsError, UsageError
+from temporal_foley.session.build_session import MONO_DB
 from temporal_foley.session.export import (
     ExportSettings,
     export_cues,
     missing_formats,
-    parse_formats,
 )
-from temporal_foley.session.lay_out import MONO_DB
 from temporal_foley.sound.signal.distance import REACH, lowpass
 from temporal_foley.sound.takes.library import load_library
 from temporal_foley.timeline import Asset, Provenance
@@ -54,13 +53,6 @@ def cues(tmp_path_factory, make_clip):
         library=Provenance(name=library.name, sha256=library.sha256),
     )
     return write_cue_list(folder, timeline)
-
-
-def test_formats_are_read_by_name():
-    assert parse_formats("otio, REAPER,otio") == ("otio", "reaper")
-    assert "stems" in parse_formats("all")
-    with pytest.raises(UsageError, match="no export format 'mp3'; there are: stems, otio"):
-        parse_formats("mp3")
 
 
 def test_a_session_points_to_the_take_and_the_video(cues, tmp_path):

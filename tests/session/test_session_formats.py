@@ -17,8 +17,8 @@ from benchmarks.session.session_lists import (
 )
 from benchmarks.session.session_matrix import losses, worst
 from benchmarks.session.session_reopen import WAYS, wanted
-from temporal_foley.session.lay_out import LEADER_S
-from temporal_foley.session.layout import exact_place, lanes
+from temporal_foley.session.build_session import LEADER_S
+from temporal_foley.session.session_model import exact_place, lanes
 from temporal_foley.session.writers.aaf import write_aaf
 from temporal_foley.session.writers.dawproject import write_dawproject
 from temporal_foley.session.writers.fcp7 import fcp7_text, snap

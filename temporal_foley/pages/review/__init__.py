@@ -1,4 +1,4 @@
-"""The review page: a timeline and what belongs to it in, one HTML file for a browser out."""
+"""Write the review page: one HTML file in which cues are reviewed and edited in a browser."""
 
 from temporal_foley.pages.review.page import ReviewTake, write_review
 

@@ -1,4 +1,4 @@
-"""What a page carries inside itself: pictures, sounds, curves and JSON in; text for HTML out."""
+"""Encode pictures, sounds, curves and JSON as text inside an HTML page."""
 
 import base64
 import io
@@ -12,7 +12,7 @@ from jaxtyping import Float, UInt8
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 
 PEAK_COLUMN = 480
-"""How many samples one byte of a waveform stands for: the script counts on it."""
+"""Samples per byte of a waveform: the script relies on it."""
 
 _BIT_RATE_A_CHANNEL = 48_000
 _PICTURE_ROWS = 360
@@ -20,10 +20,10 @@ _PICTURE_QUALITY = 80
 
 
 def script_json(value: Any) -> str:
-    """Return JSON that can stand in a script element, whatever is in the names.
+    """Return JSON that is safe inside a script element, whatever the names contain.
 
-    No text in it ends the element or opens a comment in it (HTML standard, 4.12.1.3), and none is
-    a line end to JavaScript alone.
+    No text in it ends the element or opens a comment in it (HTML standard, 4.12.1.3), and none is a
+    line end for JavaScript alone.
     """
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for letter in "<>&\u2028\u2029":
@@ -38,7 +38,7 @@ def bytes_text(values: Float[np.ndarray, " values"]) -> str:
 
 
 def peaks_text(samples: Float[np.ndarray, "samples channels"]) -> str:
-    """Return the highest level of every `PEAK_COLUMN` samples, a byte each, in base64."""
+    """Return the peak of every `PEAK_COLUMN` samples as one byte each, in base64."""
     level = np.abs(samples).max(axis=1)
     starts = np.arange(0, len(level), PEAK_COLUMN)
     return bytes_text(np.maximum.reduceat(level, starts))
@@ -69,7 +69,7 @@ def sound_text(samples: Float[np.ndarray, "samples channels"]) -> str:
 
 
 def picture_text(image: UInt8[np.ndarray, "rows columns 3"], shape: float) -> str:
-    """Return a picture as JPEG in base64, `shape` times as wide as high and not large."""
+    """Return a small picture as JPEG in base64, with the aspect ratio `shape`."""
     import cv2
 
     rows = min(len(image), _PICTURE_ROWS)

@@ -1,7 +1,7 @@
-"""Write the review page: a timeline, what was seen and the takes in, one `review.html` out.
+"""Write the review page as one file, `review.html`.
 
-The page opens from disk in any browser: style, script, curves and the sound of the takes are
-inside it; only the video and the original sound are files beside it.
+It opens from disk in any browser: style, script, curves and the sound of the takes are inside; only
+the video and the original sound are files beside it.
 """
 
 import dataclasses
@@ -30,7 +30,7 @@ from temporal_foley.spotting.why_no_cue import explain_missing
 from temporal_foley.timeline import Alternate, Timeline
 
 MOST_SOUND_SAMPLES = 48_000 * 60 * 30
-"""Half an hour of takes is some 20 MB in the page; what is beyond is shown, not carried."""
+"""Half an hour of takes is about 20 MB in the page; takes beyond that are listed without sound."""
 
 _SCRIPTS = (
     *("model.js", "sound.js", "transport.js", "draw.js", "panels.js"),
@@ -42,10 +42,10 @@ _THRESHOLD = 0.5
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ReviewTake:
-    """A take that can be heard and chosen in the page for an effect.
+    """A take that can be played and chosen in the page for an effect.
 
-    The page lays a one-shot or repeated sound so that `take.anchor` meets the picture; a loop or
-    ambience begins at it.
+    The page aligns the `take.anchor` of a one-shot or repeated sound with the picture; a loop or
+    ambience begins at that moment.
     """
 
     effect: str
@@ -63,17 +63,17 @@ def write_review(
     original: Float[np.ndarray, "columns 2"] | None = None,
     mix_gain_db: float = 0.0,
 ) -> None:
-    """Write a page in which the cues of a timeline are looked at, heard, decided on and edited.
+    """Write a page in which the cues of a timeline are reviewed, played and edited.
 
     Args:
         path: The file to write; it belongs beside the stems.
         timeline: The cues; the page saves them again as `cues.json`.
         seen: Probabilities, vocabulary and some pictures.
-        takes: The takes that cues have or could have; the first are the ones that are carried
-            if there are more than a page should hold.
+        takes: The takes that cues have or could have; if they exceed the limit of the page, only
+            the first ones are embedded.
         video: Name of the video file in the same folder; None shows the pictures instead.
         original: Waveform of `stems/original.wav`; None if there is no such file.
-        mix_gain_db: The gain that the rendered mix was given, so that levels are like its.
+        mix_gain_db: The gain of the rendered mix, so that levels match it.
     """
     vocabulary = seen.vocabulary
     data = {
@@ -106,7 +106,7 @@ def write_review(
 
 
 def _effects(timeline: Timeline, seen: Detections) -> list[dict[str, Any]]:
-    """Say what is known of the effects: those of the vocabulary, then those only tracks know."""
+    """Return the facts of the effects: those of the vocabulary, then those only in tracks."""
     known = [
         {
             "name": effect.name,
@@ -162,7 +162,7 @@ def _original(envelope: Float[np.ndarray, "columns 2"]) -> dict[str, str]:
 
 
 def _relative_url(name: str) -> str:
-    """Return a link to a file of the same folder that no name turns into another one."""
+    """Return a link to a file of the same folder, safe for any name."""
     return "./" + quote(name.encode("utf-8", "surrogateescape"))
 
 

@@ -1,7 +1,7 @@
-"""AAF, for Pro Tools and Media Composer: a session in; an `.aaf` out, linked or with its sound.
+"""Write AAF for Pro Tools and Media Composer, linked or with embedded sound.
 
-The Advanced Authoring Format's edit protocol, by pyaaf2. Every cue is a clip of its own name with
-gain, its course, and fades; sound tracks count in samples, so no place is rounded.
+The Advanced Authoring Format's edit protocol, by pyaaf2. Every cue is a clip with its own name,
+gain, level curve and fades; sound tracks count in samples, so no place is rounded.
 """
 
 import struct
@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from temporal_foley.session.curves import ratio_of, ratios
-from temporal_foley.session.layout import Clip, Media, Session, exact_place, lanes
+from temporal_foley.session.session_model import Clip, Media, Session, exact_place, lanes
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 
 _GAIN_OPERATION = "9d2ea894-0968-11d3-8a38-0050040ef7d2"
@@ -25,11 +25,11 @@ def write_aaf(path: Path, session: Session, media: Path, address: str, *, embed:
     """Write the composition.
 
     Args:
-        path: Where to.
-        session: What.
-        media: The folder that the sound files lie in now.
-        address: The `file://` address that it will have.
-        embed: Put the 24-bit PCM of the sound files into the AAF instead of linking them.
+        path: The file to write.
+        session: The session.
+        media: The folder that has the sound files now.
+        address: The `file://` address that this folder will have.
+        embed: Embed the 24-bit PCM of the sound files instead of linking them.
     """
     # Its dictionaries take a tenth of a second to load.
     import aaf2
@@ -74,7 +74,7 @@ def _timecode(file: Any, composition: Any, session: Session) -> None:
 
 
 def _source(file: Any, sound: Media, path: Path, address: str, *, embed: bool) -> Any:
-    """Make the mob of a sound file: its samples, or where they lie."""
+    """Make the mob of a sound file: its samples, or a link to them."""
     mob = file.create.SourceMob(sound.name)
     file.content.mobs.append(mob)
     if embed:
@@ -94,7 +94,7 @@ def _source(file: Any, sound: Media, path: Path, address: str, *, embed: bool) -
 
 
 def _summary(sound: Media) -> bytearray:
-    """Return the head of a WAVE file up to its format, which is what the descriptor keeps."""
+    """Return the head of a WAVE file up to its format, which the descriptor stores."""
     block = 3 * sound.channels
     head = struct.pack("<4sI4s4sI", b"RIFF", 36 + block * sound.samples, b"WAVE", b"fmt ", 16)
     form = (1, sound.channels, SAMPLE_RATE_HZ, SAMPLE_RATE_HZ * block, block, 24)
@@ -102,7 +102,7 @@ def _summary(sound: Media) -> bytearray:
 
 
 def _clip(file: Any, clip: Clip, source: Any, operation: Any, track_db: float) -> Any:
-    """Make a clip: a master mob of the cue's own name, faded and brought to its level."""
+    """Make a clip: a master mob with the cue's name, fades and level."""
     master = file.create.MasterMob(clip.name)
     file.content.mobs.append(master)
     if clip.note:

@@ -1,4 +1,4 @@
-"""The cue sheet: a timeline in, one row out for each cue that is heard, as CSV for people."""
+"""Write the cue sheet: a CSV file with one row for each cue that plays."""
 
 import csv
 import re
@@ -39,9 +39,9 @@ COLUMNS = (
 
 
 def write_cue_sheet(timeline: Timeline, path: Path, rate: Fraction | None = None) -> None:
-    """Write `cues.csv`, cues in order of onset; times in seconds, the rest as in `cues.json`.
+    """Write `cues.csv`, cues in order of onset; times are in seconds, the rest as in `cues.json`.
 
-    Timecode counts at `rate`, or at the one that is nearest to the picture's own.
+    Timecode counts at `rate`, or at the usual rate nearest to the picture's own.
     """
     rate = rate or nearest_rate(timeline.source.video_rate)
     edit, first = parse_timecode(timeline.start_timecode, rate)
@@ -66,13 +66,13 @@ def write_cue_sheet(timeline: Timeline, path: Path, rate: Fraction | None = None
 
 
 def asset_text(asset: Asset) -> str:
-    """Return a take's name for people: a file's path, or a recipe with its seed."""
+    """Return a take's name for display: the path of a file, or a recipe with its seed."""
     name = asset.name if asset.kind == "file" else f"{asset.name} #{asset.seed}"
     return f"{name} {asset.cents:+d} cents" if asset.cents else name
 
 
 def _cell(value: object) -> str:
-    """Keep a spreadsheet from taking a text for a formula, and a row on one line."""
+    """Keep a spreadsheet from reading a text as a formula, and keep a row on one line."""
     text = " ".join(str(value).split())
     is_number = re.fullmatch(r"-?[\d.]+", text) is not None
     return f"'{text}" if text[:1] in ("=", "+", "@", "-") and not is_number else text

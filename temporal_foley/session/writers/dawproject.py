@@ -1,4 +1,4 @@
-"""DAWproject: a session in; a `.dawproject` archive with its sound files out.
+"""Write a DAWproject archive with its sound files.
 
 The exchange format of Bitwig and others, version 1.0 (https://github.com/bitwig/dawproject).
 """
@@ -9,7 +9,7 @@ from xml.etree import ElementTree as xml
 
 from temporal_foley import __version__
 from temporal_foley.session.curves import ratio_of, ratios
-from temporal_foley.session.layout import Clip, Session, SessionTrack
+from temporal_foley.session.session_model import Clip, Session, SessionTrack
 from temporal_foley.session.writers.otio import add_file
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 
@@ -17,7 +17,7 @@ _HEADER = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
 def write_dawproject(path: Path, session: Session, media: Path) -> None:
-    """Write the archive; `media` is the folder that the sound files lie in."""
+    """Write the archive; `media` is the folder with the sound files."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, text in (
             ("metadata.xml", _metadata(session)),
@@ -81,7 +81,7 @@ def _structure_track(parent: xml.Element, track: SessionTrack, key: str, gain_db
 
 
 def _clip(parent: xml.Element, clip: Clip) -> None:
-    """Write a clip that holds, from its in-point on, the sound file and what rides on it."""
+    """Write a clip with its sound file, from its in-point on, and its automation."""
     outer = xml.SubElement(
         parent,
         "Clip",

@@ -1,8 +1,8 @@
-"""Final Cut Pro 7 XML, for Premiere and Resolve: a session in, `xmeml` version 5 out.
+"""Write Final Cut Pro 7 XML, `xmeml` version 5, for Premiere and Resolve.
 
-Cuts lie on frames. A clip begins at the frame that its sound begins in, and its in-point is moved
-back by as much, so that the sound stays where it is to the sample: `in` says it in whole frames of
-the file, `pproTicksIn` exactly, for editors that read it.
+Cuts are on frames. A clip begins at the frame in which its sound begins, and its in-point is moved
+back by the same amount, so that the sound stays in place to the sample: `in` gives it in whole
+frames of the file, `pproTicksIn` exactly, for editors that read it.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ from urllib.parse import quote
 from xml.etree import ElementTree as xml
 
 from temporal_foley.session.curves import ratio_of, ratios, value_at
-from temporal_foley.session.layout import Clip, Media, Session, lanes
+from temporal_foley.session.session_model import Clip, Media, Session, lanes
 from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample, to_seconds
 
 TICKS_A_SECOND = 254_016_000_000
@@ -23,7 +23,7 @@ MOST_GAIN = 3.98107
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SnappedClip:
-    """A clip on whole frames, and where in its file the sound begins at the first of them."""
+    """A clip on whole frames, and where its sound begins in the file at the first of them."""
 
     clip: Clip
     start: int
@@ -33,7 +33,7 @@ class SnappedClip:
 
 
 def snap(clip: Clip, session: Session) -> SnappedClip:
-    """Widen a clip to whole frames, in step with its file."""
+    """Widen a clip to whole frames, together with its part of the file."""
     grid = session.edit.grid
     start = grid.frame_at(to_seconds(clip.place))
     end = max(start + 1, math.ceil(to_seconds(clip.end) * session.edit.rate))
@@ -120,7 +120,7 @@ def _clip_item(parent: xml.Element, snapped: SnappedClip, session: Session) -> x
 def _file(
     parent: xml.Element, key: str, media: Media, session: Session, folder: str, *, is_known: bool
 ) -> None:
-    """Describe a sound file at its first use; later ones only name it, as the format asks."""
+    """Describe a sound file at its first use; later uses only name it, as the format requires."""
     made = xml.SubElement(parent, "file", id=key)
     if is_known:
         return
@@ -163,7 +163,7 @@ def _video(parent: xml.Element, session: Session, address: str | None) -> None:
 
 
 def _level(item: xml.Element, snapped: SnappedClip, session: Session, track_db: float) -> None:
-    """Write gain, its course and fades as levels over the frames of the file."""
+    """Write gain, level curve and fades as levels over the frames of the file."""
     clip, rate = snapped.clip, session.edit.rate
     gain = min(ratio_of(clip.gain_db + track_db), MOST_GAIN)
     effect = _effect(item, "Audio Levels", "audiolevels", "audio")
@@ -190,7 +190,7 @@ def _level(item: xml.Element, snapped: SnappedClip, session: Session, track_db: 
 
 
 def _keys(snapped: SnappedClip, session: Session, gain: float) -> dict[int, float]:
-    """Return amplitudes at frames after the clip's start: level and fades in one line."""
+    """Return amplitudes at frames after the clip's start: level and fades in one curve."""
     clip, grid = snapped.clip, session.edit.grid
     length = snapped.end - snapped.start
     rise, fall = (round(to_seconds(f) * session.edit.rate) for f in (clip.fade_in, clip.fade_out))

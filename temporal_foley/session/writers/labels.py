@@ -1,4 +1,4 @@
-"""Lists of times: a timeline in; Audacity labels or WebVTT captions out, as text."""
+"""Write lists of times: Audacity labels and WebVTT captions."""
 
 import html
 from collections.abc import Iterable, Sequence
@@ -8,13 +8,13 @@ from temporal_foley.timegrid import SAMPLE_RATE_HZ
 from temporal_foley.timeline import Cue, Timeline, without_rejected
 
 CAPTION_GAP = SAMPLE_RATE_HZ
-"""Sounds of one effect with less silence between them than this share a caption."""
+"""Sounds of one effect separated by less silence than this share a caption."""
 SHORTEST_CAPTION = SAMPLE_RATE_HZ
-"""A caption stays for a second at least, or nobody can read it."""
+"""A caption stays for at least a second, so that it can be read."""
 
 
 def audacity_text(timeline: Timeline) -> str:
-    """Return a label track: onset, offset and the cue's name, parted by tabs, a line a cue."""
+    """Return a label track: onset, offset and name, separated by tabs, one line per cue."""
     names = cue_names(timeline)
     rows = (
         f"{_seconds(cue.onset_sample)}\t{_seconds(cue.offset_sample)}\t{names[cue.id]}\n"
@@ -24,9 +24,9 @@ def audacity_text(timeline: Timeline) -> str:
 
 
 def captions_text(timeline: Timeline) -> str:
-    """Return captions of what is heard, for those who do not hear it (W3C WebVTT).
+    """Return captions of the effects for people who cannot hear them (W3C WebVTT).
 
-    Hits that follow each other closely are one caption; captions overlap where sounds do.
+    Hits that follow each other closely share a caption; captions overlap where sounds do.
     """
     spans = [
         (begin, end, track.effect)
@@ -59,5 +59,5 @@ def _clock(sample: int) -> str:
 
 
 def _seconds(sample: int) -> str:
-    """Write microseconds: twenty of them are one sample."""
+    """Write microseconds: one sample is twenty of them."""
     return f"{sample / SAMPLE_RATE_HZ:.6f}"

@@ -1,6 +1,6 @@
-"""OpenTimelineIO: a session in; an `.otio` text, or an `.otioz` bundle with its media, out.
+"""Write OpenTimelineIO: an `.otio` text, or an `.otioz` bundle with its media.
 
-Sound keeps its places in samples at 48 kHz; the picture and the start keep those of the edit.
+Sound has its places in samples at 48 kHz; the picture and the start have those of the edit.
 """
 
 import os
@@ -11,14 +11,14 @@ from typing import Any
 from urllib.parse import quote
 
 from temporal_foley.session.edited import METADATA, origin_of, takes_of
-from temporal_foley.session.layout import Clip, Session, SessionTrack, exact_place, lanes
+from temporal_foley.session.session_model import Clip, Session, SessionTrack, exact_place, lanes
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 
 _ARCHIVE_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 def otio_text(session: Session, picture: str | None) -> str:
-    """Return the timeline as OTIO's JSON; `picture` is the video's path from the file's folder."""
+    """Return the timeline as OTIO's JSON; `picture` is the relative path of the video."""
     # Its native library takes a fifth of a second to load.
     import opentimelineio as otio
 
@@ -48,7 +48,7 @@ def otio_text(session: Session, picture: str | None) -> str:
 
 
 def write_otioz(path: Path, session: Session, media: Path, picture: Path | None) -> None:
-    """Write a bundle: the timeline, every sound file from the folder `media`, and the video."""
+    """Write a bundle: the timeline, every sound file of the folder `media`, and the video."""
     name = None
     if picture is not None and session.picture is not None:
         name = f"media/{session.picture.name}"
@@ -62,7 +62,7 @@ def write_otioz(path: Path, session: Session, media: Path, picture: Path | None)
 
 
 def add_file(bundle: zipfile.ZipFile, path: Path, name: str) -> None:
-    """Copy a file into an archive without its date, in blocks."""
+    """Copy a file into an archive in blocks, without its date."""
     entry = _entry(name)
     entry.file_size = os.stat(path).st_size  # Tells zipfile when it needs the large form.
     with path.open("rb") as source, bundle.open(entry, "w") as target:

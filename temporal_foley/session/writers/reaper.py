@@ -1,7 +1,7 @@
-"""REAPER: a session in, the text of an `.rpp` project out.
+"""Write REAPER projects (`.rpp`).
 
-The form is that of the projects that REAPER 6 and 7 save: a line is a word with its values, `<`
-opens a block and `>` closes it. Places are seconds, written so that each finds its sample again.
+The form is that of projects saved by REAPER 6 and 7: a line is a keyword with its values, `<` opens
+a block and `>` closes it. Places are seconds with enough digits to find each sample again.
 """
 
 import uuid
@@ -9,18 +9,18 @@ from collections.abc import Iterator
 
 from temporal_foley.session.curves import ratio_of, ratios
 from temporal_foley.session.edited import known_lines, origin_note
-from temporal_foley.session.layout import Clip, Session, SessionTrack
+from temporal_foley.session.session_model import Clip, Session, SessionTrack
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 
 _SPACE = uuid.UUID("6f1c0f0e-4b0b-5d3a-9d47-0c8a2f2f5e11")
 _SLOW_START_AND_END = 5
 """REAPER's number of the fade shape that is nearest to ours."""
 _DUCK_DOWN, _DUCK_UP = 0.15, 0.5
-"""Seconds that the video's own sound takes to go down and to come up again."""
+"""Seconds in which the video's own sound fades down and up again."""
 
 
 def reaper_text(session: Session, picture: str | None) -> str:
-    """Return the project; `picture` is the video's path as the project shall name it."""
+    """Return the project; `picture` is the video's path as the project will name it."""
     return "\n".join(_project(session, picture)) + "\n"
 
 
@@ -47,7 +47,7 @@ def _project(session: Session, picture: str | None) -> Iterator[str]:
 
 
 def _picture_track(session: Session, picture: str) -> Iterator[str]:
-    """The video item; its sound ducks under the effects as it does in the mix."""
+    """Write the video item; its sound ducks under the effects as in the mix."""
     assert session.picture is not None
     seconds = session.picture.frames / session.edit.rate
     volume = _ratio(session.mix_gain_db)
@@ -160,7 +160,7 @@ def _ratio(decibels: float) -> float:
 
 
 def _quoted(text: str) -> str:
-    """Quote a text with a mark that is not in it, as REAPER does; clean names have no `."""
+    """Quote a text with a mark that does not occur in it, as REAPER does; clean names have no `."""
     mark = next((mark for mark in ('"', "'") if mark not in text), "`")
     return f"{mark}{text}{mark}"
 

@@ -21,8 +21,8 @@ from temporal_foley.cue_list import read_timeline, write_timeline
 from temporal_foley.errors import CueListError
 from temporal_foley.files.digest import file_sha256
 from temporal_foley.foley import Foley
-from temporal_foley.session.export import FORMATS, export_cues
-from temporal_foley.session.names import clean_name, cue_names
+from temporal_foley.session.export import export_cues
+from temporal_foley.session.names import FORMATS, clean_name, cue_names
 from temporal_foley.sound.takes.library import load_library
 from temporal_foley.spotting.tables import read_events
 from tests.campaigns.driver import Campaign, Trial
@@ -183,11 +183,6 @@ def _page(path: Path) -> object:
     return tuple(tags.found)
 
 
-def _pdf(path: Path) -> object:
-    content = path.read_bytes()
-    return content[:5], b"/JavaScript" in content, b"%%EOF" in content[-20:]
-
-
 def _wave(path: Path) -> np.ndarray:
     import soundfile
     import wavinfo
@@ -207,7 +202,6 @@ READERS: dict[str, Callable[[Path], object]] = {
     ".csv": _sheet,
     ".vtt": _captions,
     ".spotting.html": _page,
-    ".spotting.pdf": _pdf,
 }
 
 

@@ -1,4 +1,4 @@
-"""A session as every editor knows it: tracks of clips over sound files, markers and a picture."""
+"""Define a session as every editor has it: tracks of clips over sound files, markers, a picture."""
 
 import dataclasses
 import math
@@ -15,7 +15,7 @@ MEDIA_FOLDER = "media"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TakeShape:
-    """What a layout must know of a take: its length, channels and highest sample."""
+    """Length, channels and peak of a take."""
 
     samples: int
     channels: int
@@ -26,15 +26,15 @@ class TakeShape:
 class Media:
     """A sound file of a session.
 
-    It holds the take's samples `[start, start + samples)`, those of the loop written out; before
-    the take's first sample it is silent. `gain_db` was taken off so that it does not clip, and
-    above `lowpass_hz` distance has taken the treble away.
+    It has the take's samples `[start, start + samples)`, with the loop written out; before the
+    take's first sample it is silent. Its level is lowered by `gain_db` so that it does not clip,
+    and `lowpass_hz` is the cutoff of its distance filter.
     """
 
     name: str
     title: str
     asset: Asset | None
-    """None: the tone of the 2-pop."""
+    """None for the tone of the 2-pop."""
     loop: Loop | None = None
     lowpass_hz: float | None = None
     start: int = 0
@@ -44,33 +44,33 @@ class Media:
 
     @property
     def path(self) -> str:
-        """Where it lies, from the session's own folder."""
+        """Path of the file relative to the session's folder."""
         return f"{MEDIA_FOLDER}/{self.name}"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Clip:
-    """A stretch of a sound file, at a place; all in samples, places from the session's start."""
+    """A part of a sound file at a place, in samples; places count from the session's start."""
 
     name: str
     cue: str
-    """The cue's id, or empty."""
+    """Id of the cue, or an empty text."""
     effect: str
     media: Media
     onset: int
-    """The cue's own, from the first picture."""
+    """Onset of the cue, from the first picture."""
     place: int
     length: int
     source_in: int
-    """First sample of the file that is heard."""
+    """First sample of the file that plays."""
     meets: int
-    """Samples from its start to the moment of the picture."""
+    """Samples from its start to the visible moment."""
     gain_db: float
     file_db: float
-    """The part of its gain that is not the cue's `gain_db`: what makes up for what its file is, and
-    a level that stands still."""
+    """The part of its gain that is not the cue's `gain_db`: it compensates for the file's level,
+    and includes a constant level curve."""
     level: Curve
-    """Decibels on top of the gain; `STILL`, or two points or more, all inside of the clip."""
+    """Decibels added to the gain: `STILL`, or at least two points, all inside the clip."""
     pan: Curve
     fade_in: int
     fade_out: int
@@ -78,7 +78,7 @@ class Clip:
 
     @property
     def end(self) -> int:
-        """Where it ends, from the session's start."""
+        """End of the clip, from the session's start."""
         return self.place + self.length
 
 
@@ -115,7 +115,7 @@ class Marker:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Session:
-    """The whole of a session. It begins `leader` samples before the first picture."""
+    """A whole session. It begins `leader` samples before the first picture."""
 
     name: str
     edit: EditRate
@@ -123,14 +123,14 @@ class Session:
     """Frame number of the timecode at the session's start."""
     leader: int
     length: int
-    """In samples, leader included."""
+    """In samples, including the leader."""
     tracks: tuple[SessionTrack, ...]
     media: tuple[Media, ...]
     markers: tuple[Marker, ...]
     picture: Picture | None
     mix_gain_db: float
     original: str
-    """What the mix does with the video's own sound: keep, duck or mute."""
+    """What happens to the video's own sound in the mix: keep, duck or mute."""
     duck_db: float
 
     @property
@@ -140,7 +140,7 @@ class Session:
 
     @property
     def frames(self) -> int:
-        """Length in frames, the last one begun."""
+        """Length in frames, rounded up."""
         return math.ceil(Fraction(self.length, SAMPLE_RATE_HZ) * self.edit.rate)
 
     @property
@@ -151,7 +151,7 @@ class Session:
 
 
 def lanes(clips: Sequence[Clip], place_of: Callable[[Clip], tuple[int, int]]) -> list[list[Clip]]:
-    """Spread clips over as few lanes as hold them without overlap; `place_of`: begin and end."""
+    """Distribute clips over the fewest lanes without overlap; `place_of` returns begin and end."""
     rows: list[list[Clip]] = []
     ends: list[int] = []
     for clip in sorted(clips, key=lambda clip: (*place_of(clip), clip.name)):

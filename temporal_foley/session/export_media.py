@@ -1,4 +1,4 @@
-"""The sound of an export: a layout and a library in; takes and stems as broadcast WAV files out."""
+"""Write the sound files of an export: takes and stems as broadcast WAV."""
 
 import math
 import tempfile
@@ -13,9 +13,15 @@ from jaxtyping import Float, Int
 from temporal_foley.media.audio import read_audio
 from temporal_foley.media.probe import VideoInfo
 from temporal_foley.session.broadcast_wav import SoundNotes, write_broadcast_wav
-from temporal_foley.session.lay_out import LEADER_S, POP_BEFORE_S, POP_DB, POP_HZ, LayoutSettings
-from temporal_foley.session.layout import Media, Session, TakeShape
+from temporal_foley.session.build_session import (
+    LEADER_S,
+    POP_BEFORE_S,
+    POP_DB,
+    POP_HZ,
+    SessionSettings,
+)
 from temporal_foley.session.names import clean_name, title_of, ucs_name
+from temporal_foley.session.session_model import Media, Session, TakeShape
 from temporal_foley.session.timecode import DAY_S, EditRate, time_reference
 from temporal_foley.sound.mix import write_mix
 from temporal_foley.sound.render import render_track
@@ -34,7 +40,7 @@ Whole = Int[np.ndarray, "samples channels"]
 
 
 def shape_reader(library: Library) -> Callable[[Asset], TakeShape]:
-    """Return what tells a take's length, channels and highest sample, reading each take once."""
+    """Return a function that measures length, channels and peak of takes, reading each once."""
     known: dict[Asset, TakeShape] = {}
 
     def shape_of(asset: Asset) -> TakeShape:
@@ -84,14 +90,14 @@ def write_stems(
     library: Library,
     info: VideoInfo | None,
     folder: Path,
-    settings: LayoutSettings,
+    settings: SessionSettings,
     categories: dict[str, str],
     done: Done,
 ) -> float:
-    """Lay up a timeline and write stems and mix, in `stems`; returns the gain of the mix.
+    """Render stems and mix of a timeline into the folder `stems`; return the gain of the mix.
 
     With a 2-pop they begin ten seconds before the picture, and each has the tone. `info` is the
-    video whose own sound is a stem; None: it has none, or is muted.
+    video whose own sound becomes a stem; None if it has no sound or is muted.
     """
     edit = settings.edit
     leader = LEADER_S * edit.nominal if settings.has_pop else 0
@@ -161,7 +167,7 @@ def _stretch(
 def _looped(
     media: Media, asset: Asset, loop: Loop, library: Library, start: int, stop: int
 ) -> Float[np.ndarray, "samples channels"]:
-    """Return `[start, stop)` of a take whose loop goes on for ever, as rendering joins it."""
+    """Return `[start, stop)` of a take whose loop repeats without end, joined as in rendering."""
     cue = Cue(
         id="loop",
         effect="loop",
@@ -189,7 +195,7 @@ def _stem_blocks(path: Path, head: Whole) -> Iterator[Whole]:
 
 
 def _leader(edit: EditRate) -> Whole:
-    """Return ten seconds of silence with the 2-pop in them."""
+    """Return ten seconds of silence with the 2-pop."""
     grid = edit.grid
     pop = (LEADER_S - POP_BEFORE_S) * edit.nominal
     samples = np.zeros((to_sample(grid.time(LEADER_S * edit.nominal)), 2), np.float64)

@@ -1,9 +1,9 @@
-"""Lay out a timeline for editors: cues in; a session of clips over sound files out.
+"""Build an editor's session from a timeline: clips over sound files, markers and the picture.
 
-Every cue becomes a clip of its own over the file of its take, not of a rendered stem: an editor
-moves, trims, fades and pans it as if it had been cut by hand, and the file holds more of the take
-on both sides (handles). Cues of one take share its file; a loop is written out in full. No editor
-has a distance filter that another would read, so what it does is in the file.
+Every cue becomes a clip over the file of its take, not over a rendered stem, so that an editor can
+move, trim, fade and pan it, and the file has more of the take on both sides (handles). Cues with
+the same take share its file; a loop is written out in full. No two editors share a distance filter,
+so its result is written into the file.
 """
 
 import dataclasses
@@ -14,15 +14,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from temporal_foley.session.curves import STILL, inside, level_inside
-from temporal_foley.session.layout import (
-    Clip,
-    Marker,
-    Media,
-    Picture,
-    Session,
-    SessionTrack,
-    TakeShape,
-)
 from temporal_foley.session.names import (
     clean_name,
     clean_text,
@@ -31,17 +22,27 @@ from temporal_foley.session.names import (
     title_of,
     ucs_name,
 )
+from temporal_foley.session.session_model import (
+    Clip,
+    Marker,
+    Media,
+    Picture,
+    Session,
+    SessionTrack,
+    TakeShape,
+)
 from temporal_foley.session.timecode import EditRate, frames_a_day
 from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample
 from temporal_foley.timeline import Asset, Cue, Loop, Timeline, Track, without_rejected
 
 MONO_DB = 20.0 * math.log10(math.sqrt(0.5))
-"""A mono take in the middle is 3 dB down on each side; most editors leave it as it is."""
+"""A mono take in the middle is 3 dB quieter on each side; most editors do not do that themselves.
+"""
 
 LOWPASS_STEPS = 6
-"""In an octave: cues whose treble ends within one step of another's share a file."""
+"""Steps per octave: cues whose cutoff is within one step of each other share a file."""
 LOWPASS_OVERSHOOT = 1.25
-"""How much higher a filtered sound may peak."""
+"""How much higher the peak of a filtered sound may be."""
 
 LEADER_S = 10
 POP_BEFORE_S = 2
@@ -50,27 +51,27 @@ POP_DB = -20.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class LayoutSettings:
-    """How a session is laid out."""
+class SessionSettings:
+    """How a session is built."""
 
     edit: EditRate
     first_frame: int
     """Frame number of the first picture's timecode."""
     handles: int = SAMPLE_RATE_HZ
-    """Samples of a take that a file holds before and after what is heard of it."""
+    """Samples of a take that a file has before and after the part that a clip uses."""
     has_pop: bool = False
     """Begin ten seconds early, with a tone of one frame two seconds before the picture."""
     slate: str = ""
-    """What the marker at the start says; empty: no marker."""
+    """Text of the marker at the start; without a text there is no marker."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.handles <= 60 * SAMPLE_RATE_HZ:
             raise ValueError("handles must be in [0, 60] seconds")
 
 
-def lay_out(
+def build_session(
     timeline: Timeline,
-    settings: LayoutSettings,
+    settings: SessionSettings,
     shape_of: Callable[[Asset], TakeShape],
     *,
     categories: Mapping[str, str],
@@ -78,9 +79,16 @@ def lay_out(
     mix_gain_db: float = 0.0,
     picture: Picture | None = None,
 ) -> Session:
-    """Lay out what is to be heard of a timeline; rejected cues are left out.
+    """Build the session of a timeline; rejected cues are left out.
 
-    `categories` are UCS CatIDs, `track_gains_db` the level of each track, both by effect.
+    Args:
+        timeline: The cues.
+        settings: Rate, handles, 2-pop and slate.
+        shape_of: Returns length, channels and peak of a take.
+        categories: UCS CatID of each effect.
+        track_gains_db: Level of each effect's track.
+        mix_gain_db: Gain of the mix.
+        picture: The video.
     """
     names = cue_names(timeline)
     timeline = without_rejected(timeline)
@@ -168,11 +176,11 @@ def _clip(cue: Cue, name: str, media: Media, leader: int) -> Clip:
 
 def _plan_media(
     timeline: Timeline,
-    settings: LayoutSettings,
+    settings: SessionSettings,
     shape_of: Callable[[Asset], TakeShape],
     categories: Mapping[str, str],
 ) -> dict[_Key, Media]:
-    """Give every take that is heard one file, long enough for all its cues and their handles."""
+    """Plan one file for every take that plays, long enough for all its cues and their handles."""
     users: dict[_Key, list[tuple[Track, Cue]]] = {}
     for track in timeline.tracks:
         for cue in track.cues:
@@ -219,12 +227,12 @@ def _title(asset: Asset) -> str:
 
 
 def is_file_of(cue: Cue, file: str, start: int, end: int) -> bool:
-    """Tell whether a file of a session holds these samples of the take that a cue has now."""
+    """Return whether a file of a session has these samples of the take that a cue has now."""
     return _digest(_key(cue), start, end) in file
 
 
 def _digest(key: _Key, start: int, end: int) -> str:
-    """Return a text that differs where the sound does: an old session never gets another sound."""
+    """Return a text that depends on the sound, so that an old session never gets another sound."""
     asset, loop, lowpass_hz = key
     plain = [dataclasses.asdict(asset), loop and dataclasses.asdict(loop), start, end]
     if lowpass_hz is not None:
