@@ -34,15 +34,9 @@ class Stays:
     spread: Float[np.ndarray, " effects"]
     """Standard deviation of the logarithm of the time on."""
     gap: Float[np.ndarray, " effects"]
-"""Find when each effect is active, by a Viterbi search with explicit durations.
-
-Each effect is on or off, independently. How long it stays on follows a log-normal distribution, so
-a flicker shorter than any event of the effect is ignored, and so is a gap inside one; how long it
-stays off is geometric. The most probable course is found exactly over the states (on, for some
-number of frames) and off, and compared with the effect not being in the video at all, which has a
-probability of its own: how rare an effect is does not limit its pace once it is there. What the
-ends of the video or a cut cut off counts as censored, not as short: a shot may show half a second
-of a long event.
+    """Mean of the times that it is off, in videos that contain it."""
+    presence: Float[np.ndarray, " effects"] | None = None
+    """Probability that it is in a video at all; NaN or None: `gap` is all that is known."""
 
 
 def most_probable_activity(
@@ -66,9 +60,12 @@ def most_probable_activity(
 
     share = _share_of_time(stays)
     present, never = _presence(stays, share)
+    # Of an age that nothing tells, the best one: one of many alike would cost their number.
+    any_age = first_age - first_age.max(axis=1, keepdims=True)
+    first_age = np.where(np.isneginf(never)[:, None], first_age, any_age)
     on = present[:, :1] + first_age + evidence[0][:, None]
     off = present[:, 1].copy()
-    joins_shot = np.log(CUT_CHANGES * share)[:, None] + first_age
+    joins_shot = np.log(CUT_CHANGES * share)[:, None] + any_age
     leaves_shot = np.maximum(ends, np.log(CUT_CHANGES))
     is_cut = np.zeros(frames, bool)
     is_cut[[cut for cut in cuts if 0 < cut < frames]] = True
