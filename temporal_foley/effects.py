@@ -129,7 +129,7 @@ def load_vocabulary(name_or_path: str = DEFAULT_VOCABULARY) -> Vocabulary:
     Raises:
         VocabularyError: The file cannot be read or a record is wrong; the message names the line.
 
-    Example:
+    Examples:
         >>> vocabulary = load_vocabulary("foley20")
         >>> len(vocabulary), vocabulary["dog_barking"].kind
         (20, 'one_shot')

@@ -60,7 +60,7 @@ from temporal_foley.timeline import MixSettings
 class Foley:
     """A detector and a sound library, loaded once for many videos.
 
-    Example:
+    Examples:
         >>> foley = Foley.load()  # doctest: +SKIP
         >>> result = foley.generate("clip.mp4")  # doctest: +SKIP
         >>> result.stems["dog_barking"]  # doctest: +SKIP

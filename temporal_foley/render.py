@@ -121,7 +121,7 @@ def render_cue_list(
         CueListError: The cue list is wrong, or does not fit the video or library.
         OutputExistsError: Stems, mix or video exist, and `overwrite` is not given.
 
-    Example:
+    Examples:
         >>> result = render_cue_list("clip.foley/cues.json", overwrite=True)  # doctest: +SKIP
         >>> result.mix  # doctest: +SKIP
         PosixPath('clip.foley/mix.wav')

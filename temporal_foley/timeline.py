@@ -328,7 +328,7 @@ class MixSettings:
 class Timeline:
     """All tracks of one video, and what they were made with.
 
-    Example:
+    Examples:
         >>> timeline = read_timeline("clip.foley/cues.json")  # doctest: +SKIP
         >>> [cue.id for cue in timeline.cues]  # doctest: +SKIP
         ['dog_barking-0001', 'cars-0001']

@@ -64,7 +64,7 @@ def read_record(kind: type[Record], document: Any, where: str = "") -> Record:
         RecordError: A field is missing, unknown, of the wrong type, or refused by
             `__post_init__`.
 
-    Example:
+    Examples:
         >>> from temporal_foley.timeline import Provenance
         >>> read_record(Provenance, {"name": "built-in", "sha256": 7}, "library")
         Traceback (most recent call last):
