@@ -21,7 +21,7 @@ SECONDS_PER_COLUMN = 0.32
 @pytest.mark.parametrize("columns", [1, 2, 31, 32, 33, 56, 57, 100, 1_000])
 def test_every_column_is_covered_by_windows_with_the_right_samples(columns):
     samples = columns * COLUMN_SAMPLES - 5
-    sound = np.arange(samples) % 65_521
+    sound = (np.arange(samples) % 65_521).astype(np.float32)
     seen = []
     for window in cut_windows(sound, samples):
         start = window.first_column * COLUMN_SAMPLES
