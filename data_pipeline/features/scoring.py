@@ -62,7 +62,7 @@ def clips_and_logits(
     labels_of: LabelsOf = None,
     with_sound: bool = True,
     done: Callable[[float], None] = lambda part: None,
-) -> tuple[list[ScoredClip], list[Float32[np.ndarray, "frames outputs"]]]:
+) -> tuple[list[ScoredClip], list[Float32[np.ndarray, "_ outputs"]]]:
     """Return the labels of each record and the bundle's logits, the inputs of `fit_decision`."""
     clips, logits = [], []
     for number in range(len(split)):

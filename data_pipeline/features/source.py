@@ -37,7 +37,7 @@ _MODALITIES: dict[str, Modality] = {"audio": "sound", "visual": "picture", "both
 # A timestamp that was stored as a float may lie this much behind the time of its frame.
 _ROUNDING_S = 1e-6
 
-Wave = Float32[np.ndarray, " samples"]
+Wave = Float32[np.ndarray, " _"]
 Prepare = Callable[[Picture], Picture]
 
 

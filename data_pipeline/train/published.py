@@ -43,7 +43,7 @@ def by_second(
 
 
 def segment_accuracy(
-    reference: Sequence[Active], estimated: Sequence[Float[np.ndarray, "seconds effects"]]
+    reference: Sequence[Active], estimated: Sequence[Float[np.ndarray, "_ effects"]]
 ) -> float:
     """Return the share of seconds whose class is right, over all clips.
 

@@ -18,7 +18,7 @@ SLOPE_DEPARTURE = 0.3
 """Standard deviation of the logarithm of an effect's slope around the common one."""
 BIAS_DEPARTURE = 1.5
 
-Logits = Sequence[Float[np.ndarray, "frames effects"]]
+Logits = Sequence[Float[np.ndarray, "_ effects"]]
 
 
 class Line(NamedTuple):

@@ -23,7 +23,7 @@ AT_ONCE = 16
 _PROBABLE = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0)
 _CONFIDENT = (0.0, 0.25, 0.4, 0.65, 0.9, 0.98)
 
-Wave = Float[np.ndarray, " samples"]
+Wave = Float[np.ndarray, " _"]
 Embed = Callable[[Float[np.ndarray, "sounds samples"]], Float[np.ndarray, "sounds features"]]
 
 

@@ -13,8 +13,8 @@ from temporal_foley.spotting.places import Places, join_places
 from temporal_foley.timegrid import TimeGrid
 
 Image = UInt8[np.ndarray, "height width 3"]
-SmallImage = UInt8[np.ndarray, "rows columns 3"]
-SoundBlock = Float[np.ndarray, "samples channels"]
+SmallImage = UInt8[np.ndarray, "_ _ 3"]
+SoundBlock = Float[np.ndarray, "_ channels"]
 FrameProbabilities = Float[np.ndarray, "frames effects"]
 
 

@@ -35,7 +35,7 @@ class SoundNotes:
 
 def write_broadcast_wav(
     path: Path,
-    blocks: Iterable[Int[np.ndarray, "samples channels"]],
+    blocks: Iterable[Int[np.ndarray, "_ channels"]],
     notes: SoundNotes,
     *,
     samples: int,

@@ -19,7 +19,7 @@ RIDGE = 10.0
 NEGATIVE_SHARE = 0.5
 """Weight of the negatives relative to the examples."""
 
-Rows = Float[np.ndarray, "frames visual_features"]
+Rows = Float[np.ndarray, "_ visual_features"]
 
 
 def fit_effect(

@@ -131,8 +131,8 @@ def teach(
 def extend_bundle(
     bundle: "Bundle",
     effect: Effect,
-    examples: Sequence[Float[np.ndarray, "frames features"]],
-    negatives: Sequence[Float[np.ndarray, "frames features"]] = (),
+    examples: Sequence[Float[np.ndarray, "_ features"]],
+    negatives: Sequence[Float[np.ndarray, "_ features"]] = (),
 ) -> Taught:
     """Add an effect to a bundle from the features of its examples."""
     from temporal_foley.teaching.few_shot import fit_effect
@@ -232,7 +232,7 @@ def example_files(folder: Path, option: str) -> list[Path]:
 
 def look_at(
     paths: Sequence[Path], detector: "BundleDetector", skipped: list[str], progress: Progress
-) -> list[Float[np.ndarray, "frames features"]]:
+) -> list[Float[np.ndarray, "_ features"]]:
     """Return the features of each example's frames; unreadable files are added to `skipped`."""
     pictures: list[np.ndarray] = []
     counts: list[int] = []

@@ -36,7 +36,8 @@ _FRAMES_AT_ONCE = 4096
 AT_ONCE = 4
 """Windows per batch: keeps two cores busy and the maps in the cache."""
 
-Wave = Float[np.ndarray, " samples"]
+Wave = Float[np.ndarray, " _"]
+"""A sound, or a part of one, of any length."""
 Columns = Float[np.ndarray, "columns features"]
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from jaxtyping import Float
 
-Block = Float[np.ndarray, "samples 2"]
+Block = Float[np.ndarray, "_ 2"]
+"""A part of a stream, of any length."""
 
 
 def rechunk(blocks: Iterable[Block], samples: int) -> Iterator[Block]:

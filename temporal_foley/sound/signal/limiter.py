@@ -11,7 +11,7 @@ import av
 import numpy as np
 from jaxtyping import Float
 
-from temporal_foley.sound.signal.blocks import rechunk
+from temporal_foley.sound.signal.blocks import Block, rechunk
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 
 _OVERSAMPLING = 4
@@ -27,7 +27,7 @@ Stereo = Float[np.ndarray, "samples 2"]
 Reduction = Float[np.ndarray, " samples"]
 
 
-def limit(blocks: Iterable[Stereo], ceiling_dbtp: float) -> Iterator[Stereo]:
+def limit(blocks: Iterable[Block], ceiling_dbtp: float) -> Iterator[Block]:
     """Yield the stream with its true peaks at or below `ceiling_dbtp`, without delay.
 
     Both channels share one gain, so that the stereo image does not move. The stream is processed in
@@ -70,7 +70,7 @@ def _frame(chunk: Stereo) -> av.AudioFrame:
     return frame
 
 
-def _frames(frames: list[av.AudioFrame]) -> list[Stereo]:
+def _frames(frames: list[av.AudioFrame]) -> list[Block]:
     return [frame.to_ndarray().reshape(-1, 2) for frame in frames]
 
 

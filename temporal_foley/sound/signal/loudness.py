@@ -94,7 +94,7 @@ class LoudnessMeter:
 
 
 def measure(
-    blocks: Iterable[Float[np.ndarray, "samples 2"]], *, true_peak: bool = True
+    blocks: Iterable[Float[np.ndarray, "_ 2"]], *, true_peak: bool = True
 ) -> tuple[float | None, float | None]:
     """Return integrated loudness in LUFS and true peak in dBTP of a stream."""
     meter = LoudnessMeter(true_peak=true_peak)
