@@ -57,7 +57,7 @@ class ModalityBranch(nnx.Module):
 
     def __call__(
         self,
-        embeddings: Float[Array, "batch frames features"],
+        embeddings: Float[Array | np.ndarray, "batch frames features"],
         is_there: Presence,
         *,
         rngs: nnx.Rngs | None,

@@ -187,6 +187,7 @@ def test_half_precision_stays_near():
         lambda: TaggerConfig(output="relu"),
     ],
 )
+@pytest.mark.wrong_types
 def test_invalid_settings_are_refused(make):
     with pytest.raises(ValueError, match=r"\w+\.\w+ must"):
         make()

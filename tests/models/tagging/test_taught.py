@@ -154,6 +154,7 @@ def test_records_are_read_back_as_they_were():
         assert parse_vocabulary(effect_record(effect), "x").effects == (effect,)
 
 
+@pytest.mark.wrong_types
 def test_parts_of_another_shape_are_refused(bundle, background, tmp_path):
     taught = extend_bundle(bundle, new_effect("b"), examples(1)).bundle
     wrong = (
