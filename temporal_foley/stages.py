@@ -6,7 +6,7 @@ Each stage can be called alone; `foley.py` calls them one after the other.
 import contextlib
 import dataclasses
 import importlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -29,6 +29,7 @@ from temporal_foley.spotting.events import DecodingConfig, decode_events
 from temporal_foley.spotting.own_sound.align import align_with_sound
 from temporal_foley.spotting.own_sound.already_heard import leave_to_original
 from temporal_foley.spotting.own_sound.evidence import SoundEvidence
+from temporal_foley.spotting.shots import Changes, cut_frames
 from temporal_foley.timegrid import TimeGrid, to_sample
 from temporal_foley.timeline import Event, MixSettings, Provenance, Source, Timeline
 
@@ -92,11 +93,13 @@ def tag_video(
     sound = None
     if settings.listen and detector.listens:
         sound = read_audio(info, sample_rate_hz=LISTENING_RATE_HZ, channels=1)
+    changes = Changes() if glimpses is None else glimpses.changes
     with contextlib.closing(ahead) as frames:
-        pictures = _pictures(frames, grid, thumbnails, done, glimpses)
+        pictures = _pictures(frames, grid, thumbnails, done, changes)
         with_places = glimpses is not None
         found = detect_all(detector, pictures, grid=grid, sound=sound, with_places=with_places)
-    events = find_events(detector, settings, found.probabilities, grid, info.duration)
+    cuts = cut_frames(changes)
+    events = find_events(detector, settings, found.probabilities, grid, info.duration, cuts)
     return Tags(
         info=info,
         seen=Detections(
@@ -161,12 +164,13 @@ def find_events(
     probabilities: FrameProbabilities,
     grid: TimeGrid,
     duration: Fraction,
+    cuts: Sequence[int] = (),
 ) -> list[Event]:
     """Decode probabilities into events, by the settings or else by the model's decision."""
     vocabulary = detector.vocabulary
     if settings.decoding is None and detector.decision is not None:
         decision = decision_from_json(detector.decision, vocabulary)
-        return decide(probabilities, grid, vocabulary, decision, duration)
+        return decide(probabilities, grid, vocabulary, decision, duration, cuts)
     config = settings.decoding or DecodingConfig()
     return decode_events(probabilities, grid, vocabulary, config=config, duration=duration)
 
@@ -225,15 +229,14 @@ def _pictures(
     grid: TimeGrid,
     thumbnails: list[tuple[float, np.ndarray]],
     done: Callable[[float], None],
-    glimpses: Glimpses | None,
+    changes: Changes,
 ) -> Iterator[np.ndarray]:
     """Pass pictures on, report progress, and keep a few, evenly spaced, for the overview."""
     kept = {round((i + 0.5) * grid.frames / THUMBNAILS - 0.5) for i in range(THUMBNAILS)}
     for frame in frames:
         if frame.index in kept:
             thumbnails.append((float(frame.time), frame.image))
-        if glimpses is not None:
-            glimpses.changes.add(frame.image)
+        changes.add(frame.image)
         yield frame.image
         done((frame.index + 1) / grid.frames)
 
