@@ -1,5 +1,6 @@
 """Check the documentation: commands parse, links resolve, every page is in the navigation."""
 
+import doctest
 import importlib
 import re
 import shlex
@@ -127,3 +128,15 @@ def test_named_source_files_exist(page):
     for file in re.findall(r"`(?:python )?([\w/]+/\w+\.py)\b", page.read_text("utf-8")):
         is_yours = "mine" in file
         assert is_yours or any(f"/{source}".endswith(f"/{file}") for source in sources), file
+
+
+WITH_EXAMPLES = [
+    path for path in sorted((ROOT / "temporal_foley").rglob("*.py")) if ">>> " in path.read_text()
+]
+
+
+@pytest.mark.parametrize("path", WITH_EXAMPLES, ids=name_of)
+def test_examples_in_docstrings_run(path):
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    module = importlib.import_module(name)
+    assert doctest.testmod(module, optionflags=doctest.ELLIPSIS).failed == 0

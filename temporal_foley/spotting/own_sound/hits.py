@@ -252,7 +252,7 @@ def judge_hits(
     )
 
 
-def expected_tag(tags: np.ndarray) -> np.ndarray:
+def expected_tag(tags: np.ndarray) -> np.ndarray | np.floating:
     """Return tags where the detector expects the effect: a tag of .3 is as good as one of .5."""
     odds = EXPECTED_ODDS * tags
     return odds / (odds + 1.0 - tags)

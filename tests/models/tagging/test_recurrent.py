@@ -1,14 +1,11 @@
 """Test recurrent layers and the tagger: known answers, padding, directions, long clips."""
 
-import doctest
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
 
-from temporal_foley.models.tagging import tagger
 from temporal_foley.models.tagging.fusion import FUSIONS, FusionConfig
 from temporal_foley.models.tagging.judging import judge_clip
 from temporal_foley.models.tagging.recurrent import (
@@ -199,7 +196,3 @@ def test_parameters_are_counted():
     gru = 2 * (10 * 12 + 12 + 4 * 12 + 4)
     readout = 2 * ((10 + 8) * 3 + 3)
     assert sum(leaf.size for leaf in leaves) == branches + gru + readout
-
-
-def test_the_example_of_the_tagger_runs():
-    assert doctest.testmod(tagger).failed == 0

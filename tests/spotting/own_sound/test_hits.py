@@ -149,6 +149,7 @@ def test_families_follow_category_and_pace() -> None:
         ),
     ],
 )
+@pytest.mark.wrong_types
 def test_wrong_input_is_named(call, said) -> None:
     with pytest.raises(ValueError, match=said):
         call()
