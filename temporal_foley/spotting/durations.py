@@ -2,7 +2,7 @@
 
 The table `durations.tsv` is fitted by `python -m data_pipeline.after_training.fit_durations` on the
 events of UnAV-100 (T. Geng et al., "Dense-Localizing Audio-Visual Events in Untrimmed Videos",
-CVPR 2023; annotations under MIT). Where UnAV-100 lacks an effect, the nearest class stands in, and
+CVPR 2023; annotations under MIT). Where UnAV-100 lacks an effect, the nearest class is used, and
 the table says so.
 """
 
@@ -24,7 +24,7 @@ class Duration:
     gap_s: float
     """Mean pause inside a video that contains it."""
     source: str
-    """The class it was fitted to, and whether that only stands in for the effect."""
+    """The class it was fitted to, and whether that is only the nearest one."""
 
 
 _BY_KIND = {
