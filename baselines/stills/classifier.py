@@ -14,13 +14,16 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree, UInt8
 
 from temporal_foley.models.image.loaded import LoadedNetwork
 
 Logits = Float[Array, "batch classes"]
-Params = PyTree[Array]
+Classes = Int[Array | np.ndarray, " batch"]
+IsReal = Bool[Array | np.ndarray, " batch"]
+Params = PyTree[Array | np.ndarray]
 
 
 class PictureClassifier(nnx.Module):
@@ -70,23 +73,27 @@ def _is_readout(path: tuple, _: object) -> bool:
 
 
 def apply_top(
-    top: Params, features: Float[Array, "*axes features"]
+    top: Params, features: Float[Array | np.ndarray, "*axes features"]
 ) -> Float[Array, "*axes classes"]:
     """Return the logits of stored features, as the frozen phase does."""
     return features @ top["kernel"] + top["bias"]
 
 
 def class_loss(
-    logits: Logits, classes: Int[Array, " batch"], is_real: Bool[Array, " batch"]
+    logits: Logits,
+    classes: Int[Array | np.ndarray, " batch"],
+    is_real: Bool[Array | np.ndarray, " batch"],
 ) -> Float[Array, ""]:
-    """Mean cross-entropy over the rows that are real."""
+    """Return the mean cross-entropy over the real rows."""
     own = jnp.take_along_axis(jax.nn.log_softmax(logits), classes[:, None], axis=1)[:, 0]
     return -jnp.sum(own * is_real) / jnp.maximum(jnp.sum(is_real), 1)
 
 
 def class_accuracy(
-    logits: Logits, classes: Int[Array, " batch"], is_real: Bool[Array, " batch"]
+    logits: Logits,
+    classes: Int[Array | np.ndarray, " batch"],
+    is_real: Bool[Array | np.ndarray, " batch"],
 ) -> Float[Array, ""]:
-    """Part of the real rows whose most probable class is theirs."""
+    """Return the share of the real rows whose most probable class is the true one."""
     is_right = (logits.argmax(axis=1) == classes) & is_real
     return jnp.sum(is_right) / jnp.maximum(jnp.sum(is_real), 1)

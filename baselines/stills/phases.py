@@ -15,7 +15,7 @@ from temporal_foley.errors import FoleyError
 from temporal_foley.training.checkpoint import disk_errors_told
 from temporal_foley.training.loop import LoopConfig, train
 from temporal_foley.training.mesh import make_mesh
-from temporal_foley.training.step import Batch, Step, TrainState
+from temporal_foley.training.step import HostBatch, Step, TrainState
 
 Logits = Float[np.ndarray, "pictures classes"]
 
@@ -27,7 +27,7 @@ class Phase:
     name: str
     """`scratch`, `frozen` or `fine_tuning`."""
     step: Step
-    open_batches: Callable[[int], Iterator[Batch]]
+    open_batches: Callable[[int], Iterator[HostBatch]]
     """Returns the batches of all its epochs from a number on."""
     logits: Callable[[TrainState], Logits]
     """Returns a state's logits of all validation pictures."""

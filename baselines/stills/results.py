@@ -110,7 +110,7 @@ def write_table(model: str, measured: Mapping[str, Any]) -> str:
     heads = ("accuracy, effects only", "accuracy, with other", "any-effect ROC-AUC")
     pictures, effects = measured["pictures"], measured["pictures_of_effects"]
     counts = (f"{effects}", f"{pictures}", f"{effects} against {pictures - effects}")
-    rows = [("", *heads)]
+    rows: list[tuple[str, ...]] = [("", *heads)]
     for name, reported in REPORTED.items():
         rows.append((f"report, {name}", *(_shown(reported[kind]) for kind in kinds)))
     rows.append(
@@ -135,7 +135,7 @@ def draw_confusion(path: Path, measured: Mapping[str, Any], names: Sequence[str]
     confusion = np.array(measured["confusion"], float)
     shown = np.flatnonzero(confusion.sum(axis=0) + confusion.sum(axis=1))
     missing = len(names) - len(shown)
-    names, confusion = [names[i] for i in shown], confusion[np.ix_(shown, shown)]
+    names, confusion = [names[int(i)] for i in shown], confusion[np.ix_(shown, shown)]
     counts = confusion.sum(axis=1)
     shares = np.divide(
         confusion, counts[:, None], out=np.zeros_like(confusion), where=counts[:, None] > 0

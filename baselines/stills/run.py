@@ -39,7 +39,7 @@ from temporal_foley.models.image.backbone import Backbone, load_backbone
 from temporal_foley.training.optimizer import OptimizerConfig, make_optimizer
 from temporal_foley.training.step import Step, TrainState, init_state, make_train_step
 
-Forward = Callable[[TrainState, Array], Array]
+Forward = Callable[[TrainState, Array | np.ndarray], Array]
 Features = Float[np.ndarray, "pictures features"]
 
 
@@ -227,7 +227,7 @@ def _picture_phase(
 
 
 def _forward(graphdef: nnx.GraphDef) -> Forward:
-    def forward(state: TrainState, images: Array) -> Array:
+    def forward(state: TrainState, images: Array | np.ndarray) -> Array:
         return nnx.merge(graphdef, state.params, state.statistics)(images)
 
     return jax.jit(forward)

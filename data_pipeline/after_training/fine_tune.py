@@ -73,8 +73,10 @@ def run(words: FineTuneOptions) -> int:
     # The networks, and how they are updated.
     split = split_networks(network, tagger_structure(bundle.tagger), bundle.weights)
 
-    def optimizer(steps: int, rate: float, **more: float) -> Any:
-        config = OptimizerConfig(learning_rate=rate, warmup_steps=steps // 10, **more)
+    def optimizer(steps: int, rate: float, weight_decay: float = 1e-2) -> Any:
+        config = OptimizerConfig(
+            learning_rate=rate, warmup_steps=steps // 10, weight_decay=weight_decay
+        )
         return make_optimizer(config, steps)
 
     tx = make_joint_optimizer(

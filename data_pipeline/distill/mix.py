@@ -33,8 +33,8 @@ def mix_window(rng: np.random.Generator, pool: Pool, sources: Sequence[str], sam
     level = _decibels(rng.uniform(*_LEVEL_DB))
     mix = np.zeros(samples, np.float32)
     for number in range(count):
-        recordings = pool[sources[rng.integers(len(sources))]]
-        sound = _vary(rng, to_float(recordings[rng.integers(len(recordings))]), samples)
+        recordings = pool[sources[int(rng.integers(len(sources)))]]
+        sound = _vary(rng, to_float(recordings[int(rng.integers(len(recordings)))]), samples)
         own = level if number == 0 else level * _decibels(rng.uniform(*_OTHER_DB))
         mix += own * _place(rng, sound, samples)
     if rng.random() < _ROOM_PART:
@@ -72,7 +72,7 @@ def _filtered(rng: np.random.Generator, sound: Mono) -> Mono:
     high = float(np.exp(rng.uniform(np.log(1_500.0), np.log(12_000.0))))
     edges = {"lowpass": high, "highpass": low, "bandpass": (low, high)}[kind]
     sections = signal.butter(2, edges, kind, fs=SOUND_RATE_HZ, output="sos")
-    return signal.sosfilt(sections, sound).astype(np.float32)
+    return np.asarray(signal.sosfilt(sections, sound), np.float32)
 
 
 def _place(rng: np.random.Generator, sound: Mono, samples: int) -> Mono:

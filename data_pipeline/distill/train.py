@@ -234,7 +234,7 @@ def distill(
 
 def _spread(shards: Sequence[Windows]) -> Float[np.ndarray, " features"]:
     means = [
-        np.asarray(masked_mean(batch["teacher"], batch["teacher_columns"]))
+        np.asarray(masked_mean(*map(jnp.asarray, (batch["teacher"], batch["teacher_columns"]))))
         for batch in (batch_of(shard, np.arange(len(shard.samples))) for shard in shards)
     ]
     return np.concatenate(means).std(axis=0)

@@ -89,7 +89,9 @@ def make_joint_optimizer(
         freeze_steps: Steps during which the backbone stays as it is; its optimizer begins after.
     """
     if freeze_steps:
-        backbone = optax.transforms.conditionally_mask(backbone, lambda step: step >= freeze_steps)
+        backbone = optax.transforms.conditionally_mask(
+            backbone, lambda step: jnp.asarray(step) >= freeze_steps
+        )
 
     def names(params: Params) -> PyTree[str]:
         return {part: jax.tree.map(lambda _, part=part: part, params[part]) for part in params}

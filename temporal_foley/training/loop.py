@@ -26,7 +26,7 @@ from temporal_foley.errors import FoleyError
 from temporal_foley.training.checkpoint import CheckpointError, Checkpoints, MemoryCheckpoints
 from temporal_foley.training.log import TrainLog
 from temporal_foley.training.mesh import place_batch, place_state
-from temporal_foley.training.step import Batch, Step, TrainState
+from temporal_foley.training.step import HostBatch, Step, TrainState
 
 Evaluate = Callable[[TrainState], Mapping[str, float]]
 
@@ -79,7 +79,7 @@ def train(
     *,
     state: TrainState,
     step_fn: Step,
-    batches: Callable[[int], Iterator[Batch]],
+    batches: Callable[[int], Iterator[HostBatch]],
     steps: int,
     evaluate: Evaluate,
     score: str,
@@ -107,7 +107,7 @@ def train(
         NotFiniteError: A loss or the score is not finite.
         CheckpointError: The folder holds a run with other settings.
     """
-    identity = json.loads(json.dumps(identity or {}))
+    wanted: dict[str, Any] = json.loads(json.dumps(identity or {}))
     with contextlib.ExitStack() as stack:
         checkpoints = stack.enter_context(_checkpoints(folder, config))
         state = place_state(state, mesh)
@@ -116,7 +116,7 @@ def train(
         found = checkpoints.restore_last(state)
         if found is not None:
             state, notes = found
-            _check_identity(folder, notes["identity"], identity)
+            _check_identity(folder, notes["identity"], wanted)
             best, scores = float(notes["best"]), dict(notes["scores"])
             evaluated = int(notes.get("evaluated", state.step))
             best_step = int(notes.get("best_step", evaluated))
@@ -130,7 +130,7 @@ def train(
 
         def notes_now() -> dict[str, Any]:
             return {
-                "identity": identity,
+                "identity": wanted,
                 "best": best,
                 "best_step": best_step,
                 "scores": scores,

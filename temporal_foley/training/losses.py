@@ -8,6 +8,7 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float
 
@@ -47,7 +48,7 @@ def tagger_loss(
     outputs: TaggerOutputs,
     batch: Batch,
     config: LossConfig,
-    effect_weights: Float[Array, " effects"] | None = None,
+    effect_weights: Float[Array | np.ndarray, " effects"] | None = None,
 ) -> tuple[Float[Array, ""], Measured]:
     """Return the loss of a batch, and its parts.
 
@@ -75,7 +76,7 @@ def sigmoid_loss(
     labels: Float[Array, "*cells effects"],
     known: Bool[Array, "*cells effects"],
     config: LossConfig,
-    effect_weights: Float[Array, " effects"] | None = None,
+    effect_weights: Float[Array | np.ndarray, " effects"] | None = None,
 ) -> Float[Array, ""]:
     """Return the mean binary cross-entropy over the known cells."""
     is_there = (labels > 0).astype(jnp.float32)

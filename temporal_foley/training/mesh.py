@@ -61,7 +61,7 @@ def state_sharding(state: PyTree[Any], mesh: Mesh) -> PyTree[NamedSharding]:
     return jax.tree.map(choose, state)
 
 
-def place_batch(batch: Batch, mesh: Mesh) -> Batch:
+def place_batch(batch: HostBatch, mesh: Mesh) -> Batch:
     """Put the rows that this process has read onto its devices, as part of the whole batch."""
     at = NamedSharding(mesh, PartitionSpec("data"))
     return {name: jax.make_array_from_process_local_data(at, rows) for name, rows in batch.items()}

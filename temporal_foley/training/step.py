@@ -16,13 +16,13 @@ from jaxtyping import Array, Float, Int, Key, PyTree, Shaped
 Params = PyTree[Array | np.ndarray]
 Statistics = PyTree[Array | np.ndarray]
 HostBatch = dict[str, Shaped[np.ndarray, "batch ..."]]
-Batch = dict[str, Shaped[Array, "batch ..."]] | HostBatch
+Batch = dict[str, Shaped[Array, "batch ..."]]
 Measured = dict[str, Float[Array, ""]]
 LossFn = Callable[
     [Params, Statistics, Batch, Key[Array, ""]],
     tuple[Float[Array, ""], tuple[Statistics, Measured]],
 ]
-Step = Callable[["TrainState", Batch], tuple["TrainState", Measured]]
+Step = Callable[["TrainState", Batch | HostBatch], tuple["TrainState", Measured]]
 
 
 class TrainState(NamedTuple):

@@ -64,7 +64,7 @@ def make_loss_fn(
     dropout: DropoutConfig,
     *,
     augment: Augment | None = None,
-    effect_weights: Float[Array, " effects"] | None = None,
+    effect_weights: Float[Array | np.ndarray, " effects"] | None = None,
 ) -> LossFn:
     """Build the loss of a tagger in training."""
 
@@ -125,7 +125,7 @@ def _noisy(
 ) -> TaggerInputs:
     visual_key, audio_key = jax.random.split(key)
 
-    def add(key: Key[Array, ""], rows: Array, branch: str) -> Array:
+    def add(key: Key[Array, ""], rows: Array | np.ndarray, branch: str) -> Array:
         deviation = 1.0 / statistics[branch]["scale"]
         return rows + amount * deviation * jax.random.normal(key, rows.shape)
 
@@ -134,7 +134,7 @@ def _noisy(
     )
 
 
-def make_judge(graphdef: nnx.GraphDef) -> Callable[[Params, Statistics, Batch], Array]:
+def make_judge(graphdef: nnx.GraphDef) -> Callable[..., Array]:
     """Build the jitted function from (params, statistics, batch) to the logits of all frames."""
 
     @jax.jit

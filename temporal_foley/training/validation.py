@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from temporal_foley.evaluation.curves import average_precision, log_loss, roc_auc
-from temporal_foley.training.step import Batch, Params, Statistics, TrainState
+from temporal_foley.training.step import HostBatch, TrainState
 
 SCORE = "score"
 """The score by which a state is chosen: the mean of macro ROC-AUC, any-effect ROC-AUC and macro
@@ -15,7 +15,7 @@ average precision."""
 
 
 def make_evaluate(
-    judge: Callable[[Params, Statistics, Batch], Array], batches: Callable[[], Iterable[Batch]]
+    judge: Callable[..., Array], batches: Callable[[], Iterable[HostBatch]]
 ) -> Callable[[TrainState], dict[str, float]]:
     """Build the function that scores a state on the frames of all batches.
 

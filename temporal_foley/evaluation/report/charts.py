@@ -22,7 +22,7 @@ INK, SOFT, GRID, CARD = "#1c1d1f", "#5d6167", "#ecece8", "#fefefe"
 SERIES = ("#2a78d6", "#e0591f", "#14956a", "#b57a00")
 _VARIABLES = {INK: "ink", SOFT: "soft", GRID: "grid", CARD: "card"}
 _VARIABLES |= {colour: f"s{place}" for place, colour in enumerate(SERIES)}
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "report",
     "font.size": 9,
@@ -149,7 +149,7 @@ def heat_map(counts: Any, names: Sequence[str]) -> str:
                     axes.text(column, row, percent, ha="center", va="center", color=ink, fontsize=8)
             total = f"{table[i].sum():,}"
             axes.text(len(shown) - 0.35, row, total, va="center", color=SOFT, fontsize=8)
-        labels = [names[i] for i in shown]
+        labels = [names[int(i)] for i in shown]
         axes.set_xticks(range(len(shown)), labels, rotation=55, ha="left", color=INK)
         axes.set_yticks(range(len(shown)), labels, color=INK)
         axes.tick_params(top=True, bottom=False, labeltop=True, labelbottom=False, length=0)

@@ -19,6 +19,7 @@ from temporal_foley.models.audio.mel import (
     HOP_SAMPLES,
     MIN_SAMPLES,
     SAMPLE_RATE_HZ,
+    Count,
     mel_frames,
 )
 from temporal_foley.timegrid import TimeGrid, to_sample
@@ -94,7 +95,7 @@ class ColumnEncoder:
         return mean_in_frames(columns, grid, columns_each=self.columns_each)
 
 
-def count_columns(samples: int, columns_each: int = 1) -> int:
+def count_columns(samples: Count, columns_each: int = 1) -> Count:
     """Return the number of columns of a sound, `columns_each` to one of `COLUMN_SAMPLES`."""
     return -(-mel_frames(samples) // (FRAMES_PER_COLUMN // columns_each))
 

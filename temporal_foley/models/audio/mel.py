@@ -29,7 +29,7 @@ MIN_SAMPLES = _FFT_POINTS // 2 + 2
 """Shorter sounds cannot be reflected at their ends."""
 
 Waves = Float[Array | np.ndarray, "batch samples"]
-Count = TypeVar("Count", int, Array)
+Count = TypeVar("Count", int, Array, np.ndarray)
 
 
 def mel_frames(samples: Count, fold: int = 1) -> Count:

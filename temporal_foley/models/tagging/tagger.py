@@ -189,7 +189,7 @@ class Tagger(nnx.Module):
     def frame_parts(self, inputs: TaggerInputs, *, rngs: nnx.Rngs | None = None) -> FrameParts:
         """Return fused features and prior log odds, each frame by itself."""
         dtype = jnp.dtype(self.config.compute)
-        visual, audio = inputs.visual.astype(dtype), inputs.audio.astype(dtype)
+        visual, audio = jnp.asarray(inputs.visual, dtype), jnp.asarray(inputs.audio, dtype)
         video_rows = self.video(visual, inputs.has_picture, rngs=rngs)
         audio_rows = self.audio(audio, inputs.has_sound, rngs=rngs)
         prior = jnp.zeros(())
