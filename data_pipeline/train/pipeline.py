@@ -89,6 +89,12 @@ class TrainOptions:
         """Folder of everything that can be made again."""
         return self.out / "work"
 
+    @property
+    def vocabulary_file(self) -> Path:
+        """The vocabulary that is trained on; its name is that of the one given."""
+        name = Path(self.vocabulary).stem if self.vocabulary else self.out.resolve().name
+        return self.work / f"{name}.toml"
+
 
 def train_model(
     options: TrainOptions,
@@ -115,12 +121,12 @@ def train_model(
     options.work.mkdir(parents=True, exist_ok=True)
     options, stages = _demo(options, progress, print_line)
     files, vocabulary, text = _read_material(options)
+    parts = choose_parts(files)
     config = _config(options, out.name, vocabulary)
     work = options.work
     stages.run(
-        "vocabulary", text, (work / "vocabulary.toml",), lambda report: _vocabulary(options, text)
+        "vocabulary", text, (options.vocabulary_file,), lambda report: _vocabulary(options, text)
     )
-    parts = choose_parts(files)
     material = folder_digest(options.pictures, options.sounds, options.videos, options.annotations)
     builds = _builds(options, files, parts)
     _forget_others(work, {build.dataset for build in builds})
@@ -220,7 +226,7 @@ def _read_material(options: TrainOptions) -> tuple[list[LabelledFile], Vocabular
     else:
         videos = () if options.videos is None or options.annotations else (options.videos,)
         text = vocabulary_of(folder_classes((*by_class, *videos)), options.nothing)
-    path = options.work / "vocabulary.toml"
+    path = options.vocabulary_file
     if not path.is_file() or path.read_text("utf-8") != text:
         path.write_text(text, "utf-8")
     vocabulary = load_vocabulary(str(path))
@@ -242,7 +248,7 @@ def _config(options: TrainOptions, name: str, vocabulary: Vocabulary) -> "Config
         config = dataclasses.replace(config, tagger=dataclasses.replace(config.tagger, prior=None))
     steps = options.steps or config.steps
     return dataclasses.replace(
-        config, name=name, vocabulary=str(options.work / "vocabulary.toml"), steps=steps
+        config, name=name, vocabulary=str(options.vocabulary_file), steps=steps
     )
 
 
@@ -254,8 +260,8 @@ def _frames(config: "Config") -> "Config":
 
 
 def _vocabulary(options: TrainOptions, text: str) -> str:
-    effects = load_vocabulary(str(options.work / "vocabulary.toml")).names
-    where = "" if options.vocabulary else f"; edit {options.work / 'vocabulary.toml'} and give it "
+    effects = load_vocabulary(str(options.vocabulary_file)).names
+    where = "" if options.vocabulary else f"; edit {options.vocabulary_file} and give it "
     where += "" if options.vocabulary else "with --vocabulary to change how they sound"
     return f"{len(effects)} effects: {', '.join(effects)}{where}"
 
@@ -266,7 +272,7 @@ def _builds(options: TrainOptions, files: list[LabelledFile], parts: str) -> lis
 
     common = {
         "out": options.work / "data",
-        "vocabulary": str(options.work / "vocabulary.toml"),
+        "vocabulary": str(options.vocabulary_file),
         "parts": parts,
         "nothing": options.nothing,
         "workers": options.workers,
