@@ -37,6 +37,8 @@ def clean_name(text: str, instead: str = "untitled") -> str:
     It has at most 80 characters. `instead` is returned if nothing is left of the text.
     """
     kept = "".join(letter for letter in _BREAKS.sub(" ", text) if _may_stay(letter))
+    # Breaks that are now beside each other become one space.
+    kept = _BREAKS.sub(" ", kept)
     # REAPER quotes with whichever of three marks is not in a name, so one of them never is.
     kept = unicodedata.normalize("NFC", kept).replace("`", "'")
     return kept.strip()[:LONGEST_NAME].strip() or instead
