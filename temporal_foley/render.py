@@ -137,13 +137,16 @@ def render_cue_list(
             library = load_library(None if library is None else Path(library))
         if library.sha256 != timeline.library.sha256:
             raise CueListError(
-                f"{cues}: was cast from another library or version ({timeline.library.name}); "
-                "use --library DIR, or run generate again"
+                f"was cast from another library or version ({timeline.library.name})",
+                path=cues,
+                remedy="use --library DIR, or run generate again",
             )
     targets = (STEMS_FOLDER, MIX_FILE, f"{MUSIC_AND_EFFECTS}.wav", _video_name(info), RUN_FILE)
     existing = [name for name in targets if (folder / name).exists()]
     if existing and not overwrite:
-        raise OutputExistsError(f"{folder / existing[0]}: exists; use --overwrite or --out DIR")
+        raise OutputExistsError(
+            "exists", path=folder / existing[0], remedy="use --overwrite or --out DIR"
+        )
     with staged(folder) as staging:
         shutil.copyfile(cues, staging / CUES_FILE)
         mix = dataclasses.replace(timeline.mix, **(mix_changes or {}))
@@ -298,12 +301,16 @@ def _find_video(timeline: Timeline, cues: Path, given: Path | None) -> VideoInfo
     path = find_source_video(timeline, cues, given)
     if path is None:
         where = cues.parent.parent / timeline.source.name
-        raise CueListError(f"{where}: the video of {cues.name} is missing; use --video FILE")
+        raise CueListError(
+            f"the video of {cues.name} is missing", path=where, remedy="use --video FILE"
+        )
     info = probe_video(path)
     if timeline.source.duration_samples != picture_samples(info):
         raise CueListError(
-            f"{cues}: source.duration_samples must be {picture_samples(info)}, the length of "
-            f"{info.path.name}, got {timeline.source.duration_samples}"
+            f"must be {picture_samples(info)}, the length of {info.path.name}, got "
+            f"{timeline.source.duration_samples}",
+            path=cues,
+            field="source.duration_samples",
         )
     return info
 

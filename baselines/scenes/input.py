@@ -36,7 +36,9 @@ def open_scene_splits(folder: Path, *, seed: int = 0) -> dict[str, SceneClips]:
     for split in (TRAIN, TEST):
         if split not in stores:
             raise UsageError(
-                f"{folder / split}: no finished features there; see docs/how-to/baselines.md"
+                "no finished features there",
+                path=folder / split,
+                remedy="see docs/how-to/baselines.md",
             )
     frames = max(max(store.frames, default=1) for store in stores.values())
     records = {split: _complete(store) for split, store in stores.items()}
@@ -57,13 +59,17 @@ def _stack(
     folder: Path, records: Sequence[FeatureRecord], names: Sequence[str], frames: int
 ) -> SceneClips:
     if not records:
-        raise FeatureError(f"{folder}: has no clip with pictures and sound; extract others")
+        raise FeatureError(
+            "has no clip with pictures and sound", path=folder, remedy="extract others"
+        )
     scenes = []
     for record in records:
         if not record.scene:
-            raise FeatureError(f"{folder}: {record.id} has no scene; give features of scenes")
+            raise FeatureError(
+                f"{record.id} has no scene", path=folder, remedy="give features of scenes"
+            )
         if record.scene not in names:
-            raise FeatureError(f"{folder}: {record.id} is {record.scene}, which is not in train")
+            raise FeatureError(f"{record.id} is {record.scene}, which is not in train", path=folder)
         scenes.append(names.index(record.scene))
 
     def padded(name: str) -> np.ndarray:

@@ -77,11 +77,11 @@ def make_pairs(
     """
     stores = [FeatureStore(path.parent) for path in sorted(stills.glob("*/manifest.json"))]
     if not stores:
-        raise UsageError(f"{stills}: holds no finished features of stills")
+        raise UsageError("holds no finished features of stills", path=stills)
     # Features of different networks must not be mixed.
     kinds = [{key: store.settings.get(key) for key in _KIND} for store in stores]
     if any(kind != kinds[0] for kind in kinds):
-        raise FeatureError(f"{stills}: its splits are of different networks or rates")
+        raise FeatureError("its splits are of different networks or rates", path=stills)
     pools = _share_out(stores, config)
     classes = _classes(pools, config)
     lines = ["class\tsplit\tclips\tpictures\tpicture_sources\trecordings\trecording_sources"]

@@ -115,7 +115,7 @@ def claim_folder(config: Run) -> dict[str, Any]:
         if begun != asked or (config.out / "metrics.json").exists():
             found = "this run, finished" if begun == asked else "something else"
             raise OutputExistsError(
-                f"{config.out}: holds {found}; give --overwrite or another folder"
+                f"holds {found}", path=config.out, remedy="give --overwrite or another folder"
             )
     config.out.mkdir(parents=True, exist_ok=True)
     settings.write_text(json.dumps(asked, indent=1) + "\n", "utf-8")

@@ -90,10 +90,14 @@ def open_stills(
     """
     splits = open_splits(folder)
     if split not in splits:
-        raise DatasetError(f"{folder}: has no split {split}; there are: {', '.join(splits)}")
+        raise DatasetError(
+            f"has no split {split}", path=folder, remedy=f"there are: {', '.join(splits)}"
+        )
     pictures = find_pictures(splits[split], vocabulary, has_other=has_other)
     if not len(pictures):
-        raise DatasetError(f"{folder}: {split} has no picture of one effect; build it from stills")
+        raise DatasetError(
+            f"{split} has no picture of one effect", path=folder, remedy="build it from stills"
+        )
     return pictures
 
 

@@ -73,7 +73,7 @@ def train_phase(
             identity=identity,
         )
     if not outcome.finished:
-        raise FoleyError(f"{folder}: stopped and saved; the same command continues")
+        raise FoleyError("stopped and saved", path=folder, remedy="the same command continues")
     return outcome.state, read_checks(phase, outcome.rows)
 
 

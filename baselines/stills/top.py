@@ -75,7 +75,9 @@ def read_stills(folder: Path, vocabulary: Vocabulary) -> tuple[Features, Classes
         FoleyError: There are no features, or none of such pictures.
     """
     if not (folder / "manifest.json").is_file():
-        raise UsageError(f"{folder}: has no finished features; see docs/how-to/build_datasets.md")
+        raise UsageError(
+            "has no finished features", path=folder, remedy="see docs/how-to/build_datasets.md"
+        )
     store = FeatureStore(folder)
     found = [
         (record.visual[0], class_)
@@ -83,7 +85,9 @@ def read_stills(folder: Path, vocabulary: Vocabulary) -> tuple[Features, Classes
         if (class_ := _class_of(record, vocabulary)) is not None
     ]
     if not found:
-        raise UsageError(f"{folder}: has no picture of one effect; give features of stills")
+        raise UsageError(
+            "has no picture of one effect", path=folder, remedy="give features of stills"
+        )
     rows, classes = zip(*found, strict=True)
     return np.array(rows, np.float32), np.array(classes, np.int32)
 

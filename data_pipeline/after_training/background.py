@@ -150,26 +150,30 @@ def _line(judged: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float
     return float(np.exp(found.x[0])), float(found.x[1])
 
 
-def run(words: BackgroundOptions) -> None:
+def run(options: BackgroundOptions) -> None:
     """Learn the background of a bundle, and write the bundle with it."""
     from data_pipeline.features.split import open_split
     from temporal_foley.models.bundle.bundle import load_bundle, save_bundle
 
-    bundle = load_bundle(words.bundle)
-    split = open_split(words.data, words.split, datasets=words.datasets)
+    bundle = load_bundle(options.bundle)
+    split = open_split(options.data, options.split, datasets=options.datasets)
     if (split.settings["backbone"], split.settings["weights"]["backbone"]) != (
         bundle.inputs.backbone,
         bundle.inputs.backbone_sha256,
     ):
         raise UsageError(
-            f"{words.data}: not features of the backbone of {words.bundle}; extract them again"
+            f"not features of the backbone of {options.bundle}",
+            path=options.data,
+            remedy="extract them again",
         )
     pictures = read_pictures(split, bundle.vocabulary)
-    for name in words.without:
+    for name in options.without:
         column = bundle.vocabulary.index(name)
         pictures = pictures.at(pictures.absent[:, column])
-    background = learn_background(pictures, count=words.pictures)
+    background = learn_background(pictures, count=options.pictures)
     info = {**bundle.training_info, "background": split.facts()}
     changed = dataclasses.replace(bundle, background=background, training_info=info)
-    sha256 = save_bundle(words.out, changed, overwrite=words.overwrite)
-    print(f"wrote {words.out} ({sha256[:12]}), with {len(background.codes)} pictures of background")
+    sha256 = save_bundle(options.out, changed, overwrite=options.overwrite)
+    print(
+        f"wrote {options.out} ({sha256[:12]}), with {len(background.codes)} pictures of background"
+    )

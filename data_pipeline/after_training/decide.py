@@ -51,35 +51,35 @@ def judge_splits(
     return heard
 
 
-def run(words: DecideOptions) -> None:
+def run(options: DecideOptions) -> None:
     """Fit, and write the bundle."""
     from temporal_foley.evaluation.fit_decision import FitConfig, fit_decision
     from temporal_foley.models.bundle.bundle import load_bundle, save_bundle
     from temporal_foley.spotting.decision import decision_to_json
 
-    bundle = load_bundle(words.bundle)
+    bundle = load_bundle(options.bundle)
     heard = judge_splits(
-        bundle, words.data, words.split, words.datasets, without_sound=words.without_sound
+        bundle, options.data, options.split, options.datasets, without_sound=options.without_sound
     )
-    for path, split in words.folds():
+    for path, split in options.folds():
         other = judge_splits(
             load_bundle(path),
-            words.data,
+            options.data,
             [split],
-            words.datasets,
-            without_sound=words.without_sound,
+            options.datasets,
+            without_sound=options.without_sound,
         )
         heard.clips.extend(other.clips)
         heard.logits.extend(other.logits)
         heard.facts.update(other.facts)
-    heard = without(heard, words.leave_out)
+    heard = without(heard, options.leave_out)
     try:
         config = FitConfig(
-            rule=words.rule,
-            most=words.most,
-            decoder=words.decoder,
-            smoothing=words.smoothing,
-            window_s=words.window,
+            rule=options.rule,
+            most=options.most,
+            decoder=options.decoder,
+            smoothing=options.smoothing,
+            window_s=options.window,
         )
     except ValueError as error:
         raise UsageError(str(error)) from None
@@ -87,32 +87,32 @@ def run(words: DecideOptions) -> None:
         heard.clips, heard.logits, bundle.vocabulary, config, output=bundle.tagger.output
     )
     decision, kept = keep_defaults(
-        decision, heard.clips, bundle.vocabulary, least_clips=words.least_clips
+        decision, heard.clips, bundle.vocabulary, least_clips=options.least_clips
     )
     if kept:
         few = ", ".join(f"{name} ({count})" for name, count in kept.items())
         print(
-            f"kept the defaults of {few}: fewer than {words.least_clips} clips with the effect; "
+            f"kept the defaults of {few}: fewer than {options.least_clips} clips with the effect; "
             "add validation clips, or give --least-clips 1"
         )
-    if words.raw:
+    if options.raw:
         decision = uncalibrated(decision)
-    if words.common is not None:
-        decision = with_common_threshold(decision, words.common)
+    if options.common is not None:
+        decision = with_common_threshold(decision, options.common)
     for effect in decision.effects:
         print(
             f"{effect.effect:16s} slope {effect.slope:5.2f} bias {effect.bias:6.2f} "
             f"on {effect.threshold_on:.3f} off {effect.threshold_off:.3f}"
         )
-    if words.out is None:
+    if options.out is None:
         return
     info = {**bundle.training_info, "decided_on": heard.facts}
-    card = bundle.card if words.card is None else read_card(words.card)
+    card = bundle.card if options.card is None else read_card(options.card)
     changed = dataclasses.replace(
         bundle, decision=decision_to_json(decision), training_info=info, card=card
     )
-    sha256 = save_bundle(words.out, changed, overwrite=words.overwrite)
-    print(f"wrote {words.out} ({sha256[:12]})")
+    sha256 = save_bundle(options.out, changed, overwrite=options.overwrite)
+    print(f"wrote {options.out} ({sha256[:12]})")
 
 
 def keep_defaults(
@@ -173,4 +173,6 @@ def read_card(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--card {path}: cannot be read as UTF-8 text ({error})") from None
+        raise UsageError(
+            f"cannot be read as UTF-8 text ({error})", option="--card", path=path
+        ) from None

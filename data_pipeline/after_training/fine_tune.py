@@ -20,10 +20,12 @@ STOPPED = 143
 """Exit code of a run that a signal ended and that the same command continues."""
 
 
-def run(words: FineTuneOptions) -> int:
+def run(options: FineTuneOptions) -> int:
     """Fine-tune, and write the bundle."""
-    if words.out.exists() and not words.overwrite:
-        raise OutputExistsError(f"{words.out}: exists; choose another folder or use --overwrite")
+    if options.out.exists() and not options.overwrite:
+        raise OutputExistsError(
+            "exists", path=options.out, remedy="choose another folder or use --overwrite"
+        )
     # Imported after the arguments are checked: these load jax.
     import jax
 
@@ -53,13 +55,17 @@ def run(words: FineTuneOptions) -> int:
     from temporal_foley.training.validation import SCORE
 
     # The bundle and the data.
-    bundle = load_bundle(words.bundle)
+    bundle = load_bundle(options.bundle)
     if bundle.inputs.aspect == "native":
-        raise UsageError(f"{words.bundle}: takes images of many shapes; train one that crops")
+        raise UsageError(
+            "takes images of many shapes", path=options.bundle, remedy="train one that crops"
+        )
     if bundle.taught is not None:
-        raise UsageError(f"{words.bundle}: has taught effects; fine-tune first, then teach")
+        raise UsageError(
+            "has taught effects", path=options.bundle, remedy="fine-tune first, then teach"
+        )
     sources = {
-        split: find_sources(words.data, split, words.datasets if split == "train" else ())
+        split: find_sources(options.data, split, options.datasets if split == "train" else ())
         for split in ("train", "validation")
     }
     enable_compilation_cache()
@@ -81,45 +87,45 @@ def run(words: FineTuneOptions) -> int:
 
     tx = make_joint_optimizer(
         # What was learnt on a million pictures does not decay.
-        optimizer(words.steps - words.freeze_steps, words.learning_rate, weight_decay=0.0),
-        optimizer(words.steps, words.head_learning_rate),
-        freeze_steps=words.freeze_steps,
+        optimizer(options.steps - options.freeze_steps, options.learning_rate, weight_decay=0.0),
+        optimizer(options.steps, options.head_learning_rate),
+        freeze_steps=options.freeze_steps,
     )
 
     def augment(key: Any, images: Any) -> Any:
         return augment_pictures(key, images, PictureRanges())
 
     loss_fn = make_joint_loss(
-        split, LossConfig(), DropoutConfig(), augment=augment if words.augment else None
+        split, LossConfig(), DropoutConfig(), augment=augment if options.augment else None
     )
 
     def as_bundle(state: TrainState) -> "Bundle":
         return fine_tuned_bundle(bundle, network, split, state.params, state.statistics)
 
     def evaluate(state: TrainState) -> Mapping[str, float]:
-        return score_bundle(as_bundle(state), clips["validation"], words.validation_clips)
+        return score_bundle(as_bundle(state), clips["validation"], options.validation_clips)
 
-    folder = words.run_folder or words.out.with_name(f"{words.out.name}.run")
+    folder = options.run_folder or options.out.with_name(f"{options.out.name}.run")
     reading = StretchConfig(
-        batch_size=words.batch_size, frames=words.frames, steps=words.steps, seed=words.seed
+        batch_size=options.batch_size, frames=options.frames, steps=options.steps, seed=options.seed
     )
-    every = words.evaluate_every or max(1, words.steps // 4)
+    every = options.evaluate_every or max(1, options.steps // 4)
     digests = {
         part: {name: source.digest for name, source in found.items()}
         for part, found in sources.items()
     }
     names = ("steps", "batch_size", "frames", "learning_rate", "head_learning_rate", "augment")
     names += ("validation_clips", "freeze_steps", "seed")
-    settings = {name: getattr(words, name) for name in names}
+    settings = {name: getattr(options, name) for name in names}
     outcome = train(
         folder,
         state=init_state(split.params, split.statistics, tx),
-        step_fn=make_train_step(loss_fn, tx, jax.random.key(words.seed)),
+        step_fn=make_train_step(loss_fn, tx, jax.random.key(options.seed)),
         batches=lambda first: (
             local_rows(batch)
             for batch in open_batches(clips["train"], bundle.vocabulary, reading, first=first)
         ),
-        steps=words.steps,
+        steps=options.steps,
         evaluate=evaluate,
         score=SCORE,
         config=LoopConfig(
@@ -131,7 +137,7 @@ def run(words: FineTuneOptions) -> int:
         ),
         mesh=make_mesh(),
         identity={"bundle": bundle.sha256, "settings": settings, "data": digests},
-        show=not words.quiet,
+        show=not options.quiet,
     )
     if not outcome.finished:
         print(f"stopped and saved at step {int(outcome.state.step)}; the same command continues")
@@ -144,7 +150,7 @@ def run(words: FineTuneOptions) -> int:
     before, after = (scores_at(outcome.rows, step) for step in (0, int(chosen.step)))
     tuned = with_notes(as_bundle(chosen), bundle, settings, digests, before, after)
     outcome = dataclasses.replace(outcome, scores=after)
-    finish_run(folder, words.out, tuned, outcome, overwrite=words.overwrite, before=before)
+    finish_run(folder, options.out, tuned, outcome, overwrite=options.overwrite, before=before)
     if after[SCORE] < before[SCORE]:
         print("warning: its validation score is lower than before; use more data or smaller rates")
     return 0

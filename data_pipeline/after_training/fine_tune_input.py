@@ -144,13 +144,15 @@ def find_sources(data: Path, split: str, datasets: Sequence[str] = ()) -> dict[s
         UsageError: There is none.
     """
     if not data.is_dir():
-        raise UsageError(f"{data}: no such folder; give that of `python -m data_pipeline build`")
+        raise UsageError(
+            "no such folder", path=data, remedy="give that of `python -m data_pipeline build`"
+        )
     found = built_datasets(data)
     unknown = sorted(set(datasets) - set(found))
     if unknown or not found:
         what = f"the dataset {unknown[0]}" if unknown else "no finished dataset"
         known = f"; there are {', '.join(found)}" if found else ""
-        raise UsageError(f"{data}: has {'not ' if unknown else ''}{what}{known}")
+        raise UsageError(f"has {'not ' if unknown else ''}{what}{known}", path=data)
     sources: dict[str, Source] = {}
     for name, folders in found.items():
         for folder in folders if not datasets or name in datasets else ():
@@ -159,7 +161,7 @@ def find_sources(data: Path, split: str, datasets: Sequence[str] = ()) -> dict[s
                 key = name if len(folders) == 1 else f"{name}/{folder.parent.name}"
                 sources[key] = DatasetSource(str(folder.resolve()), split)
     if not sources:
-        raise UsageError(f"{data}: no dataset has a split {split}; build one that has")
+        raise UsageError(f"no dataset has a split {split}", path=data, remedy="build one that has")
     return sources
 
 
@@ -215,7 +217,7 @@ def load_stretches(
             break
     else:
         raise UsageError(
-            f"{clips.names[source]}: has hardly any images; leave it out of --datasets"
+            "has hardly any images", path=clips.names[source], remedy="leave it out of --datasets"
         )
     batch = load_batch(
         _Drawn(records),

@@ -112,7 +112,7 @@ def read_labelled_files(
             )
         )
     if not files:
-        raise AnnotationError(f"{path}: contains no picture or sound of a class")
+        raise AnnotationError("contains no picture or sound of a class", path=path)
     return (group_series(files) if grouping == "series" else files), rejected
 
 
@@ -212,9 +212,9 @@ def _from_table(path: Path) -> tuple[list[LabelledFile], list[Rejected]]:
         with path.open(encoding="utf-8-sig", newline="") as table:
             rows = list(csv.DictReader(table))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise AnnotationError(f"{path}: not a table that can be read ({error})") from None
+        raise AnnotationError(f"not a table that can be read ({error})", path=path) from None
     if not rows or not {"file", "class"} <= set(rows[0]):
-        raise AnnotationError(f"{path}: must be a CSV file with the columns file and class")
+        raise AnnotationError("must be a CSV file with the columns file and class", path=path)
     files: list[LabelledFile] = []
     rejected: list[Rejected] = []
     for row in rows:

@@ -65,7 +65,9 @@ def assign_splits(members: Iterable[Member], parts: Parts, seed: int = 0) -> dic
         if member.split is not None:
             given = member.split if member.split in parts.parts else TEST
             if split_of.setdefault(member.source, given) != given:
-                raise SplitError(f"{member.source}: is given to {split_of[member.source]}, {given}")
+                raise SplitError(
+                    f"is given to {split_of[member.source]}, {given}", path=member.source
+                )
     wanted = _wanted(counts, parts)
     for source, split in split_of.items():
         _take(wanted[split], counts[source])
@@ -103,7 +105,9 @@ def audit_splits(sources: Mapping[str, Iterable[str]]) -> int:
     for split, names in sources.items():
         for name in set(names):
             if seen.setdefault(name, split) != split:
-                raise SplitError(f"{name}: is in {seen[name]} and in {split}; build again")
+                raise SplitError(
+                    f"is in {seen[name]} and in {split}", path=name, remedy="build again"
+                )
     return len(seen)
 
 

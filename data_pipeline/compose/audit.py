@@ -81,7 +81,9 @@ def audit(pools: Pools, each: int, seed: int = 0) -> dict[str, Score]:
     """Score `each` pictures a class, as they are stored and as they are composed."""
     names = [name for name, stills in pools.stills.items() if len(stills) >= FEWEST_STILLS]
     if len(names) < 2:
-        raise UsageError(f"--files must hold two classes of at least {FEWEST_STILLS} pictures")
+        raise UsageError(
+            f"must have two classes of at least {FEWEST_STILLS} pictures", option="--files"
+        )
     rng = np.random.default_rng(seed)
     ways: dict[str, Callable[[Sequence[PoolStill]], tuple[str, Picture]]] = {
         "as stored": lambda stills: _stored(rng, stills),

@@ -77,7 +77,9 @@ class WindowStore:
         self._shards: dict[Path, Windows] = {}
         self.refresh()
         if not self._shards:
-            raise FoleyError(f"{folders[0]}: has no windows; make some with `distill windows`")
+            raise FoleyError(
+                "has no windows", path=folders[0], remedy="make some with `distill windows`"
+            )
 
     def refresh(self) -> None:
         """Read shards that are new."""

@@ -35,7 +35,9 @@ def deal(records: Sequence[FeatureRecord], folds: int) -> list[list[int]]:
 def write_folds(store: FeatureStore, out: Path, folds: int) -> list[FeatureStore]:
     """Write the folds of a store; return them."""
     if not 2 <= folds <= len(store):
-        raise UsageError(f"--folds must be from 2 to the {len(store)} records, got {folds}")
+        raise UsageError(
+            f"must be from 2 to the {len(store)} records, got {folds}", option="--folds"
+        )
     records = [store[number] for number in range(len(store))]
     made = []
     for fold, numbers in enumerate(deal(records, folds)):

@@ -70,7 +70,9 @@ def extraction_config(
         if bundle is not None:
             if given := [name for name in names if name in fields]:
                 option = given[0].replace("_", "-")
-                raise UsageError(f"--{option}: is fixed by --bundle; omit one of them")
+                raise UsageError(
+                    "is fixed by --bundle", option=f"--{option}", remedy="omit one of them"
+                )
             senses = open_bundle(bundle).inputs
             fields |= {name: getattr(senses, name) for name in names}
             fields["frame_rate"] = Fraction(fields["frame_rate"])

@@ -125,7 +125,7 @@ def extract_features(
     notes = [read_note(folder, name) for name in shards]
     missing = [name for name, note in zip(shards, notes, strict=True) if note is None]
     if missing:
-        raise FoleyError(f"{folder / missing[0]}: was not made; run the command again")
+        raise FoleyError("was not made", path=folder / missing[0], remedy="run the command again")
     finish(folder, settings, [note for note in notes if note is not None])
     return FeatureStore(folder)
 
@@ -208,7 +208,9 @@ def _run(pipeline: beam.Pipeline, folder: Path) -> None:
         # Beam's message is long; its last line is that of the worker.
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         last = lines[-1] if lines else "a worker ended"
-        raise FoleyError(f"{folder}: the run failed ({last}); run it again to resume") from error
+        raise FoleyError(
+            f"the run failed ({last})", path=folder, remedy="run it again to resume"
+        ) from error
 
 
 def _end_with(process: int) -> None:

@@ -112,7 +112,9 @@ class DatasetSource:
 def _open_dataset(folder: str, split: str) -> Sequence[Mapping[str, Any]]:
     splits = open_splits(Path(folder))
     if split not in splits:
-        raise UsageError(f"{folder}: has no split {split!r}; there are: {', '.join(splits)}")
+        raise UsageError(
+            f"has no split {split!r}", path=folder, remedy=f"there are: {', '.join(splits)}"
+        )
     return splits[split]
 
 
@@ -214,10 +216,10 @@ def _file_of(folder: Path, clip: AnnotatedClip) -> tuple[Path, float, float | No
             path = folder / f"{name}{suffix}"
             # Unlike Path.resolve, this does not raise at a link to itself.
             if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
-                raise MediaError(f"{path}: is outside its folder")
+                raise MediaError("is outside its folder", path=path)
             if path.is_file():
                 return path, *((clip.start_s, clip.end_s) if cut else (0.0, clip.length_s))
-    raise MediaError(f"{folder / clip.clip}: no such file, nor one of its source {clip.source}")
+    raise MediaError(f"no such file, nor one of its source {clip.source}", path=folder / clip.clip)
 
 
 def _video_material(
@@ -227,7 +229,7 @@ def _video_material(
     start = as_fraction(start_s)
     end = info.duration if end_s is None else min(info.duration, as_fraction(end_s))
     if end <= start:
-        raise MediaError(f"{path}: ends at {float(info.duration):.2f} s, before the clip begins")
+        raise MediaError(f"ends at {float(info.duration):.2f} s, before the clip begins", path=path)
     grid = TimeGrid.covering(end - start, frame_rate, start)
 
     def pictures(prepare: Prepare) -> Iterator[tuple[float, Picture]]:
@@ -257,10 +259,10 @@ def _sound_material(
     try:
         length_s = soundfile.info(path).duration
     except (soundfile.SoundFileError, OSError) as error:
-        raise MediaError(f"{path}: not a sound file that can be read ({error})") from None
+        raise MediaError(f"not a sound file that can be read ({error})", path=path) from None
     end_s = length_s if end_s is None else min(length_s, end_s)
     if end_s <= start_s:
-        raise MediaError(f"{path}: ends at {length_s:.2f} s, before the clip begins")
+        raise MediaError(f"ends at {length_s:.2f} s, before the clip begins", path=path)
 
     def sound() -> Wave:
         mono = read_sound_file(path, SAMPLE_RATE_HZ).mean(axis=1)

@@ -107,13 +107,13 @@ def gather_evidence(
     info = probe_video(path)
     blocks = read_audio(info, sample_rate_hz=_SAMPLE_RATE_HZ, channels=1, block=_SAMPLE_RATE_HZ)
     if blocks is None:
-        raise SilentError(f"{path}: has no sound")
+        raise SilentError("has no sound", path=path)
     grid = TimeGrid.covering(info.duration, config.frame_rate)
     meter = _LevelMeter(grid)
     embedding = teacher.frame_embeddings(meter.passing(block[:, 0] for block in blocks), grid)
     silent = meter.levels_dbfs() < config.silence_dbfs
     if silent.all():
-        raise SilentError(f"{path}: its sound is silent")
+        raise SilentError("its sound is silent", path=path)
     views = [
         effect_logits(teacher.tag(mean_around(embedding, grid, window_s)), detector.vocabulary)
         for window_s in (config.near_s, config.wide_s)

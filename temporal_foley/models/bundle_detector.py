@@ -149,8 +149,9 @@ class BundleDetector:
         encoder = load_encoder(inputs.listener)
         if encoder.sha256 != inputs.listener_sha256:
             raise WeightsError(
-                f"{inputs.listener}: not the audio network that the bundle {self.name} was "
-                "trained with; install the version that its card names"
+                f"not the audio network that the bundle {self.name} was trained with",
+                path=inputs.listener,
+                remedy="install the version that its card names",
             )
         return listen(encoder, (block.mean(axis=1) for block in sound), grid)
 

@@ -49,7 +49,11 @@ def load_detector(
         )
     for name, value in (("vocabulary", vocabulary), ("backbone", backbone)):
         if value:
-            raise UsageError(f"--{name}: the model {model} has its own; use --model {IMAGENET}")
+            raise UsageError(
+                f"the model {model} has its own",
+                option=f"--{name}",
+                remedy=f"use --model {IMAGENET}",
+            )
     from temporal_foley.models.bundle_detector import load_bundle_detector
 
     return load_bundle_detector(bundle_folder(model), weights=weights)
@@ -62,10 +66,9 @@ def bundle_folder(model: str) -> Path:
         UsageError: There is none.
     """
     if model == IMAGENET or (not model and BEST not in shipped_models()):
-        raise UsageError(f"--model: give a trained bundle, not {IMAGENET}")
+        raise UsageError(f"give a trained bundle, not {IMAGENET}", option="--model")
     model = model or BEST
     folder = SHIPPED / model if model in shipped_models() else Path(model)
     if not folder.is_dir():
-        known = ", ".join((*shipped_models(), IMAGENET))
-        raise UsageError(f"--model: {model} is no folder, and none of {known}")
+        raise UsageError.unknown("model", model, (*shipped_models(), IMAGENET), option="--model")
     return folder

@@ -92,7 +92,7 @@ class ImageNetDetector:
         self._weights = class_weights(vocabulary)
         if not self._weights.any():
             raise VocabularyError(
-                f"{vocabulary.name}: no effect has an imagenet rule, so nothing can be detected"
+                "no effect has an imagenet rule, so nothing can be detected", path=vocabulary.name
             )
         self.vocabulary = vocabulary
         self.name = f"imagenet/{backbone.name}"

@@ -51,7 +51,7 @@ def sha256_of(path: Path) -> str:
         with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise WeightsError(f"{path}: cannot read the weights file ({error.strerror})") from error
+        raise WeightsError(f"cannot read the weights file ({error.strerror})", path=path) from error
 
 
 def read_torch_checkpoint(path: Path, *, sha256: str | None = None) -> dict[str, np.ndarray]:
@@ -64,7 +64,7 @@ def read_torch_checkpoint(path: Path, *, sha256: str | None = None) -> dict[str,
     try:
         blob = read_whole(path, MAX_FILE_BYTES)
     except OSError as error:
-        raise WeightsError(f"{path}: cannot read the weights file ({error.strerror})") from error
+        raise WeightsError(f"cannot read the weights file ({error.strerror})", path=path) from error
     if sha256 is not None:
         check_sha256(path, hashlib.sha256(blob).hexdigest(), sha256)
     try:
@@ -84,15 +84,16 @@ def read_torch_checkpoint(path: Path, *, sha256: str | None = None) -> dict[str,
         pickle.UnpicklingError,
         zipfile.BadZipFile,
     ) as error:
-        raise WeightsError(f"{path}: not a readable PyTorch checkpoint ({error})") from error
+        raise WeightsError(f"not a readable PyTorch checkpoint ({error})", path=path) from error
 
 
 def check_sha256(path: Path, found: str, expected: str) -> None:
     """Raise if a file has another hash than expected."""
     if found != expected:
         raise WeightsError(
-            f"{path}: altered or another file (SHA-256 {found[:12]}…, expected {expected[:12]}…); "
-            "install or download it again"
+            f"altered or another file (SHA-256 {found[:12]}…, expected {expected[:12]}…)",
+            path=path,
+            remedy="install or download it again",
         )
 
 

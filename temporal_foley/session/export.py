@@ -192,7 +192,7 @@ def _start_at(timeline: Timeline, text: str) -> Timeline:
     try:
         return dataclasses.replace(timeline, start_timecode=text)
     except ValueError:
-        raise UsageError(f"--timecode must look like 01:00:00:00, got {text!r}") from None
+        raise UsageError(f"must look like 01:00:00:00, got {text!r}", option="--timecode") from None
 
 
 def _base(timeline: Timeline) -> str:

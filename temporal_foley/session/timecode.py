@@ -74,7 +74,7 @@ def parse_rate(text: str) -> Fraction:
         EditRate(rate=rate)
     except (ValueError, ZeroDivisionError):
         raise UsageError(
-            f"--rate must be a picture rate such as 25 or 29.97, got {text!r}"
+            f"must be a picture rate such as 25 or 29.97, got {text!r}", option="--rate"
         ) from None
     return rate
 

@@ -70,10 +70,10 @@ def learn_from_edits(
         OutputExistsError: The bundle exists, and `overwrite` is not given.
     """
     if out.exists() and not overwrite:
-        raise OutputExistsError(f"{out}: exists; give another --out, or --overwrite")
+        raise OutputExistsError("exists", path=out, remedy="give another --out, or --overwrite")
     detector = load_detector(model)
     if not isinstance(detector, BundleDetector) or not has_one_readout(detector.bundle):
-        raise UsageError("--model: learn needs a bundle with one last layer of sigmoids")
+        raise UsageError("learn needs a bundle with one last layer of sigmoids", option="--model")
     vocabulary, bundle = detector.vocabulary, detector.bundle
     decision = (
         default_decision(vocabulary)
@@ -131,7 +131,7 @@ def learn_from_edits(
     try:
         sha256 = save_bundle(out, changed, overwrite=overwrite)
     except OSError as error:
-        raise FoleyError(f"{out}: cannot be written ({error.strerror})") from None
+        raise FoleyError(f"cannot be written ({error.strerror})", path=out) from None
     return dataclasses.replace(outcome, sha256=sha256)
 
 
@@ -142,7 +142,9 @@ def decided_clip(
     video = find_source_video(timeline, path, None)
     if video is None:
         raise CueListError(
-            f"{path}: its video {timeline.source.name} does not exist; put it beside the folder"
+            f"its video {timeline.source.name} does not exist",
+            path=path,
+            remedy="put it beside the folder",
         )
     info = probe_video(video)
     grid = TimeGrid.covering(info.duration, detector.bundle.frame_rate)

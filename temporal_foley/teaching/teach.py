@@ -121,9 +121,9 @@ def teach(
     skipped: list[str] = []
     shown_in, absent_from = (look_at(paths, detector, skipped, progress) for paths in files)
     if not shown_in:
-        raise TeachError(f"{shown(examples)}: none of its files can be read: {skipped[0]}")
+        raise TeachError(f"none of its files can be read: {skipped[0]}", path=shown(examples))
     if negatives is not None and not absent_from:
-        raise TeachError(f"{shown(negatives)}: none of its files can be read: {skipped[-1]}")
+        raise TeachError(f"none of its files can be read: {skipped[-1]}", path=shown(negatives))
     taught = extend_bundle(bundle, effect, shown_in, absent_from)
     return taught._replace(skipped=tuple(skipped))
 
@@ -208,7 +208,7 @@ def effect_record(effect: Effect) -> str:
 def example_files(folder: Path, option: str) -> list[Path]:
     """Return the pictures and clips in a folder and its subfolders, by name."""
     if not folder.is_dir():
-        raise UsageError(f"{option}: {shown(folder)} is not a folder of pictures or clips")
+        raise UsageError(f"{shown(folder)} is not a folder of pictures or clips", path=option)
     known = (*PICTURE_SUFFIXES, *CLIP_SUFFIXES)
     try:
         found = sorted(
@@ -217,15 +217,20 @@ def example_files(folder: Path, option: str) -> list[Path]:
             if path.suffix.lower() in known and not path.name.startswith(".")
         )
     except OSError as error:
-        raise UsageError(f"{option}: {shown(folder)} cannot be read ({error.strerror})") from None
+        raise UsageError(
+            f"{shown(folder)} cannot be read ({error.strerror})", path=option
+        ) from None
     if not found:
         raise UsageError(
-            f"{option}: {shown(folder)} holds no picture or clip; known suffixes: {' '.join(known)}"
+            f"{shown(folder)} holds no picture or clip",
+            path=option,
+            remedy=f"known suffixes: {' '.join(known)}",
         )
     if len(found) > MOST_EXAMPLES:
         raise UsageError(
-            f"{option}: {shown(folder)} holds {len(found)} files; teach takes up to "
-            f"{MOST_EXAMPLES}, for more train a model"
+            f"{shown(folder)} holds {len(found)} files",
+            path=option,
+            remedy=f"teach takes up to {MOST_EXAMPLES}, for more train a model",
         )
     return found
 
@@ -260,19 +265,24 @@ def example_pictures(path: Path, prepare: Prepare, rate: Fraction) -> list[np.nd
     grid = TimeGrid.covering(info.duration, rate)
     frames = [frame.image for frame in sample_frames(info, grid, prepare)]
     if not frames:
-        raise MediaError(f"{shown(path)}: has no frames")
+        raise MediaError("has no frames", path=shown(path))
     return frames
 
 
 def _check(bundle: "Bundle", folder: Path, effect: Effect) -> None:
     if bundle.tagger.output == "softmax":
-        raise TeachError(f"{folder}: has one softmax for all effects; teach one with sigmoids")
+        raise TeachError(
+            "has one softmax for all effects", path=folder, remedy="teach one with sigmoids"
+        )
     if effect.name in bundle.vocabulary.names:
-        raise TeachError(f"{folder}: already has an effect {effect.name}; give another name")
+        raise TeachError(
+            f"already has an effect {effect.name}", path=folder, remedy="give another name"
+        )
     if bundle.background is None:
         raise TeachError(
-            f"{folder}: has no background to teach against; add one with "
-            "python -m data_pipeline background"
+            "has no background to teach against",
+            path=folder,
+            remedy="add one with python -m data_pipeline background",
         )
 
 

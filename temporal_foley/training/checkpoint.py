@@ -124,7 +124,9 @@ class Checkpoints:
             return TrainState(**found["state"]), dict(found["notes"])
         if steps:
             raise CheckpointError(
-                f"{manager.directory}: no checkpoint is intact; train again in another folder"
+                "no checkpoint is intact",
+                path=manager.directory,
+                remedy="train again in another folder",
             )
         return None
 
@@ -224,7 +226,9 @@ def disk_errors_told(folder: Path) -> Iterator[None]:
         place, cause = folder, os.strerror(int(found[1]))
     else:
         return
-    raise CheckpointError(f"{place}: {cause}; fix that and run the same command, which continues")
+    raise CheckpointError(
+        f"{cause}", path=place, remedy="fix that and run the same command, which continues"
+    )
 
 
 def seal(folder: Path) -> None:

@@ -229,7 +229,9 @@ def _check_identity(
     changed = _differences(found, wanted)
     if changed:
         raise CheckpointError(
-            f"{folder}: was started with another {', '.join(changed[:3])}; choose another folder"
+            f"was started with another {', '.join(changed[:3])}",
+            path=folder,
+            remedy="choose another folder",
         )
 
 

@@ -194,7 +194,7 @@ def test_without_the_video_there_is_a_session_and_a_warning(cues, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"timecode": "01:00"}, "--timecode must look like"),
+        ({"timecode": "01:00"}, "--timecode: must look like"),
         ({"timecode": "01:00:00;00"}, "drop-frame"),
         ({"timecode": "01:00:00:25"}, "no such timecode"),
     ],

@@ -43,8 +43,9 @@ def cached_weights(folder: Path | None = None) -> Path:
     path = (folder or cache_folder()) / FILE
     if not path.is_file():
         raise WeightsError(
-            f"{path}: the audio network's weights are missing; run `{COMMAND}` once, or give "
-            "the path of a copy"
+            "the audio network's weights are missing",
+            path=path,
+            remedy=f"run `{COMMAND}` once, or give the path of a copy",
         )
     return path
 
@@ -65,18 +66,19 @@ def download_weights(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise WeightsError(f"{folder}: cannot be made ({error.strerror})") from error
+        raise WeightsError(f"cannot be made ({error.strerror})", path=folder) from error
     try:
         _fetch(url, part, size_bytes)
         check_sha256(part, sha256_of(part), sha256)
         os.replace(part, path)
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError) as error:
         raise WeightsError(
-            f"{url}: cannot be downloaded ({getattr(error, 'reason', None) or error}); fetch it "
-            f"with another machine and give its path, or put it at {path}"
+            f"cannot be downloaded ({getattr(error, 'reason', None) or error})",
+            path=url,
+            remedy=f"fetch it with another machine and give its path, or put it at {path}",
         ) from error
     except OSError as error:
-        raise WeightsError(f"{part}: cannot be written ({error.strerror or error})") from error
+        raise WeightsError(f"cannot be written ({error.strerror or error})", path=part) from error
     finally:
         part.unlink(missing_ok=True)
     return path
@@ -93,4 +95,6 @@ def _fetch(url: str, part: Path, size_bytes: int) -> None:
         os.fsync(file.fileno())
     if received != size_bytes:
         amount = "more" if received > size_bytes else f"{received} bytes"
-        raise WeightsError(f"{url}: {amount} received where {size_bytes} were expected; try again")
+        raise WeightsError(
+            f"{amount} received where {size_bytes} were expected", path=url, remedy="try again"
+        )

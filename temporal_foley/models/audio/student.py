@@ -145,7 +145,7 @@ def _read(path: Path) -> bytes:
     try:
         return read_whole(path)
     except OSError as error:
-        raise WeightsError(f"{path}: cannot read the weights file ({error.strerror})") from error
+        raise WeightsError(f"cannot read the weights file ({error.strerror})", path=path) from error
 
 
 def _from_bytes(path: Path, blob: bytes) -> AudioStudent:
@@ -153,7 +153,7 @@ def _from_bytes(path: Path, blob: bytes) -> AudioStudent:
     try:
         params = arrange_weights(safetensors.numpy.load(blob), nnx.to_pure_dict(state))
     except (safetensors.SafetensorError, ValueError, KeyError) as error:
-        raise WeightsError(f"{path}: not the weights of the audio student ({error})") from error
+        raise WeightsError(f"not the weights of the audio student ({error})", path=path) from error
     return AudioStudent(
         graphdef=graphdef,
         params=jax.tree.map(jnp.asarray, params),

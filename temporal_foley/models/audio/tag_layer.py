@@ -39,6 +39,6 @@ def tag_layers() -> dict[str, np.ndarray]:
         try:
             blob = shipped.read_bytes()
         except OSError as error:
-            raise WeightsError(f"{shipped}: cannot be read ({error.strerror})") from None
+            raise WeightsError(f"cannot be read ({error.strerror})", path=shipped) from None
         check_sha256(shipped, hashlib.sha256(blob).hexdigest(), SHA256)
     return {name: part.astype(np.float32) for name, part in safetensors.numpy.load(blob).items()}

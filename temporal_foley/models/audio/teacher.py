@@ -127,7 +127,7 @@ def load_teacher(weights: Path | None = None) -> AudioTeacher:
     try:
         params = params_from_torch(state)
     except (KeyError, ValueError) as error:
-        raise WeightsError(f"{path}: not the weights of EfficientAT mn04 ({error})") from error
+        raise WeightsError(f"not the weights of EfficientAT mn04 ({error})", path=path) from error
     return AudioTeacher(
         graphdef=graphdef, params=jax.tree.map(jnp.asarray, params), sha256=release.SHA256
     )

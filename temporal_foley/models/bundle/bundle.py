@@ -145,9 +145,11 @@ def save_bundle(folder: Path, bundle: Bundle, *, overwrite: bool = False) -> str
     """
     if folder.exists() and any(folder.iterdir()):
         if not overwrite:
-            raise OutputExistsError(f"{folder}: exists; choose another folder or use --overwrite")
+            raise OutputExistsError(
+                "exists", path=folder, remedy="choose another folder or use --overwrite"
+            )
         if not (folder / MANIFEST).is_file():
-            raise OutputExistsError(f"{folder}: not a bundle, so it is not overwritten")
+            raise OutputExistsError("not a bundle, so it is not overwritten", path=folder)
     document = {
         "schema": SCHEMA,
         "version": VERSION,
@@ -239,7 +241,7 @@ def load_bundle(folder: Path) -> Bundle:
         )
         _check_shapes(bundle)
     except (ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
-        raise BundleError(f"{folder}: not a valid bundle ({error})") from error
+        raise BundleError(f"not a valid bundle ({error})", path=folder) from error
     return bundle
 
 

@@ -57,12 +57,15 @@ def load_bundle_backbone(
     """
     if own is not None:
         if weights is not None:
-            raise UsageError(f"--weights: {name} has its own backbone; leave the option out")
+            raise UsageError(
+                f"{name} has its own backbone", option="--weights", remedy="leave the option out"
+            )
         return BundleBackbone(inputs, own)
     backbone = load_backbone(inputs.backbone, aspect=cast(Aspect, inputs.aspect), weights=weights)
     if backbone.sha256 != inputs.backbone_sha256:
         raise WeightsError(
-            f"{inputs.backbone}: the installed weights are not those that the bundle {name} was "
-            "trained with; install the version that its card names"
+            f"the installed weights are not those that the bundle {name} was trained with",
+            path=inputs.backbone,
+            remedy="install the version that its card names",
         )
     return backbone

@@ -84,7 +84,7 @@ def open_bundle(folder: Path) -> BundleFolder:
             **described(folder, contents, document),
         )
     except (ValueError, KeyError, TypeError) as error:
-        raise BundleError(f"{folder}: not a valid bundle ({error})") from error
+        raise BundleError(f"not a valid bundle ({error})", path=folder) from error
 
 
 def read_files(folder: Path) -> tuple[dict[str, bytes], str]:
@@ -138,17 +138,21 @@ def _checked(folder: Path, manifest_bytes: bytes) -> dict[str, bytes]:
             raise ValueError("its own hash differs")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BundleError(
-            f"{folder / MANIFEST}: damaged ({error}); install or copy the bundle again"
+            f"damaged ({error})", path=folder / MANIFEST, remedy="install or copy the bundle again"
         ) from None
     if set(wanted) != set(FILES):
         raise BundleError(
-            f"{folder / MANIFEST}: lists other files than a bundle has; copy the bundle again"
+            "lists other files than a bundle has",
+            path=folder / MANIFEST,
+            remedy="copy the bundle again",
         )
     contents = {}
     for name, (sha256, size) in wanted.items():
         content = _read(folder / name)
         if len(content) != size or hashlib.sha256(content).hexdigest() != sha256:
-            raise BundleError(f"{folder / name}: has changed; install or copy the bundle again")
+            raise BundleError(
+                "has changed", path=folder / name, remedy="install or copy the bundle again"
+            )
         contents[name] = content
     return contents
 
@@ -157,4 +161,6 @@ def _read(path: Path) -> bytes:
     try:
         return read_whole(path, MAX_FILE_BYTES)
     except OSError as error:
-        raise BundleError(f"{path}: cannot be read ({error.strerror}); is this a bundle?") from None
+        raise BundleError(
+            f"cannot be read ({error.strerror})", path=path, remedy="is this a bundle?"
+        ) from None

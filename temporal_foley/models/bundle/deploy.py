@@ -25,9 +25,11 @@ def deploy(
     """
     if out.exists() and any(out.iterdir()):
         if not overwrite:
-            raise OutputExistsError(f"{out}: exists; choose another folder or use --overwrite")
+            raise OutputExistsError(
+                "exists", path=out, remedy="choose another folder or use --overwrite"
+            )
         if not (out / DOCUMENT).is_file():
-            raise OutputExistsError(f"{out}: not a deployment, so it is not overwritten")
+            raise OutputExistsError("not a deployment, so it is not overwritten", path=out)
     folder = bundle_folder(model)
     if importlib.util.find_spec("flatbuffers") is None:
         raise UsageError("deploy needs flatbuffers; install temporal-foley[deploy]")

