@@ -28,9 +28,9 @@ from temporal_foley.pages.review import ReviewTake, write_review
 from temporal_foley.session.source_video import find_source_video
 from temporal_foley.session.writers.cuesheet import write_cue_sheet
 from temporal_foley.sound.alternates import list_alternates
-from temporal_foley.sound.credits import CREDITS_NAME, check_licences, write_credits
 from temporal_foley.sound.mix import MUSIC_AND_EFFECTS, BusReport, MixReport, write_mix
 from temporal_foley.sound.stem_file import StemReport
+from temporal_foley.sound.takes.credits import CREDITS_NAME, check_licences, write_credits
 from temporal_foley.sound.takes.library import Library, load_library
 from temporal_foley.spotting.detections import Detections
 from temporal_foley.spotting.tables import read_scores
@@ -213,7 +213,7 @@ def render_timeline(
                 review_takes(timeline, library, seen),
                 video=_video_name(info),
                 original=envelopes.get("original"),
-                mix_gain_db=report.gain_db,
+                mix_gain_db=report.effects_gain_db,
             )
         muxed.result()
     return report
@@ -286,11 +286,12 @@ def _levels(report: MixReport) -> dict[str, Any]:
         "buses": {bus.name: read(bus) for bus in report.buses},
         **({} if without is None else {"music_and_effects": read(without)}),
         "speech_s": [list(span) for span in report.speech_s],
+        "matched_to": None if report.original is None else dataclasses.asdict(report.original),
     }
 
 
 _LOUDNESS = ("loudness_lufs", "true_peak_dbtp")
-_GAINS = ("gain_db", "limiter_db", "stems_trim_db")
+_GAINS = ("gain_db", "effects_gain_db", "limiter_db", "stems_trim_db")
 
 
 def _find_video(timeline: Timeline, cues: Path, given: Path | None) -> VideoInfo:

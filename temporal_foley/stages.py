@@ -184,10 +184,19 @@ def cast_timeline(
     info, vocabulary = tags.info, tags.seen.vocabulary
     duration_samples = picture_samples(info)
     events, sights = tags.events, tags.sights
+    cuts_s: list[float] = []
     if sights is not None:
         cuts_s = [float(sights.grid.time(cut)) for cut in sights.cuts]
         events = meet_at_cuts(events, vocabulary, cuts_s)
-    tracks = cast_events(events, vocabulary, library, seed=seed, duration_samples=duration_samples)
+    tracks = cast_events(
+        events,
+        vocabulary,
+        library,
+        seed=seed,
+        duration_samples=duration_samples,
+        salt=source_sha256,
+        cuts_s=tuple(cuts_s),
+    )
     if sights is not None:
         tracks = place_tracks(tracks, events, sights, library.levels)
     tracks = thin_out(crossfade_ambience(tracks), library)

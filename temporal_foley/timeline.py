@@ -312,6 +312,8 @@ class MixSettings:
     """Whether a second mix without the original's speech is written."""
     space: Literal["none", "indoor", "outdoor"] = "none"
     """The reverb of hard effects and foley."""
+    match: bool = True
+    """Whether effects are matched to the level, bandwidth, room and width of the original."""
 
     def __post_init__(self) -> None:
         for field in ("original", "space"):

@@ -39,7 +39,9 @@ def laid_up(effect: Effect, library: Library, seed: int) -> np.ndarray:
     event = Event(effect=effect.name, onset=0.0, offset=float(SECONDS), confidence=0.9)
     vocabulary = Vocabulary(name="one", effects=(effect,))
     duration = SECONDS * SAMPLE_RATE_HZ
-    (track,) = cast_events([event], vocabulary, library, seed=seed, duration_samples=duration)
+    (track,) = cast_events(
+        [event], vocabulary, library, seed=seed, duration_samples=duration, salt=str(seed)
+    )
     return render_track(track, library, 0, duration).mean(axis=1)
 
 

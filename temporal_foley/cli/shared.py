@@ -119,6 +119,9 @@ class MixOptions:
     """Reverb for effects: a furnished room, outdoors, or none. (default: none)"""
     room_tone: Annotated[bool | None, Arg(advanced=True)] = None
     """Add a quiet room tone under foley where nothing else plays."""
+    match: Annotated[Literal["on", "off"] | None, Arg(advanced=True)] = None
+    """Match effects to the level, bandwidth, noise, room and width of the video's own sound.
+    (default: on)"""
     music_and_effects: Annotated[bool | None, Arg(advanced=True)] = None
     """Also write music_and_effects.wav: the mix without the speech of the video's own sound."""
 
@@ -132,6 +135,7 @@ class MixOptions:
             "speech_db": self.speech_db,
             "space": self.space,
             "room_tone": self.room_tone,
+            "match": None if self.match is None else self.match == "on",
             "music_and_effects": self.music_and_effects,
         }
         changes = {name: value for name, value in given.items() if value is not None}

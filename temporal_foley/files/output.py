@@ -31,7 +31,7 @@ class FinishedRun:
     files: tuple[str, ...]
     source_path: str | None = None
     mix_gain_db: float | None = None
-    """Gain of the sum of the stems in the mix; None if nothing was mixed."""
+    """The gain of the effects in the mix, with matching; None if nothing was mixed."""
 
 
 def output_folder(video: Path, out: Path | None, suffix: str = ".foley") -> Path:
@@ -59,7 +59,9 @@ def _read_run(path: Path) -> FinishedRun | None:
         return None
     video = source.get("path") if isinstance(source, dict) else None
     levels = document.get("levels")
-    gain = levels.get("gain_db") if isinstance(levels, dict) else None
+    gain = None
+    if isinstance(levels, dict):
+        gain = levels.get("effects_gain_db", levels.get("gain_db"))
     return FinishedRun(
         command=command,
         made_with={str(key): str(value) for key, value in made_with.items()},

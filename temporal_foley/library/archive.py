@@ -44,7 +44,7 @@ class ArchiveLimits:
 
 def is_archive(path: Path) -> bool:
     """Return whether a file has the name of an archive that can be unpacked."""
-    return path.suffix.lower() == ".zip"
+    return path.suffix.lower() in (".zip", ".whl")
 
 
 def unpack(path: Path, folder: Path, limits: ArchiveLimits | None = None) -> int:
@@ -69,38 +69,38 @@ def unpack(path: Path, folder: Path, limits: ArchiveLimits | None = None) -> int
             folder.mkdir(parents=True)
             is_made = True
             return _write(archive, members, folder, packed, limits)
-    except (_Refusal, *_DAMAGE) as error:
+    except (Refusal, *_DAMAGE) as error:
         if is_made:
             shutil.rmtree(folder, ignore_errors=True)
-        if isinstance(error, _Refusal):
+        if isinstance(error, Refusal):
             raise LibraryError(f"{where}: {error}; nothing was unpacked") from None
         raise LibraryError(
             f"{where}: not a ZIP file that can be read ({one_line(error)}); pack it again"
         ) from None
 
 
-class _Refusal(Exception):
+class Refusal(ValueError):
     """The reason why an archive is not unpacked."""
 
 
 def _check_members(members: Sequence[zipfile.ZipInfo], limits: ArchiveLimits) -> None:
     if len(members) > limits.members:
-        raise _Refusal(f"holds {len(members)} members; the limit is {limits.members}")
+        raise Refusal(f"holds {len(members)} members; the limit is {limits.members}")
     seen: set[str] = set()
     for info in members:
         name = _shown(info.filename)
         if info.flag_bits & _ENCRYPTED:
-            raise _Refusal(f"{name} is encrypted; unpack it yourself and add the folder")
+            raise Refusal(f"{name} is encrypted; unpack it yourself and add the folder")
         # Archives made on Unix store the kind of file in the upper half.
         if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
-            raise _Refusal(f"{name} is a link or device, not a file")
+            raise Refusal(f"{name} is a link or device, not a file")
         # Python changes names to suit the platform: check the original one.
         if info.orig_filename != info.filename or "\\" in info.orig_filename:
-            raise _Refusal(f"{name} is not a plain path")
+            raise Refusal(f"{name} is not a plain path")
         if info.file_size > limits.file_bytes:
-            raise _Refusal(f"{name} is larger than {limits.file_bytes >> 20} MiB")
+            raise Refusal(f"{name} is larger than {limits.file_bytes >> 20} MiB")
         if not info.is_dir() and info.filename in seen:
-            raise _Refusal(f"{name} is listed twice")
+            raise Refusal(f"{name} is listed twice")
         seen.add(info.filename)
 
 
@@ -108,7 +108,7 @@ def _check_names(members: Sequence[zipfile.ZipInfo], limits: ArchiveLimits) -> N
     kinds: dict[tuple[str, ...], tuple[str, bool]] = {}
     for info in members:
         shown = _shown(info.filename)
-        parts = _checked_parts(info.filename, limits)
+        parts = checked_parts(info.filename, limits)
         for depth in range(1, len(parts) + 1):
             is_folder = depth < len(parts) or info.is_dir()
             here = "/".join(parts[:depth])
@@ -116,38 +116,43 @@ def _check_names(members: Sequence[zipfile.ZipInfo], limits: ArchiveLimits) -> N
             key = tuple(unicodedata.normalize("NFC", part).casefold() for part in parts[:depth])
             known = kinds.setdefault(key, (here, is_folder))
             if known[0] != here:
-                raise _Refusal(f"{shown} and {_shown(known[0])} differ in case or accents only")
+                raise Refusal(f"{shown} and {_shown(known[0])} differ in case or accents only")
             if known[1] != is_folder:
-                raise _Refusal(f"{shown} is both a file and a folder")
+                raise Refusal(f"{shown} is both a file and a folder")
 
 
-def _checked_parts(name: str, limits: ArchiveLimits) -> list[str]:
+def checked_parts(name: str, limits: ArchiveLimits) -> list[str]:
+    """Return the parts of a member's path.
+
+    Raises:
+        Refusal: The path is absolute, leads out, or is not allowed on every system.
+    """
     shown = _shown(name)
     plain = name.removesuffix("/")
     parts = plain.split("/")
     if plain.startswith("/") or re.match(r"[A-Za-z]:", plain):
-        raise _Refusal(f"{shown} is an absolute path")
+        raise Refusal(f"{shown} is an absolute path")
     if ".." in parts:
-        raise _Refusal(f"{shown} leads out of the archive")
+        raise Refusal(f"{shown} leads out of the archive")
     if "\\" in name or _CONTROL.search(name):
-        raise _Refusal(f"{shown} has characters that are not allowed in file names on every system")
+        raise Refusal(f"{shown} has characters that are not allowed in file names on every system")
     if len(parts) > limits.depth or any(
         len(part.encode("utf-8", "replace")) > limits.name_bytes for part in parts
     ):
-        raise _Refusal(f"{shown} is too long or too deep a path")
+        raise Refusal(f"{shown} is too long or too deep a path")
     for part in parts:
         if part in ("", ".") or part != part.rstrip(" .") or _RESERVED.match(part):
-            raise _Refusal(f"{shown} has a name that is not allowed on every system")
+            raise Refusal(f"{shown} has a name that is not allowed on every system")
         if any(0xD800 <= ord(letter) <= 0xDFFF for letter in part):
-            raise _Refusal(f"{shown} has a name that is not valid text")
+            raise Refusal(f"{shown} has a name that is not valid text")
     return parts
 
 
 def _check_total(total: int, packed: int, limits: ArchiveLimits) -> None:
     if total > limits.total_bytes:
-        raise _Refusal(f"unpacks to more than {limits.total_bytes >> 30} GiB")
+        raise Refusal(f"unpacks to more than {limits.total_bytes >> 30} GiB")
     if total > limits.ratio_from_bytes and total > limits.ratio * max(packed, 1):
-        raise _Refusal(f"unpacks to more than {limits.ratio:g} times its size")
+        raise Refusal(f"unpacks to more than {limits.ratio:g} times its size")
 
 
 def _write(
@@ -170,7 +175,7 @@ def _write(
                 left -= len(chunk)
                 written += len(chunk)
                 if left < 0:
-                    raise _Refusal(f"{_shown(info.filename)} is longer than the archive declares")
+                    raise Refusal(f"{_shown(info.filename)} is longer than the archive declares")
                 _check_total(written, packed, limits)
                 file.write(chunk)
         files += 1

@@ -105,7 +105,7 @@ def finished_row(
         )
     is_struck = False
     kind = ""
-    if row.effect:
+    if row.effect in vocabulary.names:
         own = vocabulary[row.effect].kind
         kind = _kind(own, row)
         is_struck = (kind or own) in ("one_shot", "repeated")

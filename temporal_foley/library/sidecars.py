@@ -53,11 +53,14 @@ class Papers:
         self._entries: dict[PurePosixPath, list[_Entry]] = {}
         self._folders: dict[PurePosixPath, Paper] = {}
         self._files: dict[PurePosixPath, Paper] = {}
+        self._debian: list[_Entry] = []
         for path in _papers(root):
             relative = PurePosixPath(path.relative_to(root).as_posix())
             text = _read(path)
             if relative.suffix == ".license":
                 self._files[relative.with_suffix("")] = _reuse(text, relative.name)
+            elif relative.name == "copyright" and text.startswith("Format:"):
+                self._debian.extend(_debian_entries(text, str(relative)))
             elif _LICENCE_FILE.match(relative.stem):
                 licence = licence_in_text(text)
                 if licence is not None:
@@ -79,6 +82,7 @@ class Papers:
         folders = [file.parent, *file.parent.parents]
         said = [paper for folder in folders if (paper := self._in_tables(file, folder))]
         said += [self._folders[folder] for folder in folders if folder in self._folders]
+        said += self._in_debian(file)
         with_licence = next((paper for paper in said if paper.licence), None)
         if with_licence is None:
             return said[0] if said else Paper()
@@ -87,6 +91,19 @@ class Papers:
         if said[0] is not with_licence and said[0].credit:
             credit = said[0].credit
         return dataclasses.replace(with_licence, credit=credit)
+
+    def _in_debian(self, file: PurePosixPath) -> list[Paper]:
+        """Return what the `Files` stanza of Debian's `copyright` that fits best says.
+
+        Its patterns are of the source package, whose files are installed elsewhere: the number of
+        folders in common decides, and of equal ones the last.
+        """
+        fitting = [
+            (score, place, entry.paper)
+            for place, entry in enumerate(self._debian)
+            if (score := _shared_parts(entry.file, file)) > 0
+        ]
+        return [max(fitting, key=lambda one: one[:2])[2]] if fitting else []
 
     def _in_tables(self, file: PurePosixPath, folder: PurePosixPath) -> Paper | None:
         exact = self._exact.get(folder, {})
@@ -117,7 +134,7 @@ def _papers(root: Path) -> Iterator[Path]:
             path = Path(folder) / name
             if path.suffix.lower() not in PAPER_SUFFIXES or path.is_symlink():
                 continue
-            if path.suffix == "" and not _LICENCE_FILE.match(name):
+            if path.suffix == "" and not (name == "copyright" or _LICENCE_FILE.match(name)):
                 continue
             if not path.is_file() or path.stat().st_size > _LARGEST_BYTES:
                 continue
@@ -233,6 +250,36 @@ def _line_entry(line: str, where: str) -> Iterator[_Entry]:
         file=name[1].strip(" *-[("),
         paper=Paper(licence=licence, credit=one_line(credit[1]) if credit else "", where=where),
     )
+
+
+def _shared_parts(pattern: str, file: PurePosixPath) -> int:
+    """Return how many parts a pattern of a source package shares with an installed file."""
+    *folders, name = pattern.split("/")
+    if not fnmatch.fnmatchcase(file.name, name):
+        return 0
+    path = "/".join(("", *file.parts[:-1], ""))
+    ends = (folders[cut:] for cut in range(len(folders)))
+    shared = next((len(end) for end in ends if f"/{'/'.join(end)}/" in path), 0)
+    if name == "*":
+        # A folder of another name says nothing.
+        return 2 * shared if folders else 1
+    return 2 * shared + (100 if "*" not in name else 2)
+
+
+def _debian_entries(text: str, where: str) -> Iterator[_Entry]:
+    """Read the `Files` stanzas of a machine-readable copyright file (DEP-5)."""
+    for stanza in re.split(r"\n\s*\n", text):
+        fields = {
+            name.lower(): re.sub(r"\s+", " ", value).strip()
+            for name, value in re.findall(r"^(\S+):((?:.*)(?:\n[ \t].*)*)", stanza, re.M)
+        }
+        if not (fields.get("files") and fields.get("license")):
+            continue
+        licence = plain_licence(fields["license"].split("  ")[0][:80])
+        holder = re.sub(r"^(©|\(c\)|\d{4}([-, ]+\d{4})*|[,\s])+", "", fields.get("copyright", ""))
+        paper = Paper(licence=licence, credit=one_line(holder)[:120].strip(), where=where)
+        for pattern in fields["files"].split():
+            yield _Entry(file=pattern, paper=paper)
 
 
 def _reuse(text: str, where: str) -> Paper:

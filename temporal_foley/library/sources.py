@@ -13,8 +13,9 @@ from pathlib import Path
 
 from temporal_foley.errors import LibraryError, UsageError, one_line
 from temporal_foley.library.archive import is_archive, unpack
+from temporal_foley.library.packages import is_package, unpack_package
 
-SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".mp3", ".aif", ".aiff")
+SOUND_SUFFIXES = (*(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"),)
 _MOST_FILES = 1_000_000
 
 
@@ -22,11 +23,11 @@ _MOST_FILES = 1_000_000
 def opened_source(source: Path) -> Iterator[tuple[Path, str]]:
     """Yield the folder of a source and its name; of a sound file, the folder that it is in.
 
-    A ZIP file is unpacked temporarily.
+    Archives and packages are unpacked temporarily.
 
     Raises:
         LibraryError: The archive is refused.
-        UsageError: The source is neither a folder nor a sound file nor a ZIP file.
+        UsageError: The source is of none of these kinds.
     """
     if source.is_dir():
         yield source, source.resolve().name
@@ -34,7 +35,7 @@ def opened_source(source: Path) -> Iterator[tuple[Path, str]]:
     if is_sound_file(source):
         yield source.parent, source.resolve().parent.name
         return
-    if not is_archive(source):
+    if not (is_archive(source) or is_package(source)):
         raise UsageError(
             "neither a folder nor a sound file nor a ZIP file",
             path=source,
@@ -42,7 +43,7 @@ def opened_source(source: Path) -> Iterator[tuple[Path, str]]:
         )
     with tempfile.TemporaryDirectory(prefix="temporal-foley-") as scratch:
         folder = Path(scratch) / "unpacked"
-        unpack(source, folder)
+        (unpack if is_archive(source) else unpack_package)(source, folder)
         yield folder, source.stem.lower() or "archive"
 
 

@@ -132,7 +132,7 @@ def write_stems(
                 channels=2,
             )
             done(0.8 + 0.2 * number / len(sounds))
-    return report.gain_db
+    return report.effects_gain_db
 
 
 def _media_blocks(media: Media, library: Library) -> Iterator[Whole]:

@@ -17,6 +17,7 @@ from temporal_foley.errors import LibraryError
 from temporal_foley.sound.shuffle import ShuffleBag, sets_of
 from temporal_foley.sound.signal.landmarks import find_body
 from temporal_foley.sound.signal.loops import find_loop
+from temporal_foley.sound.synth import SEEDS_A_FILM
 from temporal_foley.sound.take import MOST_CENTS, STEP_CENTS, Take
 from temporal_foley.sound.takes.library import Library, LibraryTake
 from temporal_foley.spotting.own_sound.hits import attack_of
@@ -36,7 +37,10 @@ _CUT_IN_S = 0.001
 _WEAKEST_DB = -24.0
 _SHORTEST_HIT_S = 0.12
 _LEAST_MATCH_DB, _MOST_MATCH_DB = -40.0, 18.0
+_LATE_S = 0.05
+_PRESENT_S, _AT_CUT_S = 0.015, 0.3
 _RING_OUT_S = 0.005
+_SALTED_SEEDS = 1 << 32
 _CUT_OUT_S = 0.05
 # With at least this many takes in a set, neighbours differ enough without a change of pitch.
 _ENOUGH_TAKES = 8
@@ -54,6 +58,7 @@ class _Casting:
     sizes: tuple[int, ...]
     library: Library
     duration: int
+    cuts_s: tuple[float, ...]
 
 
 def cast_events(
@@ -63,8 +68,13 @@ def cast_events(
     *,
     seed: int,
     duration_samples: int,
+    salt: str = "",
+    cuts_s: tuple[float, ...] = (),
 ) -> tuple[Track, ...]:
     """Choose and place takes for all events; the tracks are in the order of the vocabulary.
+
+    `salt`, such as the hash of the video, gives every film its own takes and random numbers.
+    Lasting sounds that begin at a cut (`cuts_s`) do not fade in slowly.
 
     Raises:
         LibraryError: The library has no take for the effect of an event.
@@ -76,7 +86,9 @@ def cast_events(
     for effect in vocabulary.effects:
         own = [event for event in events if event.effect == effect.name]
         own.sort(key=lambda event: (event.onset, event.offset))
-        cues = _cast_effect(own, effect, library, seed, duration_samples) if own else ()
+        cues = (
+            _cast_effect(own, effect, library, seed, duration_samples, salt, cuts_s) if own else ()
+        )
         if cues:
             track = Track(
                 effect=effect.name,
@@ -90,10 +102,17 @@ def cast_events(
 
 
 def _cast_effect(
-    events: Sequence[Event], effect: Effect, library: Library, seed: int, duration: int
+    events: Sequence[Event],
+    effect: Effect,
+    library: Library,
+    seed: int,
+    duration: int,
+    salt: str,
+    cuts_s: tuple[float, ...],
 ) -> tuple[Cue, ...]:
-    kind, takes = _usable_takes(effect, library)
-    source = [seed, int.from_bytes(hashlib.sha256(effect.name.encode()).digest()[:8], "big")]
+    own = int.from_bytes(hashlib.sha256(f"{salt}{effect.name}".encode()).digest()[:8], "big")
+    kind, takes = _usable_takes(effect, library, own % _SALTED_SEEDS if salt else 0)
+    source = [seed, own]
     # A run of hits keeps one shoe or keyboard; other events may have any take.
     sets = [list(range(len(takes)))]
     if kind == "repeated":
@@ -108,6 +127,7 @@ def _cast_effect(
         sizes=tuple(map(len, sets)),
         library=library,
         duration=duration,
+        cuts_s=cuts_s,
     )
     cues: list[Cue] = []
     for number, event in enumerate(events):
@@ -123,8 +143,13 @@ def _cast_effect(
     )
 
 
-def _usable_takes(effect: Effect, library: Library) -> tuple[str, tuple[LibraryTake, ...]]:
-    """Return the kind to cast as, and the takes of it: the effect's own, or the first take's."""
+def _usable_takes(
+    effect: Effect, library: Library, first_set: int
+) -> tuple[str, tuple[LibraryTake, ...]]:
+    """Return the kind to cast as, and the takes of it: the effect's own, or the first take's.
+
+    Recipes make takes of other seeds, beginning with those of `first_set`.
+    """
     takes = library.takes(effect.name)
     if not takes:
         raise LibraryError(
@@ -133,7 +158,15 @@ def _usable_takes(effect: Effect, library: Library) -> tuple[str, tuple[LibraryT
         )
     kinds = [take.kind or effect.kind for take in takes]
     kind = effect.kind if effect.kind in kinds else kinds[0]
-    return kind, tuple(take for take, own in zip(takes, kinds, strict=True) if own == kind)
+    usable = (take for take, own in zip(takes, kinds, strict=True) if own == kind)
+    return kind, tuple(_reseeded(take, first_set) for take in usable)
+
+
+def _reseeded(take: LibraryTake, first_set: int) -> LibraryTake:
+    if take.asset.kind != "recipe" or not first_set:
+        return take
+    seed = (take.asset.seed or 0) + first_set * SEEDS_A_FILM
+    return dataclasses.replace(take, asset=dataclasses.replace(take.asset, seed=seed))
 
 
 def _misfit(number: int, seconds: float, casting: _Casting) -> float:
@@ -182,6 +215,9 @@ def _strike(event: Event, casting: _Casting, rng: np.random.Generator) -> Iterat
         meets = to_sample(time)
         begin = max(0, meets - take.anchor)
         source_start = begin - (meets - take.anchor)
+        if source_start <= to_sample(_LATE_S):
+            # At the first frame a hit begins with its attack, a moment late, not inside of it.
+            source_start = 0
         end = min(casting.duration, begin + _length(take, event, number) - source_start)
         if end <= begin or meets >= casting.duration:
             bag.put_back(chosen)
@@ -281,6 +317,12 @@ def _sustain(event: Event, casting: _Casting) -> Iterator[Cue]:
     end = min(casting.duration, to_sample(event.offset))
     source_start = _first_sample(entry, take)
     loop = _loop(entry, take)
+    rise_s, fall_s = _FADES_S[casting.kind]
+    if begin == 0 or any(abs(event.onset - cut) < _AT_CUT_S for cut in casting.cuts_s):
+        # The sound is present when the shot begins: leave out the lead-in of a recipe.
+        rise_s = _PRESENT_S
+        if loop is not None and entry.asset.kind == "recipe":
+            source_start = max(source_start, loop.start)
     if loop is not None and source_start >= loop.end:
         source_start = loop.start
     left = (len(take.samples) if loop is None else loop.end) - source_start
@@ -290,7 +332,6 @@ def _sustain(event: Event, casting: _Casting) -> Iterator[Cue]:
         end = begin + left
     if end <= begin:
         return
-    rise_s, fall_s = _FADES_S[casting.kind]
     shortened = (end - begin) // 4
     yield Cue(
         id="",

@@ -7,6 +7,7 @@ the gain where the limiter works or quiet parts rise above the gate, and one wri
 
 import contextlib
 import dataclasses
+import functools
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +17,8 @@ from jaxtyping import Float
 
 from temporal_foley.errors import MediaError
 from temporal_foley.sound.gains import Gains, find_gains, ratio_of_level
-from temporal_foley.sound.room_tone import bare_foley
+from temporal_foley.sound.matching import OriginalSound, floor_noise, measure_original
+from temporal_foley.sound.room_tone import bare_foley, loop_range, room_tone
 from temporal_foley.sound.signal.blocks import Block, fit
 from temporal_foley.sound.signal.ducking import MUTED_DB, Spans, join_spans
 from temporal_foley.sound.signal.limiter import limit
@@ -71,6 +73,13 @@ class MixReport:
     speech_s: tuple[tuple[float, float], ...] = ()
     """Spans of speech in the original, under which effects are lowered, in seconds."""
     music_and_effects: StemReport | None = None
+    original: OriginalSound | None = None
+    """What effects were matched to; None if they were not."""
+
+    @property
+    def effects_gain_db(self) -> float:
+        """The gain of the effects: that of the mix, and the shift to the original's level."""
+        return self.gain_db + (0.0 if self.original is None else self.original.shift_db())
 
 
 def write_mix(
@@ -96,16 +105,24 @@ def write_mix(
     samples = timeline.source.duration_samples
     speech = np.zeros((0, 2), np.int64)
     own = original if timeline.mix.original != "mute" else None
-    if own is not None and (timeline.mix.speech_db < 0.0 or timeline.mix.music_and_effects):
+    mix = timeline.mix
+    if own is not None and (mix.speech_db < 0.0 or mix.music_and_effects or mix.match):
         speech = join_spans(speech_spans(fit(own(), samples, BLOCK)))
+    # A muted original is measured too: what replaces it is to sound as if it were there.
+    measured = None
+    if original is not None and mix.match:
+        measured = measure_original(fit(original(), samples, BLOCK), speech)
     stems = [
-        lower_under(
-            track_stem(track, library, samples, timeline.mix.space), speech, timeline.mix.speech_db
-        )
+        lower_under(track_stem(track, library, samples, mix.space, measured), speech, mix.speech_db)
         for track in timeline.tracks
     ]
-    if timeline.mix.room_tone and own is None and (spans := bare_foley(timeline.tracks)):
-        stems.append(room_tone_stem(join_spans(spans), samples, library.levels.room_tone_dbfs))
+    is_silent = own is None or (mix.match and measured is None)
+    spans = bare_foley(timeline.tracks) if is_silent and (mix.room_tone or mix.match) else []
+    if spans:
+        tone = functools.partial(room_tone, level_dbfs=library.levels.room_tone_dbfs)
+        if measured is not None:
+            tone = functools.partial(loop_range, floor_noise(measured))
+        stems.append(room_tone_stem(join_spans(spans), samples, tone))
     if own is not None:
         stems.append(original_stem(own, timeline))
     gains = find_gains(stems, samples, timeline.mix, lambda part: done(0.5 * part))
@@ -117,7 +134,7 @@ def write_mix(
             f"{folder}: cannot be written ({error.strerror}); choose another folder"
         ) from None
     seconds = [(round(a / SAMPLE_RATE_HZ, 3), round(b / SAMPLE_RATE_HZ, 3)) for a, b in speech]
-    return dataclasses.replace(report, speech_s=tuple(seconds))
+    return dataclasses.replace(report, speech_s=tuple(seconds), original=measured)
 
 
 def _write(

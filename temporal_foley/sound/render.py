@@ -59,27 +59,49 @@ def render_track(track: Track, library: Library, start: int, stop: int) -> Stere
     return render_cues(index_cues(track), library, start, stop)
 
 
-def render_cues(index: CueIndex, library: Library, start: int, stop: int) -> Stereo:
-    """Render the samples `[start, stop)` of an indexed track's stem, without reverberation."""
-    return _sum_cues(index, library, start, stop, lambda cue: 1.0)
+def render_cues(
+    index: CueIndex,
+    library: Library,
+    start: int,
+    stop: int,
+    share: Callable[[Cue], float] = lambda cue: 1.0,
+) -> Stereo:
+    """Render the samples `[start, stop)` of an indexed track's stem, without reverberation.
+
+    `share` returns a further gain of each cue.
+    """
+    return _sum_cues(index, library, start, stop, share)
 
 
 def render_space(
-    index: CueIndex, library: Library, space: Space, start: int, stop: int
+    index: CueIndex,
+    library: Library,
+    space: Space,
+    start: int,
+    stop: int,
+    decay: float = 1.0,
+    share: Callable[[Cue], float] = lambda cue: 1.0,
 ) -> Stereo | None:
-    """Render the reverberation in the samples `[start, stop)`; None where it is silent."""
+    """Render the reverberation in the samples `[start, stop)`; None where it is silent.
+
+    `decay` scales the reverberation time of the space, `share` returns a further gain of each cue.
+    """
     bus, levels = index.track.bus, library.levels
 
     def send(first: int, last: int) -> Stereo | None:
         if not index.sounding(first, last).any():
             return None
         return _sum_cues(
-            index, library, first, last, lambda cue: send_gain(space, bus, cue, levels)
+            index,
+            library,
+            first,
+            last,
+            lambda cue: share(cue) * send_gain(space, bus, cue, levels),
         )
 
     if space == "none" or not index.sounding(start - RESPONSE, stop).any():
         return None
-    wet = reverberate(send, space, start, stop)
+    wet = reverberate(send, space, start, stop, decay)
     return None if wet is None else wet.astype(np.float32)
 
 

@@ -34,7 +34,13 @@ def bare_foley(tracks: Iterable[Track]) -> list[tuple[int, int]]:
 
 def room_tone(start: int, stop: int, level_dbfs: float) -> Float32[np.ndarray, "samples 2"]:
     """Return the tone at the samples `[start, stop)`."""
-    period = _tone(level_dbfs)
+    return loop_range(_tone(level_dbfs), start, stop)
+
+
+def loop_range(
+    period: Float32[np.ndarray, "period 2"], start: int, stop: int
+) -> Float32[np.ndarray, "samples 2"]:
+    """Return the samples `[start, stop)` of a sound that repeats."""
     return period[np.arange(start, stop) % len(period)]
 
 

@@ -85,7 +85,9 @@ def test_whatever_is_seen_to_strike_is_met_to_the_sample(found):
         if kind not in ("one_shot", "repeated"):
             continue
         met = {cue.picture_sample for cue in tracks[event.effect].cues}
-        assert to_sample(event.onset) in met
+        # At the start of the picture a hit begins with its attack, up to 50 ms late.
+        wanted = to_sample(event.onset)
+        assert wanted in met or any(0 < at - wanted <= 2400 and wanted < 4800 for at in met)
 
 
 @settings(max_examples=40)

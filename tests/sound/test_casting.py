@@ -6,13 +6,13 @@ import itertools
 import numpy as np
 import pytest
 
-from temporal_foley.effects import Effect, Vocabulary
+from temporal_foley.effects import Effect, Vocabulary, load_vocabulary
 from temporal_foley.errors import LibraryError, VocabularyError
 from temporal_foley.sound.casting import cast_events
 from temporal_foley.sound.take import Take
-from temporal_foley.sound.takes.library import Library, LibraryTake
+from temporal_foley.sound.takes.library import Library, LibraryTake, load_library
 from temporal_foley.timegrid import to_sample
-from temporal_foley.timeline import Asset, Cue, Event, Loop
+from temporal_foley.timeline import Asset, Cue, Event, Loop, Track
 
 RATE = 48_000
 DURATION = 20 * RATE
@@ -234,7 +234,7 @@ def test_an_effect_without_takes_names_the_library() -> None:
 
 
 def test_an_unknown_effect_lists_the_known_ones() -> None:
-    with pytest.raises(VocabularyError, match=r"door, bark, steps"):
+    with pytest.raises(VocabularyError, match=r"unknown effect 'dor'"):
         cast(dataclasses.replace(event("door", 1.0, 2.0), effect="dor"))
 
 
@@ -294,3 +294,37 @@ def test_a_recording_as_long_as_its_event_is_preferred() -> None:
         only(event("door", 1.0, 1.5), library=library, seed=s).asset.name == "short.wav"
         for s in range(5)
     )
+
+
+def test_two_films_begin_with_other_takes_and_one_film_with_the_same() -> None:
+    vocabulary, library = load_vocabulary(), load_library()
+    events = [Event(effect="river", onset=1.0, offset=5.0, confidence=0.9)]
+
+    def cast(salt: str) -> tuple[Track, ...]:
+        return cast_events(
+            events, vocabulary, library, seed=0, duration_samples=10 * 48_000, salt=salt
+        )
+
+    assert cast("a") == cast("a")
+    seeds = {cast(salt)[0].cues[0].asset.seed for salt in "abcdefgh"}
+    assert len(seeds) == 8
+
+
+def test_a_sound_that_is_there_when_the_shot_begins_fades_in_at_once() -> None:
+    vocabulary, library = load_vocabulary(), load_library()
+    events = [Event(effect="river", onset=on, offset=on + 4.0, confidence=0.9) for on in (0, 5, 10)]
+    (track,) = cast_events(
+        events, vocabulary, library, seed=0, duration_samples=20 * 48_000, cuts_s=(5.1,)
+    )
+    fades = [cue.fade_in / 48_000 for cue in track.cues]
+    assert fades[0] <= 0.02
+    assert fades[1] <= 0.02
+    assert fades[2] >= 0.2
+
+
+def test_a_hit_at_the_first_frame_begins_with_its_attack() -> None:
+    vocabulary, library = load_vocabulary(), load_library()
+    events = [Event(effect="dog_barking", onset=0.0, offset=0.5, confidence=0.9)]
+    (track,) = cast_events(events, vocabulary, library, seed=0, duration_samples=5 * 48_000)
+    assert track.cues[0].source_start == 0
+    assert track.cues[0].onset_sample == 0

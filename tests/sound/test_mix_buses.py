@@ -168,7 +168,7 @@ def test_every_stem_and_every_bus_has_its_true_peak(tmp_path: Path) -> None:
         read_again[stem.name] = measure([samples])[1]
         assert stem.true_peak_dbtp == read_again[stem.name]
     buses = {bus.name: bus.true_peak_dbtp for bus in report.buses}
-    assert list(buses) == ["foley", "hard_effects"]
+    assert {"foley", "hard_effects"} <= set(buses)
     without_trim = read_again["steps"] - report.stems_trim_db
     assert abs(buses["foley"] - without_trim) < 0.01
     assert buses["hard_effects"] >= max(read_again["motor"], read_again["train"]) - 0.1

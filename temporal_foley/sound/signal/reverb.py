@@ -29,6 +29,8 @@ SPACES: tuple[Space, ...] = ("none", "indoor", "outdoor")
 RESPONSE = 7 * SAMPLE_RATE_HZ // 10
 """Samples of a response."""
 OCTAVES_HZ = (125, 250, 500, 1000, 2000, 4000, 8000)
+INDOOR_DECAY_S = 0.42
+"""Reverberation time of the room at 1 kHz."""
 FAR_DB = 4.0
 """Extra reverberation for cues that distance has made dull."""
 
@@ -79,9 +81,13 @@ def send_gain(space: Space, bus: str, cue: Cue, levels: MixLevels) -> float:
 
 
 @functools.cache
-def space_response(space: Space) -> Float[np.ndarray, "samples 2"]:
-    """Return the impulse response of a space, with a power of 1 on each side."""
+def space_response(space: Space, decay: float = 1.0) -> Float[np.ndarray, "samples 2"]:
+    """Return the impulse response of a space, with a power of 1 on each side.
+
+    `decay` scales its reverberation time.
+    """
     shape = _SHAPES[space]
+    shape = dataclasses.replace(shape, decay_s=tuple(decay * own for own in shape.decay_s))
     rng = np.random.default_rng(shape.seed)
     sides = np.stack([_side(shape, rng) for _ in range(2)], axis=-1)
     sides = sides / np.sqrt((sides**2).sum(axis=0))
@@ -139,13 +145,13 @@ Send = Callable[[int, int], Float[np.ndarray, "samples 2"] | None]
 
 
 def reverberate(
-    send: Send, space: Space, start: int, stop: int
+    send: Send, space: Space, start: int, stop: int, decay: float = 1.0
 ) -> Float[np.ndarray, "samples 2"] | None:
     """Return the samples `[start, stop)` of the reverberation; None where it is silent."""
     out = np.zeros((stop - start, 2))
     is_audible = False
     for first in range(start // PIECE * PIECE, stop, PIECE):
-        piece = _piece(send, space, first)
+        piece = _piece(send, space, first, decay)
         if piece is None:
             continue
         is_audible = True
@@ -154,7 +160,9 @@ def reverberate(
     return out if is_audible else None
 
 
-def _piece(send: Send, space: Space, first: int) -> Float[np.ndarray, "samples 2"] | None:
+def _piece(
+    send: Send, space: Space, first: int, decay: float
+) -> Float[np.ndarray, "samples 2"] | None:
     """Return the piece of the reverberation that begins at `first`."""
     # In double precision the rounding is far below the last bit of a stem.
     sent = np.zeros(_SIZE)
@@ -165,7 +173,7 @@ def _piece(send: Send, space: Space, first: int) -> Float[np.ndarray, "samples 2
     at = begin - (first - RESPONSE + 1)
     # Reverberation comes from all sides, wherever the sound is panned.
     sent[at : at + len(sound)] = sound.sum(axis=1, dtype=np.float64) * np.sqrt(0.5)
-    answer = np.fft.irfft(np.fft.rfft(sent)[:, None] * _spectrum(space), _SIZE, axis=0)
+    answer = np.fft.irfft(np.fft.rfft(sent)[:, None] * _spectrum(space, decay), _SIZE, axis=0)
     piece = answer[RESPONSE - 1 : RESPONSE - 1 + PIECE]
     # Remove the rounding noise of the transforms, so that silence is exactly silent.
     piece[np.abs(piece) < _ROUNDING] = 0.0
@@ -173,5 +181,5 @@ def _piece(send: Send, space: Space, first: int) -> Float[np.ndarray, "samples 2
 
 
 @functools.cache
-def _spectrum(space: Space) -> Complex[np.ndarray, "bins 2"]:
-    return np.fft.rfft(space_response(space), _SIZE, axis=0)
+def _spectrum(space: Space, decay: float) -> Complex[np.ndarray, "bins 2"]:
+    return np.fft.rfft(space_response(space, decay), _SIZE, axis=0)

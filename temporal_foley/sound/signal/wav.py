@@ -63,6 +63,7 @@ class WavWriter:
     def finish(self) -> None:
         """Extend the file to its full length and rename it."""
         if self._written != self.samples:
+            self.discard()
             raise ValueError(f"{self.path} must hold {self.samples} samples, got {self._written}")
         data_bytes = self.samples * self.channels * _BYTES_A_SAMPLE
         self._file.truncate(len(self._header) + data_bytes + data_bytes % 2)

@@ -1,4 +1,4 @@
-"""The built-in recipes: the name of an effect and a seed in, a `Take` out.
+"""Make takes by the built-in recipes.
 
 The same name and seed give the same samples. A recipe is imported when it is first used.
 """
@@ -6,55 +6,63 @@ The same name and seed give the same samples. A recipe is imported when it is fi
 import functools
 import hashlib
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import resources
+from importlib.resources.abc import Traversable
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from temporal_foley.errors import LibraryError
+from temporal_foley.sound.synth.family_names import FAMILIES
 from temporal_foley.sound.take import Take
 
 Recipe = Callable[..., Take]
 
-_NAMES = (
-    "ambulance",
-    "blender",
-    "cars",
-    "cat_meowing",
-    "cheer",
-    "dog_barking",
-    "door_opening",
-    "fire",
-    "glass_breaking",
-    "helicopter",
-    "high_heels",
-    "lightning",
-    "river",
-    "screaming",
-    "stars_shining",
-    "train_passing",
-    "typing",
-    "water_drop",
-    "wave",
-    "writing",
+_SHORT = (
+    *("cat_meowing", "dog_barking", "door_opening", "glass_breaking", "high_heels"),
+    *("lightning", "screaming", "typing", "water_drop"),
 )
-"""One module of this package each, with a function `make`."""
+_LASTING = (
+    *("ambulance", "blender", "cars", "cheer", "fire", "helicopter"),
+    *("river", "stars_shining", "train_passing", "wave", "writing"),
+)
 
 
-TAKES_A_SET: Mapping[str, int] = MappingProxyType({"high_heels": 8, "typing": 8})
+TAKES_A_SET: Mapping[str, int] = MappingProxyType(
+    dict.fromkeys(("high_heels", "typing", *FAMILIES["steps"]), 8)
+)
 """Of recipes that a run of hits is made from: so many seeds in a row are of one shoe, one keyboard.
 
 Their `make` has a second generator, which is the same for the whole set.
 """
 
 
-def _make(name: str, *chance: np.random.Generator) -> Take:
-    return importlib.import_module(f"{__name__}.{name}").make(*chance)
+SEEDS_A_FILM = 24
+"""A film has its own seeds of a recipe: eight takes, or three sets of eight (shoes, keyboards)."""
+
+ONE_SOURCE = ("cat_meowing", "dog_barking", "water_drop")
+"""Recipes of a source that stays the same throughout a film; `make` has a generator for it."""
+
+AS_MADE = ("lightning", "typing")
+"""Recipes whose spectrum is the sound: no recording is drawn for them."""
+
+
+def _make(module: str, *chance: np.random.Generator, **parameters: Any) -> Take:
+    return importlib.import_module(f"{__name__}.{module}").make(*chance, **parameters)
 
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
-    {name: functools.partial(_make, name) for name in _NAMES}
+    {
+        **{name: functools.partial(_make, f"short.{name}") for name in _SHORT},
+        **{name: functools.partial(_make, f"lasting.{name}") for name in _LASTING},
+        **{
+            name: functools.partial(_make, f"families.{family}", kind=name)
+            for family, names in FAMILIES.items()
+            for name in names
+        },
+    }
 )
 """What makes a take of each effect, by the effect's name."""
 
@@ -71,18 +79,36 @@ def synthesize(name: str, seed: int) -> Take:
     # Two effects with one seed must not share their dice; `hash` differs from run to run.
     salt = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
     rng = np.random.default_rng([seed, salt])
-    if name not in TAKES_A_SET:
-        return recipe(rng)
-    return recipe(rng, np.random.default_rng([seed // TAKES_A_SET[name], salt, 1]))
+    film = seed // SEEDS_A_FILM
+    own_set = seed // TAKES_A_SET[name] if name in TAKES_A_SET else seed
+    # In a film, one animal barks again and again, at one place; outside of it, takes all differ.
+    source = film if film and name in ONE_SOURCE else own_set
+    take = (
+        recipe(rng, np.random.default_rng([source, salt, 1]))
+        if name in TAKES_A_SET or name in ONE_SOURCE
+        else recipe(rng)
+    )
+    is_hit = take.loop is None
+    recorder = np.random.default_rng([film if film and is_hit else own_set, salt, 2])
+    if name in AS_MADE:
+        return take
+    return importlib.import_module(f"{__name__}.recording").as_recorded(take, name, recorder)
 
 
 @functools.cache
 def recipes_sha256() -> str:
-    """Return the SHA-256 over the source texts of all recipes: which version made a take."""
+    """Return the SHA-256 over the sources and tables of all recipes, the version of their takes."""
     digest = hashlib.sha256()
-    files = [file for file in resources.files(__name__).iterdir() if file.name.endswith(".py")]
-    for file in sorted(files, key=lambda file: file.name):
+    for name, file in sorted(_sources(resources.files(__name__), "")):
         text = file.read_bytes().replace(b"\r\n", b"\n")
-        digest.update(f"{file.name} {len(text)}\n".encode())
+        digest.update(f"{name} {len(text)}\n".encode())
         digest.update(text)
     return digest.hexdigest()
+
+
+def _sources(folder: Traversable, path: str) -> Iterator[tuple[str, Traversable]]:
+    for file in folder.iterdir():
+        if file.is_dir():
+            yield from _sources(file, f"{path}{file.name}/")
+        elif file.name.endswith((".py", ".tsv")):
+            yield path + file.name, file

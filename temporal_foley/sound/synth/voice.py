@@ -1,4 +1,4 @@
-"""Voices of throats: a pitch curve and formants in, a voiced, rough or breathy sound out.
+"""Synthesise voices of people and animals from a pitch curve and formants.
 
 Source and filter are separate (Fant, Acoustic Theory of Speech Production, 1960): a glottal source
 with jitter, shimmer, subharmonics and breath, then resonances of the vocal tract that may glide.
@@ -23,6 +23,8 @@ from temporal_foley.sound.synth.signals import (
 _WINDOW = 1024
 _HOP = 256
 _FFT = 2048
+TAIL = SAMPLE_RATE_HZ * 8 // 100
+"""Samples that a voice is longer than its pitch curve."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,8 @@ class Throat:
     """RMS of the air noise against the voice."""
     breath_corner_hz: float = 800.0
     """Below this the air noise falls."""
+    hiss: float = 0.0
+    """RMS of air noise above 5 kHz that bypasses the tract, against the voice."""
 
 
 def voice(
@@ -57,14 +61,29 @@ def voice(
     formants: list[Formant],
     throat: Throat,
     rng: np.random.Generator,
-) -> Signal:
-    """Voice a pitch curve: unit RMS where it is loudest, as long as `pitch_hz`."""
+) -> Float[np.ndarray, " _"]:
+    """Voice a pitch curve: unit RMS where it is loudest, and longer than `pitch_hz` by a tail.
+
+    In the tail the strength falls to zero and the vocal tract rings out, so that no end clicks.
+    """
+    pitch_hz = np.pad(pitch_hz, (0, TAIL), mode="edge")
+    fall = 0.5 + 0.5 * np.cos(np.pi * np.minimum(np.arange(1, TAIL + 1) / (TAIL / 3), 1.0))
+    strength = np.concatenate([strength, strength[-1] * fall])
+    formants = [
+        formant
+        if np.ndim(formant.hz) == 0
+        else dataclasses.replace(formant, hz=np.pad(formant.hz, (0, TAIL), mode="edge"))
+        for formant in formants
+    ]
     source = glottal_source(pitch_hz, throat, rng)
     noise = highpass(coloured_noise(len(pitch_hz), rng), throat.breath_corner_hz, 1)
     # Air is blown through an opening and closing glottis, so its noise pulses with the pitch.
     pulse = 1.0 + 0.5 * np.sin(oscillator(pitch_hz))
     mixed = (source + throat.breath * noise * pulse) * strength
     tract = vocal_tract(mixed, formants)
+    tract = tract / np.sqrt(max(float(np.max(lowpass(tract**2, 10.0, 1))), 1e-12))
+    if throat.hiss:
+        tract += 3.0 * throat.hiss * highpass(noise * strength, 5000.0, 2)
     loudness = lowpass(tract**2, 10.0, 1)
     return tract / np.sqrt(max(float(loudness.max()), 1e-12))
 

@@ -15,7 +15,7 @@ from temporal_foley.errors import LibraryError, MediaError
 from temporal_foley.files.reading import open_regular
 from temporal_foley.sound.levels import DEFAULT_LEVELS, LEVELS_NAME, MixLevels, read_levels
 from temporal_foley.sound.signal.landmarks import find_anchor
-from temporal_foley.sound.synth import TAKES_A_SET
+from temporal_foley.sound.synth import SEEDS_A_FILM, TAKES_A_SET
 from temporal_foley.sound.take import Take, repitch
 from temporal_foley.sound.takes.catalogue import CATALOGUE_NAME, take_records
 from temporal_foley.sound.takes.licences import is_allowed
@@ -33,12 +33,6 @@ BUILT_IN_CREDIT = "temporal-foley"
 LONGEST_TAKE_S = 60
 """Longer recordings are cut here: a loop of a minute does not sound repetitive."""
 
-# Recipes of many seconds: three takes differ enough, and each costs time and memory.
-_LONG_RECIPES = (
-    *("train_passing", "river", "stars_shining", "writing", "wave", "ambulance"),
-    *("cars", "cheer", "fire", "helicopter", "blender", "lightning"),
-)
-_LONG_TAKES, _SHORT_TAKES = 3, 8
 # Holds all built-in takes, so that each is made only once in a long film with every effect.
 _CACHE_BYTES = 176 << 20
 _MARKED_JOIN_S = 0.02
@@ -194,9 +188,8 @@ def _described(manifest: Path, catalogue: Path) -> tuple[str, tuple[TakeRecord, 
 
 
 def _built_in_takes(name: str) -> list[LibraryTake]:
-    count = _LONG_TAKES if name in _LONG_RECIPES else _SHORT_TAKES
-    # Three shoes, three keyboards: each run of hits keeps one.
-    count = 3 * TAKES_A_SET[name] if name in TAKES_A_SET else count
+    # Three shoes, three keyboards: each run of hits keeps one. Takes are made when they are used.
+    count = SEEDS_A_FILM if name in TAKES_A_SET else SEEDS_A_FILM // 3
     return [
         LibraryTake(
             effect=name,

@@ -32,7 +32,7 @@ _FAMILIES = (
     ("free-art", r"free art licen|licence art libre|\blal\b"),
     ("artistic", r"\bartistic\b"),
     ("apache", r"\bapache\b"),
-    ("mit", r"\bmit\b"),
+    ("mit", r"\bmit\b|\bexpat\b"),
     ("bsd", r"\bbsd\b"),
     ("odbl", r"\bodbl\b"),
 )

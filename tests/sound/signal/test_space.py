@@ -139,7 +139,7 @@ def test_a_mix_in_a_room_is_the_sum_of_its_stems_and_two_runs_are_alike(tmp_path
 
 def test_a_room_fades_where_the_picture_ends(tmp_path: Path) -> None:
     end = SECONDS * RATE
-    (stem,) = lay(tmp_path, track(end - RATE // 4 - 100), space="indoor").stems
+    stem, *_ = lay(tmp_path, track(end - RATE // 4 - 100), space="indoor").stems
     samples = read(stem.path)
     assert len(samples) == end
     assert np.abs(samples[-4000:-2400]).max() > 50

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import signal
 
+from temporal_foley.effects import load_vocabulary
 from temporal_foley.errors import LibraryError
 from temporal_foley.sound import synth
 from temporal_foley.sound.synth import signals
@@ -46,7 +47,7 @@ def test_a_take_is_clean_and_at_level(name, seed):
 
 @pytest.mark.parametrize("name", SHORT)
 def test_the_same_seed_gives_the_same_samples_and_another_seed_another_sound(name):
-    first, again, other = made(name, 1), synth.synthesize(name, 1), made(name, 2)
+    first, again, other = made(name, 1), synth.synthesize(name, 1), made(name, 30)
     np.testing.assert_array_equal(first.samples, again.samples)
     assert first.anchor == again.anchor
     length = min(len(first.samples), len(other.samples))
@@ -96,7 +97,7 @@ def test_one_seed_gives_unrelated_dice_to_two_effects():
 
 
 def test_every_effect_of_the_vocabulary_has_a_recipe():
-    assert len(synth.RECIPES) == 20
+    assert set(load_vocabulary().names) <= set(synth.RECIPES)
     assert set(SHORT) < set(synth.RECIPES)
 
 

@@ -1,4 +1,4 @@
-"""A cheering crowd: a random generator in, a loop of voices, claps and whistles out.
+"""Make a loop of a cheering crowd: voices, claps and whistles.
 
 Method: a granular crowd. Each voice is a shout by source and filter (G. Fant, Acoustic Theory of
 Speech Production, Mouton 1960): a pulse train with a gliding, shaking pitch through the formants
@@ -35,25 +35,26 @@ VOWELS = (
 def make(rng: np.random.Generator) -> Take:
     """Make one crowd, from a few dozen people to a stand."""
     samples = body_length(rng, 9.0, 12.0)
-    size = rng.uniform(0.0, 1.0)
-    swell = np.exp(0.2 * slow_curve(rng, samples, 0.6))
-    crowd = coloured_pair(rng, samples, CROWD) * swell[:, None] * (0.12 + 0.08 * size)
-    voices = [pan(_voice(rng), rng.normal(0, 0.5)) for _ in range(32)]
-    for at in scatter(rng, samples, 45.0 + 25.0 * size):
-        strength = 0.08 * np.exp(0.5 * rng.standard_normal())
-        lay_round(crowd, at, voices[rng.integers(len(voices))] * strength)
-    claps = [pan(_clap(rng), rng.normal(0, 0.5)) for _ in range(40)]
-    for at in scatter(rng, samples, rng.uniform(400, 800)):
-        strength = 0.6 * np.exp(0.5 * rng.standard_normal())
-        lay_round(crowd, at, claps[rng.integers(len(claps))] * strength)
-    for at in scatter(rng, samples, 0.8):
+    size = rng.uniform(0.2, 1.0)
+    excitement = np.exp(0.45 * slow_curve(rng, samples, 0.4) + 0.25 * slow_curve(rng, samples, 3.0))
+    crowd = coloured_pair(rng, samples, CROWD) * (excitement * (0.06 + 0.14 * size))[:, None]
+    density = np.clip(0.5 * excitement, 0.1, 1.0)
+    voices = [pan(_voice(rng), rng.normal(0, 0.5)) for _ in range(40)]
+    for at in scatter(rng, samples, 22.0 + 60.0 * size, density):
+        # A heavy tail: some people are near and stand out.
+        strength = min(0.07 * np.exp(1.0 * rng.standard_normal()), 0.8)
+        lay_round(crowd, at, voices[rng.integers(len(voices))] * strength * excitement[at])
+    applause = rng.uniform(0.2, 1.2)
+    for _ in range(round(5 + 55 * size * rng.uniform(0.3, 1.0))):
+        _clapping(rng, crowd, excitement, applause * np.exp(0.7 * rng.standard_normal()))
+    for at in scatter(rng, samples, rng.uniform(0.0, 1.0)):
         lay_round(crowd, at, pan(_whistle(rng), rng.normal(0, 0.5)))
     return looped(crowd, lead_s=0.5)
 
 
 def _voice(rng: np.random.Generator) -> Mono:
     """Shout one open vowel: up quickly, held, and falling off."""
-    length = round(rng.uniform(0.3, 0.9) * SAMPLE_RATE_HZ)
+    length = round(log_uniform(rng, 0.25, 1.4) * SAMPLE_RATE_HZ)
     high = rng.random() < 0.5
     pitch_hz = log_uniform(rng, 330, 620) if high else log_uniform(rng, 190, 340)
     turn = np.linspace(0, 1, length)
@@ -76,11 +77,25 @@ def _voice(rng: np.random.Generator) -> Mono:
     return voice / np.sqrt(np.mean(voice**2))
 
 
-def _clap(rng: np.random.Generator) -> Mono:
+def _clapping(
+    rng: np.random.Generator, crowd: np.ndarray, excitement: Mono, strength: float
+) -> None:
+    """Let one person clap at a tempo of their own, with pauses."""
+    hands, side = [clap(rng) for _ in range(3)], rng.normal(0, 0.5)
+    gap = SAMPLE_RATE_HZ / rng.uniform(2.8, 4.8)
+    at = rng.uniform(0, gap)
+    while at < len(crowd):
+        if excitement[int(at)] > rng.uniform(0.4, 1.2):
+            hit = hands[rng.integers(3)] * strength * rng.uniform(0.6, 1.0)
+            lay_round(crowd, int(at), pan(hit, side))
+        at += gap * rng.normal(1.0, 0.06)
+
+
+def clap(rng: np.random.Generator) -> Mono:
     length = 2400
-    hz = log_uniform(rng, 900, 3500)
+    hz = log_uniform(rng, 700, 2400)
     burst = rng.standard_normal(length) * np.exp(-times(length) / rng.uniform(0.003, 0.008))
-    clap = bandpass(burst, 0.75 * hz, 1.6 * hz, 1) + 0.15 * burst
+    clap = bandpass(burst, 0.75 * hz, 1.6 * hz, 1) + 0.08 * burst
     return clap / np.max(np.abs(clap))
 
 

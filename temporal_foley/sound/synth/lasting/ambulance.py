@@ -1,4 +1,4 @@
-"""An ambulance's siren: a random generator in, a loop of wail and yelp, or of two tones, out.
+"""Make a loop of an ambulance siren: wail and yelp, or two tones.
 
 Method: a driven horn as a rich waveform whose frequency sweeps (wail: up in a second or two and
 slowly down; yelp: three to four times a second; two tones: a fourth apart), through the
@@ -20,6 +20,7 @@ from temporal_foley.sound.synth.motion import (
     phase,
     slow_curve,
 )
+from temporal_foley.sound.synth.signals import log_uniform
 from temporal_foley.sound.take import Take
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 
@@ -28,7 +29,7 @@ ROAD = ((30, -4), (80, 0), (250, -8), (900, -14), (2500, -26), (9000, -46))
 
 def make(rng: np.random.Generator) -> Take:
     """Make one siren at one distance; some wail and yelp, some sound two tones."""
-    hz = _two_tones(rng) if rng.random() < 0.2 else _wail_and_yelp(rng)
+    hz = _two_tones(rng) if rng.random() < 0.25 else _wail_and_yelp(rng)
     samples = len(hz)
     partials = np.arange(1, 15)
     # A hard-driven horn is near a square wave, with some even partials.
@@ -39,17 +40,18 @@ def make(rng: np.random.Generator) -> Take:
     siren = _horn(rng, siren)
     siren *= np.exp(0.12 * slow_curve(rng, samples, 1.5))
     distance = rng.uniform(0.0, 1.0)
-    siren = _street(rng, siren, wet=0.25 + 0.5 * distance)
+    siren = _street(rng, siren, wet=0.1 + 0.8 * distance)
     siren /= np.sqrt(np.mean(siren**2))
     road = coloured(rng, samples, ROAD) * np.exp(0.2 * slow_curve(rng, samples, 1.0))
-    return looped(siren + rng.uniform(0.1, 0.25) * road, lead_s=0.3)
+    return looped(siren + log_uniform(rng, 0.05, 0.8) * road, lead_s=0.3)
 
 
 def _wail_and_yelp(rng: np.random.Generator) -> Mono:
     low_hz, high_hz = rng.uniform(560, 700), rng.uniform(1250, 1550)
     wail_s = round(4 * rng.uniform(3.5, 5.0)) / 4
     yelp_s = 1.0 / rng.integers(3, 5)
-    wails, yelps = (2, int(rng.choice([0, 3, 4])) * round(1 / yelp_s))
+    wails, yelps = [(2, 0), (2, 4), (1, 5), (0, 10)][int(rng.choice(4, p=[0.4, 0.3, 0.2, 0.1]))]
+    yelps *= round(1 / yelp_s)
     rising = np.linspace(0, 1, round(0.4 * wail_s * SAMPLE_RATE_HZ), endpoint=False)
     falling = np.linspace(1, 0, round(wail_s * SAMPLE_RATE_HZ) - len(rising), endpoint=False)
     # A charged and discharged capacitor steers the pitch, so it bends as it nears its ends.

@@ -1,4 +1,4 @@
-"""Road traffic: a random generator in, a loop of cars going by out.
+"""Make a loop of road traffic with cars going by.
 
 Method: each car is an engine (harmonics of its firing rate) and tyre noise (a broad peak near
 1 kHz), moved past the listener on a straight line with Doppler shift, distance loss, air
@@ -19,7 +19,7 @@ from temporal_foley.sound.synth.motion import (
     low_pass,
     slow_curve,
 )
-from temporal_foley.sound.synth.signals import SPEED_OF_SOUND_M_S, pan
+from temporal_foley.sound.synth.signals import SPEED_OF_SOUND_M_S, log_uniform, pan
 from temporal_foley.sound.take import Take
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 
@@ -44,8 +44,8 @@ def make(rng: np.random.Generator) -> Take:
     tyres = coloured(rng, samples, TYRES)
     wind = coloured(rng, samples, AIR)
     far_bed = np.exp(0.15 * slow_curve(rng, samples, 0.7))
-    road = coloured_pair(rng, samples, CITY) * far_bed[:, None] * 0.14
-    passes = int(rng.integers(4, 6))
+    road = coloured_pair(rng, samples, CITY) * far_bed[:, None] * log_uniform(rng, 0.03, 0.5)
+    passes = int(rng.integers(2, 8))
     spacing_s = rng.dirichlet(np.full(passes, 12.0)) * whole_s
     direction = rng.choice([-1.0, 1.0])
     for pass_s in np.cumsum(spacing_s):
@@ -60,8 +60,8 @@ def _car(
 ) -> np.ndarray:
     """Drive one car by; it is nearest at the middle of the buffer."""
     samples = len(tyres)
-    speed_m_s = rng.uniform(13.0, 22.0)
-    nearest_m = rng.uniform(7.0, 14.0)
+    speed_m_s = log_uniform(rng, 6.0, 32.0)
+    nearest_m = log_uniform(rng, 4.0, 25.0)
     time_s = curve_times(samples) - samples / SAMPLE_RATE_HZ / 2
     along_m = speed_m_s * time_s
     away_m = np.hypot(along_m, nearest_m)
@@ -76,7 +76,7 @@ def _car(
     dull = low_pass(noise, 700.0, order=1)
     brightness = drawn(np.clip(1.3 * nearest_m / away_m, 0.0, 1.0), samples)
     rolling = dull + (noise - dull) * brightness + 0.7 * np.roll(wind, roll)
-    firing_hz = rng.uniform(65.0, 120.0)
+    firing_hz = log_uniform(rng, 35.0, 150.0)
     cycles = np.cumsum(drawn(firing_hz / (1 + closing) / 4, samples)) / SAMPLE_RATE_HZ
     partials = np.arange(1, 121)
     # Four cylinders fire unevenly: whole orders of the firing rate lead, the rest give the burr.
@@ -84,6 +84,7 @@ def _car(
     engine = harmonics(cycles, orders * (partials / 4.0) ** -0.7)
     engine = low_pass(engine, 1200.0, order=1)
     engine /= np.sqrt(np.mean(engine**2))
-    car = rolling + 3.0 * engine * rng.uniform(0.5, 1.2)
+    # Small cars roll, lorries roar.
+    car = rolling * log_uniform(rng, 0.4, 1.4) + engine * log_uniform(rng, 0.6, 6.0)
     sides = pan(loudness, direction * along_m / away_m * 0.9)
     return np.stack([car * drawn(sides[:, side], samples) for side in (0, 1)], axis=1)

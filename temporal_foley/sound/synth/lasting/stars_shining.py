@@ -1,4 +1,4 @@
-"""Stars shining: a random generator in, a loop of sparkling chimes over a soft pad out.
+"""Make a loop of sparkling chimes over a soft pad, for shining stars.
 
 Method: modal bars of free vibration (partials 1 : 2.76 : 5.40 : 8.93; N. Fletcher and T. Rossing,
 The Physics of Musical Instruments, Springer 1998) struck in loose flurries, over slowly
@@ -19,7 +19,7 @@ from temporal_foley.sound.synth.motion import (
     slow_curve,
     whole_cycles,
 )
-from temporal_foley.sound.synth.signals import modal_bank, pan
+from temporal_foley.sound.synth.signals import log_uniform, modal_bank, pan
 from temporal_foley.sound.take import Take
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 
@@ -33,15 +33,15 @@ def make(rng: np.random.Generator) -> Take:
     root_hz = 220.0 * 2 ** (rng.integers(0, 12) / 12)
     scale = np.array(SCALES[rng.integers(len(SCALES))])
     chimes = np.zeros((samples, 2))
-    steps = np.concatenate([scale + 36, scale + 48])
+    steps = np.concatenate([scale, scale + 12]) + 12 * int(rng.integers(2, 4))
     bars = [_bar(rng, root_hz * 2 ** (step / 12)) for step in steps]
-    for at in scatter(rng, samples, rng.uniform(0.5, 0.8)):
+    for at in scatter(rng, samples, log_uniform(rng, 0.2, 1.2)):
         _flurry(rng, chimes, at, bars)
-    for at in scatter(rng, samples, rng.uniform(1.5, 3.0)):
+    for at in scatter(rng, samples, log_uniform(rng, 0.5, 8.0)):
         grain = bars[rng.integers(len(bars))] * rng.uniform(0.1, 0.5)
         lay_round(chimes, at, pan(grain, rng.uniform(-0.8, 0.8)))
     pad = _pad(rng, samples, root_hz, scale)
-    return looped(_hall(rng, chimes) + 0.05 * pad, lead_s=0.8)
+    return looped(_hall(rng, chimes) + log_uniform(rng, 0.02, 1.0) * pad, lead_s=0.8)
 
 
 def _bar(rng: np.random.Generator, hz: float) -> Mono:

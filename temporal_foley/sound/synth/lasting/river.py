@@ -1,4 +1,4 @@
-"""A river or stream: a random generator in, a loop of bubbles over turbulent water out.
+"""Make a loop of a river or stream: bubbles over turbulent water.
 
 Method: a cloud of Minnaert bubbles (K. van den Doel, Physically based models for liquid sounds,
 ACM Transactions on Applied Perception 2(4), 2005) over turbulence noise with slow motion
@@ -30,15 +30,23 @@ def make(rng: np.random.Generator) -> Take:
     """Make one stream, from a brook over stones to a broad river."""
     samples = body_length(rng, 9.0, 12.0)
     size = rng.uniform(0.0, 1.0)
-    rush = coloured_pair(rng, samples, RUSH) * (0.04 + 0.1 * size)
+    # From single gurgles in a ditch to a weir that only rushes.
+    bubbly = log_uniform(rng, 0.5, 1.5) * (1.0 - 0.4 * size)
+    rush = coloured_pair(rng, samples, RUSH) * (0.02 + 0.18 * size**2)
     rush *= np.exp(0.2 * slow_curve(rng, samples, 2.0))[:, None]
-    splash = coloured_pair(rng, samples, SPLASH, width=0.9) * (0.08 + 0.05 * size)
+    splash = coloured_pair(rng, samples, SPLASH, width=0.9) * log_uniform(rng, 0.03, 0.15)
     splash *= np.exp(0.5 * slow_curve(rng, samples, 10.0))[:, None]
-    trickle = np.clip(0.5 + 0.25 * slow_curve(rng, samples, 6.0), 0.05, 1.0)
-    gurgle = np.clip(0.5 + 0.3 * slow_curve(rng, samples, 4.0), 0.05, 1.0)
+    trickle = np.clip(0.5 + rng.uniform(0.1, 0.5) * slow_curve(rng, samples, 6.0), 0.03, 1.0)
+    gurgle = np.clip(0.5 + rng.uniform(0.2, 0.6) * slow_curve(rng, samples, 4.0), 0.03, 1.0)
     stream = rush + splash
-    stream += bubble_cloud(rng, trickle, each_second=900.0, radii_m=(0.0004, 0.003))
-    stream += 0.5 * bubble_cloud(rng, gurgle, each_second=130.0 + 80 * size, radii_m=(0.003, 0.008))
+    least_m = log_uniform(rng, 0.0003, 0.001)
+    fine = bubble_cloud(
+        rng, trickle, each_second=1000.0 * bubbly, radii_m=(least_m, rng.uniform(3, 8) * least_m)
+    )
+    coarse = bubble_cloud(
+        rng, gurgle, each_second=220.0 * bubbly, radii_m=(0.003, rng.uniform(0.006, 0.014))
+    )
+    stream += fine + rng.uniform(0.2, 1.0) * coarse
     _splashes(rng, stream, trickle)
     return looped(stream, lead_s=0.5)
 

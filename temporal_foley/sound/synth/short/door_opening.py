@@ -1,4 +1,4 @@
-"""Door: the handle, the bolt leaving its plate, the leaf coming free, the hinges, the handle back.
+"""Make a door that opens: handle, bolt, leaf coming free, hinges, and the handle going back.
 
 Blows ring the many modes of metal and wood; the creak is stick and slip, a train of such blows
 whose rate follows the speed and load of the hinge (Farnell, Designing Sound, 2010, chapter 31).
@@ -50,9 +50,9 @@ def make(rng: np.random.Generator) -> Take:
         sound,
         rng,
         size_m=rng.uniform(3.0, 6.0),
-        t60_s=rng.uniform(0.35, 0.7),
-        wet_db=rng.uniform(-8, -4),
-        damping_hz=3500.0,
+        t60_s=0.25,
+        wet_db=rng.uniform(-18, -10),
+        damping_hz=6000.0,
     )
     return finish_take(fade(normalise_peak(sound, -6.0), 0.002, 0.15), anchor=lead)
 
@@ -69,12 +69,12 @@ def _handle(rng: np.random.Generator, length_s: float) -> Signal:
 
 def _click(rng: np.random.Generator) -> Signal:
     bright = strike(
-        rng, low_hz=log_uniform(rng, 500.0, 900.0), high_hz=8000.0, t60_s=0.04, slope=0.4
+        rng, low_hz=log_uniform(rng, 600.0, 1500.0), high_hz=11_000.0, t60_s=0.05, slope=0.25
     )
     dull = strike(rng, low_hz=130.0, high_hz=900.0, t60_s=0.06, slope=0.4, modes=20)
     click = np.zeros(max(len(bright), len(dull)))
     add_at(click, bright, 0)
-    add_at(click, dull, 0, 0.5)
+    add_at(click, dull, 0, rng.uniform(0.15, 0.45))
     return normalise_peak(click, 0.0)
 
 
@@ -83,7 +83,7 @@ def _unlatch(rng: np.random.Generator, weight: float) -> Signal:
     sound = np.zeros(count(0.5))
     for at in np.cumsum(rng.exponential(0.012, 4)):
         add_at(sound, _click(rng), count(at), rng.uniform(0.3, 0.8))
-    add_at(sound, _thump(rng, weight), count(rng.uniform(0.015, 0.04)), 1.2)
+    add_at(sound, _thump(rng, weight), count(rng.uniform(0.015, 0.04)), rng.uniform(0.4, 1.0))
     add_at(sound, _thump(rng, weight), count(rng.uniform(0.07, 0.12)), rng.uniform(0.15, 0.4))
     return normalise_peak(sound, 0.0)
 
@@ -91,7 +91,7 @@ def _unlatch(rng: np.random.Generator, weight: float) -> Signal:
 def _thump(rng: np.random.Generator, weight: float) -> Signal:
     """The leaf and frame: low modes of a damped wooden plate."""
     return strike(
-        rng, low_hz=95.0 - 35.0 * weight, high_hz=1800.0, t60_s=0.22 + 0.1 * weight, slope=0.7
+        rng, low_hz=120.0 - 50.0 * weight, high_hz=3500.0, t60_s=0.15 + 0.12 * weight, slope=0.5
     )
 
 

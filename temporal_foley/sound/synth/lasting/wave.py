@@ -1,4 +1,4 @@
-"""Waves on a shore: a random generator in, a loop of a few swells out.
+"""Make a loop of waves on a shore.
 
 Method: filtered noise in four bands, each with its own swell: the rumble runs ahead, the break
 carries the middle, and the hiss of foam lags and drains (A. Farnell, Designing Sound, MIT Press
@@ -18,6 +18,7 @@ from temporal_foley.sound.synth.motion import (
     scatter,
     slow_curve,
 )
+from temporal_foley.sound.synth.signals import log_uniform
 from temporal_foley.sound.take import Take
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 
@@ -30,11 +31,12 @@ FOAM = ((1500, -30), (4000, -6), (8000, 0), (15000, -6))
 
 def make(rng: np.random.Generator) -> Take:
     """Make one shore: two swells of unlike size, near or far."""
-    periods_s = rng.integers(24, 34, 2) / 4
+    periods_s = rng.integers(14, 36, 2) / 4
     samples = int(np.sum(periods_s) * SAMPLE_RATE_HZ)
-    near = rng.uniform(0.3, 1.0)
+    near = rng.uniform(0.05, 1.0)
+    rough = rng.uniform(0.5, 2.0)
     breaks = np.array([0.3, 0.3]) * periods_s + np.array([0.0, periods_s[0]])
-    sizes = rng.uniform(0.6, 1.0, 2)
+    sizes = rng.uniform(0.35, 1.0, 2)
     sizes /= np.max(sizes)
     time_s = curve_times(samples)
     whole_s = samples / SAMPLE_RATE_HZ
@@ -52,14 +54,20 @@ def make(rng: np.random.Generator) -> Take:
         return drawn(np.convolve(around, crest, "valid"), samples)
 
     flutter = np.exp(0.25 * slow_curve(rng, samples, 9.0))
-    surf = coloured_pair(rng, samples, SEA) * 0.12
-    surf += coloured_pair(rng, samples, RUMBLE, 0.4) * (0.2 * swell(-0.5, 1.2, 1.2))[:, None]
-    surf += coloured_pair(rng, samples, BREAK) * (0.8 * swell(0.0, 0.6, 1.0) * flutter)[:, None]
+    surf = coloured_pair(rng, samples, SEA) * log_uniform(rng, 0.04, 0.4)
+    surf += (
+        coloured_pair(rng, samples, RUMBLE, 0.4)
+        * (rng.uniform(0.1, 0.4) * swell(-0.5, 1.2, 1.2))[:, None]
+    )
+    surf += (
+        coloured_pair(rng, samples, BREAK)
+        * (0.8 * swell(0.0, 0.6 * rough, 1.0 * rough) * flutter)[:, None]
+    )
     surf += (
         coloured_pair(rng, samples, WASH) * (0.2 * near * swell(0.5, 0.7, 1.5) * flutter)[:, None]
     )
     plunge = swell(0.2, 0.5, 1.1)
-    surf += 0.2 * bubble_cloud(
+    surf += rng.uniform(0.05, 0.5) * bubble_cloud(
         rng, plunge / np.max(plunge), each_second=500.0, radii_m=(0.002, 0.012)
     )
     fizz = _fizz(rng, samples)

@@ -1,4 +1,4 @@
-"""Thunder: the crack of a near stroke, then the rumble of its farther parts and their echoes.
+"""Make thunder: the crack of a near stroke, then the rumble of its farther parts and echoes.
 
 The channel is a crooked line; each piece of it sends an N-shaped shock wave that arrives after the
 time sound takes, strongest broadside (Few, "Power spectrum of thunder", J. Geophys. Res. 74, 1969;
@@ -35,19 +35,20 @@ _PIECES = 2500
 
 def make(rng: np.random.Generator) -> Take:
     """Make one take: a stroke that comes down near or farther away, in stereo."""
-    length_s = rng.uniform(7.5, 9.5)
+    length_s = rng.uniform(5.0, 10.0)
     samples = count(length_s)
-    ground_m = log_uniform(rng, 150.0, 900.0)
+    ground_m = log_uniform(rng, 100.0, 2500.0)
     arrivals_s, strengths, distances_m = _channel(rng, ground_m)
-    sides = []
-    near_hz = log_uniform(rng, 900.0, 1600.0)
-    for _ in range(2):
-        # The two ears differ by the scatter on the way, which decorrelates the farther parts.
-        scatter = np.abs(rng.normal(0.0, 0.004 + 2e-6 * distances_m))
-        dry = normalise_rms(_arrive(samples, arrivals_s + scatter, strengths, distances_m), 0.0)
-        rough = dry + gain(-4.0) * _tear(dry, rng)
-        side = rough + gain(1.0) * _echo(rough, rng, length_s)
-        sides.append(_through_air(side, (near_hz, 700.0, 420.0), length_s))
+    near_hz = log_uniform(rng, 500.0, 4500.0) * min(1.0, 900.0 / ground_m)
+    dry = normalise_rms(_arrive(samples, arrivals_s, strengths, distances_m), 0.0)
+    rough = dry + gain(rng.uniform(-10.0, 0.0)) * _tear(dry, rng)
+    middle = rough + gain(rng.uniform(-6.0, 4.0)) * _echo(rough, rng, length_s)
+    # Echoes come from both sides; the bass and the stroke itself are common, as in recordings.
+    spread = highpass(_echo(rough, rng, length_s), 120.0, 1) * gain(rng.uniform(-11.0, -6.0))
+    sides = [
+        _through_air(middle + sign * spread, (near_hz, 700.0, 420.0), length_s)
+        for sign in (1.0, -1.0)
+    ]
     stereo = highpass(np.stack(sides, axis=-1), 45.0, 1)
     # Near claps overload air and ear alike: the highest peaks are rounded.
     loud = stereo * (1.3 / np.max(np.abs(stereo)))

@@ -1,4 +1,4 @@
-"""Typing: one key; the finger's touch, the key bottoming out, and its return.
+"""Make one key of a keyboard: touch, hit, and return.
 
 Each contact is a cluster of tiny blows that ring the many modes of cap, plate and desk (modal
 synthesis after van den Doel) and a tick of noise for the faces that meet; order and spacing of
@@ -49,7 +49,7 @@ def make(rng: np.random.Generator, keyboard: np.random.Generator) -> Take:
     add_at(sound, _contact(rng, cap_hz, desk_db, blows=4), lead)
     release = _contact(rng, 1.3 * cap_hz, desk_db - 9.0, blows=3)
     add_at(sound, release, lead + count(held_s), gain(rng.uniform(-13, -6)))
-    wet = room(sound, rng, size_m=2.2, t60_s=0.25, wet_db=rng.uniform(-22, -15), damping_hz=7000.0)
+    wet = room(sound, rng, size_m=2.2, t60_s=0.2, wet_db=rng.uniform(-24, -17), damping_hz=7000.0)
     wet = highpass(wet, 90.0)
     return finish_take(fade(normalise_peak(wet, -6.0), 0.001, 0.06), anchor=lead)
 

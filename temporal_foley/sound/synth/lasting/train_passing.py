@@ -1,4 +1,4 @@
-"""A train going by: a random generator in, a loop of wheels, rail joints and rumble out.
+"""Make a loop of a passing train: wheels, rail joints and rumble.
 
 Method: rolling noise that swells with each bogie, and rail joints struck by every axle in the
 order of the bogies, each blow exciting modes of rail and wheel (D. Thompson, Railway Noise and
@@ -41,7 +41,9 @@ HISS = ((800, -20), (2500, -2), (5000, 0), (10000, -10), (16000, -20))
 def make(rng: np.random.Generator) -> Take:
     """Make one train: slow and clattering, or faster and smoother."""
     samples = body_length(rng, 9.0, 12.0)
-    speed_m_s = rng.uniform(13.0, 20.0)
+    speed_m_s = rng.uniform(12.0, 21.0)
+    # Welded rails have no joints.
+    jointed = rng.random() < 0.9
     car_m = rng.uniform(18.0, 25.0)
     # A whole number of cars goes by in one round.
     cars = max(4, round(samples / SAMPLE_RATE_HZ * speed_m_s / car_m))
@@ -55,18 +57,37 @@ def make(rng: np.random.Generator) -> Take:
     bump = np.hanning(round(2.4 * wheelbase_s * SAMPLE_RATE_HZ))
     for sample in at:
         lay_round(near, sample - len(bump) // 2, bump)
-    near = 0.7 + 0.3 * near / np.max(near)
+    near = 1.0 - rng.uniform(0.2, 0.4) * (1.0 - near / np.max(near))
     load = np.repeat(np.exp(0.15 * rng.standard_normal(cars)), 4)
 
     train = coloured_pair(rng, samples, ROLLING, 0.5) * near[:, None] * 0.3
-    train += coloured_pair(rng, samples, RUMBLE, 0.3) * 0.12
-    train += coloured_pair(rng, samples, HISS, 0.8) * (near**2)[:, None] * 0.04
-    train += (
-        coloured_pair(rng, samples, IMPACT, 0.5) * (0.8 * _pounding(samples, at, load))[:, None]
-    )
-    train += _joints(rng, samples, at, load) * rng.uniform(0.06, 0.12)
+    train += coloured_pair(rng, samples, RUMBLE, 0.3) * rng.uniform(0.1, 0.16)
+    hiss = log_uniform(rng, 0.025, 0.06)
+    train += coloured_pair(rng, samples, HISS, 0.8) * (near**2)[:, None] * hiss
+    pounding = _pounding(samples, at, load) * rng.uniform(0.65, 1.0) * (0.5 + 0.5 * jointed)
+    train += coloured_pair(rng, samples, IMPACT, 0.5) * pounding[:, None]
+    if jointed:
+        train += _joints(rng, samples, at, load) * rng.uniform(0.06, 0.13)
+    if rng.random() < 0.25:
+        train += _horn(rng, samples) * rng.uniform(0.1, 0.4)
     train += _squeal(rng, samples, near)
     return looped(train, lead_s=2.0)
+
+
+def _horn(rng: np.random.Generator, samples: int) -> np.ndarray:
+    """Blow the horn once or twice: a chord of three to five reeds."""
+    root_hz = rng.uniform(250, 330)
+    chord = root_hz * np.array([1.0, 1.19, 1.34, 1.5, 1.78])[: int(rng.integers(2, 6))]
+    horn = np.zeros(samples)
+    at = round(rng.uniform(0, samples))
+    for _ in range(int(rng.integers(1, 3))):
+        length = round(rng.uniform(0.5, 1.8) * SAMPLE_RATE_HZ)
+        time_s = np.arange(length) / SAMPLE_RATE_HZ
+        blast = sum(harmonics(time_s * hz, np.arange(1, 13) ** -1.1) for hz in chord)
+        edge = np.minimum(time_s / 0.06, (length / SAMPLE_RATE_HZ - time_s) / 0.12)
+        lay_round(horn, at, blast * np.clip(edge, 0.0, 1.0) / len(chord))
+        at += length + round(0.25 * SAMPLE_RATE_HZ)
+    return pan(horn, rng.uniform(-0.4, 0.4))
 
 
 def _joints(rng: np.random.Generator, samples: int, at: np.ndarray, load: np.ndarray) -> np.ndarray:

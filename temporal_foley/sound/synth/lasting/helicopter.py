@@ -1,4 +1,4 @@
-"""A helicopter overhead: a random generator in, a loop of rotor, tail rotor and turbine out.
+"""Make a loop of a helicopter that hovers, circles or flies by: rotors and turbine.
 
 Method: blade-passage pulses with their harmonics, noise chopped at the same rate, a tail rotor
 and a turbine's whine (A. Farnell, Designing Sound, MIT Press 2010; blade
@@ -17,33 +17,45 @@ from temporal_foley.sound.synth.motion import (
     phase,
     slow_curve,
 )
+from temporal_foley.sound.synth.signals import log_uniform, pan
 from temporal_foley.sound.take import Take
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 
 WASH = ((30, -10), (120, 0), (500, -3), (1500, -12), (5000, -26), (12000, -40))
-BREATH = ((100, -12), (500, -2), (1500, 0), (4000, -10), (12000, -28))
+BREATH = ((100, -6), (400, 0), (1000, -5), (2000, -12), (4000, -20), (12000, -38))
 
 
 def make(rng: np.random.Generator) -> Take:
     """Make one helicopter, from a light one near by to a heavy one far off."""
     samples = body_length(rng, 9.0, 13.0)
     blades = int(rng.integers(2, 6))
-    passage_hz = rng.uniform(11.0, 21.0)
+    passage_hz = log_uniform(rng, 10.0, 24.0)
     distance = rng.uniform(0.0, 1.0)
     drift = 1 + 0.004 * slow_curve(rng, samples, 0.5)
     turn = phase(passage_hz / blades * drift, samples)
     slap, chop = _blades(rng, turn, blades)
     swing = np.exp(0.18 * slow_curve(rng, samples, 1.5))
-    rotor = slap * swing * rng.uniform(0.6, 1.1)
+    depth = rng.uniform(0.4, 0.9)
+    chop = (1 - depth) * np.mean(chop) + depth * chop
+    rotor = slap * swing * rng.uniform(0.25, 0.9) * (1 - 0.5 * distance)
     rotor += coloured(rng, samples, WASH) * chop * swing * 0.9
-    rotor += coloured(rng, samples, BREATH) * (0.3 + 0.7 * chop) * 0.25
+    rotor += coloured(rng, samples, BREATH) * (0.5 + 0.5 * chop) * 0.2
     tail_hz = passage_hz * rng.uniform(4.5, 6.0)
     tail = harmonics(phase(tail_hz * drift, samples), np.arange(1, 13) ** -0.8)
-    rotor += tail * 0.10 * np.exp(0.3 * slow_curve(rng, samples, 3.0))
+    rotor += tail * log_uniform(rng, 0.02, 0.3) * np.exp(0.3 * slow_curve(rng, samples, 3.0))
     whine = harmonics(phase(rng.uniform(1800, 4200) * drift, samples), np.array([1.0, 0.3]))
-    rotor += whine * 0.03 * (1 - distance) * np.exp(0.4 * slow_curve(rng, samples, 2.0))
+    rotor += (
+        whine
+        * log_uniform(rng, 0.01, 0.12)
+        * (1 - distance)
+        * np.exp(0.4 * slow_curve(rng, samples, 2.0))
+    )
     rotor = _over_ground(rng, rotor)
-    return looped(low_pass(rotor, 9000 - 5500 * distance, order=1), lead_s=1.0)
+    rotor = low_pass(rotor, 9000 - 5500 * distance, order=1)
+    # It comes and goes, and moves from side to side, as it flies.
+    flies = np.exp(rng.uniform(0.05, 0.6) * slow_curve(rng, samples, 0.25))
+    side = np.clip(0.4 * slow_curve(rng, samples, 0.2), -0.8, 0.8)
+    return looped(pan(rotor * flies, side), lead_s=1.0)
 
 
 def _blades(rng: np.random.Generator, turn: Mono, blades: int) -> tuple[Mono, Mono]:

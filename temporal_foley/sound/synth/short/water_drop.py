@@ -1,4 +1,4 @@
-"""Water drop: the tick of the impact, then the bubble that it drew under rings and rises in pitch.
+"""Make a water drop: the tick of the impact, then a bubble that rings and rises in pitch.
 
 The bubble is van den Doel's, "Physically based models for liquid sounds", ACM Trans. Applied
 Perception 2(4), 2005: a damped sine at the resonance of Minnaert (1933), whose pitch rises while
@@ -30,24 +30,24 @@ _MINNAERT_HZ_M = 3.26
 """Resonance times radius of an air bubble in water at the surface."""
 
 
-def make(rng: np.random.Generator) -> Take:
+def make(rng: np.random.Generator, water: np.random.Generator) -> Take:
     """Make one take: a drop of a size, falling into shallower or deeper water, in a bare room."""
     sound = np.zeros(count(0.35))
     lead = count(_LEAD_S)
-    radius_m = log_uniform(rng, 0.0016, 0.0042)
-    delay_s = rng.uniform(0.006, 0.03)
-    add_at(sound, _impact(rng), lead, gain(rng.uniform(-22, -12)))
+    radius_m = log_uniform(water, 0.0018, 0.0075) * log_uniform(rng, 0.8, 1.25)
+    delay_s = water.uniform(0.004, 0.04) * rng.uniform(0.8, 1.25)
+    add_at(sound, _impact(rng), lead, gain(water.uniform(-30, -6)))
     add_at(sound, _bubble(rng, radius_m), lead + count(delay_s))
-    for _ in range(rng.poisson(1.6)):
+    for _ in range(rng.poisson(water.uniform(0.2, 5.0))):
         small = _bubble(rng, radius_m * rng.uniform(0.25, 0.7))
         late = delay_s + rng.exponential(0.035) + 0.012
         add_at(sound, small, lead + count(late), gain(rng.uniform(-20, -8)))
     wet = room(
         sound,
         rng,
-        size_m=rng.uniform(1.5, 4.0),
-        t60_s=rng.uniform(0.4, 1.1),
-        wet_db=rng.uniform(-16, -8),
+        size_m=water.uniform(1.5, 4.0),
+        t60_s=water.uniform(0.15, 0.6),
+        wet_db=water.uniform(-26, -10),
         damping_hz=7000.0,
     )
     return finish_take(fade(normalise_peak(wet, -6.0), 0.001, 0.1), anchor=lead)
