@@ -92,7 +92,11 @@ def render_space(
         if not index.sounding(first, last).any():
             return None
         return _sum_cues(
-            index, library, first, last, lambda cue: send_gain(space, bus, cue, levels)
+            index,
+            library,
+            first,
+            last,
+            lambda cue: share(cue) * send_gain(space, bus, cue, levels),
         )
 
     if space == "none" or not index.sounding(start - RESPONSE, stop).any():
