@@ -23,7 +23,7 @@ from temporal_foley.sound.density import thin_out
 from temporal_foley.sound.placing import place_tracks
 from temporal_foley.sound.takes.library import Library
 from temporal_foley.spotting.close_look import Glimpses, look_closely
-from temporal_foley.spotting.decision import decide, decision_from_json
+from temporal_foley.spotting.decision import apply_decision, decision_from_json
 from temporal_foley.spotting.detections import Detections, PictureEvidence
 from temporal_foley.spotting.events import DecodingConfig, decode_events
 from temporal_foley.spotting.own_sound.align import align_with_sound
@@ -170,7 +170,7 @@ def find_events(
     vocabulary = detector.vocabulary
     if settings.decoding is None and detector.decision is not None:
         decision = decision_from_json(detector.decision, vocabulary)
-        return decide(probabilities, grid, vocabulary, decision, duration, cuts)
+        return apply_decision(probabilities, grid, vocabulary, decision, duration, cuts)
     config = settings.decoding or DecodingConfig()
     return decode_events(probabilities, grid, vocabulary, config=config, duration=duration)
 

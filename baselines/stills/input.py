@@ -15,7 +15,7 @@ import grain
 import numpy as np
 from jaxtyping import Array, Int, Key, Shaped, UInt8
 
-from data_pipeline.builders.pictures import Picture, decode_picture
+from data_pipeline.builders.pictures import Picture, decode_still
 from data_pipeline.input.augment import PictureRanges, augment_pictures
 from data_pipeline.input.batch_plan import BatchContent, BatchPlan
 from data_pipeline.prepare.built import DatasetError, open_splits
@@ -72,7 +72,7 @@ class StillPictures:
 
     def __getitem__(self, index: int) -> Picture:
         example = from_example(self.records[int(self.places[index])])
-        return decode_picture(example.pictures[0], example.id)
+        return decode_still(example.pictures[0], example.id)
 
     @property
     def counts(self) -> Int[np.ndarray, " classes"]:

@@ -18,8 +18,8 @@ from data_pipeline.features.split import open_split
 from temporal_foley.models.bundle.bundle import load_bundle
 from temporal_foley.models.tagging.readout import readout_rows
 from temporal_foley.spotting.decision import (
+    apply_decision,
     calibrate,
-    decide,
     decision_from_json,
     default_decision,
 )
@@ -35,7 +35,7 @@ def decided(record, bundle, decision):
     logits = bundle.logits(
         visual, audio, has_picture=record.has_picture, has_sound=record.has_sound
     )
-    proposed = decide(calibrate(logits, decision), grid, vocabulary, decision)
+    proposed = apply_decision(calibrate(logits, decision), grid, vocabulary, decision)
     truth = clip.truth
     labels = np.zeros(truth.shape, np.float32)
     weights = np.full(truth.shape, UNTOUCHED, np.float32)

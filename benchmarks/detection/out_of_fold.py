@@ -19,7 +19,7 @@ from data_pipeline.features.scoring import clips_and_logits
 from data_pipeline.features.split import open_split
 from temporal_foley.evaluation.curves import roc_auc
 from temporal_foley.models.bundle.bundle import load_bundle
-from temporal_foley.spotting.decision import calibrate, decide, decision_from_json
+from temporal_foley.spotting.decision import apply_decision, calibrate, decision_from_json
 
 
 def main() -> None:
@@ -79,7 +79,7 @@ def print_threshold(judged: list, threshold: float) -> None:
     for bundle, clip, logits in judged:
         decision = decision_from_json(bundle.decision, bundle.vocabulary)
         decision = with_common_threshold(decision, threshold)
-        events = decide(calibrate(logits, decision), clip.grid, bundle.vocabulary, decision)
+        events = apply_decision(calibrate(logits, decision), clip.grid, bundle.vocabulary, decision)
         present = {bundle.vocabulary.names[k] for k in np.flatnonzero(clip.clip_labels > 0)}
         if present:
             shown += 1

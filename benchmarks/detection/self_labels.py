@@ -19,7 +19,7 @@ from data_pipeline.self_label.cross_check import CrossCheckConfig, sigmoid
 from data_pipeline.self_label.file_labels import (
     SelfLabelConfig,
     SilentError,
-    decide,
+    decide_labels,
     gather_evidence,
 )
 from temporal_foley.effects import load_vocabulary
@@ -53,7 +53,7 @@ def main() -> None:
         except SilentError as error:
             print(f"left out: {error}")
             continue
-        labels = decide(evidence, vocabulary, config)
+        labels = decide_labels(evidence, vocabulary, config)
         seconds += float(evidence.grid.end)
         effects = {event.effect for event, _ in labels.events}
         present.append([name in row["class"].split("|") for name in vocabulary.names])

@@ -24,7 +24,7 @@ import numpy as np
 from temporal_foley.edits.reconform import match_videos, reconform
 from temporal_foley.files.digest import file_sha256
 from temporal_foley.media.probe import probe_video
-from temporal_foley.spotting.shots import Changes, cut_frames
+from temporal_foley.spotting.shots import PictureChanges, cut_frames
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 from temporal_foley.timeline import Source, Timeline
 from tests.factories import make_cue, make_timeline
@@ -50,7 +50,7 @@ def read_pictures(path: Path) -> Pictures:
 
 def spans_of(pictures: Pictures, end: float, least: int) -> list[tuple[float, float]]:
     """Split a clip at its cuts, or evenly where it has too few."""
-    changes = Changes()
+    changes = PictureChanges()
     for _, image in pictures:
         changes.add(image)
     cuts = [pictures[n][0] for n in cut_frames(changes)]

@@ -43,7 +43,7 @@ _GONE = re.compile(
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ClipsConfig:
+class ClipSetConfig:
     """Which clips are downloaded, and in what quality."""
 
     count: int | None = None
@@ -74,7 +74,7 @@ def acquire_clips(
     out: Path,
     clips: Iterable[AnnotatedClip],
     web: Web,
-    config: ClipsConfig = ClipsConfig(),
+    config: ClipSetConfig = ClipSetConfig(),
     *,
     site: str = SITE,
     sleep: Callable[[float], None] = time.sleep,
@@ -131,7 +131,7 @@ def _acquire(
     key: str,
     clip: AnnotatedClip,
     web: Web,
-    config: ClipsConfig,
+    config: ClipSetConfig,
     tools: _Tools,
     site: str,
     journal: Journal,
@@ -157,7 +157,7 @@ def _acquire(
 
 
 def _words(
-    tools: _Tools, stem: Path, url: str, clip: AnnotatedClip, config: ClipsConfig
+    tools: _Tools, stem: Path, url: str, clip: AnnotatedClip, config: ClipSetConfig
 ) -> list[str]:
     # `?`: a site that does not state the height has one video only.
     height = f"[height<=?{config.max_height}]"

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from data_pipeline.acquire.clips import ClipsConfig, acquire_clips
+from data_pipeline.acquire.clips import ClipSetConfig, acquire_clips
 from data_pipeline.acquire.openverse import API, FREE_LICENCES
 from data_pipeline.acquire.pictures import PicturesConfig, acquire_pictures
 from data_pipeline.acquire.web import Web, WebConfig, is_local
@@ -54,7 +54,7 @@ def download_clips(
 ) -> Counter[str]:
     """Download the clips of a table of annotations; return counts of outcomes."""
     try:
-        config = ClipsConfig(count=count, any_licence=any_licence, pause_s=pause_s)
+        config = ClipSetConfig(count=count, any_licence=any_licence, pause_s=pause_s)
     except ValueError as error:
         raise UsageError(str(error)) from None
     return acquire_clips(out, read_dcase(table).clips, Web(), config, report=_report)

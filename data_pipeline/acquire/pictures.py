@@ -110,7 +110,7 @@ def acquire_pictures(
             for name, query in queries.items():
                 _acquire_class(out / FOLDER, name, query, web, config, journal, fates, report)
         finally:
-            write_table(out / FOLDER, journal)
+            write_picture_table(out / FOLDER, journal)
     return fates
 
 
@@ -236,7 +236,7 @@ def _write(path: Path, data: bytes) -> None:
         raise FoleyError(f"cannot be written ({error.strerror})", path=path) from None
 
 
-def write_table(folder: Path, journal: Journal) -> None:
+def write_picture_table(folder: Path, journal: Journal) -> None:
     """Write `pictures.csv`: one row per existing picture, by file name."""
     there = [entry for entry in journal if "file" in entry and (folder / entry["file"]).is_file()]
     if not there:

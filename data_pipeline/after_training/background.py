@@ -92,7 +92,7 @@ def choose(pictures: Pictures, count: int, *, seed: int = 0) -> np.ndarray:
 
 def learn_background(pictures: Pictures, *, count: int = 512, seed: int = 0) -> "Background":
     """Choose the bank, and learn the calibration for each number of examples."""
-    from temporal_foley.evaluation.fit_calibration import Line
+    from temporal_foley.evaluation.fit_calibration import CalibrationLine
     from temporal_foley.models.tagging.background import make_background
     from temporal_foley.models.tagging.taught import judge_frames
     from temporal_foley.teaching.few_shot import fit_effect
@@ -123,7 +123,8 @@ def learn_background(pictures: Pictures, *, count: int = 512, seed: int = 0) -> 
             "examples"
         )
     for k, *line in lines:
-        print(f"{k} examples: slope {Line(*line).slope:.2f}, bias {Line(*line).bias:.2f}")
+        fitted = CalibrationLine(*line)
+        print(f"{k} examples: slope {fitted.slope:.2f}, bias {fitted.bias:.2f}")
     return make_background(pictures.features[bank], lines)
 
 

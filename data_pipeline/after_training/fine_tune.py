@@ -13,7 +13,6 @@ from data_pipeline.after_training.options import FineTuneOptions
 from temporal_foley.errors import OutputExistsError, UsageError
 
 if TYPE_CHECKING:
-    from data_pipeline.after_training.fine_tune_input import Clips
     from temporal_foley.models.bundle.bundle import Bundle
 
 STOPPED = 143
@@ -30,10 +29,10 @@ def run(options: FineTuneOptions) -> int:
     import jax
 
     from data_pipeline.after_training.fine_tune_input import (
-        Clips,
         StretchConfig,
+        TuningClips,
         find_sources,
-        open_batches,
+        open_tuning_batches,
     )
     from data_pipeline.input.augment import PictureRanges, augment_pictures
     from temporal_foley.models.bundle.bundle import load_bundle, tagger_structure
@@ -72,7 +71,7 @@ def run(options: FineTuneOptions) -> int:
     network = bundle.load_backbone().network
     encoder = BundleDetector(bundle)
     clips = {
-        split: Clips(found, bundle.frame_rate, encoder, bundle.tagger.audio_features)
+        split: TuningClips(found, bundle.frame_rate, encoder, bundle.tagger.audio_features)
         for split, found in sources.items()
     }
 
@@ -123,7 +122,9 @@ def run(options: FineTuneOptions) -> int:
         step_fn=make_train_step(loss_fn, tx, jax.random.key(options.seed)),
         batches=lambda first: (
             local_rows(batch)
-            for batch in open_batches(clips["train"], bundle.vocabulary, reading, first=first)
+            for batch in open_tuning_batches(
+                clips["train"], bundle.vocabulary, reading, first=first
+            )
         ),
         steps=options.steps,
         evaluate=evaluate,
@@ -168,7 +169,7 @@ def scores_at(rows: Sequence[Mapping[str, Any]], step: int) -> dict[str, float]:
     }
 
 
-def score_bundle(bundle: "Bundle", clips: "Clips", most: int) -> Mapping[str, float]:
+def score_bundle(bundle: "Bundle", clips: "TuningClips", most: int) -> Mapping[str, float]:
     """Return the validation scores of a bundle on whole clips, tagged as the detector does.
 
     Args:
@@ -180,7 +181,7 @@ def score_bundle(bundle: "Bundle", clips: "Clips", most: int) -> Mapping[str, fl
 
     from data_pipeline.features.record import record_labels
     from temporal_foley.models.image.inference import Inference
-    from temporal_foley.training.validation import judge_frames
+    from temporal_foley.training.validation import judge_clip_frames
 
     assert bundle.backbone is not None
     inference = Inference(bundle.backbone.graphdef, bundle.backbone.params)
@@ -202,7 +203,7 @@ def score_bundle(bundle: "Bundle", clips: "Clips", most: int) -> Mapping[str, fl
             logits.append(clip_logits)
             labels.append(truth.labels > 0)
             known.append(truth.known)
-    return judge_frames(np.concatenate(logits), np.concatenate(labels), np.concatenate(known))
+    return judge_clip_frames(np.concatenate(logits), np.concatenate(labels), np.concatenate(known))
 
 
 def with_notes(

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float16, Int, Shaped, UInt8
 
 from data_pipeline.features.record import FeatureRecord
-from data_pipeline.features.source import DatasetSource, Material, Source
+from data_pipeline.features.source import DatasetSource, FeatureSource, Material
 from data_pipeline.features.split import draw_out
 from data_pipeline.input.batch_plan import BatchContent, Window
 from data_pipeline.input.loader import InputConfig, load_batch
@@ -73,10 +73,12 @@ class Seen(NamedTuple):
     shown: Int[np.ndarray, " frames"]
 
 
-class Clips:
+class TuningClips:
     """Clips of several datasets with their labels, sound and images."""
 
-    def __init__(self, sources: Mapping[str, Source], rate: Fraction, encoder: Encoder, audio: int):
+    def __init__(
+        self, sources: Mapping[str, FeatureSource], rate: Fraction, encoder: Encoder, audio: int
+    ):
         """Take the datasets by name, the grid's rate, the encoder and its number of features."""
         self.names = tuple(sources)
         self.sources = tuple(sources.values())
@@ -137,7 +139,7 @@ class Clips:
         return self.encoder.listen((block[:, None] for block in blocks), material.grid)
 
 
-def find_sources(data: Path, split: str, datasets: Sequence[str] = ()) -> dict[str, Source]:
+def find_sources(data: Path, split: str, datasets: Sequence[str] = ()) -> dict[str, FeatureSource]:
     """Find a split of all datasets that were built in a folder, or of some of them.
 
     Raises:
@@ -153,7 +155,7 @@ def find_sources(data: Path, split: str, datasets: Sequence[str] = ()) -> dict[s
         what = f"the dataset {unknown[0]}" if unknown else "no finished dataset"
         known = f"; there are {', '.join(found)}" if found else ""
         raise UsageError(f"has {'not ' if unknown else ''}{what}{known}", path=data)
-    sources: dict[str, Source] = {}
+    sources: dict[str, FeatureSource] = {}
     for name, folders in found.items():
         for folder in folders if not datasets or name in datasets else ():
             splits = open_splits(folder)
@@ -165,8 +167,8 @@ def find_sources(data: Path, split: str, datasets: Sequence[str] = ()) -> dict[s
     return sources
 
 
-def open_batches(
-    clips: Clips, vocabulary: Vocabulary, config: StretchConfig, *, first: int = 0
+def open_tuning_batches(
+    clips: TuningClips, vocabulary: Vocabulary, config: StretchConfig, *, first: int = 0
 ) -> Iterator[Batch]:
     """Iterate over the batches of all steps, from number `first` on."""
     if first >= config.steps:
@@ -181,7 +183,7 @@ def open_batches(
 
 
 def load_stretches(
-    clips: Clips, vocabulary: Vocabulary, config: StretchConfig, number: int
+    clips: TuningClips, vocabulary: Vocabulary, config: StretchConfig, number: int
 ) -> Batch:
     """Draw and read the clips of a batch and a stretch of each.
 

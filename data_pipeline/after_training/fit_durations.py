@@ -69,7 +69,7 @@ class Fitted(NamedTuple):
     censored: float
 
 
-def fit_lengths(
+def fit_duration_priors(
     lengths_s: Float[np.ndarray, " events"], is_censored: Bool[np.ndarray, " events"]
 ) -> tuple[float, float]:
     """Return median and spread of log-normal lengths.
@@ -103,7 +103,7 @@ def fit_class(events: Sequence[TimedEvent]) -> Fitted:
     """Fit the events of one class."""
     lengths = np.array([max(event.offset - event.onset, 0.05) for event in events])
     touches = np.array([e.onset <= EDGE_S or e.offset >= e.seconds - EDGE_S for e in events], bool)
-    lasts_s, spread = fit_lengths(lengths, touches)
+    lasts_s, spread = fit_duration_priors(lengths, touches)
     by_video: dict[str, list[TimedEvent]] = defaultdict(list)
     for event in events:
         by_video[event.video].append(event)
@@ -120,7 +120,7 @@ def fit_class(events: Sequence[TimedEvent]) -> Fitted:
     return Fitted(lasts_s, spread, gap_s, len(events), float(touches.mean()))
 
 
-def read_events(path: Path) -> dict[str, list[TimedEvent]]:
+def read_labelled_events(path: Path) -> dict[str, list[TimedEvent]]:
     """Read timed events by class from a table, compressed or not."""
     blob = path.read_bytes()
     text = (gzip.decompress(blob) if path.suffix == ".gz" else blob).decode("utf-8")
@@ -158,7 +158,7 @@ def main(words: Sequence[str]) -> None:
         raise SystemExit(
             "usage: python -m data_pipeline.after_training.fit_durations EVENTS.tsv.gz"
         )
-    for line in table_lines(read_events(Path(words[0]))):
+    for line in table_lines(read_labelled_events(Path(words[0]))):
         print(line)
 
 

@@ -10,7 +10,7 @@ from data_pipeline.annotations import class_folders, dcase, esc, json_sets, labe
 from data_pipeline.annotations.ave_arrays import read_row_splits
 from data_pipeline.annotations.records import Reading, RowError
 from data_pipeline.annotations.rows import clock_seconds, seconds
-from data_pipeline.annotations.tables import NO_CLASS, Format, read_formats
+from data_pipeline.annotations.tables import NO_CLASS, Format, read_table_formats
 
 _YOUTUBE = "none stated by the publisher; videos belong to their authors"
 _EPIC_RATE_HZ = 24_000
@@ -316,7 +316,7 @@ AUDIOSET_TABLES = (AUDIOSET, AUDIOSET_STRONG, AUDIOSET_CHALLENGE)
 
 
 def _tables(about: str, *formats: Format) -> Reader:
-    return Reader(read=partial(read_formats, formats=formats), about=about, formats=formats)
+    return Reader(read=partial(read_table_formats, formats=formats), about=about, formats=formats)
 
 
 READERS = {

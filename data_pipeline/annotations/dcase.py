@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from data_pipeline.annotations.records import AnnotatedClip, LabelledEvent, Reading, RowError
-from data_pipeline.annotations.tables import Format, read_formats
+from data_pipeline.annotations.tables import Format, read_table_formats
 from temporal_foley.errors import OutputExistsError
 
 _WRITTEN = (
@@ -69,7 +69,7 @@ def read_dcase(path: Path) -> Reading:
     Raises:
         AnnotationError: A file cannot be read.
     """
-    return read_formats(path, (TABLE,))
+    return read_table_formats(path, (TABLE,))
 
 
 def write_table(path: Path, clips: Iterable[AnnotatedClip], *, overwrite: bool = False) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from data_pipeline.annotations.collect import collect
 from data_pipeline.annotations.records import AnnotationError, Reading, RowError
 from data_pipeline.annotations.rows import Row
-from data_pipeline.annotations.tables import Format, clip_of, read_formats
+from data_pipeline.annotations.tables import Format, clip_of, read_table_formats
 
 LICENCE_50 = "CC BY-NC 3.0, per clip in LICENSE"
 LICENCE_10 = "CC BY 3.0 or CC0, per clip in README.md"
@@ -68,7 +68,7 @@ def read_esc(path: Path) -> Reading:
         AnnotationError: The path does not exist, or contains no sound.
     """
     if path.suffix == ".csv":
-        return read_formats(path, (ESC,))
+        return read_table_formats(path, (ESC,))
     if not path.exists():
         raise AnnotationError("no such file or folder", path=path)
     root = path.parent if path.is_file() else path

@@ -13,7 +13,7 @@ from data_pipeline.annotations.collect import collect, join
 from data_pipeline.annotations.ontology import read_entries
 from data_pipeline.annotations.records import AnnotatedClip, AnnotationError, Reading, RowError
 from data_pipeline.annotations.rows import Row, files_of, read_json
-from data_pipeline.annotations.tables import Format, clip_of, read_formats
+from data_pipeline.annotations.tables import Format, clip_of, read_table_formats
 
 UNAV100 = Format(
     origin="unav100",
@@ -54,7 +54,7 @@ def read_audioset(path: Path, *, tables: Sequence[Format]) -> Reading:
     files = files_of(path, lambda file: any(form.matches(file) for form in formats))
     return join(
         [
-            _read_examples(file) if file.suffix == ".json" else read_formats(file, tables)
+            _read_examples(file) if file.suffix == ".json" else read_table_formats(file, tables)
             for file in files
         ]
     )

@@ -112,7 +112,7 @@ def _fields_by_column(columns: str) -> dict[str, str]:
     return {name: field or name for name, _, field in pairs}
 
 
-def read_formats(path: Path, formats: Sequence[Format]) -> Reading:
+def read_table_formats(path: Path, formats: Sequence[Format]) -> Reading:
     """Read one file, or all files of a folder that have one of the formats.
 
     Raises:

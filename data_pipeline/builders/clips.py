@@ -212,7 +212,7 @@ def make_clip(item: ClipItem, *, config: ClipsConfig, vocabulary: Vocabulary) ->
         start_s, length_s = place_of(item, float(info.duration), config.longest_s)
         times_s, pictures = _look(info, start_s, length_s, config)
         if info.has_audio or item.sound_path is None:
-            sound = listen(info, start_s, length_s)
+            sound = listen_to_clip(info, start_s, length_s)
         else:
             sound = cut(read_mono(item.sound_path), start_s, length_s)
     effects = [event.name for event in item.clip.events]
@@ -266,7 +266,7 @@ def _look(
     return np.maximum(np.array([float(time) for time in times]), 0.0), tuple(pictures)
 
 
-def listen(info: VideoInfo, start_s: float, length_s: float) -> Mono:
+def listen_to_clip(info: VideoInfo, start_s: float, length_s: float) -> Mono:
     blocks = read_audio(info, sample_rate_hz=SOUND_RATE_HZ, channels=1)
     if blocks is None:
         return np.zeros(0, np.float32)

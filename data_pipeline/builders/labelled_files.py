@@ -26,7 +26,7 @@ from data_pipeline.annotations.class_folders import (
 )
 from data_pipeline.annotations.mapping import map_classes
 from data_pipeline.annotations.records import AnnotationError
-from data_pipeline.builders.pictures import decode_picture
+from data_pipeline.builders.pictures import decode_still
 from data_pipeline.builders.splits import Member
 from data_pipeline.builders.staging import Rejected
 from temporal_foley.effects import Vocabulary
@@ -251,7 +251,7 @@ def _medium(name: str) -> Literal["picture", "sound"] | None:
 
 def _thumbnail(path: Path) -> np.ndarray:
     try:
-        image = decode_picture(path.read_bytes())
+        image = decode_still(path.read_bytes())
     except (FoleyError, OSError):
         # It will be rejected later; here it resembles no other.
         digest = hashlib.sha256(str(path).encode()).digest()

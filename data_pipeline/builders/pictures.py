@@ -18,7 +18,7 @@ _LARGEST_FILE_BYTES = 64 * 2**20
 _SMALLEST_SIDE_PX = 16
 
 
-def read_picture(path: Path) -> Picture:
+def read_still(path: Path) -> Picture:
     """Read a picture file as RGB.
 
     Raises:
@@ -32,10 +32,10 @@ def read_picture(path: Path) -> Picture:
         content = path.read_bytes()
     except OSError as error:
         raise MediaError(f"cannot be read ({error.strerror})", path=path) from None
-    return decode_picture(content, str(path))
+    return decode_still(content, str(path))
 
 
-def decode_picture(content: bytes, name: str = "picture") -> Picture:
+def decode_still(content: bytes, name: str = "picture") -> Picture:
     """Decode JPEG, PNG and what else OpenCV reads to RGB.
 
     Raises:

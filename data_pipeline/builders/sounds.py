@@ -25,6 +25,6 @@ def to_int16(sound: Mono) -> Int16[np.ndarray, " samples"]:
     return np.round(np.clip(sound, -1.0, 1.0 - 2.0**-15) * 2.0**15).astype(np.int16)
 
 
-def to_float(sound: Int16[np.ndarray, " samples"]) -> Mono:
+def sound_to_float(sound: Int16[np.ndarray, " samples"]) -> Mono:
     """Return 16-bit samples as floats of at most 1."""
     return sound.astype(np.float32) / np.float32(2**15)

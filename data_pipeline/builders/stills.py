@@ -19,7 +19,7 @@ from data_pipeline.builders.labelled_files import (
     check_known,
     read_labelled_files,
 )
-from data_pipeline.builders.pictures import SHORT_SIDE_PX, encode_picture, read_picture, shrink
+from data_pipeline.builders.pictures import SHORT_SIDE_PX, encode_picture, read_still, shrink
 from data_pipeline.builders.sounds import read_mono, to_int16
 from data_pipeline.builders.splits import PARTS, Member, assign_splits
 from data_pipeline.builders.staging import Rejected, Work
@@ -153,7 +153,7 @@ def make_still(file: LabelledFile, *, vocabulary: Vocabulary) -> Example:
     times_s, pictures, sound = np.zeros(0, np.float64), (), np.zeros(0, np.int16)
     length_s = STILL_S
     if file.medium == "picture":
-        picture = shrink(read_picture(file.path))
+        picture = shrink(read_still(file.path))
         times_s, pictures = np.zeros(1, np.float64), (encode_picture(picture),)
     else:
         heard = read_mono(file.path)[: round(LONGEST_SOUND_S * SOUND_RATE_HZ)]

@@ -39,7 +39,7 @@ class DistillWindows:
         if self.shards < 1:
             raise UsageError(f"must be at least 1, got {self.shards}", option="--shards")
         from data_pipeline.distill.sounds import RECIPE, read_pool, recipe_pool, training_files
-        from data_pipeline.distill.windows import make_shard
+        from data_pipeline.distill.windows import make_window_shard
         from temporal_foley.effects import load_vocabulary
         from temporal_foley.models.audio.teacher import load_teacher
 
@@ -61,7 +61,7 @@ class DistillWindows:
         console.print(f"{seen['recordings']} recordings of {len(sources)} sources")
         with console.progress(self.out.name) as progress:
             for number in range(self.shards):
-                make_shard(self.out, number, pool, sources, teacher, seed=self.seed)
+                make_window_shard(self.out, number, pool, sources, teacher, seed=self.seed)
                 progress("making shards", (number + 1) / self.shards)
 
 

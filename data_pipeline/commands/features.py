@@ -11,7 +11,7 @@ from temporal_foley.cli.options import Arg
 from temporal_foley.effects import DEFAULT_VOCABULARY
 
 if TYPE_CHECKING:
-    from data_pipeline.features.source import Source
+    from data_pipeline.features.source import FeatureSource
 
 Beam = Annotated[tuple[str, ...], Arg(positional=True, metavar="-- BEAM...")]
 
@@ -46,7 +46,7 @@ class FeatureOptions:
     beam: Beam = ()
     """Options after a `--` go to Apache Beam: a runner and its flags."""
 
-    def make(self, jobs: "Sequence[tuple[Source, Path]]") -> None:
+    def make(self, jobs: "Sequence[tuple[FeatureSource, Path]]") -> None:
         """Make the features of sources in their folders."""
         import logging
 

@@ -14,8 +14,8 @@ from jaxtyping import Float64, Int
 
 from data_pipeline.builders.pictures import (
     Picture,
-    decode_picture,
-    read_picture,
+    decode_still,
+    read_still,
 )
 from data_pipeline.compose.config import ComposeConfig, ShotConfig
 from data_pipeline.compose.draw import draw_script
@@ -30,7 +30,7 @@ _FOLDS = 5
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Score:
+class AuditScore:
     """How well a class was guessed."""
 
     macro_auc: float
@@ -58,7 +58,7 @@ def score_looks(
     classes: Int[np.ndarray, " pictures"],
     stills: Int[np.ndarray, " pictures"],
     names: Sequence[str],
-) -> Score:
+) -> AuditScore:
     """Guess classes from looks; pictures of one still are never on both sides."""
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.metrics import roc_auc_score
@@ -70,14 +70,14 @@ def score_looks(
         cross_val_predict(forest, looks, classes, groups=stills, cv=folds, method="predict_proba")
     )
     auc = {name: float(roc_auc_score(classes == i, guessed[:, i])) for i, name in enumerate(names)}
-    return Score(
+    return AuditScore(
         macro_auc=float(np.mean(list(auc.values()))),
         accuracy=float((guessed.argmax(axis=1) == classes).mean()),
         auc=auc,
     )
 
 
-def audit(pools: Pools, each: int, seed: int = 0) -> dict[str, Score]:
+def audit(pools: Pools, each: int, seed: int = 0) -> dict[str, AuditScore]:
     """Score `each` pictures a class, as they are stored and as they are composed."""
     names = [name for name, stills in pools.stills.items() if len(stills) >= FEWEST_STILLS]
     if len(names) < 2:
@@ -106,7 +106,7 @@ def audit(pools: Pools, each: int, seed: int = 0) -> dict[str, Score]:
 
 def _stored(rng: np.random.Generator, stills: Sequence[PoolStill]) -> tuple[str, Picture]:
     file = stills[int(rng.integers(len(stills)))].file
-    return file.id, read_picture(file.path)
+    return file.id, read_still(file.path)
 
 
 def _composed(rng: np.random.Generator, stills: Sequence[PoolStill]) -> tuple[str, Picture]:
@@ -118,4 +118,4 @@ def _composed(rng: np.random.Generator, stills: Sequence[PoolStill]) -> tuple[st
     pools = Pools(stills={"any": tuple(stills)}, sounds={})
     script = draw_script(rng, config, pools)
     file = script.shots[0].layers[0].shown.file
-    return file.id, decode_picture(render_pictures(script)[0])
+    return file.id, decode_still(render_pictures(script)[0])

@@ -8,7 +8,7 @@ import numpy as np
 
 from data_pipeline.compose.config import LAYOUTS, ComposeConfig, ShotConfig
 from data_pipeline.compose.pools import NOTHING, SHORTEST_VIDEO_S, Pools, PoolStill, PoolVideo
-from data_pipeline.compose.script import Camera, Layer, Look, Mask, Script, Shot, Window
+from data_pipeline.compose.script import Camera, Layer, Look, Mask, Script, ScriptWindow, Shot
 
 _LOOKS = 20
 
@@ -175,7 +175,7 @@ def _draw_video(
     zoom, x, y = rng.uniform(1.0, 1.15), rng.uniform(0.3, 0.7), rng.uniform(0.3, 0.7)
     # It moves by itself.
     camera = Camera(zoom=(zoom, zoom), centre_x=(x, x), centre_y=(y, y), shake=0.0, shake_seed=0)
-    window = Window(time_s=onset_s, left=0.0, top=0.0)
+    window = ScriptWindow(time_s=onset_s, left=0.0, top=0.0)
     layer = Layer(shown=video, windows=(window,), camera=camera, from_s=from_s)
     return Shot(onset_s=onset_s, offset_s=onset_s + length_s, layers=(layer,))
 
@@ -194,14 +194,14 @@ def _draw_stills(
     weights = np.array(shots.layouts)
     layout = LAYOUTS[rng.choice(len(LAYOUTS), p=weights / weights.sum())]
 
-    def layer(wants_effect: bool, *windows: Window, mask: Mask = "none") -> Layer:
+    def layer(wants_effect: bool, *windows: ScriptWindow, mask: Mask = "none") -> Layer:
         power = shots.rarity_power
         still = _pick(rng, material.stills, material.counts, power, effect, wants_effect)
         camera = _draw_camera(rng, shots)
         return Layer(shown=still, windows=windows, camera=camera, mask=mask)
 
-    def stays(left: float, top: float, width: float, height: float) -> Window:
-        return Window(time_s=onset_s, left=left, top=top, width=width, height=height)
+    def stays(left: float, top: float, width: float, height: float) -> ScriptWindow:
+        return ScriptWindow(time_s=onset_s, left=left, top=top, width=width, height=height)
 
     has_both = has_effect and bool(rng.random() < shots.both_effects_part)
     # The effect is in either place: on the left or the right, below or above.
@@ -234,15 +234,17 @@ def _draw_stills(
         layers = [
             layer(
                 want,
-                Window(time_s=start_s, left=first, top=0.0),
-                Window(time_s=end_s, left=first - way, top=0.0),
+                ScriptWindow(time_s=start_s, left=first, top=0.0),
+                ScriptWindow(time_s=end_s, left=first - way, top=0.0),
             )
             for want, first in zip(wants, (0.0, way), strict=True)
         ]
     return Shot(onset_s=onset_s, offset_s=offset_s, layers=tuple(layers))
 
 
-def _draw_path(rng: np.random.Generator, onset_s: float, offset_s: float) -> tuple[Window, ...]:
+def _draw_path(
+    rng: np.random.Generator, onset_s: float, offset_s: float
+) -> tuple[ScriptWindow, ...]:
     """Draw how something enters from one side, stays, and leaves again or not."""
     width, height = rng.uniform(0.45, 0.65), rng.uniform(0.55, 0.8)
     top = rng.uniform(0.0, 1.0 - height)
@@ -252,11 +254,11 @@ def _draw_path(rng: np.random.Generator, onset_s: float, offset_s: float) -> tup
     length = offset_s - onset_s
     times = np.sort(rng.uniform(0.1, 0.9, 3)) * length + onset_s
     size = {"top": top, "width": width, "height": height}
-    path = [Window(time_s=onset_s, left=outside[enters], **size)]
-    path.append(Window(time_s=times[0], left=stay, **size))
+    path = [ScriptWindow(time_s=onset_s, left=outside[enters], **size)]
+    path.append(ScriptWindow(time_s=times[0], left=stay, **size))
     if rng.random() < 0.7:
-        path.append(Window(time_s=times[1], left=stay, **size))
-        path.append(Window(time_s=times[2], left=outside[leaves], **size))
+        path.append(ScriptWindow(time_s=times[1], left=stay, **size))
+        path.append(ScriptWindow(time_s=times[2], left=outside[leaves], **size))
     return tuple(path)
 
 

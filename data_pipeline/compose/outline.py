@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from data_pipeline.builders.pictures import Picture, read_picture
+from data_pipeline.builders.pictures import Picture, read_still
 
 Cover = Float32[np.ndarray, "rows columns"]
 Mask = Bool[np.ndarray, "rows columns"]
@@ -49,7 +49,7 @@ def find_outline(image: Picture) -> Cover | None:
 @functools.lru_cache(maxsize=_KEPT_OUTLINES)
 def outline_of(path: Path, sha256: str) -> Cover | None:
     """Return the outline of a still; one that was found before is not looked for again."""
-    return find_outline(read_picture(path))
+    return find_outline(read_still(path))
 
 
 def _cut(image: Picture) -> Mask | None:

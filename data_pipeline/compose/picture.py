@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32
 
-from data_pipeline.builders.pictures import Picture, encode_picture, read_picture, shrink
+from data_pipeline.builders.pictures import Picture, encode_picture, read_still, shrink
 from data_pipeline.compose.outline import outline_of
 from data_pipeline.compose.pools import PoolVideo
 from data_pipeline.compose.script import Camera, Layer, Look, Script, Shot, window_at
@@ -42,7 +42,7 @@ def bring_to_look(image: Picture, look: Look) -> Picture:
 
 @functools.lru_cache(maxsize=_KEPT_STILLS)
 def _still(path: Path, look: Look) -> Picture:
-    return bring_to_look(read_picture(path), look)
+    return bring_to_look(read_still(path), look)
 
 
 def _draw(script: Script, shot: Shot, time_s: float) -> Picture:

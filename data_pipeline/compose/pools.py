@@ -10,7 +10,7 @@ import numpy as np
 
 from data_pipeline.builders.clips import ClipItem, effect_event, place_of
 from data_pipeline.builders.labelled_files import LabelledFile
-from data_pipeline.builders.pictures import Picture, read_picture
+from data_pipeline.builders.pictures import Picture, read_still
 from data_pipeline.builders.staging import Rejected
 from data_pipeline.schema import EffectEvent
 from temporal_foley.effects import Vocabulary
@@ -115,7 +115,7 @@ def _holds(file: LabelledFile, name: str) -> bool:
 
 def _look_at(file: LabelledFile) -> PoolStill | Rejected:
     try:
-        image = read_picture(file.path)
+        image = read_still(file.path)
     except FoleyError as error:
         return Rejected(item=file.id, reason=str(error))
     return PoolStill(file=file, short_side_px=min(image.shape[:2]), is_grey=is_grey(image))

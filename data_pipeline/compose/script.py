@@ -17,7 +17,7 @@ Mask = Literal["none", "ellipse", "outline", "border"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Window:
+class ScriptWindow:
     """Where a layer is at a time, in parts of the picture: left, top, width and height."""
 
     time_s: float
@@ -44,7 +44,7 @@ class Layer:
     """A still or a stretch of a video, where it is when, and how it is filmed."""
 
     shown: PoolStill | PoolVideo
-    windows: tuple[Window, ...]
+    windows: tuple[ScriptWindow, ...]
     camera: Camera
     mask: Mask = "none"
     from_s: float = 0.0
@@ -106,7 +106,7 @@ def visible_part(layer: Layer, time_s: float) -> float:
     return max(width, 0.0) * max(height, 0.0) / (window.width * window.height)
 
 
-def window_at(windows: Sequence[Window], time_s: float) -> Window:
+def window_at(windows: Sequence[ScriptWindow], time_s: float) -> ScriptWindow:
     """Return where a window is at a time; it starts and stops gently."""
     if time_s <= windows[0].time_s:
         return windows[0]
@@ -114,7 +114,7 @@ def window_at(windows: Sequence[Window], time_s: float) -> Window:
         if time_s < after.time_s:
             part = (time_s - before.time_s) / (after.time_s - before.time_s)
             part = part * part * (3.0 - 2.0 * part)
-            return Window(
+            return ScriptWindow(
                 time_s=time_s,
                 left=before.left + part * (after.left - before.left),
                 top=before.top + part * (after.top - before.top),

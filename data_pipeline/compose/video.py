@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_pipeline.builders.clips import cut, listen
+from data_pipeline.builders.clips import cut, listen_to_clip
 from data_pipeline.builders.pictures import Picture, shrink
 from data_pipeline.builders.sounds import Mono, read_mono
 from data_pipeline.compose.pools import PoolVideo
@@ -43,5 +43,5 @@ def hear_stretch(video: PoolVideo, from_s: float, length_s: float) -> Mono:
     assert video.sound_path is not None
     start_s = video.start_s + from_s
     if video.sound_path == video.file.path:
-        return listen(probe_video(video.sound_path), start_s, length_s)
+        return listen_to_clip(probe_video(video.sound_path), start_s, length_s)
     return cut(np.asarray(read_mono(video.sound_path)), start_s, length_s)

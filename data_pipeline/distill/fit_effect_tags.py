@@ -181,7 +181,7 @@ def compose(
     return (mix / max(1.0, peak / 0.99)).astype(np.float32), target
 
 
-def fit_effect(
+def fit_effect_tag(
     prior: Float[np.ndarray, " columns"],
     features: Float[np.ndarray, "columns both"],
     target: Int8[np.ndarray, " columns"],
@@ -237,7 +237,7 @@ def main() -> None:
             fitted.append((gain, -gain * centre, np.zeros(x.shape[1])))
             continue
         pool = sounds[name] if name in sounds else voices[name]
-        fitted.append(fit_effect(prior[:, at], x, target[:, at], len(pool)))
+        fitted.append(fit_effect_tag(prior[:, at], x, target[:, at], len(pool)))
         known = target_test[:, at] >= 0
         truth = target_test[known, at]
         if 0 < truth.sum() < len(truth):

@@ -10,7 +10,7 @@ import numpy as np
 import soxr
 from scipy import signal
 
-from data_pipeline.builders.sounds import Mono, to_float
+from data_pipeline.builders.sounds import Mono, sound_to_float
 from data_pipeline.distill.sounds import Pool
 from data_pipeline.schema import SOUND_RATE_HZ
 from temporal_foley.sound.synth.signals import coloured_noise
@@ -34,7 +34,7 @@ def mix_window(rng: np.random.Generator, pool: Pool, sources: Sequence[str], sam
     mix = np.zeros(samples, np.float32)
     for number in range(count):
         recordings = pool[sources[int(rng.integers(len(sources)))]]
-        sound = _vary(rng, to_float(recordings[int(rng.integers(len(recordings)))]), samples)
+        sound = _vary(rng, sound_to_float(recordings[int(rng.integers(len(recordings)))]), samples)
         own = level if number == 0 else level * _decibels(rng.uniform(*_OTHER_DB))
         mix += own * _place(rng, sound, samples)
     if rng.random() < _ROOM_PART:

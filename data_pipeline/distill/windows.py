@@ -52,7 +52,7 @@ def read_shard(path: Path) -> Windows:
         return Windows(**{name: arrays[name] for name in ("mel", "columns", "samples")})
 
 
-def make_shard(
+def make_window_shard(
     folder: Path,
     number: int,
     pool: Pool,

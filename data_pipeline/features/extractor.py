@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from data_pipeline.features.record import FeatureRecord
-from data_pipeline.features.source import Material, Prepare, Source, Wave
+from data_pipeline.features.source import FeatureSource, Material, Prepare, Wave
 from data_pipeline.features.toned import Picture, tone
 from temporal_foley.errors import FoleyError
 from temporal_foley.timegrid import TimeGrid
@@ -42,7 +42,7 @@ class Networks:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Rejected:
+class RejectedItem:
     """An unusable item, and the reason."""
 
     item: str
@@ -64,8 +64,8 @@ class _Pending:
 
 
 def extract(
-    source: Source, indices: Iterable[int], frame_rate: Fraction, networks: Networks
-) -> Iterator[FeatureRecord | Rejected]:
+    source: FeatureSource, indices: Iterable[int], frame_rate: Fraction, networks: Networks
+) -> Iterator[FeatureRecord | RejectedItem]:
     """Yield the record or rejection of each item, in order; a bad item does not stop the rest."""
     waiting: deque[_Pending] = deque()
     batch: list[tuple[_Pending, np.ndarray]] = []
@@ -77,7 +77,7 @@ def extract(
             owner.missing -= 1
         batch.clear()
 
-    def ready() -> Iterator[FeatureRecord | Rejected]:
+    def ready() -> Iterator[FeatureRecord | RejectedItem]:
         while waiting and not waiting[0].missing:
             yield _finish(waiting.popleft(), frame_rate, networks)
 
@@ -98,7 +98,7 @@ def extract(
 
 
 def _open(
-    pending: _Pending, source: Source, index: int, frame_rate: Fraction, networks: Networks
+    pending: _Pending, source: FeatureSource, index: int, frame_rate: Fraction, networks: Networks
 ) -> Iterator[np.ndarray]:
     """Fill in the facts of an item, and yield its pictures, each once."""
     try:
@@ -126,17 +126,17 @@ def _open(
 
 def _finish(
     pending: _Pending, frame_rate: Fraction, networks: Networks
-) -> FeatureRecord | Rejected:
+) -> FeatureRecord | RejectedItem:
     material = pending.material
     if material is None or pending.reason:
-        return Rejected(item=pending.name, reason=pending.reason)
+        return RejectedItem(item=pending.name, reason=pending.reason)
     frames, facts = material.grid.frames, material.facts
     has_picture, has_sound = material.pictures is not None, pending.audio is not None
     if not has_picture and not has_sound:
-        return Rejected(item=pending.name, reason="has neither picture nor sound")
+        return RejectedItem(item=pending.name, reason="has neither picture nor sound")
     if has_picture and len(pending.shown) != frames:
         found = f"{len(pending.shown)} pictures where {frames} were expected"
-        return Rejected(item=pending.name, reason=found)
+        return RejectedItem(item=pending.name, reason=found)
     visual = np.zeros((frames, networks.visual_features), np.float16)
     times_s = np.array([float(time) for time in material.grid.times()])
     if has_picture:
@@ -146,7 +146,7 @@ def _finish(
     if audio is None:
         audio = np.zeros((frames, networks.audio_features))
     if not (np.isfinite(visual).all() and np.isfinite(audio).all()):
-        return Rejected(item=pending.name, reason="its embeddings are not finite numbers")
+        return RejectedItem(item=pending.name, reason="its embeddings are not finite numbers")
     return FeatureRecord(
         id=facts.id,
         source=facts.source,

@@ -12,7 +12,7 @@ from typing import Any
 from data_pipeline.annotations.dcase import read_dcase
 from data_pipeline.annotations.mapping import map_clips
 from data_pipeline.features.run import ExtractionConfig, extract_features
-from data_pipeline.features.source import DatasetSource, MediaSource, Source
+from data_pipeline.features.source import DatasetSource, FeatureSource, MediaSource
 from data_pipeline.prepare.built import built_datasets, open_splits
 from temporal_foley.effects import DEFAULT_VOCABULARY, load_vocabulary
 from temporal_foley.errors import OutputExistsError, UsageError
@@ -20,7 +20,7 @@ from temporal_foley.models.bundle.bundle_files import open_bundle
 
 
 def make_features(
-    jobs: Sequence[tuple[Source, Path]],
+    jobs: Sequence[tuple[FeatureSource, Path]],
     config: ExtractionConfig,
     *,
     beam_flags: Sequence[str] = (),
@@ -81,14 +81,14 @@ def extraction_config(
         raise UsageError(str(error)) from None
 
 
-def dataset_jobs(folder: Path, split: str, out: Path) -> list[tuple[Source, Path]]:
+def dataset_jobs(folder: Path, split: str, out: Path) -> list[tuple[FeatureSource, Path]]:
     """Return the job of one split of a built dataset."""
     return [(DatasetSource(str(_existing(folder).resolve()), split), out)]
 
 
-def all_jobs(data: Path, out: Path) -> list[tuple[Source, Path]]:
+def all_jobs(data: Path, out: Path) -> list[tuple[FeatureSource, Path]]:
     """Return the jobs of all splits: `DATASET/SPLIT`, with the configuration between if needed."""
-    jobs: list[tuple[Source, Path]] = []
+    jobs: list[tuple[FeatureSource, Path]] = []
     for dataset, folders in built_datasets(_existing(data)).items():
         for folder in folders:
             place = out / dataset
@@ -118,7 +118,7 @@ def media_jobs(
     *,
     vocabulary: str = DEFAULT_VOCABULARY,
     labelled: Sequence[str] | None = None,
-) -> list[tuple[Source, Path]]:
+) -> list[tuple[FeatureSource, Path]]:
     """Return the job of media files with a DCASE table of events.
 
     `labelled` are the effects that the table names wherever they occur; by default those in it.

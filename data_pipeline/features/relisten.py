@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from data_pipeline.features.extractor import Rejected
+from data_pipeline.features.extractor import RejectedItem
 from data_pipeline.features.record import FeatureRecord
-from data_pipeline.features.source import Source
+from data_pipeline.features.source import FeatureSource
 from data_pipeline.features.store import (
     FeatureStore,
     begin,
@@ -27,7 +27,7 @@ from temporal_foley.models.audio.encoders import AudioEncoder, listen
 
 
 def relisten(
-    source: Source, old: FeatureStore, folder: Path, encoder: AudioEncoder
+    source: FeatureSource, old: FeatureStore, folder: Path, encoder: AudioEncoder
 ) -> FeatureStore:
     """Write the records of a store with the embeddings of another audio network.
 
@@ -62,14 +62,14 @@ def relisten(
 
 
 def _listen(
-    source: Source, items: range, known: dict[str, FeatureRecord], encoder: AudioEncoder
-) -> Iterator[FeatureRecord | Rejected]:
+    source: FeatureSource, items: range, known: dict[str, FeatureRecord], encoder: AudioEncoder
+) -> Iterator[FeatureRecord | RejectedItem]:
     for item in items:
         try:
             material = source.load(item, next(iter(known.values())).frame_rate)
             record = known.get(material.sha256)
             if record is None:
-                yield Rejected(item=source.name(item), reason="was rejected before")
+                yield RejectedItem(item=source.name(item), reason="was rejected before")
                 continue
             # Copies of one file share their hash; each keeps what is its own.
             facts = material.facts
@@ -83,10 +83,10 @@ def _listen(
             if material.sound is not None:
                 heard = listen(encoder, material.sound(), material.grid)
                 if heard is None and not record.has_picture:
-                    yield Rejected(item=source.name(item), reason="holds only silence")
+                    yield RejectedItem(item=source.name(item), reason="holds only silence")
                     continue
                 audio = np.zeros_like(record.audio) if heard is None else heard
                 record = dataclasses.replace(record, audio=audio, has_sound=heard is not None)
             yield record
         except (FoleyError, ValueError, OSError) as error:
-            yield Rejected(item=source.name(item), reason=str(error) or type(error).__name__)
+            yield RejectedItem(item=source.name(item), reason=str(error) or type(error).__name__)

@@ -19,7 +19,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from data_pipeline.features.extractor import Networks, extract
-from data_pipeline.features.source import Source
+from data_pipeline.features.source import FeatureSource
 from data_pipeline.features.store import (
     VERSION,
     FeatureStore,
@@ -71,7 +71,7 @@ class ExtractionConfig:
 
 
 def extract_features(
-    source: Source,
+    source: FeatureSource,
     folder: Path,
     config: ExtractionConfig,
     *,
@@ -150,13 +150,13 @@ def load_networks(config: ExtractionConfig) -> Networks:
     )
 
 
-def shard_count(source: Source, config: ExtractionConfig) -> int:
+def shard_count(source: FeatureSource, config: ExtractionConfig) -> int:
     """Return the number of shards of a source."""
     return -(-len(source) // config.items_per_shard)
 
 
 def make_shard(
-    source: Source, config: ExtractionConfig, networks: Networks, folder: Path, number: int
+    source: FeatureSource, config: ExtractionConfig, networks: Networks, folder: Path, number: int
 ) -> None:
     """Make a shard, unless it exists."""
     name = shard_name(number, shard_count(source, config))
@@ -170,7 +170,11 @@ class MakeShards(beam.DoFn):
     """Make the shards of given numbers."""
 
     def __init__(
-        self, source: Source, config: ExtractionConfig, folder: Path, driver: int | None = None
+        self,
+        source: FeatureSource,
+        config: ExtractionConfig,
+        folder: Path,
+        driver: int | None = None,
     ):
         self.source = source
         self.config = config

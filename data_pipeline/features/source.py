@@ -20,7 +20,7 @@ import tensorflow_datasets as tfds
 from jaxtyping import Float32
 
 from data_pipeline.annotations.records import AnnotatedClip, LabelledEvent
-from data_pipeline.builders.pictures import Picture, decode_picture
+from data_pipeline.builders.pictures import Picture, decode_still
 from data_pipeline.prepare.built import open_splits
 from data_pipeline.schema import EffectEvent, Example, Modality, from_example
 from temporal_foley.errors import MediaError, UsageError
@@ -58,7 +58,7 @@ class Material:
 
 
 @runtime_checkable
-class Source(Protocol):
+class FeatureSource(Protocol):
     """Examples in a fixed order."""
 
     @property
@@ -184,7 +184,7 @@ def example_material(example: Example, frame_rate: Fraction) -> Material:
             if image is None or wanted != place:
                 place = int(wanted)
                 name = f"{example.id}, picture {place}"
-                image = prepare(decode_picture(example.pictures[place], name))
+                image = prepare(decode_still(example.pictures[place], name))
             yield float(example.times_s[place]), image
 
     def sound() -> Wave:

@@ -18,7 +18,7 @@ from typing import Any
 from array_record.python.array_record_module import ArrayRecordWriter
 from grain.sources import ArrayRecordDataSource
 
-from data_pipeline.features.extractor import Rejected
+from data_pipeline.features.extractor import RejectedItem
 from data_pipeline.features.record import (
     FeatureError,
     FeatureRecord,
@@ -45,7 +45,7 @@ class ShardNote:
     sha256: str
     frames: tuple[int, ...]
     """Of each record."""
-    rejected: tuple[Rejected, ...] = ()
+    rejected: tuple[RejectedItem, ...] = ()
 
 
 class FeatureStore:
@@ -132,18 +132,20 @@ def begin(folder: Path, settings: dict[str, Any], *, overwrite: bool = False) ->
     _write_json(path, settings)
 
 
-def write_shard(folder: Path, name: str, results: Iterable[FeatureRecord | Rejected]) -> ShardNote:
+def write_shard(
+    folder: Path, name: str, results: Iterable[FeatureRecord | RejectedItem]
+) -> ShardNote:
     """Write a shard, then its note."""
     path = folder / name
     # Two workers may be at the same shard if a runner gives a bundle out again.
     unfinished = folder / f"{name}.{os.getpid()}.part"
     frames: list[int] = []
-    rejected: list[Rejected] = []
+    rejected: list[RejectedItem] = []
     try:
         writer = ArrayRecordWriter(str(unfinished), _WRITER_OPTIONS)
         try:
             for result in results:
-                if isinstance(result, Rejected):
+                if isinstance(result, RejectedItem):
                     rejected.append(result)
                 else:
                     frames.append(result.frames)
@@ -178,7 +180,7 @@ def read_note(folder: Path, name: str) -> ShardNote | None:
         file=note["file"],
         sha256=note["sha256"],
         frames=tuple(note["frames"]),
-        rejected=tuple(Rejected(**item) for item in note["rejected"]),
+        rejected=tuple(RejectedItem(**item) for item in note["rejected"]),
     )
 
 
@@ -204,11 +206,11 @@ def finish(folder: Path, settings: dict[str, Any], notes: Sequence[ShardNote]) -
     return sha256
 
 
-def rejected_items(folder: Path) -> Iterator[Rejected]:
+def rejected_items(folder: Path) -> Iterator[RejectedItem]:
     """Read the list of rejected items."""
     for line in (folder / "rejected.tsv").read_text("utf-8").splitlines()[1:]:
         item, reason = line.split("\t")
-        yield Rejected(item=item, reason=reason)
+        yield RejectedItem(item=item, reason=reason)
 
 
 def _note_path(path: Path) -> Path:

@@ -38,13 +38,13 @@ def build_dataset(options: BuildOptions, progress: Progress = lambda stage, part
     import tensorflow_datasets as tfds
 
     from data_pipeline.builders import dataset, staging
-    from data_pipeline.prepare.planning import make_plan
+    from data_pipeline.prepare.planning import make_build_plan
 
     began = time.perf_counter()
     logging.getLogger("absl").setLevel(logging.ERROR)
     tfds.disable_progress_bar()
     vocabulary = load_vocabulary(options.vocabulary)
-    builder_class, plan = make_plan(options, vocabulary)
+    builder_class, plan = make_build_plan(options, vocabulary)
     for split, work in plan.works.items():
         print(f"{split}: {len(work.items)} to make", flush=True)
     place = options.out / options.dataset / plan.config_name

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from data_pipeline.builders.pictures import decode_picture
+from data_pipeline.builders.pictures import decode_still
 from data_pipeline.builders.splits import audit_splits
 from data_pipeline.prepare.contact_sheet import COLUMNS, draw_clips, draw_stills, write_sheet
 from data_pipeline.schema import Example, from_example, to_example
@@ -232,7 +232,7 @@ def _check_example(folder: Path, example: Example, effects: set[str], ids: set[s
         raise DatasetError(f"{example.id} has neither picture nor sound", path=folder)
     for place in {0, len(example.pictures) // 2, len(example.pictures) - 1}:
         if example.pictures:
-            decode_picture(example.pictures[place], f"{folder}: {example.id}")
+            decode_still(example.pictures[place], f"{folder}: {example.id}")
 
 
 def _count(table: dict[str, ClassCount], example: Example) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from data_pipeline.builders.pictures import Picture, decode_picture
+from data_pipeline.builders.pictures import Picture, decode_still
 from data_pipeline.schema import SOUND_RATE_HZ, EffectEvent, Example
 
 CELL_PX = 96
@@ -96,7 +96,7 @@ def _draw_sound(row: Picture, example: Example, top: int, width: int, duration_s
 
 
 def _paste(row: Picture, content: bytes, left: int, top: int) -> None:
-    image = decode_picture(content)
+    image = decode_still(content)
     scale = (CELL_PX - 2) / max(image.shape[:2])
     size = (max(1, int(image.shape[1] * scale)), max(1, int(image.shape[0] * scale)))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)

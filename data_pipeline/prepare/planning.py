@@ -23,7 +23,7 @@ from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import UsageError
 
 
-def make_plan(
+def make_build_plan(
     options: BuildOptions, vocabulary: Vocabulary
 ) -> tuple[type[tfds.core.GeneratorBasedBuilder], Plan]:
     """Read all lists and assign what they name to splits.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import cv2
 
-from data_pipeline.builders.pictures import decode_picture
+from data_pipeline.builders.pictures import decode_still
 from data_pipeline.prepare.built import built_datasets, open_splits
 from data_pipeline.schema import Example, from_example
 from temporal_foley.errors import UsageError
@@ -57,7 +57,7 @@ def draw_strip(example: Example) -> Strip:
     places = sorted({round(i * (count - 1) / max(THUMBNAILS - 1, 1)) for i in range(THUMBNAILS)})
     strip = []
     for place in places if count else ():
-        picture = decode_picture(example.pictures[place], f"{example.id}, picture {place}")
+        picture = decode_still(example.pictures[place], f"{example.id}, picture {place}")
         width = max(1, round(picture.shape[1] * HEIGHT_PX / picture.shape[0]))
         small = cv2.resize(picture, (width, HEIGHT_PX), interpolation=cv2.INTER_AREA)
         fine, content = cv2.imencode(

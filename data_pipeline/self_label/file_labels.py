@@ -70,7 +70,7 @@ class SelfLabelConfig:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Evidence:
+class LabelEvidence:
     """Probabilities of a video from sound and picture, and logits of the sound alone."""
 
     grid: TimeGrid
@@ -98,7 +98,7 @@ class SilentError(MediaError):
 
 def gather_evidence(
     path: Path, teacher: Teacher, detector: Detector, config: SelfLabelConfig
-) -> Evidence:
+) -> LabelEvidence:
     """Listen to a video and look at it; memory grows by a few kB a second.
 
     Raises:
@@ -124,7 +124,7 @@ def gather_evidence(
     sight = detector.seen_effects()
     visible = np.array([name in sight for name in detector.vocabulary.names])
     likely = weigh(heard, seen, visible, config.check)
-    return Evidence(grid=grid, heard=heard, seen=seen, likely=likely)
+    return LabelEvidence(grid=grid, heard=heard, seen=seen, likely=likely)
 
 
 def effect_logits(
@@ -142,7 +142,9 @@ def effect_logits(
     return np.clip(logits, LEAST_LOGIT, -LEAST_LOGIT)
 
 
-def decide(evidence: Evidence, vocabulary: Vocabulary, config: SelfLabelConfig) -> FileLabels:
+def decide_labels(
+    evidence: LabelEvidence, vocabulary: Vocabulary, config: SelfLabelConfig
+) -> FileLabels:
     """Turn evidence into labels."""
     # A cue may have to be short; a label lasts as long as it is heard.
     effects = tuple(

@@ -18,13 +18,13 @@ from data_pipeline.self_label.file_labels import (
     FileLabels,
     SelfLabelConfig,
     Teacher,
-    decide,
+    decide_labels,
     gather_evidence,
 )
 from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import FoleyError, MediaError, OutputExistsError, UsageError
 from temporal_foley.models.detector import Detector
-from temporal_foley.spotting.tables import clean_name
+from temporal_foley.spotting.tables import clean_cell
 
 COLUMNS = ("filename", "onset", "offset", "event_label", "modality", "confidence")
 
@@ -59,7 +59,7 @@ def label_folder(
             if key not in journal:
                 try:
                     evidence = gather_evidence(path, teacher, detector, config)
-                    labels = decide(evidence, detector.vocabulary, config)
+                    labels = decide_labels(evidence, detector.vocabulary, config)
                     journal.add(key, name=name, **_entry(labels))
                 except MediaError as error:
                     journal.add(key, name=name, rejected=str(error).replace(f"{path}: ", ""))
@@ -110,7 +110,7 @@ def _write_table(out: Path, entries: Sequence[dict[str, Any]]) -> None:
         with part.open("w", encoding="utf-8", newline="\n") as file:
             file.write("\t".join(COLUMNS) + "\n")
             for entry in entries:
-                name = clean_name(entry["name"])
+                name = clean_cell(entry["name"])
                 for onset, offset, effect, modality, confidence in entry.get("events", ()):
                     row = (name, f"{onset:.6g}", f"{offset:.6g}", effect, modality, str(confidence))
                     file.write("\t".join(row) + "\n")

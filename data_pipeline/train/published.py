@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from temporal_foley.errors import UsageError
-from temporal_foley.spotting.decision import Decision, calibrate, decide
+from temporal_foley.spotting.decision import Decision, apply_decision, calibrate
 from temporal_foley.timeline import Event
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ def published_scores(
         else:
             truths.append([Event(**_times(event), confidence=1.0) for event in events])
             both = chances(record.has_picture, record.has_sound)
-            found.append(decide(both, record.grid, bundle.vocabulary, decision))
+            found.append(apply_decision(both, record.grid, bundle.vocabulary, decision))
     if dataset == "ave":
         return {"segment accuracy": segment_accuracy(truths, found)}
     return parsing_scores(truths, found) if dataset == "avvp" else event_map(truths, found, names)

@@ -33,7 +33,7 @@ SUFFIXES = (".rpp", ".otio", ".otioz")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Changes:
+class ImportChanges:
     """Numbers of cues by kind of change; a cue that was moved and trimmed counts twice."""
 
     moved: int = 0
@@ -55,7 +55,7 @@ class ImportOutcome:
     """The path of the edited cue list, and what changed in it."""
 
     path: Path
-    changes: Changes
+    changes: ImportChanges
     warnings: tuple[str, ...] = ()
 
     @property
@@ -123,7 +123,7 @@ def apply_edits(
     clips: Sequence[EditedClip],
     exported: frozenset[str] | None = None,
     takes: Sequence[Origin] = (),
-) -> tuple[Timeline, Changes, tuple[str, ...]]:
+) -> tuple[Timeline, ImportChanges, tuple[str, ...]]:
     """Return the edited timeline, what changed, and warnings about what could not be used.
 
     Only cues that were `exported` can have been deleted; None means all. `takes` are the notes of
@@ -198,7 +198,7 @@ def apply_edits(
             f"{strange} clips play a file that is no take of the session and keep their take; "
             "put their sound into a library to use it"
         )
-    return _with_cues(timeline, result), Changes(**counts), tuple(warnings)
+    return _with_cues(timeline, result), ImportChanges(**counts), tuple(warnings)
 
 
 def _effects(timeline: Timeline) -> dict[str, str]:

@@ -45,7 +45,7 @@ class Decided:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Changes:
+class MergeChanges:
     """Numbers of cues by what happened to them when a video was analysed again."""
 
     kept: int = 0
@@ -75,7 +75,7 @@ class Kept:
 
     timeline: Timeline
     proposed: Timeline
-    changes: Changes
+    changes: MergeChanges
 
 
 def find_edits(edited: Timeline, proposed: Timeline | None) -> tuple[Edit, ...]:
@@ -197,7 +197,7 @@ def keep_edits(decided: Decided, new: Timeline, effects: Sequence[str] = ()) -> 
         proposed=dataclasses.replace(
             new, tracks=_tracks(proposals, _templates(decided, new, own_gains=False), effects)
         ),
-        changes=Changes(kept=len(edits), gone=gone, **counts),
+        changes=MergeChanges(kept=len(edits), gone=gone, **counts),
     )
 
 

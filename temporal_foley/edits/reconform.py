@@ -14,7 +14,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from temporal_foley.cue_list import read_timeline, write_timeline
-from temporal_foley.edits.recut import Cut, Stretch, match_cuts, signature
+from temporal_foley.edits.recut import CommonPart, Cut, match_cuts, signature
 from temporal_foley.errors import CueListError, FoleyError, OutputExistsError
 from temporal_foley.files.digest import file_sha256
 from temporal_foley.files.output import output_folder
@@ -51,7 +51,7 @@ class ReconformOutcome:
     path: Path
     orphans_path: Path
     result: Reconformed
-    stretches: tuple[Stretch, ...]
+    stretches: tuple[CommonPart, ...]
     matched: float
     """The fraction of the new cut that is also in the old one."""
 
@@ -120,12 +120,12 @@ def reconform_cues(
     )
 
 
-def match_videos(old: VideoInfo, new: VideoInfo) -> list[Stretch]:
+def match_videos(old: VideoInfo, new: VideoInfo) -> list[CommonPart]:
     """Find the parts of the new cut that are also in the old one."""
     return match_cuts(_look(old), _look(new))
 
 
-def reconform(timeline: Timeline, stretches: Sequence[Stretch], source: Source) -> Reconformed:
+def reconform(timeline: Timeline, stretches: Sequence[CommonPart], source: Source) -> Reconformed:
     """Move the cues of a timeline to where parts of a new cut place them."""
     taken: set[str] = set()
     orphans: list[Cue] = []
@@ -161,7 +161,7 @@ def reconform(timeline: Timeline, stretches: Sequence[Stretch], source: Source) 
     )
 
 
-def _hits(cue: Cue, stretches: Sequence[Stretch], duration: int) -> Iterator[Cue]:
+def _hits(cue: Cue, stretches: Sequence[CommonPart], duration: int) -> Iterator[Cue]:
     """Move a hit to each place of the picture that it is aligned with."""
     for stretch in stretches:
         by, first, last = _range(stretch)
@@ -171,7 +171,7 @@ def _hits(cue: Cue, stretches: Sequence[Stretch], duration: int) -> Iterator[Cue
                 yield moved
 
 
-def _pieces(cue: Cue, stretches: Sequence[Stretch], duration: int) -> Iterator[Cue]:
+def _pieces(cue: Cue, stretches: Sequence[CommonPart], duration: int) -> Iterator[Cue]:
     """Cut a sustained cue like its shots; what continues without a break stays one piece."""
     pieces: list[tuple[int, int, int]] = []
     for stretch in stretches:
@@ -190,7 +190,7 @@ def _pieces(cue: Cue, stretches: Sequence[Stretch], duration: int) -> Iterator[C
                 yield piece
 
 
-def _range(stretch: Stretch) -> tuple[int, int, int]:
+def _range(stretch: CommonPart) -> tuple[int, int, int]:
     """Return how far a part moves cues, and which samples of the old cut it has."""
     by = -to_sample(stretch.shift)
     return by, to_sample(stretch.start) - by, to_sample(stretch.end) - by

@@ -33,7 +33,7 @@ Signatures = Float32[np.ndarray, "pictures values"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Stretch:
+class CommonPart:
     """A part `[start, end)` of the new cut, in seconds; `start + shift` is its place in the old.
 
     `difference` is how much its pictures differ from those of the old cut, from 0 to 4.
@@ -75,7 +75,7 @@ def signature(image: UInt8[np.ndarray, "rows columns 3"]) -> Float32[np.ndarray,
     return (values / np.linalg.norm(values)).astype(np.float32)
 
 
-def match_cuts(old: Cut, new: Cut) -> list[Stretch]:
+def match_cuts(old: Cut, new: Cut) -> list[CommonPart]:
     """Find the parts of the new cut that are also in the old one, in order."""
     if not len(old.rows) or not len(new.rows):
         return []
@@ -182,7 +182,7 @@ def _exact_shift(old: Cut, new: Cut, run: _Run, rate: float) -> tuple[Fraction, 
 
 def _on_pictures(
     old: Cut, new: Cut, runs: Sequence[tuple[_Run, Fraction, float]], rate: float
-) -> list[Stretch]:
+) -> list[CommonPart]:
     """Move the joins between parts to where the pictures change."""
     edges: list[list[int]] = []
     for number, (run, shift, _) in enumerate(runs):
@@ -204,7 +204,7 @@ def _on_pictures(
             start = new.times[first]
             end = new.times[last] if last < len(new.times) else new.end
             if end - start >= SHORTEST_S:
-                one = Stretch(start=start, end=end, shift=shift, difference=difference)
+                one = CommonPart(start=start, end=end, shift=shift, difference=difference)
                 stretches.append(one)
     return stretches
 

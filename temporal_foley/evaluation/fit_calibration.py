@@ -21,14 +21,14 @@ BIAS_DEPARTURE = 1.5
 Logits = Sequence[Float[np.ndarray, "_ effects"]]
 
 
-class Line(NamedTuple):
+class CalibrationLine(NamedTuple):
     """The calibrated logit is `slope * logit + bias`."""
 
     slope: float
     bias: float
 
 
-def fit_lines(clips: Sequence[ScoredClip], logits: Logits) -> list[Line]:
+def fit_lines(clips: Sequence[ScoredClip], logits: Logits) -> list[CalibrationLine]:
     """Fit a line for each effect; one without positives or negatives gets the common one."""
     truth = np.concatenate([clip.truth for clip in clips])
     known = np.concatenate([clip.known for clip in clips])
@@ -45,9 +45,9 @@ def fit_lines(clips: Sequence[ScoredClip], logits: Logits) -> list[Line]:
     return lines
 
 
-def _fit(values: np.ndarray, truth: np.ndarray, prior: Line | None) -> Line:
+def _fit(values: np.ndarray, truth: np.ndarray, prior: CalibrationLine | None) -> CalibrationLine:
     if not truth.any() or truth.all():
-        return prior or Line(1.0, 0.0)
+        return prior or CalibrationLine(1.0, 0.0)
     sign = np.where(truth, -1.0, 1.0)
     centre = np.array([0.0, 0.0] if prior is None else [np.log(prior.slope), prior.bias])
     spread = np.array([SLOPE_DEPARTURE, BIAS_DEPARTURE])
@@ -64,4 +64,4 @@ def _fit(values: np.ndarray, truth: np.ndarray, prior: Line | None) -> Line:
 
     bounds = [(np.log(0.05), np.log(20.0)), (-20.0, 20.0)]
     found = optimize.minimize(loss, centre, jac=True, method="L-BFGS-B", bounds=bounds)
-    return Line(float(np.exp(found.x[0])), float(found.x[1]))
+    return CalibrationLine(float(np.exp(found.x[0])), float(found.x[1]))

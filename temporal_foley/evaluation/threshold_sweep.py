@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from temporal_foley.effects import Vocabulary
 from temporal_foley.evaluation.events import activity
 from temporal_foley.evaluation.scored_clip import ScoredClip
-from temporal_foley.spotting.decision import Decision, decide
+from temporal_foley.spotting.decision import Decision, apply_decision
 from temporal_foley.timeline import Event
 
 LADDER = np.arange(-5.0, 6.01, 0.5)
@@ -111,5 +111,5 @@ def decode_clip(
     if clip.is_still:
         on = np.array([effect.threshold_on for effect in decision.effects], np.float32)
         return [], clip.probabilities >= on
-    found = decide(clip.probabilities, clip.grid, vocabulary, decision)
+    found = apply_decision(clip.probabilities, clip.grid, vocabulary, decision)
     return found, activity(found, vocabulary.names, clip.grid)

@@ -8,7 +8,7 @@ import jax
 CACHE_VARIABLE = "TEMPORAL_FOLEY_CACHE"
 
 
-def cache_folder() -> Path:
+def compilation_folder() -> Path:
     """Return the folder of the cache: that of a variable, or the user's cache folder.
 
     The variable is `TEMPORAL_FOLEY_CACHE`; the user's cache folder is that of the XDG base
@@ -26,7 +26,7 @@ def cache_folder() -> Path:
 def enable_compilation_cache(folder: Path | None = None) -> Path | None:
     """Cache compiled networks in a folder; return it, or None if it cannot be written."""
     try:
-        folder = (folder or cache_folder()) / "compiled"
+        folder = (folder or compilation_folder()) / "compiled"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except (OSError, RuntimeError):  # RuntimeError: a user without a home folder
         return None

@@ -26,8 +26,8 @@ from temporal_foley.session.session_model import (
     Clip,
     Marker,
     Media,
-    Picture,
     Session,
+    SessionPicture,
     SessionTrack,
     TakeShape,
 )
@@ -77,7 +77,7 @@ def build_session(
     categories: Mapping[str, str],
     track_gains_db: Mapping[str, float],
     mix_gain_db: float = 0.0,
-    picture: Picture | None = None,
+    picture: SessionPicture | None = None,
 ) -> Session:
     """Build the session of a timeline; rejected cues are left out.
 

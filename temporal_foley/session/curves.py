@@ -15,7 +15,7 @@ LEVEL_TOLERANCE_DB = 0.005
 """Smaller changes come from how an editor writes numbers."""
 
 
-def ratio_of(decibels: float) -> float:
+def amplitude_of(decibels: float) -> float:
     """Return the amplitude of a level."""
     return 10.0 ** (decibels / 20.0)
 
@@ -27,7 +27,7 @@ def decibels_of(ratio: float) -> float:
 
 def ratios(level: Curve) -> Curve:
     """Return a curve of decibels as amplitudes."""
-    return tuple((place, ratio_of(value)) for place, value in level)
+    return tuple((place, amplitude_of(value)) for place, value in level)
 
 
 def decibels(points: Curve) -> Curve:

@@ -21,7 +21,7 @@ from temporal_foley.media.probe import VideoInfo, probe_video
 from temporal_foley.session.build_session import SessionSettings, build_session
 from temporal_foley.session.export_media import shape_reader, write_media, write_stems
 from temporal_foley.session.names import FORMATS, clean_name, export_name, file_name
-from temporal_foley.session.session_model import MEDIA_FOLDER, Picture, Session
+from temporal_foley.session.session_model import MEDIA_FOLDER, Session, SessionPicture
 from temporal_foley.session.source_video import find_source_video
 from temporal_foley.session.timecode import EditRate, nearest_rate, parse_timecode
 from temporal_foley.session.writers.cuesheet import write_cue_sheet
@@ -355,11 +355,11 @@ def _spotting_page(job: _Job) -> str:
     return spotting_html(job.timeline, pictures, job.edit, job.first_frame)
 
 
-def _picture(job: _Job) -> Picture | None:
+def _picture(job: _Job) -> SessionPicture | None:
     info = job.info
     if info is None:
         return None
-    return Picture(
+    return SessionPicture(
         path=info.path,
         name=clean_name(info.path.name),
         frames=max(1, round(info.duration * job.edit.rate)),

@@ -26,7 +26,7 @@ from temporal_foley.session.timecode import DAY_S, EditRate, time_reference
 from temporal_foley.sound.mix import write_mix
 from temporal_foley.sound.render import render_track
 from temporal_foley.sound.signal.blocks import Block
-from temporal_foley.sound.signal.distance import REACH, lowpass
+from temporal_foley.sound.signal.distance import REACH, distance_lowpass
 from temporal_foley.sound.signal.wav import quantise
 from temporal_foley.sound.takes.library import Library
 from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample
@@ -161,7 +161,7 @@ def _stretch(
         return samples[start:stop]
     first, last = max(0, start - REACH), min(len(samples), stop + REACH)
     missing = (REACH - (start - first), REACH - (last - stop))
-    return lowpass(np.pad(samples[first:last], (missing, (0, 0))), lowpass_hz)
+    return distance_lowpass(np.pad(samples[first:last], (missing, (0, 0))), lowpass_hz)
 
 
 def _looped(

@@ -94,7 +94,7 @@ class SessionTrack:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Picture:
+class SessionPicture:
     """The video of a session."""
 
     path: Path
@@ -127,7 +127,7 @@ class Session:
     tracks: tuple[SessionTrack, ...]
     media: tuple[Media, ...]
     markers: tuple[Marker, ...]
-    picture: Picture | None
+    picture: SessionPicture | None
     mix_gain_db: float
     original: str
     """What happens to the video's own sound in the mix: keep, duck or mute."""

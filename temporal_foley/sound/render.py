@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 
 from temporal_foley.errors import CueListError, LibraryError
 from temporal_foley.sound.levels import BUSES
-from temporal_foley.sound.signal.distance import REACH, lowpass
+from temporal_foley.sound.signal.distance import REACH, distance_lowpass
 from temporal_foley.sound.signal.fades import (
     balance_gains,
     join_gains,
@@ -186,7 +186,7 @@ def _distant_source(
     begin, end = max(0, first - REACH), min(cue.length, last + REACH)
     missing = (REACH - (first - begin), REACH - (end - last))
     source = np.pad(_source(cue, samples, begin, end), (missing, (0, 0)))
-    return lowpass(source, cutoff_hz)
+    return distance_lowpass(source, cutoff_hz)
 
 
 def _level(cue: Cue, first: int, last: int) -> Float[np.ndarray, " samples"]:

@@ -12,7 +12,7 @@ from temporal_foley.media.close_up import CloseUp, close_ups
 from temporal_foley.media.video import VideoInfo
 from temporal_foley.spotting.detections import Detections, PictureEvidence
 from temporal_foley.spotting.motion import measure_motion
-from temporal_foley.spotting.shots import Changes, cut_frames, cut_times, keep_to_shots
+from temporal_foley.spotting.shots import PictureChanges, cut_frames, cut_times, keep_to_shots
 from temporal_foley.spotting.sync import join_stretches, meet_picture, stretches_to_watch
 from temporal_foley.timeline import Event
 
@@ -23,7 +23,7 @@ _AROUND_CUT_S = 0.15
 class Glimpses:
     """What is gathered of each picture of the grid while a model looks at it."""
 
-    changes: Changes = dataclasses.field(default_factory=Changes)
+    changes: PictureChanges = dataclasses.field(default_factory=PictureChanges)
 
 
 def look_closely(

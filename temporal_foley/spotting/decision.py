@@ -185,7 +185,7 @@ def calibrate(
     return (0.5 * (1.0 + np.tanh(0.5 * (wide * slope + bias)))).astype(np.float32)
 
 
-def decide(
+def apply_decision(
     probabilities: Probabilities,
     grid: TimeGrid,
     vocabulary: Vocabulary,

@@ -37,7 +37,7 @@ from temporal_foley.timeline import Event
 
 SMOOTHINGS = ("none", "mode", "median", "gaussian", "mean")
 
-Run = tuple[int, int]
+FrameRun = tuple[int, int]
 """A range of frames `[first, last)`."""
 
 
@@ -81,7 +81,7 @@ def decode_events(
     probabilities = np.asarray(probabilities)
     _check(probabilities, grid, vocabulary)
     if config.smoothing == "mode":
-        labels = frame_labels(probabilities, vocabulary, other=other)
+        labels = most_probable_labels(probabilities, vocabulary, other=other)
         labels = mode_filter(labels, odd_window(grid, config.window_s))
         active = labels[:, None] == np.arange(len(vocabulary))
         smooth = probabilities
@@ -110,7 +110,7 @@ def events_of_activity(
     return sorted(events, key=lambda event: (event.onset, order[event.effect]))
 
 
-def frame_labels(
+def most_probable_labels(
     probabilities: Probabilities,
     vocabulary: Vocabulary,
     *,
@@ -163,25 +163,25 @@ def _thresholds(vocabulary: Vocabulary, which: str) -> Float[np.ndarray, " effec
     return np.array([getattr(effect, which) for effect in vocabulary.effects])
 
 
-def _runs(active: Bool[np.ndarray, " frames"]) -> list[Run]:
+def _runs(active: Bool[np.ndarray, " frames"]) -> list[FrameRun]:
     edges = np.flatnonzero(np.diff(active.astype(np.int8), prepend=0, append=0))
     return [(int(first), int(last)) for first, last in edges.reshape(-1, 2)]
 
 
 def _shape(
-    runs: list[Run],
+    runs: list[FrameRun],
     probabilities: Float[np.ndarray, " frames"],
     grid: TimeGrid,
     effect: Effect,
     end: Fraction,
-) -> list[Run]:
+) -> list[FrameRun]:
     """Merge, drop and cut the runs of one effect (steps 4 to 7)."""
 
     def length(first: int, last: int) -> Fraction:
         return min(grid.time(last), end) - grid.time(first)
 
     runs = [run for run in runs if grid.time(run[0]) < end]
-    merged: list[Run] = []
+    merged: list[FrameRun] = []
     for first, last in runs:
         gap = length(merged[-1][1], first) if merged else None
         if gap is not None and gap <= as_fraction(effect.merge_gap_s):
@@ -195,7 +195,9 @@ def _shape(
     return [_most_probable_part(run, probabilities, longest) for run in kept]
 
 
-def _most_probable_part(run: Run, probabilities: Float[np.ndarray, " frames"], longest: int) -> Run:
+def _most_probable_part(
+    run: FrameRun, probabilities: Float[np.ndarray, " frames"], longest: int
+) -> FrameRun:
     """Return the part of at most `longest` frames of a run with the highest mean."""
     first, last = run
     if last - first <= longest:
@@ -206,7 +208,7 @@ def _most_probable_part(run: Run, probabilities: Float[np.ndarray, " frames"], l
 
 
 def _event(
-    run: Run,
+    run: FrameRun,
     probabilities: Float[np.ndarray, " frames"],
     grid: TimeGrid,
     effect: Effect,

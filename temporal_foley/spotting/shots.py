@@ -28,7 +28,7 @@ _BINS = (12, 4, 4)
 
 
 @dataclasses.dataclass
-class Changes:
+class PictureChanges:
     """Measures how each picture of the grid differs from the one before it."""
 
     motion: list[float] = dataclasses.field(default_factory=list)
@@ -55,7 +55,7 @@ class Changes:
         self._grey, self._colours = grey, colours
 
 
-def cut_frames(changes: Changes) -> list[int]:
+def cut_frames(changes: PictureChanges) -> list[int]:
     """Return the frames of the grid that begin a new shot."""
     distance = np.array(changes.distance)
     # More than around it, so that a pan or a flicker, which goes on, is none.

@@ -114,7 +114,7 @@ def find_onset(
     )
 
 
-def find_hits(
+def find_picture_hits(
     start: float,
     end: float,
     shortest_s: float,
@@ -181,7 +181,7 @@ def _followed(
     shortest, longest = interval_s
     step = float(grid.step)
     watched_until = min(event.offset, event.onset + LONGEST_WATCHED_S)
-    found = find_hits(
+    found = find_picture_hits(
         event.onset - _BEFORE * step, watched_until, 0.7 * shortest, motion, strengths
     )
     if len(found) < FEWEST_HITS or found[0].time >= event.onset + max(longest, 2.0 * step):

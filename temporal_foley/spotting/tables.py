@@ -43,7 +43,7 @@ class EventRow(NamedTuple):
     event_label: str
 
 
-def clean_name(name: str) -> str:
+def clean_cell(name: str) -> str:
     """Make a name safe for a row of a table: NFC, without control characters or line breaks."""
     kept = (
         # Cc holds tab and newline, Zl and Zp further line breaks, Cs halves of broken file names.
@@ -67,7 +67,7 @@ def write_scores(
         )
 
     def lines() -> Iterable[str]:
-        yield "\t".join(["onset", "offset", *map(clean_name, effects)])
+        yield "\t".join(["onset", "offset", *map(clean_cell, effects)])
         onset = _time(grid.start)
         for frame, row in enumerate(probabilities):
             # Times are rounded once each, so that rows meet exactly at any frame rate.
@@ -82,7 +82,7 @@ def write_events(path: Path, events: Mapping[str, Iterable[Event]]) -> None:
     """Write `events.tsv`: the events of each file, by its name; an existing file is replaced."""
     rows = (
         "\t".join(
-            [clean_name(name), _time(event.onset), _time(event.offset), clean_name(event.effect)]
+            [clean_cell(name), _time(event.onset), _time(event.offset), clean_cell(event.effect)]
         )
         for name, found in events.items()
         for event in found

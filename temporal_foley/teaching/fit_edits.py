@@ -17,7 +17,7 @@ from scipy import optimize
 from temporal_foley.effects import Vocabulary
 from temporal_foley.evaluation.scored_clip import ScoredClip
 from temporal_foley.evaluation.threshold_sweep import sweep_thresholds, threshold_of
-from temporal_foley.spotting.decision import Decision, calibrate, decide
+from temporal_foley.spotting.decision import Decision, apply_decision, calibrate
 from temporal_foley.timegrid import TimeGrid
 from temporal_foley.timeline import Event
 
@@ -247,7 +247,7 @@ def _judge(
     chance = np.clip(chances[is_decided].astype(np.float64), 1e-6, 1.0 - 1e-6)
     truth = clip.labels[is_decided] >= 0.5
     loss = -np.sum(np.where(truth, np.log(chance), np.log1p(-chance)))
-    found = decide(chances, clip.grid, vocabulary, decision)
+    found = apply_decision(chances, clip.grid, vocabulary, decision)
     return (
         float(loss),
         float(is_decided.sum()),

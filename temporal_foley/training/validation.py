@@ -33,12 +33,14 @@ def make_evaluate(
             logits.append(out[mask])
             labels.append(batch["labels"][mask] > 0)
             known.append(batch["known"][mask])
-        return judge_frames(np.concatenate(logits), np.concatenate(labels), np.concatenate(known))
+        return judge_clip_frames(
+            np.concatenate(logits), np.concatenate(labels), np.concatenate(known)
+        )
 
     return evaluate
 
 
-def judge_frames(
+def judge_clip_frames(
     logits: Float[np.ndarray, "frames outputs"],
     labels: Bool[np.ndarray, "frames effects"],
     known: Bool[np.ndarray, "frames effects"],

@@ -10,7 +10,7 @@ import pytest
 from temporal_foley.cli.main import main
 from temporal_foley.cue_list import read_timeline, write_timeline
 from temporal_foley.edits.reconform import match_videos, reconform
-from temporal_foley.edits.recut import Cut, Stretch, match_cuts
+from temporal_foley.edits.recut import CommonPart, Cut, match_cuts
 from temporal_foley.files.digest import file_sha256
 from temporal_foley.media.probe import probe_video
 from tests.factories import make_cue, make_loop, make_source, make_timeline
@@ -36,7 +36,7 @@ def timeline(*cues, seconds=10, **named):
 
 
 def stretch(start, end, shift):
-    return Stretch(start=F(start), end=F(end), shift=F(shift), difference=0.0)
+    return CommonPart(start=F(start), end=F(end), shift=F(shift), difference=0.0)
 
 
 REORDERED = [stretch(0, 3, 6), stretch(3, 5, -3)]

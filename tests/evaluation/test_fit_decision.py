@@ -13,8 +13,8 @@ from temporal_foley.evaluation.fit_decision import FitConfig, choose_steps, fit_
 from temporal_foley.evaluation.scored_clip import ScoredClip
 from temporal_foley.evaluation.threshold_sweep import Sweep, decode_clip
 from temporal_foley.spotting.decision import (
+    apply_decision,
     calibrate,
-    decide,
     decision_from_json,
     decision_to_json,
     default_decision,
@@ -190,7 +190,7 @@ def test_a_softmax_with_mode_has_nothing_to_fit():
         clips, with_other, VOCABULARY, FitConfig(decoder="mode"), output="softmax"
     )
     assert all(effect.slope == 1.0 for effect in decision.effects)
-    found = decide(calibrate(with_other[1], decision), clips[1].grid, VOCABULARY, decision)
+    found = apply_decision(calibrate(with_other[1], decision), clips[1].grid, VOCABULARY, decision)
     assert {event.effect for event in found} == {"wave"}
 
 

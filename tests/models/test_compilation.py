@@ -1,7 +1,7 @@
 import jax
 import pytest
 
-from temporal_foley.models.compilation import cache_folder, enable_compilation_cache
+from temporal_foley.models.compilation import compilation_folder, enable_compilation_cache
 
 
 @pytest.fixture(autouse=True)
@@ -20,12 +20,12 @@ def _restore_settings():
 def test_the_folder_follows_the_variables(monkeypatch, tmp_path):
     monkeypatch.delenv("TEMPORAL_FOLEY_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / "temporal-foley"
+    assert compilation_folder() == tmp_path / "temporal-foley"
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / ".cache" / "temporal-foley"
+    assert compilation_folder() == tmp_path / ".cache" / "temporal-foley"
     monkeypatch.setenv("TEMPORAL_FOLEY_CACHE", str(tmp_path / "mine"))
-    assert cache_folder() == tmp_path / "mine"
+    assert compilation_folder() == tmp_path / "mine"
 
 
 def test_the_cache_is_switched_on(tmp_path):

@@ -18,7 +18,7 @@ from temporal_foley.session.export import (
     export_cues,
     missing_formats,
 )
-from temporal_foley.sound.signal.distance import REACH, lowpass
+from temporal_foley.sound.signal.distance import REACH, distance_lowpass
 from temporal_foley.sound.takes.library import load_library
 from temporal_foley.timeline import Asset, Provenance
 from tests.factories import make_cue, make_timeline, source_of, write_cue_list
@@ -158,7 +158,7 @@ def test_what_distance_takes_away_is_in_the_sound_of_a_session(cues, tmp_path):
     sound, _ = soundfile.read(tmp_path / "out" / clip.file, dtype="float32", always_2d=True)
     heard = sound[clip.source_in : clip.source_in + clip.length]
     whole = np.pad(load_library().read(far.asset).samples, ((REACH, REACH), (0, 0)))
-    expected = lowpass(whole, 4_000.0)[: clip.length]
+    expected = distance_lowpass(whole, 4_000.0)[: clip.length]
     # A file counts the treble in steps of a sixth of an octave: 4 000 Hz is one.
     scale = 10 ** (-(clip.origin.file_db - MONO_DB) / 20)
     np.testing.assert_allclose(heard, expected * scale, atol=2**-22)

@@ -13,7 +13,7 @@ from temporal_foley.sound.placing import (
     place_tracks,
 )
 from temporal_foley.spotting.position import FASTEST_PER_S, follow
-from temporal_foley.spotting.shots import Changes, cut_frames, keep_to_shots
+from temporal_foley.spotting.shots import PictureChanges, cut_frames, keep_to_shots
 from temporal_foley.timegrid import TimeGrid
 from temporal_foley.timeline import Cue, Event
 from tests.factories import make_cue, make_event, make_track, make_vocabulary
@@ -125,7 +125,7 @@ def test_a_detector_without_places_leaves_pan_alone():
 
 def test_cuts_are_where_the_colours_change_at_once():
     rng = np.random.default_rng(1)
-    changes = Changes()
+    changes = PictureChanges()
     for number in range(24):
         colour = (200, 60, 40) if number < 12 else (30, 90, 200)
         image = np.full((60, 80, 3), colour) + rng.integers(-8, 8, (60, 80, 3))

@@ -13,8 +13,8 @@ from temporal_foley.spotting.decision import (
     Decision,
     DecisionError,
     EffectDecision,
+    apply_decision,
     calibrate,
-    decide,
     decision_from_json,
     decision_to_json,
     default_decision,
@@ -69,7 +69,7 @@ def test_softmax_and_mode_decide_as_report_000():
     # Below any threshold of 0.5, yet the largest of all; frame 8 is a slip of one frame.
     rows = [[0.1, 0.1]] * 4 + [[0.4, 0.25]] * 4 + [[0.2, 0.45]] + [[0.4, 0.25]] * 4
     rows += [[0.1, 0.2]] * 4
-    found = decide(np.array(rows, np.float32), grid(17), names, decision)
+    found = apply_decision(np.array(rows, np.float32), grid(17), names, decision)
     assert spans(found) == [("fire", 1.0, 3.25)]
 
 
@@ -77,7 +77,9 @@ def test_a_picture_with_nothing_to_hear_gives_no_effect_by_any_decoder():
     names = vocabulary("fire", "wave")
     nothing = np.full((40, 2), 0.02, np.float32)
     for decoder in DECODERS:
-        assert decide(nothing, grid(40), names, default_decision(names, decoder=decoder)) == []
+        assert (
+            apply_decision(nothing, grid(40), names, default_decision(names, decoder=decoder)) == []
+        )
 
 
 def test_a_clear_event_is_found_by_every_decoder_where_it_is():
@@ -85,7 +87,7 @@ def test_a_clear_event_is_found_by_every_decoder_where_it_is():
     clear = np.full((40, 2), 0.01, np.float32)
     clear[12:28, 1] = 0.99
     for decoder in DECODERS:
-        found = decide(clear, grid(40), names, default_decision(names, decoder=decoder))
+        found = apply_decision(clear, grid(40), names, default_decision(names, decoder=decoder))
         assert spans(found) == [("wave", 3.0, 7.0)], decoder
 
 
@@ -93,9 +95,9 @@ def test_thresholds_of_the_decision_stand_above_those_of_the_vocabulary():
     names = vocabulary("fire")
     decision = default_decision(names)
     weak = np.full((12, 1), 0.3, np.float32)
-    assert decide(weak, grid(12), names, decision) == []
+    assert apply_decision(weak, grid(12), names, decision) == []
     eager = dataclasses.replace(decision.effects[0], threshold_on=0.25, threshold_off=0.2)
-    found = decide(weak, grid(12), names, dataclasses.replace(decision, effects=(eager,)))
+    found = apply_decision(weak, grid(12), names, dataclasses.replace(decision, effects=(eager,)))
     assert spans(found) == [("fire", 0.0, 3.0)]
 
 
@@ -105,16 +107,18 @@ def test_baseline_of_report_b_is_hysteresis_over_a_mean_of_five_frames():
     column = np.zeros(20, np.float32)
     column[5:9] = [0.9, 0.9, 0.9, 0.4]
     # Means of five: at most 0.62, so nothing; with one more frame it is.
-    assert decide(column[:, None], grid(20), names, decision) == []
+    assert apply_decision(column[:, None], grid(20), names, decision) == []
     column[8] = 0.9
-    assert spans(decide(column[:, None], grid(20), names, decision)) == [("fire", 1.25, 2.25)]
+    assert spans(apply_decision(column[:, None], grid(20), names, decision)) == [
+        ("fire", 1.25, 2.25)
+    ]
 
 
 def test_events_end_with_the_picture():
     names = vocabulary("fire")
     for decoder in DECODERS:
         decision = default_decision(names, decoder=decoder)
-        found = decide(np.ones((8, 1), np.float32), grid(8), names, decision, duration=1.9)
+        found = apply_decision(np.ones((8, 1), np.float32), grid(8), names, decision, duration=1.9)
         assert spans(found) == [("fire", 0.0, 1.9)]
 
 
@@ -125,7 +129,7 @@ def test_semi_markov_passes_over_flicker_and_gaps():
     column[5] = 0.95
     column[20:40] = 0.9
     column[30] = 0.05
-    found = decide(column[:, None], grid(60), names, decision)
+    found = apply_decision(column[:, None], grid(60), names, decision)
     assert spans(found) == [("fire", 5.0, 10.0)]
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from temporal_foley.effects import Effect, Vocabulary, load_vocabulary
-from temporal_foley.spotting.events import DecodingConfig, decode_events, frame_labels
+from temporal_foley.spotting.events import DecodingConfig, decode_events, most_probable_labels
 from temporal_foley.timegrid import TimeGrid
 
 RAW = DecodingConfig(smoothing="none")
@@ -171,7 +171,7 @@ def test_probabilities_that_are_none_are_refused():
     with pytest.raises(ValueError, match=r"4 frames, 1 effects"):
         decode_events(np.zeros((3, 1), np.float32), grid, one_effect())
     with pytest.raises(ValueError, match="other must be one number a frame"):
-        frame_labels(np.zeros((3, 1)), one_effect(), other=np.zeros(4))
+        most_probable_labels(np.zeros((3, 1)), one_effect(), other=np.zeros(4))
 
 
 @pytest.mark.wrong_types

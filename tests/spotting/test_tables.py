@@ -8,7 +8,7 @@ import pytest
 from temporal_foley.errors import FoleyError
 from temporal_foley.spotting.tables import (
     EventRow,
-    clean_name,
+    clean_cell,
     read_events,
     read_scores,
     write_events,
@@ -61,12 +61,12 @@ def test_names_cannot_break_a_line(tmp_path, name):
     path = tmp_path / "events.tsv"
     event = Event(effect="fire", onset=0, offset=1, confidence=1)
     write_events(path, {name: [event]})
-    assert read_events(path) == [EventRow(clean_name(name), 0.0, 1.0, "fire")]
+    assert read_events(path) == [EventRow(clean_cell(name), 0.0, 1.0, "fire")]
     assert len(path.read_text("utf-8").splitlines()) == 2
 
 
 def test_a_name_of_nothing_but_controls_still_has_a_name():
-    assert clean_name("\t\n") == "unnamed"
+    assert clean_cell("\t\n") == "unnamed"
 
 
 def test_files_without_events_in_the_dcase_form_are_passed_over(tmp_path):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from temporal_foley.cli.console import Console
 from temporal_foley.cli.library.add import DEFAULT_LIBRARY, MOST_SHOWN
-from temporal_foley.cli.library.list import LibraryPath, read_rows
+from temporal_foley.cli.library.list import LibraryPath, read_library_rows
 from temporal_foley.cli.shared import Names, allowed_licences
 from temporal_foley.errors import FoleyError, MediaError
 
@@ -30,7 +30,7 @@ class LibraryCheck:
         from temporal_foley.sound.takes.library import load_library
 
         allowed = allowed_licences(self.allow)
-        rows = read_rows(self.library)
+        rows = read_library_rows(self.library)
         faults = [(row.file, text) for row in rows for text in _faults(row, self.library, allowed)]
         for file, text in faults:
             console.print(f"{file}: {text}")

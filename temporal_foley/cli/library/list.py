@@ -28,7 +28,7 @@ class LibraryList:
 
     def run(self, console: Console) -> None:
         """Print the takes."""
-        rows = read_rows(self.library)
+        rows = read_library_rows(self.library)
         effects = sorted({row.effect for row in rows} - {""})
         if self.effect is not None:
             wanted = known_effect(self.effect, effects)
@@ -54,7 +54,7 @@ class LibraryList:
             console.print(f"Marked: {parts}")
 
 
-def read_rows(library: Path) -> "list[CatalogueRow]":
+def read_library_rows(library: Path) -> "list[CatalogueRow]":
     """Read the table of a library."""
     from temporal_foley.sound.takes.catalogue import CATALOGUE_NAME, read_catalogue
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 Numbers = Mapping[str, Any]
 
 
-class Row(NamedTuple):
+class ReportRow(NamedTuple):
     """A number that is compared between models."""
 
     title: str
@@ -34,27 +34,29 @@ class Table(NamedTuple):
 
 _ANY = ("any_effect", "one_minus_product", "roc_auc")
 ROWS = (
-    Row("ROC-AUC by frame, macro", ("frames", "macro", "roc_auc")),
-    Row("95 % interval, by source", ("frames", "macro", "roc_auc_interval"), 3, None, True),
-    Row("number of defined effects", ("frames", "macro", "defined_effects"), 0, None, True),
-    Row("ROC-AUC by frame, micro", ("frames", "micro", "roc_auc")),
-    Row("ROC-AUC by clip, macro", ("clips", "macro", "roc_auc")),
-    Row("Any effect by frame, 1 − Π(1 − p)", ("frames", *_ANY)),
-    Row("Any effect by frame, max p", ("frames", "any_effect", "max", "roc_auc")),
-    Row("Any effect by clip, 1 − Π(1 − p)", ("clips", *_ANY)),
-    Row("Average precision by frame, macro", ("frames", "macro", "average_precision")),
-    Row("Log-loss by frame, micro", ("frames", "micro", "log_loss"), 4, False),
-    Row("Calibration error by frame, micro", ("frames", "micro", "calibration_error"), 4, False),
-    Row("Onset F1 ± 100 ms, macro", ("events", "onset_100ms", "macro", "f1")),
-    Row("Onset F1 ± 250 ms, macro", ("events", "onset_250ms", "macro", "f1")),
-    Row("Event F1, macro", ("events", "event", "macro", "f1")),
-    Row("Segment F1 (1 s), macro", ("events", "segment", "macro", "f1")),
-    Row("PSDS 1", ("events", "psds1")),
-    Row("PSDS 2", ("events", "psds2")),
-    Row("Clips with an effect that get a correct cue", ("events", "heard", "share")),
-    Row("False cues per minute of silence", ("events", "false_cues", "per_minute"), 2, False),
-    Row("Flips per minute", ("events", "flips_per_minute", "estimated"), 2, None),
-    Row("in the reference", ("events", "flips_per_minute", "reference"), 2, None, True),
+    ReportRow("ROC-AUC by frame, macro", ("frames", "macro", "roc_auc")),
+    ReportRow("95 % interval, by source", ("frames", "macro", "roc_auc_interval"), 3, None, True),
+    ReportRow("number of defined effects", ("frames", "macro", "defined_effects"), 0, None, True),
+    ReportRow("ROC-AUC by frame, micro", ("frames", "micro", "roc_auc")),
+    ReportRow("ROC-AUC by clip, macro", ("clips", "macro", "roc_auc")),
+    ReportRow("Any effect by frame, 1 − Π(1 − p)", ("frames", *_ANY)),
+    ReportRow("Any effect by frame, max p", ("frames", "any_effect", "max", "roc_auc")),
+    ReportRow("Any effect by clip, 1 − Π(1 − p)", ("clips", *_ANY)),
+    ReportRow("Average precision by frame, macro", ("frames", "macro", "average_precision")),
+    ReportRow("Log-loss by frame, micro", ("frames", "micro", "log_loss"), 4, False),
+    ReportRow(
+        "Calibration error by frame, micro", ("frames", "micro", "calibration_error"), 4, False
+    ),
+    ReportRow("Onset F1 ± 100 ms, macro", ("events", "onset_100ms", "macro", "f1")),
+    ReportRow("Onset F1 ± 250 ms, macro", ("events", "onset_250ms", "macro", "f1")),
+    ReportRow("Event F1, macro", ("events", "event", "macro", "f1")),
+    ReportRow("Segment F1 (1 s), macro", ("events", "segment", "macro", "f1")),
+    ReportRow("PSDS 1", ("events", "psds1")),
+    ReportRow("PSDS 2", ("events", "psds2")),
+    ReportRow("Clips with an effect that get a correct cue", ("events", "heard", "share")),
+    ReportRow("False cues per minute of silence", ("events", "false_cues", "per_minute"), 2, False),
+    ReportRow("Flips per minute", ("events", "flips_per_minute", "estimated"), 2, None),
+    ReportRow("in the reference", ("events", "flips_per_minute", "reference"), 2, None, True),
 )
 
 

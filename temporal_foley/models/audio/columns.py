@@ -42,7 +42,7 @@ Wave = Float[np.ndarray, " _"]
 Columns = Float[np.ndarray, "columns features"]
 
 
-class Window(NamedTuple):
+class ColumnWindow(NamedTuple):
     """A part of a sound."""
 
     first_column: int
@@ -100,7 +100,7 @@ def count_columns(samples: Count, columns_each: int = 1) -> Count:
     return -(-mel_frames(samples) // (FRAMES_PER_COLUMN // columns_each))
 
 
-def cut_windows(sound: Wave | Iterable[Wave], samples: int) -> Iterator[Window]:
+def cut_windows(sound: Wave | Iterable[Wave], samples: int) -> Iterator[ColumnWindow]:
     """Cut the first `samples` samples of a sound into windows that overlap.
 
     Args:
@@ -119,7 +119,7 @@ def cut_windows(sound: Wave | Iterable[Wave], samples: int) -> Iterator[Window]:
         columns = next(n for n in _WINDOW_COLUMNS if n >= count_columns(real))
         wave = np.zeros(columns * COLUMN_SAMPLES, np.float32)
         wave[:real] = held[:real]
-        yield Window(first, wave, real)
+        yield ColumnWindow(first, wave, real)
         if first + _LONGEST >= total:
             return
         first += _STEP
@@ -144,7 +144,7 @@ def _fill(
 
 
 def embed_windows(
-    windows: Iterable[Window],
+    windows: Iterable[ColumnWindow],
     run: Callable[[Float[np.ndarray, "batch samples"], Int[np.ndarray, " batch"]], Array],
     *,
     columns_each: int = 1,

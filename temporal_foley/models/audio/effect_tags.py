@@ -65,7 +65,7 @@ def tag_log_odds(
     return np.clip(odds, _LEAST, _MOST).astype(np.float32)
 
 
-def effect_probabilities(
+def tagged_probabilities(
     columns: Columns, effects: Sequence[tuple[str, Sequence[str]]]
 ) -> Float[np.ndarray, "columns effects"]:
     """Return how probably each effect is audible in each column, 0.16 s apart.

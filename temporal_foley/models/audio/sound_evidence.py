@@ -6,7 +6,7 @@ import numpy as np
 
 from temporal_foley.effects import Vocabulary
 from temporal_foley.models.audio.columns import Wave
-from temporal_foley.models.audio.effect_tags import OTHER_SOUNDS, effect_probabilities
+from temporal_foley.models.audio.effect_tags import OTHER_SOUNDS, tagged_probabilities
 from temporal_foley.models.audio.encoders import SILENCE
 from temporal_foley.models.audio.student import load_student
 from temporal_foley.spotting.own_sound.evidence import SoundEvidence
@@ -37,7 +37,7 @@ def analyse_sound(
     if peak < SILENCE:
         return None
     effects = [(effect.name, effect.audioset) for effect in vocabulary.effects]
-    tags = effect_probabilities(columns, [*effects, *OTHER_SOUNDS.items()])
+    tags = tagged_probabilities(columns, [*effects, *OTHER_SOUNDS.items()])
     count = len(vocabulary)
     return SoundEvidence(
         vocabulary=vocabulary,

@@ -32,7 +32,7 @@ CLIP_COLUMNS = 32
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Program:
+class DeployedProgram:
     """An exported program, with a description of its arguments and its result."""
 
     content: bytes
@@ -40,7 +40,7 @@ class Program:
     gives: str
 
 
-def export_tagger(bundle: Bundle, platforms: Sequence[str] = PLATFORMS) -> Program:
+def export_tagger(bundle: Bundle, platforms: Sequence[str] = PLATFORMS) -> DeployedProgram:
     """Export the tagger: features to logits, for any number of clips of any length."""
     config = bundle.tagger
     batch, frames = export.symbolic_shape("batch, frames")
@@ -58,7 +58,9 @@ def export_tagger(bundle: Bundle, platforms: Sequence[str] = PLATFORMS) -> Progr
     )
 
 
-def export_image_encoder(backbone: Backbone, platforms: Sequence[str] = PLATFORMS) -> Program:
+def export_image_encoder(
+    backbone: Backbone, platforms: Sequence[str] = PLATFORMS
+) -> DeployedProgram:
     """Export the backbone: prepared images to features, for any number of images."""
     (batch,) = export.symbolic_shape("batch")
     return _export(
@@ -74,7 +76,7 @@ def export_clip(
     backbone: Backbone,
     audio_encoder: AudioStudent,
     platforms: Sequence[str] = PLATFORMS,
-) -> Program:
+) -> DeployedProgram:
     """Export all networks: images and waves to logits, for clips of up to some ten seconds."""
     (batch,) = export.symbolic_shape("batch")
     frames = clip_frames(bundle)
@@ -188,10 +190,10 @@ def _export(
     inputs: dict[str, jax.ShapeDtypeStruct],
     gives: str,
     platforms: Sequence[str],
-) -> Program:
+) -> DeployedProgram:
     exported = export.export(jax.jit(function), platforms=platforms)(*inputs.values())
     takes = tuple(
         f"{name} {value.dtype.name} ({', '.join(map(str, value.shape))})"
         for name, value in inputs.items()
     )
-    return Program(content=bytes(exported.serialize()), takes=takes, gives=gives)
+    return DeployedProgram(content=bytes(exported.serialize()), takes=takes, gives=gives)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from temporal_foley.session.curves import ratio_of, ratios
+from temporal_foley.session.curves import amplitude_of, ratios
 from temporal_foley.session.session_model import Clip, Media, Session, exact_place, lanes
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 
@@ -116,7 +116,7 @@ def _clip(file: Any, clip: Clip, source: Any, operation: Any, track_db: float) -
             used[f"Fade{side}Type"].value = "FadeLinearAmp"
     group = file.create.OperationGroup(operation, length=clip.length, media_kind="sound")
     group.segments.append(used)
-    gain = ratio_of(clip.gain_db + track_db)
+    gain = amplitude_of(clip.gain_db + track_db)
     if len(clip.level) == 1:
         parameter = file.create.ConstantValue()
         parameter.parameterdef = file.dictionary.lookup_parameterdef("Amplitude")

@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree as xml
 
 from temporal_foley import __version__
-from temporal_foley.session.curves import ratio_of, ratios
+from temporal_foley.session.curves import amplitude_of, ratios
 from temporal_foley.session.session_model import Clip, Session, SessionTrack
 from temporal_foley.session.writers.otio import add_file
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
@@ -76,7 +76,7 @@ def _structure_track(parent: xml.Element, track: SessionTrack, key: str, gain_db
         destination="master-channel",
     )
     volume = {"unit": "linear", "min": "0", "max": "2", "id": f"{key}-volume", "name": "Volume"}
-    level = min(ratio_of(gain_db), 2.0)
+    level = min(amplitude_of(gain_db), 2.0)
     xml.SubElement(channel, "Volume", volume, value=f"{level:.9f}")
 
 
@@ -106,7 +106,7 @@ def _clip(parent: xml.Element, clip: Clip) -> None:
         algorithm="raw",
     )
     xml.SubElement(audio, "File", path=f"audio/{clip.media.name}")
-    gain = ratio_of(clip.gain_db)
+    gain = amplitude_of(clip.gain_db)
     level = [(clip.source_in + place, gain * value) for place, value in ratios(clip.level)]
     _points(lanes, "gain", "linear", level)
     pan = [(clip.source_in + place, (value + 1.0) / 2.0) for place, value in clip.pan]

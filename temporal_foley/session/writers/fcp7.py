@@ -11,7 +11,7 @@ from fractions import Fraction
 from urllib.parse import quote
 from xml.etree import ElementTree as xml
 
-from temporal_foley.session.curves import ratio_of, ratios, value_at
+from temporal_foley.session.curves import amplitude_of, ratios, value_at
 from temporal_foley.session.session_model import Clip, Media, Session, lanes
 from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample, to_seconds
 
@@ -165,7 +165,7 @@ def _video(parent: xml.Element, session: Session, address: str | None) -> None:
 def _level(item: xml.Element, snapped: SnappedClip, session: Session, track_db: float) -> None:
     """Write gain, level curve and fades as levels over the frames of the file."""
     clip, rate = snapped.clip, session.edit.rate
-    gain = min(ratio_of(clip.gain_db + track_db), MOST_GAIN)
+    gain = min(amplitude_of(clip.gain_db + track_db), MOST_GAIN)
     effect = _effect(item, "Audio Levels", "audiolevels", "audio")
     level = xml.SubElement(effect, "parameter")
     xml.SubElement(level, "parameterid").text = "level"
@@ -174,7 +174,7 @@ def _level(item: xml.Element, snapped: SnappedClip, session: Session, track_db: 
     xml.SubElement(level, "valuemax").text = str(MOST_GAIN)
     xml.SubElement(level, "value").text = f"{gain:.6f}"
     first = math.floor(snapped.source_in * rate + Fraction(1, 2))
-    for frame, value in _keys(snapped, session, ratio_of(clip.gain_db + track_db)).items():
+    for frame, value in _keys(snapped, session, amplitude_of(clip.gain_db + track_db)).items():
         key = xml.SubElement(level, "keyframe")
         xml.SubElement(key, "when").text = str(first + frame)
         xml.SubElement(key, "value").text = f"{value:.6f}"

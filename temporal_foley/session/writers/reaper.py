@@ -7,7 +7,7 @@ a block and `>` closes it. Places are seconds with enough digits to find each sa
 import uuid
 from collections.abc import Iterator
 
-from temporal_foley.session.curves import ratio_of, ratios
+from temporal_foley.session.curves import amplitude_of, ratios
 from temporal_foley.session.edited import known_lines, origin_note
 from temporal_foley.session.session_model import Clip, Session, SessionTrack
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
@@ -156,7 +156,7 @@ def _seconds(samples: int) -> str:
 
 
 def _ratio(decibels: float) -> float:
-    return round(ratio_of(decibels), 9)
+    return round(amplitude_of(decibels), 9)
 
 
 def _quoted(text: str) -> str:

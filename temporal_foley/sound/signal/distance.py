@@ -27,7 +27,7 @@ def lowpass_taps(cutoff_hz: float) -> Float32[np.ndarray, " taps"]:
     return (taps / (taps[0] + 2.0 * taps[1:].sum())).astype(np.float32)
 
 
-def lowpass(
+def distance_lowpass(
     samples: Float[np.ndarray, "samples channels"], cutoff_hz: float
 ) -> Float[np.ndarray, "inner channels"]:
     """Filter a sound; the result is shorter by `REACH` samples at either end."""

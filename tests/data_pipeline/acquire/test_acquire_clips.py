@@ -4,7 +4,7 @@ import stat
 
 import pytest
 
-from data_pipeline.acquire.clips import ClipsConfig, acquire_clips
+from data_pipeline.acquire.clips import ClipSetConfig, acquire_clips
 from data_pipeline.acquire.openverse import AcquireError
 from data_pipeline.acquire.web import Web, WebConfig
 from data_pipeline.annotations.dcase import read_dcase
@@ -55,7 +55,7 @@ def test_clips_of_a_list_are_fetched_once_and_read_back(site, web, tools, tmp_pa
     listed = [clip(name) for name in names]
     slept = []
     given = {"site": f"{site.url}/watch?v=", "sleep": slept.append}
-    fates = acquire_clips(out, listed, web, ClipsConfig(pause_s=3.0), **given)
+    fates = acquire_clips(out, listed, web, ClipSetConfig(pause_s=3.0), **given)
     assert fates == {
         "kept": 2,
         "the video is gone or restricted": 1,
@@ -82,7 +82,7 @@ def test_clips_stop_at_the_count_and_at_robots_txt(site, web, tools, tmp_path) -
     out = tmp_path / "out"
     listed = [clip("GoodGoodGo1"), clip("GoodGoodGo2")]
     given = {"site": f"{site.url}/watch?v=", "sleep": lambda s: None}
-    assert acquire_clips(out, listed, web, ClipsConfig(count=1), **given) == {"kept": 1}
+    assert acquire_clips(out, listed, web, ClipSetConfig(count=1), **given) == {"kept": 1}
     site.put("/robots.txt", b"User-agent: *\nDisallow: /watch\n")
     strict = Web(WebConfig(pause_s=0.0), allow_local=True)
     fates = acquire_clips(tmp_path / "b", listed, strict, **given)

@@ -10,11 +10,11 @@ from data_pipeline.__main__ import main as run_pipeline
 from data_pipeline.after_training import fine_tune_input
 from data_pipeline.after_training.fine_tune import score_bundle
 from data_pipeline.after_training.fine_tune_input import (
-    Clips,
     StretchConfig,
+    TuningClips,
     find_sources,
     load_stretches,
-    open_batches,
+    open_tuning_batches,
 )
 from data_pipeline.builders.pictures import encode_picture
 from data_pipeline.features import jobs as features
@@ -108,7 +108,7 @@ def words(built, folder, *more):
 
 
 def open_clips(built, split, bundle):
-    return Clips(find_sources(built, split), bundle.frame_rate, BundleDetector(bundle), 384)
+    return TuningClips(find_sources(built, split), bundle.frame_rate, BundleDetector(bundle), 384)
 
 
 def test_a_batch_holds_each_picture_once_and_is_always_the_same(built):
@@ -167,7 +167,7 @@ def test_a_killed_run_with_a_frozen_start_continues_bit_for_bit(built, tmp_path,
     assert main(whole) == 0
 
     def broken(*given, first=0):
-        for number, batch in enumerate(open_batches(*given, first=first)):
+        for number, batch in enumerate(open_tuning_batches(*given, first=first)):
             if number == 3:
                 raise RuntimeError("power cut")  # After a checkpoint at step 2.
             yield batch

@@ -10,7 +10,7 @@ from data_pipeline.builders.absence import MAY_ACCOMPANY, known_absent
 from data_pipeline.builders.clips import ClipItem, ClipsConfig, find_media, make_clip, plan_clips
 from data_pipeline.builders.dataset import PlanConfig
 from data_pipeline.builders.labelled_files import read_labelled_files, recording_of
-from data_pipeline.builders.pictures import decode_picture, encode_picture, read_picture, shrink
+from data_pipeline.builders.pictures import decode_still, encode_picture, read_still, shrink
 from data_pipeline.builders.scenes import plan_scenes
 from data_pipeline.builders.staging import Rejected, Work, make_examples
 from data_pipeline.builders.stills import Stills, StillsConfig, make_still, plan_stills
@@ -105,10 +105,10 @@ def test_nearly_identical_pictures_are_one_series(tmp_path):
 
 
 def test_pictures_are_made_smaller_and_never_larger(tmp_path):
-    large = read_picture(_picture(tmp_path / "a.png", size=(800, 600)))
+    large = read_still(_picture(tmp_path / "a.png", size=(800, 600)))
     assert shrink(large, 232).shape == (232, 309, 3)
     assert shrink(large[:100, :100], 232).shape == (100, 100, 3)
-    again = decode_picture(encode_picture(large)).astype(int)
+    again = decode_still(encode_picture(large)).astype(int)
     assert np.abs(again - large).mean() < 5
 
 
@@ -116,11 +116,11 @@ def test_what_is_no_picture_is_refused(tmp_path):
     path = tmp_path / "a.jpg"
     path.write_bytes(b"\xff\xd8 not a picture")
     with pytest.raises(MediaError, match=r"a\.jpg: not a picture"):
-        read_picture(path)
+        read_still(path)
     with pytest.raises(MediaError, match="strip"):
-        read_picture(_picture(tmp_path / "strip.png", size=(900, 40)))
+        read_still(_picture(tmp_path / "strip.png", size=(900, 40)))
     with pytest.raises(MediaError, match="only 8 pixels"):
-        read_picture(_picture(tmp_path / "tiny.png", size=(20, 8)))
+        read_still(_picture(tmp_path / "tiny.png", size=(20, 8)))
 
 
 def test_a_still_knows_what_it_shows_and_what_it_surely_lacks(tmp_path):
@@ -189,7 +189,7 @@ def test_a_clip_has_its_pictures_its_sound_and_its_events(tmp_path, clips):
     item = ClipItem(path=tmp_path / "a.mp4", clip=clip)
     example = make_clip(item, config=ClipsConfig(frame_rate_hz=5.0), vocabulary=VOCABULARY)
     assert np.allclose(example.times_s, np.arange(15) / 5)
-    numbers = [clips.read_number(decode_picture(picture)) for picture in example.pictures]
+    numbers = [clips.read_number(decode_still(picture)) for picture in example.pictures]
     assert numbers == list(range(0, 75, 5))
     assert len(example.sound) == 3 * SOUND_RATE_HZ
     assert [(e.effect, e.onset_s, e.offset_s, e.modality, e.strength) for e in example.events] == [
@@ -207,7 +207,7 @@ def test_a_clip_is_cut_out_of_a_longer_video(tmp_path, clips):
     clip = AnnotatedClip(source="long", clip="long", start_s=2.0, end_s=3.0)
     item = ClipItem(path=path, clip=clip)
     example = make_clip(item, config=ClipsConfig(frame_rate_hz=5.0), vocabulary=VOCABULARY)
-    numbers = [clips.read_number(decode_picture(picture)) for picture in example.pictures]
+    numbers = [clips.read_number(decode_still(picture)) for picture in example.pictures]
     assert numbers == [20, 22, 24, 26, 28]
     assert np.allclose(example.times_s, np.arange(5) / 5)
     assert len(example.sound) == SOUND_RATE_HZ

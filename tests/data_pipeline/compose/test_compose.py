@@ -6,8 +6,8 @@ import pytest
 import soundfile
 
 from data_pipeline.builders.labelled_files import LabelledFile
-from data_pipeline.builders.pictures import decode_picture
-from data_pipeline.builders.sounds import to_float
+from data_pipeline.builders.pictures import decode_still
+from data_pipeline.builders.sounds import sound_to_float
 from data_pipeline.compose.clip import ClipNumber, compose_clip
 from data_pipeline.compose.config import (
     ComposeConfig,
@@ -19,7 +19,7 @@ from data_pipeline.compose.config import (
 from data_pipeline.compose.draw import draw_script, usable
 from data_pipeline.compose.picture import render_pictures
 from data_pipeline.compose.pools import is_grey, make_pools
-from data_pipeline.compose.script import Window, seen_events, visible_part, window_at
+from data_pipeline.compose.script import ScriptWindow, seen_events, visible_part, window_at
 from data_pipeline.compose.sound import audible_spans
 from data_pipeline.compose.speech_like import speech_like
 from data_pipeline.schema import SOUND_RATE_HZ, frame_labels, from_example, to_example
@@ -84,7 +84,7 @@ def _compose(pools, index=0, seed=0, split="train", **config):
 
 
 def _covers(picture: bytes, effect: str) -> bool:
-    image = decode_picture(picture).astype(int)
+    image = decode_still(picture).astype(int)
     return bool((np.abs(image - COLOURS[effect]).sum(axis=2) < 60).mean() > 0.02)
 
 
@@ -104,7 +104,7 @@ def test_every_frame_shows_what_its_labels_say(pools):
                     assert _covers(picture, effect)
         nothing = found.labels.sum(axis=1) == 0
         for picture, is_nothing in zip(example.pictures, nothing, strict=True):
-            image = decode_picture(picture).astype(int).reshape(-1, 3)
+            image = decode_still(picture).astype(int).reshape(-1, 3)
             effects = [COLOURS["fire"], COLOURS["wave"]]
             near = [np.abs(image - colour).sum(axis=1) < 60 for colour in effects]
             # Less than half of a layer may be in sight before it counts.
@@ -131,7 +131,7 @@ def test_a_sound_starts_and_stops_with_its_picture(pools):
     for event in events:
         span = slice(round(event.onset_s * SOUND_RATE_HZ), round(event.offset_s * SOUND_RATE_HZ))
         heard[span] = True
-        inside = to_float(example.sound[span])
+        inside = sound_to_float(example.sound[span])
         middle = inside[len(inside) // 4 : 3 * len(inside) // 4]
         assert np.sqrt(np.mean(middle**2)) > 0.005
     assert not np.any(example.sound[~heard])
@@ -201,15 +201,15 @@ def test_a_still_is_never_enlarged_to_a_look_and_grey_only_among_grey(pools):
                 assert layer.shown.short_side_px >= script.look.detail_px
         if script.look.is_grey:
             small = dataclasses.replace(script, width_px=64, height_px=48, frames=2)
-            assert all(is_grey(decode_picture(picture)) for picture in render_pictures(small))
+            assert all(is_grey(decode_still(picture)) for picture in render_pictures(small))
     look = dataclasses.replace(script.look, detail_px=150)
     assert [len(usable(pools.stills, look)[name]) for name in ("fire", "wave", "")] == [2, 2, 2]
 
 
 def test_a_layer_that_enters_counts_from_half_of_it_on(pools):
     windows = (
-        Window(time_s=0.0, left=-0.5, top=0.0, width=0.5, height=0.5),
-        Window(time_s=2.0, left=0.0, top=0.0, width=0.5, height=0.5),
+        ScriptWindow(time_s=0.0, left=-0.5, top=0.0, width=0.5, height=0.5),
+        ScriptWindow(time_s=2.0, left=0.0, top=0.0, width=0.5, height=0.5),
     )
     assert window_at(windows, 1.0).left == pytest.approx(-0.25)
     config = ComposeConfig(

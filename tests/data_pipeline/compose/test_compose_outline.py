@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from data_pipeline.builders.labelled_files import LabelledFile
-from data_pipeline.builders.pictures import decode_picture
+from data_pipeline.builders.pictures import decode_still
 from data_pipeline.compose.outline import find_outline, outline_of
 from data_pipeline.compose.picture import render_pictures
 from data_pipeline.compose.pools import PoolStill
-from data_pipeline.compose.script import Camera, Layer, Look, Script, Shot, Window
+from data_pipeline.compose.script import Camera, Layer, Look, Script, ScriptWindow, Shot
 
 SIDE = 160
 
@@ -79,7 +79,9 @@ def test_a_cut_out_shows_what_is_behind_it_at_its_corners(tmp_path):
             sha256=name,
         )
         still = PoolStill(file=file, short_side_px=SIDE, is_grey=False)
-        return Layer(shown=still, windows=(Window(time_s=0.0, **window),), camera=stay, mask=mask)
+        return Layer(
+            shown=still, windows=(ScriptWindow(time_s=0.0, **window),), camera=stay, mask=mask
+        )
 
     layers = (
         layer("ground", "none", left=0.0, top=0.0),
@@ -93,7 +95,7 @@ def test_a_cut_out_shows_what_is_behind_it_at_its_corners(tmp_path):
         look=Look(detail_px=100, is_grey=False, jpeg_quality=95),
         shots=(Shot(onset_s=0.0, offset_s=0.25, layers=layers),),
     )
-    picture = decode_picture(render_pictures(script)[0]).astype(int)
+    picture = decode_still(render_pictures(script)[0]).astype(int)
     assert picture[80, 80, 0] > 150
     for row, column in ((44, 44), (44, 116), (10, 80), (117, 44)):
         assert picture[row, column, 2] > 150

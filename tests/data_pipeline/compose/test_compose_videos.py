@@ -8,12 +8,12 @@ import pytest
 
 from data_pipeline.annotations.records import AnnotatedClip, LabelledEvent
 from data_pipeline.builders.clips import ClipItem
-from data_pipeline.builders.pictures import decode_picture
-from data_pipeline.builders.sounds import to_float
+from data_pipeline.builders.pictures import decode_still
+from data_pipeline.builders.sounds import sound_to_float
 from data_pipeline.compose.clip import ClipNumber, compose_clip
 from data_pipeline.compose.config import ComposeConfig, LookConfig, ShotConfig, SoundConfig
 from data_pipeline.compose.pools import make_pools
-from data_pipeline.prepare.planning import BuildOptions, make_plan
+from data_pipeline.prepare.planning import BuildOptions, make_build_plan
 from data_pipeline.schema import SOUND_RATE_HZ, frame_labels
 from temporal_foley.effects import load_vocabulary
 from temporal_foley.errors import FoleyError
@@ -54,7 +54,7 @@ def colour(number):
 
 
 def is_red(content):
-    red, green, _ = decode_picture(content).reshape(-1, 3).mean(axis=0)
+    red, green, _ = decode_still(content).reshape(-1, 3).mean(axis=0)
     return red > green
 
 
@@ -104,7 +104,7 @@ def test_frames_of_a_video_are_labelled_by_what_they_show(film):
 def test_own_sound_lies_under_the_frames_that_it_belongs_to(film):
     example = composed(item(film, burning()))
     step = SOUND_RATE_HZ // 4
-    blocks = to_float(example.sound)[: len(example.pictures) * step].reshape(-1, step)
+    blocks = sound_to_float(example.sound)[: len(example.pictures) * step].reshape(-1, step)
     loud = np.sqrt(np.mean(blocks**2, axis=1)) > 1e-2
     shown = np.array([is_red(picture) for picture in example.pictures])
     # A frame that ends or begins within a quarter of a second of a change may be half loud.
@@ -169,10 +169,10 @@ def test_no_video_is_in_two_splits_and_stills_stay_where_they_are(film, tmp_path
         folder.mkdir(parents=True)
         (folder / "a.png").write_bytes(encoded(generator.integers(0, 256, (64, 64, 3), np.uint8)))
     options = options_of(files=(stills,), clips=20)
-    _, alone = make_plan(options, VOCABULARY)
+    _, alone = make_build_plan(options, VOCABULARY)
     annotated = {"annotations": (tmp_path / "videos.tsv",), "media": media}
     options = dataclasses.replace(options, **annotated)
-    _, plan = make_plan(options, VOCABULARY)
+    _, plan = make_build_plan(options, VOCABULARY)
 
     def sources(plan, kind):
         pools = [work.make.keywords["pools"] for work in plan.works.values()]
@@ -197,12 +197,12 @@ def test_a_pattern_that_leaves_nothing_out_is_told(tmp_path):
         level = np.full((64, 64, 3), ord(name), np.uint8)
         (folder / f"{name}.png").write_bytes(encoded(level))
     options = options_of(dataset="stills", files=(folder.parent,), leave_out=("fire/a*",))
-    _, plan = make_plan(options, VOCABULARY)
+    _, plan = make_build_plan(options, VOCABULARY)
     assert [file.id for work in plan.works.values() for file in work.items] == ["fire/b.png"]
     assert [item.item for item in plan.rejected] == ["fire/a.png"]
     options = dataclasses.replace(options, leave_out=("fire/c*",))
     with pytest.raises(FoleyError, match="matches none"):
-        make_plan(options, VOCABULARY)
+        make_build_plan(options, VOCABULARY)
 
 
 def test_more_clips_of_the_same_splits_have_other_numbers(tmp_path):
@@ -211,6 +211,6 @@ def test_more_clips_of_the_same_splits_have_other_numbers(tmp_path):
     (folder / "a.png").write_bytes(encoded(np.full((64, 64, 3), 90, np.uint8)))
     (tmp_path / "more.toml").write_text("first_clip = 50\nclips = 10\n")
     options = options_of(files=(folder.parent,), config=tmp_path / "more.toml")
-    _, plan = make_plan(options, VOCABULARY)
+    _, plan = make_build_plan(options, VOCABULARY)
     assert [number.index for number in plan.works["train"].items] == list(range(50, 58))
     assert "from_50" in plan.config_name

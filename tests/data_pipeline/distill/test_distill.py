@@ -9,7 +9,7 @@ import soundfile
 from data_pipeline.__main__ import main
 from data_pipeline.distill.mix import mix_window
 from data_pipeline.distill.sounds import read_pool, training_files
-from data_pipeline.distill.windows import make_shard, read_shard, shard_path
+from data_pipeline.distill.windows import make_window_shard, read_shard, shard_path
 from temporal_foley.effects import load_vocabulary
 
 RATE_HZ = 32_000
@@ -83,13 +83,13 @@ def deaf_teacher(waves, lengths):
 def test_a_shard_is_the_same_whoever_makes_it_and_is_made_once(tmp_path, pool):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        make_shard(tmp_path / name, 3, pool, sorted(pool), deaf_teacher, seed=1)
+        make_window_shard(tmp_path / name, 3, pool, sorted(pool), deaf_teacher, seed=1)
     first, second = (read_shard(shard_path(tmp_path / name, 3)) for name in ("a", "b"))
     np.testing.assert_array_equal(first.mel, second.mel)
     np.testing.assert_array_equal(first.samples, second.samples)
     assert np.isfinite(first.mel).all()
     before = shard_path(tmp_path / "a", 3).stat().st_mtime_ns
-    make_shard(tmp_path / "a", 3, pool, ["click"], deaf_teacher, seed=2)
+    make_window_shard(tmp_path / "a", 3, pool, ["click"], deaf_teacher, seed=2)
     assert shard_path(tmp_path / "a", 3).stat().st_mtime_ns == before
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from data_pipeline.features.extractor import BATCH, Rejected
+from data_pipeline.features.extractor import BATCH, RejectedItem
 from data_pipeline.features.record import (
     FeatureError,
     FeatureRecord,
@@ -71,18 +71,18 @@ def test_bad_items_are_told_with_a_reason_and_do_not_stop_the_others():
     results = extracted(still("a"), MediaError("gone.mp4: no such file"), broken, still("b"))
     assert [type(result) for result in results] == [
         FeatureRecord,
-        Rejected,
-        Rejected,
+        RejectedItem,
+        RejectedItem,
         FeatureRecord,
     ]
-    assert results[1] == Rejected(item="item 1", reason="gone.mp4: no such file")
+    assert results[1] == RejectedItem(item="item 1", reason="gone.mp4: no such file")
     assert results[2].item == "broken"
     assert "picture 2" in results[2].reason
 
 
 def test_an_example_of_nothing_is_rejected():
     (result,) = extracted(Example(id="empty", source="empty"))
-    assert result == Rejected(item="empty", reason="has neither picture nor sound")
+    assert result == RejectedItem(item="empty", reason="has neither picture nor sound")
 
 
 def test_a_record_survives_its_bytes_and_equal_records_have_equal_bytes():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from data_pipeline.features.extractor import Rejected
+from data_pipeline.features.extractor import RejectedItem
 from data_pipeline.features.record import FeatureError
 from data_pipeline.features.run import ExtractionConfig, make_shard
 from data_pipeline.features.store import (
@@ -44,7 +44,7 @@ def test_a_store_gives_records_back_in_order_and_names_what_was_rejected(tmp_pat
     assert [records[i].id for i in range(len(records))] == ["a", "clip", "b"]
     assert records.frames == (1, 6, 1)
     first = next(rejected_items(tmp_path))
-    assert first == Rejected(item="item 1", reason="x.mp4: damaged")
+    assert first == RejectedItem(item="item 1", reason="x.mp4: damaged")
     records.verify()
 
 

@@ -14,10 +14,10 @@ from data_pipeline.self_label.cross_check import (
     weigh,
 )
 from data_pipeline.self_label.file_labels import (
-    Evidence,
+    LabelEvidence,
     SelfLabelConfig,
     SilentError,
-    decide,
+    decide_labels,
     effect_logits,
     gather_evidence,
 )
@@ -264,8 +264,8 @@ def test_a_label_lasts_as_long_as_it_is_heard_however_short_its_cue_must_be() ->
     grid = TimeGrid.covering(20, 4)
     likely = np.zeros((80, len(VOCABULARY)))
     likely[8:60, VOCABULARY.index("lightning")] = 0.9
-    evidence = Evidence(grid=grid, heard=likely - 5, seen=likely * 0, likely=likely)
-    ((event, modality),) = decide(evidence, VOCABULARY, SelfLabelConfig()).events
+    evidence = LabelEvidence(grid=grid, heard=likely - 5, seen=likely * 0, likely=likely)
+    ((event, modality),) = decide_labels(evidence, VOCABULARY, SelfLabelConfig()).events
     assert (event.onset, event.offset, modality) == (2.0, 15.0, "audio")
 
 

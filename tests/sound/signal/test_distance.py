@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from temporal_foley.sound.render import render_track
-from temporal_foley.sound.signal.distance import REACH, lowpass
+from temporal_foley.sound.signal.distance import REACH, distance_lowpass
 from tests.factories import make_cue, make_library, make_take, make_track
 
 RATE = 48_000
@@ -18,7 +18,7 @@ def rendered(samples: np.ndarray, **fields) -> np.ndarray:
 
 def level_of(hz: float, cutoff_hz: float) -> float:
     tone = np.sin(2 * np.pi * hz * np.arange(4800) / RATE)[:, None].astype(np.float32)
-    heard = lowpass(tone, cutoff_hz)
+    heard = distance_lowpass(tone, cutoff_hz)
     return 20 * np.log10(heard.std() / tone[REACH:-REACH].std())
 
 
@@ -45,4 +45,4 @@ def test_a_level_curve_is_met_at_its_points_and_held_beyond_them():
 
 def test_an_impossible_cutoff_is_refused():
     with pytest.raises(ValueError, match="cutoff_hz"):
-        lowpass(np.zeros((100, 1), np.float32), 24_000.0)
+        distance_lowpass(np.zeros((100, 1), np.float32), 24_000.0)
