@@ -124,7 +124,7 @@ def test_augmentation_changes_each_picture_by_itself():
 
 
 def test_a_folder_without_dataset_is_named(tmp_path):
-    with pytest.raises(DatasetError, match="holds no finished dataset"):
+    with pytest.raises(DatasetError, match="contains no finished dataset"):
         open_stills(tmp_path, "train", VOCABULARY)
 
 
