@@ -29,7 +29,7 @@ from temporal_foley.spotting.events import DecodingConfig, decode_events
 from temporal_foley.spotting.own_sound.align import align_with_sound
 from temporal_foley.spotting.own_sound.already_heard import leave_to_original
 from temporal_foley.spotting.own_sound.evidence import SoundEvidence
-from temporal_foley.spotting.shots import Changes, cut_frames
+from temporal_foley.spotting.shots import PictureChanges, cut_frames
 from temporal_foley.timegrid import TimeGrid, to_sample
 from temporal_foley.timeline import Event, MixSettings, Provenance, Source, Timeline
 
@@ -93,7 +93,7 @@ def tag_video(
     sound = None
     if settings.listen and detector.listens:
         sound = read_audio(info, sample_rate_hz=LISTENING_RATE_HZ, channels=1)
-    changes = Changes() if glimpses is None else glimpses.changes
+    changes = PictureChanges() if glimpses is None else glimpses.changes
     with contextlib.closing(ahead) as frames:
         pictures = _pictures(frames, grid, thumbnails, done, changes)
         with_places = glimpses is not None
@@ -238,7 +238,7 @@ def _pictures(
     grid: TimeGrid,
     thumbnails: list[tuple[float, np.ndarray]],
     done: Callable[[float], None],
-    changes: Changes,
+    changes: PictureChanges,
 ) -> Iterator[np.ndarray]:
     """Pass pictures on, report progress, and keep a few, evenly spaced, for the overview."""
     kept = {round((i + 0.5) * grid.frames / THUMBNAILS - 0.5) for i in range(THUMBNAILS)}

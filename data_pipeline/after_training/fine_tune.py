@@ -13,6 +13,7 @@ from data_pipeline.after_training.options import FineTuneOptions
 from temporal_foley.errors import OutputExistsError, UsageError
 
 if TYPE_CHECKING:
+    from data_pipeline.after_training.fine_tune_input import TuningClips
     from temporal_foley.models.bundle.bundle import Bundle
 
 STOPPED = 143

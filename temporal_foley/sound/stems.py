@@ -15,7 +15,7 @@ from temporal_foley.sound.matching import OriginalSound
 from temporal_foley.sound.render import index_cues, render_cues, render_space
 from temporal_foley.sound.room_tone import ROOM_TONE_STEM
 from temporal_foley.sound.signal.blocks import Block, fit
-from temporal_foley.sound.signal.distance import REACH, lowpass
+from temporal_foley.sound.signal.distance import REACH, distance_lowpass
 from temporal_foley.sound.signal.ducking import (
     ATTACK,
     MUTED_DB,
@@ -132,7 +132,7 @@ def _matched(
     if block is None:
         return None
     if cutoff_hz is not None:
-        block = lowpass(block, cutoff_hz)
+        block = distance_lowpass(block, cutoff_hz)
     if original.is_mono:
         block = np.repeat(block.mean(axis=1, keepdims=True), 2, axis=1)
     return block
