@@ -49,7 +49,7 @@ def read_nouns(path: Path) -> tuple[dict[str, tuple[str, tuple[str, ...]]], list
 
 def main() -> None:
     """Write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("data_noun", type=Path)
     parser.add_argument("synsets", type=Path)
     parser.add_argument("--names", type=Path, default=None)

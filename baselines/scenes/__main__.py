@@ -72,9 +72,10 @@ def compare_heads(options: Scenes) -> None:
     from baselines.scenes.input import open_scene_splits
     from baselines.scenes.runs import run_all
 
-    heads = tuple(options.heads or HEADS)
-    if unknown := [name for name in heads if name not in HEADS]:
+    wanted = options.heads or HEADS
+    if unknown := [name for name in wanted if name not in HEADS]:
         raise UsageError.unknown("head", unknown[0], HEADS, option="--heads")
+    heads = tuple(name for name in HEADS if name in wanted)
     alphas = tuple(sorted(options.alphas or ALPHAS))
     if not all(0.0 <= alpha <= 1.0 for alpha in alphas):
         raise UsageError(f"--alphas must be within 0 and 1, got {alphas}")

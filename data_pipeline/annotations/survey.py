@@ -89,7 +89,8 @@ def _format_counts(counts: Counter[str]) -> str:
 
 
 def _surveyed(read: int, **fields: Any) -> Surveyed:
-    return Surveyed(**{"file": "", "kind": ""} | fields, read=read)
+    named: dict[str, Any] = {"file": "", "kind": ""} | fields
+    return Surveyed(**named, read=read)
 
 
 def _check_arrays(path: Path) -> Surveyed:

@@ -1,6 +1,7 @@
 """Refuse to train where the result could only be wrong, and say which command helps."""
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,6 +9,9 @@ from data_pipeline.builders.labelled_files import LabelledFile
 from data_pipeline.features.record import FeatureRecord, record_labels
 from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import UsageError
+
+if TYPE_CHECKING:
+    from data_pipeline.features.split import FeatureSplit
 
 _SMALL = (("80_10_10", 10), ("60_20_20", 4), ("50_25_25", 3))
 """Ways to divide a set, with the fewest sources of an effect that give it something to validate."""
@@ -40,8 +44,8 @@ def choose_parts(files: Iterable[LabelledFile]) -> str:
 
 def check_splits(
     vocabulary: Vocabulary,
-    train: Sequence[FeatureRecord],
-    validation: Sequence[FeatureRecord],
+    train: "Sequence[FeatureRecord] | FeatureSplit",
+    validation: "Sequence[FeatureRecord] | FeatureSplit",
 ) -> None:
     """Check that the data have effects of the vocabulary, and that validation has them too.
 

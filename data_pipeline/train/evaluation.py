@@ -295,7 +295,7 @@ def _write(
         for stills in (False, True)
         for mistake in worst_mistakes(models[MAIN], vocabulary, stills=stills)
     ]
-    strips: Mapping[str, Any] = {}
+    strips: Mapping[tuple[str, str], Any] = {}
     if options.pictures is not None:
         from data_pipeline.prepare.strips import picture_strips
 

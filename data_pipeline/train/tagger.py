@@ -134,11 +134,11 @@ def train_tagger(
         }
     tx = make_optimizer(config.optimizer, config.steps)
     state = init_state(params, statistics, tx, ema=config.ema_decay > 0)
-    augment = None
-    if config.mix:
 
-        def augment(key: Any, batch: Any) -> Any:
-            return mix_clips(key, batch, probability=config.mix)
+    def mixed(key: Any, batch: Any) -> Any:
+        return mix_clips(key, batch, probability=config.mix)
+
+    augment = mixed if config.mix else None
 
     loss_fn = make_loss_fn(
         graphdef,

@@ -66,7 +66,7 @@ def _unpack_deb(file: IO[bytes], folder: Path, limits: ArchiveLimits) -> int:
                 return _unpack_tar(_Bounded(stream, limits), folder, limits)
         if name == "data.tar.gz":
             with gzip.open(file) as stream:
-                return _unpack_tar(_Bounded(stream, limits), folder, limits)
+                return _unpack_tar(_Bounded(cast("IO[bytes]", stream), limits), folder, limits)
         file.seek(size + size % 2, 1)
     raise ValueError("no data.tar.xz or data.tar.gz in it")
 

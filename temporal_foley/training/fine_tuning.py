@@ -90,7 +90,8 @@ def make_joint_optimizer(
     """
     if freeze_steps:
         backbone = optax.transforms.conditionally_mask(
-            backbone, lambda step: jnp.asarray(step) >= freeze_steps
+            backbone,
+            lambda step, **_: jnp.asarray(step) >= freeze_steps,  # type: ignore[arg-type]
         )
 
     def names(params: Params) -> PyTree[str]:

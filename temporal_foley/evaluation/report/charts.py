@@ -135,7 +135,8 @@ def heat_map(counts: Any, names: Sequence[str]) -> str:
     # Classes that are neither true nor predicted are left out.
     shown = np.flatnonzero(table.sum(axis=0) + table.sum(axis=1))
     side = 1.6 + 0.34 * len(shown)
-    with mpl.rc_context(_STYLE | {"axes.edgecolor": "none", "axes.grid": False}):
+    style: dict[Any, Any] = {**_STYLE, "axes.edgecolor": "none", "axes.grid": False}
+    with mpl.rc_context(style):
         figure = Figure(figsize=(side + 0.4, side))
         axes = figure.subplots()
         for row, i in enumerate(shown):

@@ -106,7 +106,7 @@ def as_recorded(take: Take, name: str, recorder: np.random.Generator) -> Take:
 @functools.cache
 def recorded_spectra() -> dict[str, Float[np.ndarray, "recordings bands"]]:
     """Return the levels in decibels of the measured recordings, by recipe."""
-    text = (resources.files(__package__) / "spectra.tsv").read_text("utf-8")
+    text = (resources.files("temporal_foley.sound.synth") / "spectra.tsv").read_text("utf-8")
     rows: dict[str, list[list[float]]] = {}
     for line in text.splitlines():
         if line and not line.startswith("#"):
@@ -121,7 +121,7 @@ def band_levels(samples: Samples) -> Levels:
     padded = np.pad(mono, (_WINDOW // 2, _WINDOW))
     starts = np.arange(0, len(padded) - _WINDOW + 1, _WINDOW // 2)
     frames = padded[starts[:, None] + np.arange(_WINDOW)] * np.hanning(_WINDOW)
-    power = np.abs(scipy.fft.rfft(frames)) ** 2
+    power = np.abs(np.asarray(scipy.fft.rfft(frames))) ** 2
     total = power.sum(axis=1)
     loud = power[total >= total.max() * 10.0 ** (-_LOUD_DB / 10.0)].mean(axis=0)
     cuts = np.searchsorted(scipy.fft.rfftfreq(_WINDOW, 1 / SAMPLE_RATE_HZ), EDGES_HZ)
@@ -171,26 +171,26 @@ def _place(
 
 def _minimum_phase(level_db: Float[np.ndarray, " bins"]) -> Float[np.ndarray, " taps"]:
     """Return the causal filter of a magnitude (Oppenheim and Schafer, 1989: the cepstrum)."""
-    cepstrum = scipy.fft.irfft(level_db * (np.log(10.0) / 20.0))
+    cepstrum = np.asarray(scipy.fft.irfft(level_db * (np.log(10.0) / 20.0)))
     size = len(cepstrum)
     cepstrum[1 : size // 2] *= 2.0
     cepstrum[size // 2 + 1 :] = 0.0
-    taps = scipy.fft.irfft(np.exp(scipy.fft.rfft(cepstrum)))[:_TAPS]
+    taps = np.asarray(scipy.fft.irfft(np.exp(np.asarray(scipy.fft.rfft(cepstrum)))))[:_TAPS]
     taps[_TAPS // 2 :] *= np.linspace(1.0, 0.0, _TAPS - _TAPS // 2)
     return taps
 
 
 def _filtered(sound: Samples, taps: Float[np.ndarray, " taps"]) -> Samples:
     size = scipy.fft.next_fast_len(len(sound) + len(taps), True)
-    spectrum = scipy.fft.rfft(sound.astype(np.float64), size, axis=0)
-    return scipy.fft.irfft(spectrum * scipy.fft.rfft(taps, size)[:, None], size, axis=0)[
-        : len(sound)
-    ]
+    spectrum = np.asarray(scipy.fft.rfft(sound.astype(np.float64), size, axis=0))
+    response = np.asarray(scipy.fft.rfft(taps, size))[:, None]
+    return np.asarray(scipy.fft.irfft(spectrum * response, size, axis=0))[: len(sound)]
 
 
 def _filtered_round(body: Samples, taps: Float[np.ndarray, " taps"]) -> Samples:
-    spectrum = scipy.fft.rfft(body.astype(np.float64), axis=0)
-    return scipy.fft.irfft(spectrum * scipy.fft.rfft(taps, len(body))[:, None], len(body), axis=0)
+    spectrum = np.asarray(scipy.fft.rfft(body.astype(np.float64), axis=0))
+    response = np.asarray(scipy.fft.rfft(taps, len(body)))[:, None]
+    return np.asarray(scipy.fft.irfft(spectrum * response, len(body), axis=0))
 
 
 def _floor(sound: Samples, below_db: float, rng: np.random.Generator) -> Samples:

@@ -8,6 +8,7 @@ costs more than analysing a minute of sound.
 
 import dataclasses
 import functools
+import math
 
 import numpy as np
 from jaxtyping import Float, Float16
@@ -128,8 +129,8 @@ def band_centres() -> Float[np.ndarray, " bands"]:
 
 
 def _corners() -> Float[np.ndarray, " corners"]:
-    edges = 1127.0 * np.log1p(np.array([_LOWEST_HZ, _HIGHEST_HZ]) / 700.0)
-    return 700.0 * np.expm1(np.linspace(*edges, BANDS + 2) / 1127.0)
+    low, high = (1127.0 * math.log1p(hz / 700.0) for hz in (_LOWEST_HZ, _HIGHEST_HZ))
+    return 700.0 * np.expm1(np.linspace(low, high, BANDS + 2) / 1127.0)
 
 
 @functools.cache

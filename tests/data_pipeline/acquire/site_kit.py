@@ -4,6 +4,7 @@ import json
 import threading
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ class Site:
     """A web server of this machine: answers by path, and a list of what was asked."""
 
     def __init__(self):
-        self.answers = {}
+        self.answers: dict[str, Any] = {}
         self.asked = []
         self.headers = []
         site = self

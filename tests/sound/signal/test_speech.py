@@ -46,7 +46,7 @@ def noise(rng: np.random.Generator, at: np.ndarray) -> np.ndarray:
 
 
 def hum(rng: np.random.Generator, at: np.ndarray) -> np.ndarray:
-    return 0.1 * sum(np.sin(2 * np.pi * 110 * k * at) / k for k in range(1, 8))
+    return 0.1 * np.sum([np.sin(2 * np.pi * 110 * k * at) / k for k in range(1, 8)], axis=0)
 
 
 def steps(rng: np.random.Generator, at: np.ndarray) -> np.ndarray:
