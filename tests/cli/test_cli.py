@@ -25,7 +25,7 @@ WRONG = [
     ("generate a.mp4 --out", "--out: needs a value"),
     ("generate a.mp4 --overwrite=yes", "--overwrite: takes no value"),
     ("generate a.mp4 --seed x", "--seed: must be a whole number, got 'x'"),
-    ("generate a.mp4 --original loud", "--original: unknown value 'loud'; known are keep, duck"),
+    ("generate a.mp4 --original loud", "--original: unknown value 'loud'; known are fill, replace"),
     ("generate a.mp4 --original muted", "did you mean mute?"),
     ("generate a.mp4 --loudness netflx", "did you mean netflix?"),
     ("generate a.mp4 --loudness loud", "--loudness: must be r128, atsc"),
