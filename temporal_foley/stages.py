@@ -17,7 +17,12 @@ from temporal_foley.media.read_ahead import read_ahead
 from temporal_foley.media.video import SampledFrame, VideoInfo, sample_frames
 from temporal_foley.models.detector import Detector, FrameProbabilities, detect_all
 from temporal_foley.sound.alternates import fill_alternates
-from temporal_foley.sound.ambience import crossfade_ambience, meet_at_cuts
+from temporal_foley.sound.ambience import (
+    RINGING_CATEGORIES,
+    crossfade_ambience,
+    keep_tails_to_shots,
+    meet_at_cuts,
+)
 from temporal_foley.sound.casting import cast_events
 from temporal_foley.sound.density import thin_out
 from temporal_foley.sound.placing import place_tracks
@@ -203,6 +208,9 @@ def cast_timeline(
     )
     if sights is not None:
         tracks = place_tracks(tracks, events, sights, library.levels)
+        cuts = [to_sample(cut) for cut in sights.cut_times]
+        ringing = [e.name for e in vocabulary.effects if e.ucs.startswith(RINGING_CATEGORIES)]
+        tracks = keep_tails_to_shots(tracks, events, cuts, ringing, mix.tails)
     tracks = thin_out(crossfade_ambience(tracks), library)
     tracks = fill_alternates(tracks, vocabulary, library)
     if mix.original == "fill":

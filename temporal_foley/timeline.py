@@ -302,6 +302,8 @@ class MixSettings:
     duck_db: float = -12.0
     replace_db: float = -30.0
     """How far `replace` lowers the original."""
+    tails: Literal["auto", "cut", "ring"] = "auto"
+    """Whether the tail of a hit ends at a cut that removes its source; `auto`: by its kind."""
     loudness_lufs: float = -23.0
     true_peak_dbtp: float = -1.0
     speech_db: float = -6.0
@@ -316,7 +318,7 @@ class MixSettings:
     """Whether effects are matched to the level, bandwidth, room and width of the original."""
 
     def __post_init__(self) -> None:
-        for field in ("original", "space"):
+        for field in ("original", "space", "tails"):
             value, known = getattr(self, field), get_args(MixSettings.__annotations__[field])
             require(value in known, field, f"must be one of {', '.join(known)}, got {value!r}")
         depths = ("duck_db", "replace_db", "speech_db")

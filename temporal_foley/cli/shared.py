@@ -115,6 +115,9 @@ class MixOptions:
     (-14), or a number. (default: r128)"""
     speech_db: Annotated[float | None, Arg(metavar="DB", advanced=True)] = None
     """Lower effects by this many dB under speech; 0 disables it. (default: -6)"""
+    tails: Annotated[Literal["auto", "cut", "ring"] | None, Arg(advanced=True)] = None
+    """Tails of hits at cuts that remove their source: fade out at the cut, ring on, or by kind.
+    (default: auto)"""
     space: Annotated[Space | None, Arg(advanced=True)] = None
     """Reverb for effects: a furnished room, outdoors, or none. (default: none)"""
     room_tone: Annotated[bool | None, Arg(advanced=True)] = None
@@ -133,6 +136,7 @@ class MixOptions:
             "original": self.original,
             "loudness_lufs": None if self.loudness is None else _lufs(self.loudness),
             "speech_db": self.speech_db,
+            "tails": self.tails,
             "space": self.space,
             "room_tone": self.room_tone,
             "match": None if self.match is None else self.match == "on",

@@ -1,13 +1,15 @@
-"""Crossfade ambiences between scenes.
+"""Crossfade ambiences between scenes, and end the tails of hits with their shots.
 
 Where one ambience ends and another begins at a cut, both are extended over the cut, and one fades
 into the other at equal power: they are uncorrelated, so their powers add (Fink, Holters and Zölzer,
 DAFx 2016).
 """
 
+import bisect
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -25,6 +27,17 @@ _BENDS = 8
 _SILENT_DB = -60.0
 # Fade from the last point to silence, without a click.
 _EDGE = SAMPLE_RATE_HZ // 200
+
+
+Tails = Literal["auto", "cut", "ring"]
+"""`cut`: fade out at the cut; `ring`: ring on; `auto`: thunder and glass ring on."""
+
+RINGING_CATEGORIES = ("THUN", "GLAS")
+"""How UCS categories begin whose tails belong to the place, not to the thing in the picture."""
+FADE = SAMPLE_RATE_HZ * 8 // 100
+STEP_IN = SAMPLE_RATE_HZ // 500
+SHORTEST = SAMPLE_RATE_HZ // 20
+HIT_KINDS = ("one_shot", "repeated")
 
 
 def meet_at_cuts(
@@ -117,3 +130,63 @@ def _gain(silent: int, full: int) -> Callable[[int], float]:
 
 def _with_reason(cue: Cue, what: str) -> str:
     return "; ".join(text for text in (cue.reason, what) if text)
+
+
+def keep_tails_to_shots(
+    tracks: Sequence[Track],
+    events: Sequence[Event],
+    cuts: Sequence[int],
+    ringing: Sequence[str] = (),
+    tails: Tails = "auto",
+) -> tuple[Track, ...]:
+    """Shorten the cues of hits to their shots.
+
+    Args:
+        tracks: As cast and placed.
+        events: What they were cast for; one that goes on past a cut is not removed by it.
+        cuts: Samples at which shots begin, in order.
+        ringing: Effects whose tails ring with `auto`.
+        tails: What happens to tails at cuts.
+    """
+    kept: list[Track] = []
+    for track in tracks:
+        if track.kind not in HIT_KINDS or not cuts:
+            kept.append(track)
+            continue
+        own = [event for event in events if event.effect == track.effect]
+        rings = tails == "ring" or (tails == "auto" and track.effect in ringing)
+        cues = tuple(_in_shot(cue, own, cuts, rings) for cue in track.cues)
+        kept.append(dataclasses.replace(track, cues=cues))
+    return tuple(kept)
+
+
+def _in_shot(cue: Cue, events: Sequence[Event], cuts: Sequence[int], rings: bool) -> Cue:
+    if cue.loop is not None:
+        return cue
+    number = bisect.bisect_right(cuts, cue.picture_sample)
+    start = cuts[number - 1] if number else 0
+    end = cuts[number] if number < len(cuts) else None
+    if start - cue.onset_sample > STEP_IN and cue.offset_sample - start > SHORTEST:
+        cue = dataclasses.replace(
+            cue,
+            onset_sample=start,
+            source_start=cue.source_start + start - cue.onset_sample,
+            fade_in=STEP_IN,
+            fade_out=min(cue.fade_out, cue.offset_sample - start - STEP_IN),
+            reason=f"{cue.reason}; begins with its shot",
+        )
+    if end is None or rings or cue.offset_sample <= end:
+        return cue
+    if any(event.onset * SAMPLE_RATE_HZ < end < event.offset * SAMPLE_RATE_HZ for event in events):
+        return cue
+    length = end + FADE // 2 - cue.onset_sample
+    if length < SHORTEST or length >= cue.length:
+        return cue
+    return dataclasses.replace(
+        cue,
+        offset_sample=cue.onset_sample + length,
+        source_end=cue.source_start + length,
+        fade_in=min(cue.fade_in, length // 4),
+        fade_out=min(FADE, length // 2),
+        reason=f"{cue.reason}; ends at a cut",
+    )

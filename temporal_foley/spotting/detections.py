@@ -34,6 +34,10 @@ class PictureEvidence:
     motion: Float[np.ndarray, " frames"]
     cuts: tuple[int, ...] = ()
     """Frames that begin a shot."""
+    cut_times: tuple[float, ...] = ()
+    """Seconds at which these shots begin, at the picture's own rate."""
+    scenes: tuple[tuple[float, float], ...] = ()
+    """Scenes in seconds."""
     heats: Float[np.ndarray, "frames effects rows columns"] | None = None
     visible: Float[np.ndarray, "frames effects"] | None = None
     """Both None for a detector that does not return places."""

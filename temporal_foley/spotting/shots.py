@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Float16, UInt8
 
 from temporal_foley.effects import Effect, Vocabulary
 from temporal_foley.spotting.motion import Motion
@@ -35,6 +35,8 @@ class PictureChanges:
     """Grey levels above noise, averaged over the picture."""
     distance: list[float] = dataclasses.field(default_factory=list)
     """Distance between the colours, from 0 to 1."""
+    colours: list[Float16[np.ndarray, " bins"]] = dataclasses.field(default_factory=list)
+    """Histogram of the colours of each picture, in parts of it."""
     _grey: UInt8[np.ndarray, "rows columns"] | None = None
     _colours: Float[np.ndarray, "hues saturations values"] | None = None
 
@@ -44,6 +46,7 @@ class PictureChanges:
         grey = cv2.cvtColor(thumb, cv2.COLOR_RGB2GRAY)
         hsv = cv2.cvtColor(thumb, cv2.COLOR_RGB2HSV)
         colours = cv2.calcHist([hsv], [0, 1, 2], None, _BINS, [0, 180, 0, 256, 0, 256])
+        self.colours.append((colours.ravel() / _THUMB_PX**2).astype(np.float16))
         if self._grey is None or self._colours is None:
             self.motion.append(0.0)
             self.distance.append(0.0)

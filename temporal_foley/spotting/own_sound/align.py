@@ -138,6 +138,8 @@ def _align_sustained(
             for s in spans_above(tags, 0.5 * AUDIBLE, 0.0, bridge_s=effect.merge_gap_s)
             if s[0] < event.offset and s[1] > event.onset
         ]
+        if not spans:
+            spans = [(event.onset, event.offset)]
         start, end = spans[0][0], spans[-1][1]
         onset = start if abs(start - event.onset) <= 2.0 * BEFORE_S else event.onset
         offset = end if abs(end - event.offset) <= 2.0 * AFTER_S else event.offset
@@ -155,7 +157,8 @@ def _align_sustained(
                 reason="audible in the video's own sound",
             )
         )
-    for start, end in free:
+    for start, stop in free:
+        end = min(stop, sound.levels.seconds)
         if end - start < max(effect.min_duration_s, 1.0):
             continue
         if any(start < event.offset and end > event.onset for event in (*events, *aligned)):
@@ -167,7 +170,7 @@ def _align_sustained(
             Event(
                 effect=effect.name,
                 onset=round(start, 4),
-                offset=round(min(end, sound.levels.seconds), 4),
+                offset=round(end, 4),
                 confidence=float(np.median(inside)),
                 off_screen=True,
                 envelope=envelope(effect, sound, start, end),
