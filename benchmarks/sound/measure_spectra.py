@@ -16,7 +16,7 @@ import numpy as np
 from temporal_foley.library.sidecars import Papers
 from temporal_foley.media.audio import read_sound_file
 from temporal_foley.sound.synth import RECIPES
-from temporal_foley.sound.synth.recording import EDGES_HZ, band_levels
+from temporal_foley.sound.synth.recording import EDGES_HZ, spectrum_levels
 from temporal_foley.sound.takes.licences import licence_families
 
 FREE = {"cc0", "public-domain", "cc-by", "mit"}
@@ -48,7 +48,7 @@ def main() -> None:
             licence = own.get(row["source"]) or paper.licence or row["licence"]
             if licence_families(licence) <= FREE:
                 credit = f" {paper.credit}" if paper.credit and "CC0" not in licence else ""
-                levels = band_levels(read_sound_file(options.sounds / row["file"]))
+                levels = spectrum_levels(read_sound_file(options.sounds / row["file"]))
                 found.append((row["file"], licence + credit, np.maximum(levels, -70.0)))
         for file, licence, levels in spread(found):
             numbers = "\t".join(f"{level:.0f}" for level in levels)

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from data_pipeline.after_training.fit_durations import TimedEvent, fit_class, fit_lengths
+from data_pipeline.after_training.fit_durations import TimedEvent, fit_class, fit_duration_priors
 from temporal_foley.effects import Effect, load_vocabulary
 from temporal_foley.spotting.decision import (
     EffectDecision,
@@ -24,7 +24,7 @@ def test_censoring_recovers_lengths_that_videos_cut_off() -> None:
     rng = np.random.default_rng(0)
     true = np.exp(np.log(8.0) + 1.2 * rng.standard_normal(4000))
     seen_until = rng.uniform(2.0, 30.0, 4000)
-    median, spread = fit_lengths(np.minimum(true, seen_until), true > seen_until)
+    median, spread = fit_duration_priors(np.minimum(true, seen_until), true > seen_until)
     assert (median, spread) == (pytest.approx(8.0, rel=0.08), pytest.approx(1.2, rel=0.08))
 
 
@@ -38,7 +38,7 @@ def test_a_class_is_fitted_from_its_events() -> None:
 
 def test_wrong_lengths_are_refused() -> None:
     with pytest.raises(ValueError, match="above 0"):
-        fit_lengths(np.array([1.0, 0.0]), np.array([False, False]))
+        fit_duration_priors(np.array([1.0, 0.0]), np.array([False, False]))
     with pytest.raises(ValueError, match=r"presence must be in \(0, 1\)"):
         EffectDecision(effect="dog", presence=1.5)
 

@@ -5,7 +5,7 @@ import pytest
 
 from temporal_foley.sound.ambience import keep_tails_to_shots
 from temporal_foley.spotting.scenes import carry_through_scenes, distance, find_scenes
-from temporal_foley.spotting.shots import Changes, cut_frames
+from temporal_foley.spotting.shots import PictureChanges, cut_frames
 from tests.factories import make_cue, make_event, make_track, make_vocabulary
 
 FOREST, FACES, SEA = np.eye(3)
@@ -64,7 +64,7 @@ def test_what_is_not_steady_or_fills_its_scene_stays() -> None:
 
 
 def test_colours_of_pictures_tell_shots_apart() -> None:
-    changes = Changes()
+    changes = PictureChanges()
     for level in (40,) * 6 + (220,) * 6:
         changes.add(np.full((64, 64, 3), level, np.uint8))
     assert cut_frames(changes) == [6]

@@ -45,8 +45,8 @@ SEEDS_A_FILM = 24
 ONE_SOURCE = ("cat_meowing", "dog_barking", "water_drop")
 """Recipes of a source that stays the same throughout a film; `make` has a generator for it."""
 
-AS_MADE = ("lightning", "typing")
-"""Recipes whose spectrum is the sound: no recording is drawn for them."""
+AS_MADE = ("blender", "fire", "high_heels", "lightning", "typing", "writing")
+"""Recipes that a drawn recording makes less recognisable: their spectrum is the sound."""
 
 
 def _make(module: str, *chance: np.random.Generator, **parameters: Any) -> Take:

@@ -115,7 +115,7 @@ def recorded_spectra() -> dict[str, Float[np.ndarray, "recordings bands"]]:
     return {name: np.array(levels) for name, levels in rows.items()}
 
 
-def band_levels(samples: Samples) -> Levels:
+def spectrum_levels(samples: Samples) -> Levels:
     """Return the level in each band of the loud part of a sound, in decibels below the loudest."""
     mono = samples.mean(axis=1, dtype=np.float64)
     padded = np.pad(mono, (_WINDOW // 2, _WINDOW))
@@ -131,7 +131,7 @@ def band_levels(samples: Samples) -> Levels:
 
 def _response(samples: Samples, name: str, rng: np.random.Generator) -> Float[np.ndarray, " taps"]:
     """Draw a recording and return the minimum-phase filter that leads a sound towards it."""
-    own = band_levels(samples)
+    own = spectrum_levels(samples)
     spectra = recorded_spectra().get(name)
     # Places and microphones, as smooth random curves over frequency.
     knots = np.linspace(_CENTRES[0], _CENTRES[-1], 6)

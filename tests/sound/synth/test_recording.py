@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from temporal_foley.sound.synth import RECIPES
-from temporal_foley.sound.synth.recording import as_recorded, band_levels, recorded_spectra
+from temporal_foley.sound.synth.recording import as_recorded, recorded_spectra, spectrum_levels
 from temporal_foley.sound.take import Take
 from temporal_foley.timeline import Loop
 
@@ -22,7 +22,7 @@ def noise_take(*, loop: bool) -> Take:
 
 def test_the_loudest_band_of_a_tone_is_its_own() -> None:
     tone = np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE)[:, None]
-    levels = band_levels(tone)
+    levels = spectrum_levels(tone)
     assert int(np.argmax(levels)) == 8  # 920 to 1080 Hz
     assert np.delete(levels, [7, 8, 9]).max() < -30.0
 
@@ -36,11 +36,11 @@ def test_recordings_are_named_with_free_licences_and_belong_to_recipes() -> None
 def test_a_take_moves_towards_a_recording() -> None:
     take = noise_take(loop=False)
     wanted = recorded_spectra()["helicopter"]
-    before = np.abs(band_levels(take.samples) - wanted).mean(axis=1).min()
+    before = np.abs(spectrum_levels(take.samples) - wanted).mean(axis=1).min()
     after = []
     for seed in range(6):
         made = as_recorded(take, "helicopter", np.random.default_rng(seed))
-        after.append(np.abs(band_levels(made.samples) - wanted).mean(axis=1).min())
+        after.append(np.abs(spectrum_levels(made.samples) - wanted).mean(axis=1).min())
     assert np.median(after) < before - 1.5
 
 
@@ -48,7 +48,7 @@ def test_the_same_recorder_gives_the_same_samples_and_another_another_sound() ->
     take = noise_take(loop=False)
     one, again, other = (as_recorded(take, "fire", np.random.default_rng(s)) for s in (1, 1, 2))
     np.testing.assert_array_equal(one.samples, again.samples)
-    assert np.abs(band_levels(one.samples) - band_levels(other.samples)).mean() > 1.0
+    assert np.abs(spectrum_levels(one.samples) - spectrum_levels(other.samples)).mean() > 1.0
 
 
 def test_a_hit_has_a_noise_floor_and_silent_ends() -> None:

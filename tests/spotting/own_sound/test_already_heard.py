@@ -9,8 +9,8 @@ from temporal_foley.errors import VocabularyError
 from temporal_foley.models.audio.audioset import class_places
 from temporal_foley.models.audio.effect_tags import (
     column_features,
-    effect_probabilities,
     tag_log_odds,
+    tagged_probabilities,
 )
 from temporal_foley.sound.signal.ducking import (
     REPLACE_ATTACK,
@@ -71,9 +71,9 @@ def test_effects_without_names_or_fit_keep_what_the_tags_say() -> None:
     named = tag_log_odds(column_features(columns), [("Bark", "Dog"), ("Bark",), ()])
     assert (named[:, 0] >= named[:, 1] - 1e-5).all()
     assert named[:, 2] == pytest.approx(-7.0)
-    found = effect_probabilities(columns, [("my_dog", ("Bark", "Dog"))])
+    found = tagged_probabilities(columns, [("my_dog", ("Bark", "Dog"))])
     assert found.shape == (7, 1)
     assert ((found > 0) & (found < 1)).all()
     assert len(class_places(["Bark"])) == 1
     with pytest.raises(VocabularyError, match="Barkk"):
-        effect_probabilities(columns, [("my_dog", ("Barkk",))])
+        tagged_probabilities(columns, [("my_dog", ("Barkk",))])

@@ -1,4 +1,4 @@
-"""Make a loop of a fire: crackle, hiss and low roar.
+"""Fire: a random generator in, a loop of crackle, hiss and low roar out.
 
 Method: Poisson crackle in clusters, hiss and lapping roar (A. Farnell, Designing Sound, MIT Press
 2010). A crackle is a burst of gas through a crack in the wood: a click of a
@@ -16,7 +16,7 @@ from temporal_foley.sound.synth.motion import (
     scatter,
     slow_curve,
 )
-from temporal_foley.sound.synth.signals import log_uniform, pan
+from temporal_foley.sound.synth.signals import pan
 from temporal_foley.sound.take import Take
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 
@@ -30,30 +30,27 @@ def make(rng: np.random.Generator) -> Take:
     size = rng.uniform(0.0, 1.0)
     lapping = np.exp(0.3 * slow_curve(rng, samples, 6.0))
     breathing = np.exp(0.3 * slow_curve(rng, samples, 1.0))
-    bed = 0.3 + 1.4 * size
-    roar = coloured_pair(rng, samples, ROAR, width=0.4) * lapping[:, None] * (0.2 * bed)
-    hiss = coloured_pair(rng, samples, HISS) * breathing[:, None] * (0.055 * bed)
+    roar = coloured_pair(rng, samples, ROAR, width=0.4) * lapping[:, None] * 0.25 * (0.6 + size)
+    hiss = coloured_pair(rng, samples, HISS) * breathing[:, None] * 0.1 * (0.6 + size)
     fire = roar + hiss
-    bank = [_crackle(rng) for _ in range(150)]
+    bank = [_crackle(rng) for _ in range(60)]
     flare = np.clip(0.35 + 0.35 * slow_curve(rng, samples, 3.0), 0.02, 1.0)
-    for at in scatter(rng, samples, log_uniform(rng, 35, 110) * (0.7 + size), flare):
+    for at in scatter(rng, samples, rng.uniform(60, 100) * (0.7 + size), flare):
         # The heavy tail makes some crackles stand out as snaps.
-        strength = min(0.1 * (1 - rng.random()) ** -1.0, 2.5)
+        strength = min(0.15 * (1 - rng.random()) ** -0.9, 6.0)
         side = rng.normal(0.0, 0.35)
         lay_round(fire, at, pan(bank[rng.integers(len(bank))], side) * strength)
-    for at in scatter(rng, samples, rng.uniform(0.3, 1.8)):
-        lay_round(fire, at, pan(_pop(rng), rng.normal(0.0, 0.25)) * log_uniform(rng, 0.4, 2.5))
+    for at in scatter(rng, samples, 1.2 + size):
+        lay_round(fire, at, pan(_pop(rng), rng.normal(0.0, 0.25)))
     return looped(fire, lead_s=0.6)
 
 
 def _crackle(rng: np.random.Generator) -> Mono:
-    decay_s = 10 ** rng.uniform(-3.8, -2.1)
+    decay_s = 10 ** rng.uniform(-3.7, -2.7)
     time_s = np.arange(round(7 * decay_s * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
-    hz = 10 ** rng.uniform(2.7, 4.1)
-    ring = np.sin(2 * np.pi * hz * time_s) + rng.uniform(0.3, 2.0) * rng.standard_normal(
-        len(time_s)
-    )
-    return ring * np.exp(-time_s / decay_s) * np.minimum(time_s / 5e-5, 1.0)
+    hz = 10 ** rng.uniform(3.0, 4.1)
+    ring = np.sin(2 * np.pi * hz * time_s) + 0.8 * rng.standard_normal(len(time_s))
+    return ring * np.exp(-time_s / decay_s) * np.minimum(time_s / 1e-4, 1.0)
 
 
 def _pop(rng: np.random.Generator) -> Mono:

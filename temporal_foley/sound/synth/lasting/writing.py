@@ -1,4 +1,4 @@
-"""Make a loop of writing by hand: strokes of a pencil or pen on paper.
+"""Writing by hand: a random generator in, a loop of pencil strokes on paper out.
 
 Method: friction noise whose loudness and pitch follow the speed of the tip, stroke by stroke
 (K. van den Doel, P. Kry and D. Pai, FoleyAutomatic, SIGGRAPH 2001, on scraping); the speed of a
@@ -11,7 +11,6 @@ import numpy as np
 from temporal_foley.sound.synth.motion import (
     Mono,
     coloured,
-    convolve_round,
     lay_round,
     looped,
 )
@@ -19,8 +18,8 @@ from temporal_foley.sound.synth.signals import modal_bank
 from temporal_foley.sound.take import Take
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 
-SLOW_TIP = ((150, -16), (400, -6), (1200, 0), (3000, -3), (6000, -10), (12000, -24))
-FAST_TIP = ((500, -36), (1500, -12), (3000, -4), (6000, 0), (10000, -2), (17000, -13))
+SLOW_TIP = ((150, -20), (400, -8), (1200, 0), (3000, -3), (6000, -10), (12000, -24))
+FAST_TIP = ((500, -40), (1500, -14), (3000, -5), (6000, 0), (11000, 0), (18000, -10))
 ROOM = ((40, -10), (100, 0), (400, -6), (1000, -16), (4000, -28), (12000, -40))
 
 
@@ -45,13 +44,8 @@ def make(rng: np.random.Generator) -> Take:
     speed = np.minimum(speed, 1.3)
     grain = np.exp(0.3 * coloured(rng, samples, ((20, 0), (150, 0), (600, -12), (2000, -40))))
     scratch = coloured(rng, samples, FAST_TIP) * speed**2.6 * rng.uniform(0.6, 1.0)
-    scratch += coloured(rng, samples, SLOW_TIP) * speed**1.5 * rng.uniform(0.03, 0.2)
-    # Table and pad ring along with the tip.
-    pad_hz = rng.uniform(180, 420) * np.array([1.0, 1.7, 2.9, 4.6])
-    pad = modal_bank(3600, pad_hz, np.array([0.07, 0.05, 0.04, 0.03]), np.array([1, 0.7, 0.5, 0.3]))
-    board = convolve_round(scratch * grain, pad / np.sqrt(np.sum(pad**2)))
-    page = scratch * grain + rng.uniform(0.02, 0.2) * board + rng.uniform(0.08, 0.3) * taps
-    page += 0.01 * coloured(rng, samples, ROOM)
+    scratch += coloured(rng, samples, SLOW_TIP) * speed**1.5 * rng.uniform(0.03, 0.15)
+    page = scratch * grain + rng.uniform(0.08, 0.3) * taps + 0.008 * coloured(rng, samples, ROOM)
     return looped(page, lead_s=0.15)
 
 

@@ -1,4 +1,4 @@
-"""Make one step of a high heel on a hard floor: the knock of the heel, then the softer sole.
+"""High heels: one step on a hard floor; the heel's knock, the roll, then the softer sole.
 
 Blows of well under a millisecond excite the many modes of heel and floor; between heel and sole,
 some 60 to 110 ms apart, the shoe grinds over the floor in small grains (Farnell, Designing Sound,
@@ -38,8 +38,8 @@ def make(rng: np.random.Generator, shoe: np.random.Generator) -> Take:
     sound = np.zeros(count(0.45))
     lead = count(_LEAD_S)
     add_at(sound, _heel(rng, board), lead)
-    add_at(sound, _grit(rng, sole_s + rng.uniform(0.12, 0.22)), lead, gain(rng.uniform(-26, -14)))
-    add_at(sound, _sole(rng, board), lead + count(sole_s), gain(rng.uniform(-16, -6)))
+    add_at(sound, _grit(rng, sole_s + rng.uniform(0.12, 0.22)), lead, gain(rng.uniform(-9, -3)))
+    add_at(sound, _sole(rng, board), lead + count(sole_s), gain(rng.uniform(-8, -3)))
     # Almost dry: steps come often, and the mix knows better what room they are in.
     wet = room(
         sound,
@@ -57,13 +57,13 @@ def _heel(rng: np.random.Generator, board: float) -> Signal:
     """The tip's hard click and the floor's thud; the tip often lands twice within a moment."""
     blow = np.zeros(count(0.2))
     thud = strike(
-        rng, low_hz=130.0 + 45.0 * board, high_hz=1200.0, t60_s=0.03 + 0.03 * board, slope=0.8
+        rng, low_hz=130.0 + 45.0 * board, high_hz=900.0, t60_s=0.06 + 0.04 * board, slope=0.8
     )
-    add_at(blow, thud, 0, 0.5 + 0.4 * board)
+    add_at(blow, thud, 0, 0.35 + 0.3 * board)
     at = 0.0
-    for level in (1.0, rng.uniform(0.05, 0.25), rng.uniform(0.0, 0.1)):
+    for level in (1.0, rng.uniform(0.15, 0.5), rng.uniform(0.05, 0.25)):
         tip = strike(
-            rng, low_hz=log_uniform(rng, 500.0, 900.0), high_hz=7000.0, t60_s=0.012, slope=1.0
+            rng, low_hz=log_uniform(rng, 500.0, 900.0), high_hz=7000.0, t60_s=0.018, slope=1.0
         )
         add_at(blow, tip, count(at), 0.7 * level)
         at += rng.uniform(0.003, 0.014)
