@@ -68,14 +68,14 @@ def compare_heads(options: Scenes) -> None:
     # Imported here: help should not wait for jax.
     from baselines.scenes.alpha_sweep import ALPHAS
     from baselines.scenes.fit import FitConfig
-    from baselines.scenes.heads import HEADS
+    from baselines.scenes.heads import HEADS, HeadName
     from baselines.scenes.input import open_scene_splits
     from baselines.scenes.runs import run_all
 
     wanted = options.heads or HEADS
     if unknown := [name for name in wanted if name not in HEADS]:
         raise UsageError.unknown("head", unknown[0], HEADS, option="--heads")
-    heads = tuple(name for name in HEADS if name in wanted)
+    heads: list[HeadName] = [name for name in HEADS if name in wanted]
     alphas = tuple(sorted(options.alphas or ALPHAS))
     if not all(0.0 <= alpha <= 1.0 for alpha in alphas):
         raise UsageError(f"--alphas must be within 0 and 1, got {alphas}")

@@ -77,7 +77,7 @@ def check_splits(
 
 
 def _positives(
-    records: Sequence[FeatureRecord], vocabulary: Vocabulary
+    records: "Sequence[FeatureRecord] | FeatureSplit", vocabulary: Vocabulary
 ) -> tuple[np.ndarray, np.ndarray]:
     """Count the records that show and sound each effect."""
     shown, heard = np.zeros(len(vocabulary), int), np.zeros(len(vocabulary), int)

@@ -25,6 +25,7 @@ import orbax.checkpoint as ocp
 from temporal_foley.errors import FoleyError
 from temporal_foley.training.step import TrainState
 
+UNFINISHED = "was not finished"
 MANIFEST = "sha256.json"
 
 
@@ -108,11 +109,13 @@ class Checkpoints:
     def _restore(
         self, manager: ocp.CheckpointManager, steps: list[int], like: TrainState
     ) -> tuple[TrainState, dict[str, Any]] | None:
+        is_damaged = False
         for step in steps:
             folder = Path(manager.directory) / str(step)
             wrong = verify(folder)
             if wrong is not None:
                 print(f"warning: {folder}: {wrong}; using an older checkpoint", flush=True)
+                is_damaged = is_damaged or wrong != UNFINISHED
                 continue
             found = manager.restore(
                 step,
@@ -122,7 +125,8 @@ class Checkpoints:
                 ),
             )
             return TrainState(**found["state"]), dict(found["notes"])
-        if steps:
+        # A run that was killed before its first checkpoint was finished starts again.
+        if is_damaged:
             raise CheckpointError(
                 "no checkpoint is intact",
                 path=manager.directory,
@@ -247,7 +251,7 @@ def verify(folder: Path) -> str | None:
     try:
         wanted = json.loads((folder / MANIFEST).read_text("utf-8"))
     except (OSError, ValueError):
-        return "was not finished"
+        return UNFINISHED
     found = _hashes(folder)
     for name in sorted(set(wanted) | set(found)):
         if wanted.get(name) != found.get(name):

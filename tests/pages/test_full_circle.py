@@ -16,9 +16,11 @@ from temporal_foley.edits.import_session import import_edits
 from temporal_foley.foley import Foley
 from temporal_foley.render import render_cue_list
 from temporal_foley.session.export import export_cues
+from temporal_foley.timeline import MixSettings
 
 CLIP = Path(__file__).parents[2] / "../shared/data/clips/dev/dog_video_02677.mp4"
 RATE = 48_000
+KEEP = MixSettings(original="keep")
 
 pytestmark = [
     pytest.mark.slow,
@@ -36,7 +38,7 @@ def generated(foley, tmp_path_factory):
     """The clip, with the folder that `generate` made for it."""
     folder = tmp_path_factory.mktemp("generated")
     shutil.copyfile(CLIP, folder / "clip.mp4")
-    foley.generate(folder / "clip.mp4")
+    foley.generate(folder / "clip.mp4", mix=KEEP)
     return folder
 
 
@@ -51,7 +53,7 @@ def by_id(cues):
 
 def look_again(foley, work):
     """Generate once more; returns what it said of the edits, and the cues it left."""
-    outcome = foley.generate(work / "clip.mp4", overwrite=True)
+    outcome = foley.generate(work / "clip.mp4", mix=KEEP, overwrite=True)
     return outcome.changes, by_id(work / "clip.foley" / "cues.json")
 
 

@@ -106,7 +106,7 @@ def test_one_take_alone_has_no_alternate() -> None:
 
 def test_a_cue_holds_what_it_was_made_for_as_numbers() -> None:
     (cue,) = filled(library_of("door", only=1.0), event("door", 1, 2))
-    assert cue.evidence == Evidence(probability=0.8123, peak_s=1.5, motion=0.4)
+    assert cue.evidence == Evidence(probability=0.8123, peak_s=1.5, motion=0.4, timing="grid")
 
 
 def test_the_takes_asked_for_come_first_and_at_least_they() -> None:

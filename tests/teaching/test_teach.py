@@ -109,7 +109,7 @@ def test_what_stands_there_is_not_replaced_unasked(base, shown, tmp_path, capsys
     (tmp_path / "out" / "mine").write_text("mine")
     assert run(*words) == 3
     assert run(*words, "--overwrite") == 3
-    assert "left alone" in capsys.readouterr().err
+    assert "is not overwritten" in capsys.readouterr().err
     assert (tmp_path / "out" / "mine").read_text() == "mine"
 
 

@@ -26,7 +26,7 @@ class Site:
                 site.asked.append(self.path)
                 site.headers.append(dict(self.headers))
                 path = self.path.split("?")[0]
-                answer = site.answers.get(path, (404, {}, b""))
+                answer: Any = site.answers.get(path, (404, {}, b""))
                 if callable(answer):
                     answer = answer(urllib.parse.parse_qs(self.path.partition("?")[2]))
                 status, headers, body = answer

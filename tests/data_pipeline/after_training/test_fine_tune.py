@@ -134,7 +134,7 @@ def test_a_run_writes_a_bundle_that_says_what_training_measured(built, tmp_path,
     before = tiny_bundle()
     save_bundle(tmp_path / "in", before)
     assert main(words(built, tmp_path)) == 0
-    assert "seconds a step" in capsys.readouterr().out
+    assert "steps per second" in capsys.readouterr().out
     after = load_bundle(tmp_path / "out")
     moved = jax.tree.map(
         lambda a, b: np.abs(a - b).max(), after.backbone.params, before.backbone.params
@@ -173,7 +173,7 @@ def test_a_killed_run_with_a_frozen_start_continues_bit_for_bit(built, tmp_path,
             yield batch
 
     with monkeypatch.context() as patch:
-        patch.setattr(fine_tune_input, "open_batches", broken)
+        patch.setattr(fine_tune_input, "open_tuning_batches", broken)
         with pytest.raises(RuntimeError, match="power cut"):
             main(killed)
     assert main(killed) == 0

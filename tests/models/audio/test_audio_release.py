@@ -94,6 +94,8 @@ def test_a_wrong_answer_leaves_nothing_behind(server, tmp_path, page, reason):
     assert list(tmp_path.iterdir()) == []
 
 
+# The socket of a failed connection is closed by its finaliser.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_without_a_network_the_remedy_is_named(tmp_path):
     with pytest.raises(WeightsError, match="give its path, or put it at") as caught:
         fetch(tmp_path, "http://127.0.0.1:9/nothing")
