@@ -112,7 +112,7 @@ def test_edits_in_a_reaper_project_outlive_another_run(foley, work):
     assert edited[first.id].length == first.length - 4_800
     assert edited[second.id].status == "rejected"
     copies = [edited[name] for name in sorted(edited.keys() - {cue.id for cue in before})]
-    assert [cue.onset_sample for cue in copies] == [2 * RATE, 4 * RATE]
+    assert [cue.onset_sample for cue in copies] == [3 * RATE, 4 * RATE]
     assert [cue.asset for cue in copies] == [first.asset, second.asset]
     render_cue_list(folder / "cues.json", overwrite=True)
     stem = folder / "stems" / f"{first.effect}.wav"
@@ -144,4 +144,4 @@ def edit_as_reaper_would(text, cues):
     swapped = re.sub(r'FILE "[^"]+"', lambda _: file[0], at(own, 4))
     swapped = re.sub(r"SOFFS \S+", in_point[0], swapped)
     kept = [item for i, item in enumerate(items) if i not in (place, other)]
-    return "".join([head, *kept, moved, at(own, 2), swapped, tail])
+    return "".join([head, *kept, moved, at(own, 3), swapped, tail])
