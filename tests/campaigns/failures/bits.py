@@ -23,7 +23,16 @@ from tests.campaigns.command_run import run_command
 from tests.campaigns.driver import Campaign, Trial
 from tests.training.training_data import make_features
 
-REMEDIES = ("restore", "again", "delete", "--overwrite", "library add", "must", "did you mean", "bring back")
+REMEDIES = (
+    "restore",
+    "again",
+    "delete",
+    "--overwrite",
+    "library add",
+    "must",
+    "did you mean",
+    "bring back",
+)
 SPARED = ("rejected.tsv",)
 """For people only; the notes of the shards contain the same."""
 _RATE_HZ = 16_000
