@@ -100,11 +100,10 @@ def test_sound_is_where_the_picture_asks_for_it_and_nowhere_else(outcome):
     gain = mix[loud] / stems[loud]
     np.testing.assert_allclose(gain[:, 0], gain[:, 1], atol=1e-4)
     assert gain.max() <= 1.0 + 1e-4
-    if outcome.report.limiter_db == 0.0:
-        assert np.abs(stems - mix).max() <= 10 ** (-120 / 20)
-    else:
-        assert gain.min() >= 10 ** (-1.0 / 20)
-        assert np.median(gain) == pytest.approx(1.0, abs=1e-4)
+    assert gain.min() >= 10 ** (-1.0 / 20)
+    # Outside one stretch, around the peak that it lowers, the stems add up to the mix.
+    lowered = np.flatnonzero(np.abs(stems - mix).max(axis=1) > 10 ** (-120 / 20))
+    assert len(lowered) == 0 or (outcome.report.limiter_db > 0.0 and np.ptp(lowered) < 48_000)
 
 
 def test_a_video_without_events_stays_silent(foley, tmp_path, make_clip):
