@@ -40,6 +40,7 @@ from temporal_foley.render import (
     rendered,
     run_document,
 )
+from temporal_foley.session.camera_timecode import file_timecode, timecode_warning
 from temporal_foley.sound.takes.library import Library, load_library
 from temporal_foley.spotting.close_look import Glimpses
 from temporal_foley.spotting.tables import write_events, write_scores
@@ -113,11 +114,12 @@ class Foley:
         video: str | Path,
         settings: DetectionSettings | None = None,
         *,
+        audio_track: str = "",
         progress: Progress | None = None,
     ) -> Tags:
         """Detect which effects a video needs, and when."""
         record = RunRecord("tag", progress)
-        info = probe_video(Path(video))
+        info = probe_video(Path(video), audio_track)
         with record.stage("detect") as done:
             return tag_video(info, self.detector, settings or DetectionSettings(), done)
 
@@ -127,6 +129,7 @@ class Foley:
         out: str | Path | None = None,
         settings: DetectionSettings | None = None,
         *,
+        audio_track: str = "",
         overwrite: bool = False,
         progress: Progress | None = None,
     ) -> RunResult:
@@ -139,8 +142,8 @@ class Foley:
         settings = settings or DetectionSettings()
         record = RunRecord("tag", progress)
         with record.stage("probe"):
-            info = probe_video(Path(video))
-            made_with = self._made_with(file_sha256(info.path), settings)
+            info = probe_video(Path(video), audio_track)
+            made_with = self._made_with(file_sha256(info.path), settings, audio_track)
         folder = output_folder(Path(video), None if out is None else Path(out))
         if check_output(folder, "tag", made_with, overwrite=overwrite) == "unchanged":
             return RunResult(folder=folder, status="unchanged")
@@ -163,6 +166,8 @@ class Foley:
         mix: MixSettings | None = None,
         *,
         seed: int = 0,
+        audio_track: str = "",
+        start_timecode: str = "",
         overwrite: bool = False,
         discard_edits: bool = False,
         progress: Progress | None = None,
@@ -172,6 +177,18 @@ class Foley:
         With `overwrite`, edits in an existing `cues.json` are kept, unless `discard_edits` is given
         too; either way the old list is kept as `cues.before.json`.
 
+        Args:
+            video: The video.
+            out: Where the folder goes.
+            settings: How effects are detected.
+            mix: How they are mixed.
+            seed: Another one chooses other takes.
+            audio_track: The number of a sound track, from 1, or `all`; by default the usual one.
+            start_timecode: The timecode of the first picture; by default the camera's.
+            overwrite: Replace an earlier output.
+            discard_edits: Do not keep edits.
+            progress: Called with each stage and the part of it that is done.
+
         Raises:
             MediaError: The video cannot be read.
             OutputExistsError: The folder exists with another content, and `overwrite` is not given.
@@ -180,13 +197,17 @@ class Foley:
         settings, mix = settings or DetectionSettings(), mix or MixSettings()
         record = RunRecord("generate", progress)
         with record.stage("probe"):
-            info = probe_video(Path(video))
+            info = probe_video(Path(video), audio_track)
             sha256 = file_sha256(info.path)
-            made_with = self._made_with(sha256, settings) | {
+            # Wrong timecode is told before the work.
+            file_timecode(info, start_timecode)
+            made_with = self._made_with(sha256, settings, audio_track) | {
                 "library": self.library.sha256,
                 "seed": str(seed),
                 **{f.name: str(getattr(mix, f.name)) for f in dataclasses.fields(mix)},
             }
+            if start_timecode:
+                made_with["start_timecode"] = start_timecode
         folder = output_folder(Path(video), None if out is None else Path(out))
         if check_output(folder, "generate", made_with, overwrite=overwrite) == "unchanged":
             return rendered(folder, info, read_timeline(folder / CUES_FILE), status="unchanged")
@@ -204,19 +225,31 @@ class Foley:
                     aligned = align_with_original(aligned, sound, settings)
             with record.stage("cast"):
                 timeline = cast_timeline(
-                    aligned, self.detector, self.library, source_sha256=sha256, mix=mix, seed=seed
+                    aligned,
+                    self.detector,
+                    self.library,
+                    source_sha256=sha256,
+                    mix=mix,
+                    seed=seed,
+                    start_timecode=start_timecode,
                 )
+            start = timeline.start_timecode
             proposed = timeline
             if decided is not None:
                 kept = keep_edits(decided, timeline, self.vocabulary.names)
                 timeline, proposed, changes = kept.timeline, kept.proposed, str(kept.changes)
+                if start_timecode:
+                    timeline = dataclasses.replace(timeline, start_timecode=start)
             _write_tables(tags, staging)
             write_timeline(timeline, staging / CUES_FILE)
             if decided is not None or discard_edits:
                 _keep_old_list(folder, staging)
             write_timeline(proposed, staging / PROPOSED_FILE)
-            report = render_timeline(timeline, self.library, info, staging, record, tags.seen)
-            write_run(staging, run_document(record, info, made_with, report))
+            report, lines = render_timeline(
+                timeline, self.library, info, staging, record, tags.seen
+            )
+            lines = (*timecode_warning(info), *lines)
+            write_run(staging, run_document(record, info, made_with, report, lines))
         return rendered(
             folder,
             info,
@@ -231,9 +264,12 @@ class Foley:
         """Render a cue list with this library; options are those of `render_cue_list`."""
         return render_cue_list(cues, out, library=self.library, **options)
 
-    def _made_with(self, source_sha256: str, settings: DetectionSettings) -> dict[str, str]:
+    def _made_with(
+        self, source_sha256: str, settings: DetectionSettings, audio_track: str
+    ) -> dict[str, str]:
         """Return everything that the tags of a video depend on, for `run.json`."""
-        return {
+        chosen = {"audio_track": audio_track} if audio_track else {}
+        return chosen | {
             "version": __version__,
             "video": source_sha256,
             "detector": self.detector.sha256,

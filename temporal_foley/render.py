@@ -5,7 +5,7 @@
 
 import dataclasses
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
@@ -16,15 +16,16 @@ import numpy as np
 from temporal_foley.cue_list import read_timeline, write_timeline
 from temporal_foley.edits.keep import BEFORE_FILE, PROPOSED_FILE
 from temporal_foley.effects import Vocabulary, load_vocabulary
-from temporal_foley.errors import CueListError, OutputExistsError, VocabularyError
+from temporal_foley.errors import CueListError, MediaError, OutputExistsError, VocabularyError
 from temporal_foley.files.digest import file_sha256
-from temporal_foley.files.output import RUN_FILE, read_run, staged, write_run
+from temporal_foley.files.output import RUN_FILE, FinishedRun, read_run, staged, write_run
 from temporal_foley.files.run_record import Progress, RunRecord
 from temporal_foley.media.audio import Sound, read_audio
 from temporal_foley.media.mux import mux_sound, output_suffix
 from temporal_foley.media.video import VideoInfo, probe_video, sample_frames
 from temporal_foley.pages.overview import SHOWN_PROBABILITY, RenderedSound, draw_overview
 from temporal_foley.pages.review import ReviewTake, write_review
+from temporal_foley.session.camera_timecode import timecode_warning
 from temporal_foley.session.source_video import find_source_video
 from temporal_foley.session.writers.cuesheet import write_cue_sheet
 from temporal_foley.sound.alternates import list_alternates
@@ -88,10 +89,15 @@ def rendered(folder: Path, info: VideoInfo, timeline: Timeline, **fields: Any) -
         timeline=timeline,
         stems=stems,
         mix=folder / MIX_FILE,
-        video=folder / _video_name(info),
-        warnings=info.warnings,
+        video=_made_video(folder, info, run),
+        warnings=info.warnings if run is None else run.warnings,
         **fields,
     )
+
+
+def _made_video(folder: Path, info: VideoInfo, run: FinishedRun | None) -> Path | None:
+    name = _video_name(info)
+    return folder / name if name and (run is None or name in run.files) else None
 
 
 def render_cue_list(
@@ -133,6 +139,7 @@ def render_cue_list(
         timeline = read_timeline(cues)
         check_licences(timeline, allowed)
         info = _find_video(timeline, cues, None if video is None else Path(video))
+        lines = timecode_warning(info)
         if not isinstance(library, Library):
             library = load_library(None if library is None else Path(library))
         if library.sha256 != timeline.library.sha256:
@@ -141,8 +148,8 @@ def render_cue_list(
                 path=cues,
                 remedy="use --library DIR, or run generate again",
             )
-    targets = (STEMS_FOLDER, MIX_FILE, f"{MUSIC_AND_EFFECTS}.wav", _video_name(info), RUN_FILE)
-    existing = [name for name in targets if (folder / name).exists()]
+    targets = [STEMS_FOLDER, MIX_FILE, f"{MUSIC_AND_EFFECTS}.wav", _video_name(info), RUN_FILE]
+    existing = [name for name in targets if name and (folder / name).exists()]
     if existing and not overwrite:
         raise OutputExistsError(
             "exists", path=folder / existing[0], remedy="use --overwrite or --out DIR"
@@ -157,13 +164,14 @@ def render_cue_list(
             if (cues.parent / name).is_file():
                 shutil.copyfile(cues.parent / name, staging / name)
         seen = _read_detections(timeline, cues.parent, info)
-        report = render_timeline(timeline, library, info, staging, record, seen)
+        report, more = render_timeline(timeline, library, info, staging, record, seen)
         made_with = {
             "video": timeline.source.sha256,
             "cues": file_sha256(staging / CUES_FILE),
             "library": library.sha256,
         }
-        write_run(staging, run_document(record, info, made_with, report))
+        document = run_document(record, info, made_with, report, (*lines, *more))
+        write_run(staging, document)
     return rendered(
         folder, info, timeline, status="made", report=moved_report(report, staging, folder)
     )
@@ -176,8 +184,12 @@ def render_timeline(
     folder: Path,
     record: RunRecord,
     seen: Detections,
-) -> MixReport:
-    """Write cue sheet, credits, stems, mix, the video with its new sound, overview and review."""
+) -> tuple[MixReport, tuple[str, ...]]:
+    """Write cue sheet, credits, stems, mix, the video with its new sound, overview and review.
+
+    Returns:
+        The report of the mix, and a line for everything that the new video could not keep.
+    """
     write_cue_sheet(timeline, folder / "cues.csv")
     write_credits(timeline, folder / CREDITS_NAME)
 
@@ -192,12 +204,28 @@ def render_timeline(
             original=original if info.has_audio else None,
             progress=done,
         )
+    name = _video_name(info)
+    code = timeline.start_timecode if timeline.source.timecode else ""
 
-    def mux() -> None:
+    def mux() -> tuple[str, ...]:
+        if not name:
+            return (f"no container takes {info.codec}: there is no video with the new sound",)
         with record.stage("mux"):
-            mux_sound(info, folder / MIX_FILE, folder / _video_name(info))
+            return mux_sound(info, folder / MIX_FILE, folder / name, timecode=code)
 
     envelopes = {stem.name: stem.envelope for stem in (*report.stems, report.mix)}
+
+    def review(video: str | None) -> None:
+        write_review(
+            folder / "review.html",
+            timeline,
+            seen,
+            review_takes(timeline, library, seen),
+            video=video,
+            original=envelopes.get("original"),
+            mix_gain_db=report.effects_gain_db,
+        )
+
     # Encoding is FFmpeg's work and drawing is Python's: side by side they use one core each.
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="mux") as pool:
         muxed = pool.submit(mux)
@@ -209,17 +237,14 @@ def render_timeline(
             )
             draw_overview(folder / "overview.png", timeline, sound, seen)
         with record.stage("review"):
-            write_review(
-                folder / "review.html",
-                timeline,
-                seen,
-                review_takes(timeline, library, seen),
-                video=_video_name(info),
-                original=envelopes.get("original"),
-                mix_gain_db=report.effects_gain_db,
-            )
-        muxed.result()
-    return report
+            review(name or None)
+        try:
+            lines = muxed.result()
+        except MediaError as error:
+            # The sound is made, and worth more than a run that ends with nothing.
+            lines = (f"the video with the new sound could not be made: {error.what}",)
+            review(None)
+    return report, lines
 
 
 def review_takes(timeline: Timeline, library: Library, seen: Detections) -> list[ReviewTake]:
@@ -248,12 +273,13 @@ def run_document(
     info: VideoInfo,
     made_with: Mapping[str, str],
     report: MixReport | None = None,
+    lines: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return the content of `run.json`."""
+    """Return the content of `run.json`; `lines` are warnings besides those of the video."""
     return record.document(
         source={"name": info.path.name, "path": str(info.path), "sha256": made_with["video"]},
         made_with=made_with,
-        warnings=info.warnings,
+        warnings=[*info.warnings, *lines],
         video_seconds=round(float(info.duration), 6),
         levels=None if report is None else _levels(report),
     )
@@ -304,7 +330,7 @@ def _find_video(timeline: Timeline, cues: Path, given: Path | None) -> VideoInfo
         raise CueListError(
             f"the video of {cues.name} is missing", path=where, remedy="use --video FILE"
         )
-    info = probe_video(path)
+    info = probe_video(path, timeline.source.audio_track)
     if timeline.source.duration_samples != picture_samples(info):
         raise CueListError(
             f"must be {picture_samples(info)}, the length of {info.path.name}, got "
@@ -316,7 +342,9 @@ def _find_video(timeline: Timeline, cues: Path, given: Path | None) -> VideoInfo
 
 
 def _video_name(info: VideoInfo) -> str:
-    return Path(info.path.name).with_suffix(output_suffix(info)).name
+    """Return the name of the video with its new sound; an empty text if none can be made."""
+    suffix = output_suffix(info)
+    return Path(info.path.name).with_suffix(suffix).name if suffix else ""
 
 
 def _read_detections(timeline: Timeline, folder: Path, info: VideoInfo) -> Detections:

@@ -16,6 +16,7 @@ from temporal_foley.media.audio import read_audio
 from temporal_foley.media.read_ahead import read_ahead
 from temporal_foley.media.video import SampledFrame, VideoInfo, sample_frames
 from temporal_foley.models.detector import Detector, FrameProbabilities, detect_all
+from temporal_foley.session.camera_timecode import first_timecode, source_of
 from temporal_foley.sound.alternates import fill_alternates
 from temporal_foley.sound.ambience import (
     RINGING_CATEGORIES,
@@ -36,7 +37,7 @@ from temporal_foley.spotting.own_sound.already_heard import leave_to_original
 from temporal_foley.spotting.own_sound.evidence import SoundEvidence
 from temporal_foley.spotting.shots import PictureChanges, cut_frames
 from temporal_foley.timegrid import TimeGrid, to_sample
-from temporal_foley.timeline import Event, MixSettings, Provenance, Source, Timeline
+from temporal_foley.timeline import Event, MixSettings, Provenance, Timeline
 
 DEFAULT_FRAME_RATE = Fraction(4)
 LISTENING_RATE_HZ = 32_000
@@ -188,6 +189,7 @@ def cast_timeline(
     source_sha256: str,
     mix: MixSettings,
     seed: int,
+    start_timecode: str = "",
 ) -> Timeline:
     """Choose a sound for every event and return the timeline of a video."""
     info, vocabulary = tags.info, tags.seen.vocabulary
@@ -215,16 +217,10 @@ def cast_timeline(
     tracks = fill_alternates(tracks, vocabulary, library)
     if mix.original == "fill":
         tracks = leave_to_original(tracks)
+    source = source_of(info, source_sha256, start_timecode)
     return Timeline(
-        source=Source(
-            name=info.path.name,
-            sha256=source_sha256,
-            duration_samples=duration_samples,
-            video_rate=info.video_rate,
-            width=info.width,
-            height=info.height,
-            has_audio=info.has_audio,
-        ),
+        source=source,
+        start_timecode=first_timecode(source),
         frame_rate=tags.seen.grid.frame_rate,
         detector=Provenance(name=detector.name, sha256=detector.sha256),
         vocabulary=Provenance(name=vocabulary.name, sha256=vocabulary.sha256),

@@ -279,6 +279,12 @@ class Source:
     width: int
     height: int
     has_audio: bool
+    timecode: str = ""
+    """The timecode at which the file begins, as its camera wrote it; empty if there is none."""
+    lead_samples: int = 0
+    """How long the file has played when its first picture comes."""
+    audio_track: str = ""
+    """The sound track that was chosen: its number from 1, or `all`; empty for the usual one."""
 
     @property
     def duration(self) -> Fraction:

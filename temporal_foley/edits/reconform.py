@@ -21,6 +21,7 @@ from temporal_foley.files.output import output_folder
 from temporal_foley.media.decode import decode_pictures
 from temporal_foley.media.orientation import upright_picture
 from temporal_foley.media.probe import VideoInfo, probe_video
+from temporal_foley.session.camera_timecode import source_of
 from temporal_foley.session.source_video import find_source_video
 from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample
 from temporal_foley.timeline import Cue, Source, Timeline, Track
@@ -100,7 +101,7 @@ def reconform_cues(
         )
     old, new = probe_video(earlier), probe_video(video)
     stretches = match_videos(old, new)
-    result = reconform(timeline, stretches, _source(new))
+    result = reconform(timeline, stretches, source_of(new, file_sha256(new.path)))
     orphans = folder / "orphans.tsv"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -248,18 +249,6 @@ def _look(info: VideoInfo) -> Cut:
         times.append(tick * info.pictures.time_base - info.start)
         rows.append(signature(upright_picture(frame, info.orientation, converter)))
     return Cut(times=times, rows=np.stack(rows), end=info.duration)
-
-
-def _source(info: VideoInfo) -> Source:
-    return Source(
-        name=info.path.name,
-        sha256=file_sha256(info.path),
-        duration_samples=max(1, to_sample(info.duration)),
-        video_rate=info.video_rate,
-        width=info.width,
-        height=info.height,
-        has_audio=info.has_audio,
-    )
 
 
 def _table(orphans: Sequence[Cue]) -> str:

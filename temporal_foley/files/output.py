@@ -30,6 +30,7 @@ class FinishedRun:
     made_with: Mapping[str, str]
     files: tuple[str, ...]
     source_path: str | None = None
+    warnings: tuple[str, ...] = ()
     mix_gain_db: float | None = None
     """The gain of the effects in the mix, with matching; None if nothing was mixed."""
 
@@ -58,7 +59,7 @@ def _read_run(path: Path) -> FinishedRun | None:
     if not isinstance(files, list) or not all(map(_is_inside, files)):
         return None
     video = source.get("path") if isinstance(source, dict) else None
-    levels = document.get("levels")
+    levels, warnings = document.get("levels"), document.get("warnings")
     gain = None
     if isinstance(levels, dict):
         gain = levels.get("effects_gain_db", levels.get("gain_db"))
@@ -67,6 +68,7 @@ def _read_run(path: Path) -> FinishedRun | None:
         made_with={str(key): str(value) for key, value in made_with.items()},
         files=tuple(files),
         source_path=video if isinstance(video, str) else None,
+        warnings=tuple(map(str, warnings)) if isinstance(warnings, list) else (),
         mix_gain_db=_decibels(gain),
     )
 

@@ -3,7 +3,7 @@
 import itertools
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,13 +11,14 @@ import numpy as np
 import soundfile
 import soxr
 from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
 from jaxtyping import Float32
 
 from temporal_foley.errors import MediaError
 from temporal_foley.media.downmix import downmix_matrix, to_float
 from temporal_foley.media.open import DAMAGE, cause, open_media, regular_file, shown
 from temporal_foley.media.probe import VideoInfo
-from temporal_foley.media.streams import audio_stream, read_packets
+from temporal_foley.media.streams import read_packets
 from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 4_000, 768_000
 LONGEST_SOUND_S = 600
 LOUDEST = 2.0**31
 """Above it a sample is damage: even those that were written at the scale of integers are below."""
+_SIDES = {"both": (1.0, 1.0), "left": (1.0, 0.0), "right": (0.0, 1.0)}
 SOUND_FORMATS = ("WAV", "WAVEX", "RF64", "FLAC", "OGG", "MP3", "AIFF")
 
 
@@ -52,8 +54,25 @@ def read_audio(
     if not info.has_audio:
         return None
     length = to_sample(info.duration, sample_rate_hz)
-    pieces = _resampled(info, sample_rate_hz, channels)
-    return _blocks(pieces, length, channels, block)
+    tracks = [
+        _blocks(_resampled(info, track.index, sample_rate_hz, channels), length, channels, block)
+        for track in info.sound
+    ]
+    if len(tracks) == 1:
+        return tracks[0]
+    return _mixed_tracks(tracks, [_SIDES[track.side] for track in info.sound])
+
+
+def _mixed_tracks(
+    tracks: Sequence[Iterator[Sound]], sides: Sequence[tuple[float, float]]
+) -> Iterator[Sound]:
+    """Add the blocks of several tracks, each on its side; in mono all are equally loud."""
+    for blocks in zip(*tracks, strict=True):
+        whole = np.zeros_like(blocks[0])
+        for block, side in zip(blocks, sides, strict=True):
+            weights = side if block.shape[1] == 2 else (sum(side) / 2,)
+            whole += block * np.array(weights, np.float32)
+        yield whole
 
 
 def read_sound_file(path: Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Sound:
@@ -100,10 +119,10 @@ def read_sound_file(path: Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Sound:
     return soxr.resample(samples, rate, sample_rate_hz)
 
 
-def _resampled(info: VideoInfo, sample_rate_hz: int, channels: int) -> Iterator[Sound]:
+def _resampled(info: VideoInfo, track: int, sample_rate_hz: int, channels: int) -> Iterator[Sound]:
     """Yield the sound from the first picture on, at the wanted rate, without gaps."""
     rate, resampler = None, None
-    for frame_rate, samples in _aligned(info, channels):
+    for frame_rate, samples in _aligned(info, track, channels):
         if rate is None:
             rate = frame_rate
             if rate != sample_rate_hz:
@@ -113,10 +132,10 @@ def _resampled(info: VideoInfo, sample_rate_hz: int, channels: int) -> Iterator[
         yield resampler.resample_chunk(np.zeros((0, channels), np.float32), last=True)
 
 
-def _aligned(info: VideoInfo, channels: int) -> Iterator[tuple[int, Sound]]:
+def _aligned(info: VideoInfo, track: int, channels: int) -> Iterator[tuple[int, Sound]]:
     """Yield `(sample_rate_hz, samples)` from the first picture on, gaps filled with silence."""
     rate, place, end, tolerance = 0, 0, 0, 0
-    for start, frame in _decoded(info):
+    for start, frame in _decoded(info, track):
         if rate == 0:
             rate = frame.sample_rate
             end = math.ceil(info.duration * rate)
@@ -143,13 +162,15 @@ def _aligned(info: VideoInfo, channels: int) -> Iterator[tuple[int, Sound]]:
             return
 
 
-def _decoded(info: VideoInfo) -> Iterator[tuple[Fraction | None, AudioFrame]]:
+def _decoded(info: VideoInfo, track: int) -> Iterator[tuple[Fraction | None, AudioFrame]]:
     """Yield decoded frames with their start in seconds from the first picture."""
     with open_media(info.path) as container:
-        stream = audio_stream(container)
-        if stream is None:
+        if track >= len(container.streams):
             return
-        for packet in itertools.chain(read_packets(container, stream), [None]):
+        stream = container.streams[track]
+        if not isinstance(stream, AudioStream) or stream.codec_context is None:
+            return
+        for packet in itertools.chain(read_packets(container, stream, info.clock), [None]):
             try:
                 frames = stream.decode(packet)
             except DAMAGE as error:

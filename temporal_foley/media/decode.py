@@ -18,12 +18,16 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from temporal_foley.errors import MediaError
-from temporal_foley.media.keyframes import marks_non_reference
+from temporal_foley.media.coding.keyframes import marks_non_reference
 from temporal_foley.media.open import DAMAGE, MAX_PIXELS, cause, open_media, shown
 from temporal_foley.media.probe import PictureTimes, VideoInfo
 from temporal_foley.media.streams import read_packets, video_stream
 
 log = logging.getLogger(__name__)
+
+# Without it a decoder that is not told how far pictures are reordered guesses, and gives the first
+# ones in the wrong order.
+IN_ORDER = {"strict": "1"}
 
 # Wanted ticks that have not been handed out yet, ascending.
 Wanted = collections.deque[int]
@@ -44,9 +48,11 @@ def decode_pictures(info: VideoInfo, ticks: Sequence[int]) -> Iterator[tuple[int
     with open_media(info.path) as container:
         video = video_stream(container, info.path)
         video.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+        if not info.pictures.is_exact:
+            video.codec_context.options |= IN_ORDER
         video.thread_type = "AUTO"
         decode = _decode_some if info.pictures.is_exact else _decode_all
-        for tick, frame in decode(container, video, info.pictures, wanted):
+        for tick, frame in decode(container, video, info, wanted):
             if last is not None and tick <= last:  # Times that run backwards: already shown.
                 continue
             while wanted and wanted[0] < tick:
@@ -71,18 +77,19 @@ def decode_pictures(info: VideoInfo, ticks: Sequence[int]) -> Iterator[tuple[int
 def _decode_some(
     container: av.container.InputContainer,
     video: VideoStream,
-    pictures: PictureTimes,
+    info: VideoInfo,
     wanted: Wanted,
 ) -> Iterator[tuple[int, VideoFrame]]:
     """Yield decoded pictures in order; `wanted`, which the caller empties, says what to skip to."""
-    context = video.codec_context
+    context, pictures = video.codec_context, info.pictures
     keyframes = frozenset(pictures.keyframe_ticks.tolist())
     needed = frozenset(wanted)
-    can_skip = marks_non_reference(video)
+    # A second field has no time of its own, so it would never be wanted.
+    can_skip = marks_non_reference(video) and not pictures.has_fields
     newest = None
     entry = _entry(pictures, wanted[0])
     is_waiting = entry is not None
-    for packet in itertools.chain(read_packets(container, video), [None]):
+    for packet in itertools.chain(read_packets(container, video, info.clock), [None]):
         if is_waiting:
             if packet is None:
                 return
@@ -106,15 +113,15 @@ def _decode_some(
 def _decode_all(
     container: av.container.InputContainer,
     video: VideoStream,
-    pictures: PictureTimes,
+    info: VideoInfo,
     wanted: Wanted,
 ) -> Iterator[tuple[int, VideoFrame]]:
     """Yield all pictures, the k-th with the k-th tick, for packets that carry no picture times."""
     count = 0
-    for packet in itertools.chain(read_packets(container, video), [None]):
+    for packet in itertools.chain(read_packets(container, video, info.clock), [None]):
         for frame in _decode(video, packet):
-            if count < len(pictures.ticks):
-                yield int(pictures.ticks[count]), frame
+            if count < len(info.pictures.ticks):
+                yield int(info.pictures.ticks[count]), frame
             count += 1
 
 

@@ -1,13 +1,13 @@
 """Write a video with new sound; the packets of its picture stay the same."""
 
 import contextlib
-import dataclasses
-import logging
+import errno
 import math
 import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import av.container
@@ -19,135 +19,216 @@ from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 
 from temporal_foley.errors import MediaError
+from temporal_foley.media.containers.accept import (
+    FORMS,
+    Form,
+    accepted_tag,
+    add_sound,
+    constant_step,
+    copy_stream,
+    muxer_options,
+    output_suffix,
+)
+from temporal_foley.media.containers.carry import finish_boxes
+from temporal_foley.media.containers.fields import (
+    OWN_METADATA,
+    compare_fields,
+    count_others,
+    read_fields,
+)
+from temporal_foley.media.containers.film import Film, read_film, speed_changes
+from temporal_foley.media.containers.matroska import ROOM, read_video_element, write_video_element
+from temporal_foley.media.containers.timecode import reel_name
 from temporal_foley.media.open import DAMAGE, cause, open_media, regular_file, shown
-from temporal_foley.media.probe import HIGHEST_RATE, VideoInfo
-from temporal_foley.media.streams import read_packets, video_stream
+from temporal_foley.media.probe import VideoInfo
+from temporal_foley.media.streams import video_stream
 from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample
 
-log = logging.getLogger(__name__)
+__all__ = ["mux_sound", "output_suffix"]
+
+_NO_ROOM = {errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOENT, errno.ENOTDIR}
+_NO_ROOM |= {errno.EDQUOT, errno.ENAMETOOLONG}
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Form:
-    """How sound is written in a container."""
-
-    muxer: str
-    codec: str
-    sample_format: str
-    bit_rate: int | None = None
-    frame_samples: int = 1024
-
-
-_FORMS = {
-    ".mp4": _Form(muxer="mp4", codec="aac", sample_format="fltp", bit_rate=320_000),
-    ".mov": _Form(muxer="mov", codec="pcm_s24le", sample_format="s32"),
-    ".mkv": _Form(muxer="matroska", codec="flac", sample_format="s32"),
-    ".webm": _Form(muxer="webm", codec="libopus", sample_format="flt", bit_rate=256_000),
-}
-_MP4_CODECS = {"h264", "hevc", "av1", "vp9", "mpeg4", "mpeg2video", "mpeg1video", "mjpeg"}
-_WEBM_CODECS = {"vp8", "vp9", "av1"}
-# Written by the muxer itself, or true of the old file only.
-_OWN_METADATA = {
-    "major_brand", "minor_version", "compatible_brands", "encoder", "duration",
-    "number_of_frames", "number_of_bytes", "bps", "_statistics_writing_app",
-    "_statistics_writing_date_utc", "_statistics_tags", "vendor_id",
-}  # fmt: skip
-
-
-def output_suffix(info: VideoInfo) -> str:
-    """Return the suffix of the container that the video gets with its new sound.
-
-    mp4, mov, mkv and webm stay what they are. H.264 and H.265 from a transport stream go to mp4,
-    which keeps their times exactly; all else goes to mkv, which takes any codec.
-    """
-    suffix = info.path.suffix.lower()
-    names = info.format.split(",")
-    if "mov" in names:
-        if suffix in (".mov", ".qt"):
-            return ".mov"
-        return ".mp4" if info.codec in _MP4_CODECS else ".mov"
-    if "matroska" in names:
-        return ".webm" if suffix == ".webm" and info.codec in _WEBM_CODECS else ".mkv"
-    if "mpegts" in names and info.codec in ("h264", "hevc") and info.pictures.is_exact:
-        return ".mp4"
-    return ".mkv"
-
-
-def mux_sound(info: VideoInfo, sound: Path, out: Path) -> None:
+def mux_sound(info: VideoInfo, sound: Path, out: Path, *, timecode: str = "") -> tuple[str, ...]:
     """Write the picture of a video with a new sound; the container is that of `out`'s suffix.
 
-    Video packets, their times, rotation, colour and metadata stay as they are. The sound, a 48 kHz
-    WAV file whose first sample belongs to the first picture, is AAC in mp4, 24-bit PCM in mov, FLAC
+    The first picture is at 0. Video packets, their distances, rotation, colour and metadata stay as
+    they are; the old and the new file are compared field by field. The sound, a 48 kHz WAV file
+    whose first sample belongs to the first picture, is AAC in mp4, 24-bit PCM in mov and avi, FLAC
     in mkv and Opus in webm, and meets the picture to the sample. `out` appears whole or not at all,
     and is replaced if it exists.
+
+    Args:
+        info: The video.
+        sound: The sound.
+        out: The file to write.
+        timecode: The timecode of the first picture; by default that of the video, if it has one.
+
+    Returns:
+        A line for everything that could not be kept.
 
     Raises:
         MediaError: The video or sound cannot be read, or `out` cannot be written.
     """
-    form = _FORMS.get(out.suffix.lower())
+    form = FORMS.get(out.suffix.lower())
     if form is None:
-        raise MediaError(
-            "cannot be written", path=shown(out), remedy=f"name it {', '.join(_FORMS)}"
-        )
+        raise MediaError("cannot be written", path=shown(out), remedy=f"name it {', '.join(FORMS)}")
     if out.exists() and out.resolve() == info.path.resolve():
         raise MediaError("is the video itself", path=shown(out), remedy="name another output")
-    part = out.with_name(out.name + ".part")
+    # A name may be as long as the file system allows, so the part's is short.
+    part = out.with_name(f".{os.getpid()}.mux.part")
     try:
-        _write(info, sound, part, form)
+        lines = _write(info, sound, part, form, timecode or info.timecode)
         with part.open("rb") as file:
             os.fsync(file.fileno())
         os.replace(part, out)
     except DAMAGE as error:
+        has_room = getattr(error, "errno", None) not in _NO_ROOM
         raise MediaError(
             f"cannot be written ({cause(error)})",
             path=shown(out),
-            remedy="check the folder's permissions and space",
+            remedy=None if has_room else "check the folder's permissions and space",
         ) from None
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+    return lines
 
 
-def _write(info: VideoInfo, sound: Path, part: Path, form: _Form) -> None:
+def _write(info: VideoInfo, sound: Path, part: Path, form: Form, timecode: str) -> tuple[str, ...]:
+    lines: list[str] = []
     with contextlib.ExitStack() as stack:
         wav = stack.enter_context(_open_sound(sound))
         source = stack.enter_context(open_media(info.path))
         video = video_stream(source, info.path)
         target = stack.enter_context(
-            av.open(str(part), "w", format=form.muxer, container_options=_options(form, video))
+            av.open(str(part), "w", format=form.muxer, container_options=muxer_options(info, form))
         )
+        has_boxes = form.has_boxes and "mov" in info.format.split(",")
         for name, text in source.metadata.items():
-            if name.lower() not in _OWN_METADATA:
+            is_own = name.lower() in OWN_METADATA
+            # What was in boxes stays in its boxes; a tag beside them would be a second one.
+            if not is_own and (not has_boxes or name == "creation_time"):
                 target.metadata[name] = text
-        picture = _copy_stream(target, video)
-        track = _add_sound(target, wav.channels, form)
-        target.set_chapters(source.chapters())
-        sounds = _sound_packets(wav, track, form, info)
-        pending = next(sounds, None)
+        picture = copy_stream(target, video, info, form, accepted_tag(info, video, form))
+        _tag_picture(picture, info, form, timecode)
+        track = add_sound(target, wav.channels, form)
+        target.set_chapters(_chapters(source, info))
         target.start_encoding()
-        copied, refused = 0, 0
-        for packet in read_packets(source, video):
-            now = _time(packet)
-            while pending is not None and _time(pending) <= now:
-                target.mux(pending)
-                pending = next(sounds, None)
-            if form.muxer in ("mp4", "mov"):
-                packet.duration = _ticks_on_screen(packet, info)
-            packet.stream = picture
-            try:
-                target.mux(packet)
-                copied += 1
-            except av.error.ArgumentError:  # Times that run backwards, in a damaged file.
-                refused += 1
-        if copied == 0:
-            raise MediaError(
-                "no picture can be copied", path=shown(info.path), remedy="export it again"
-            )
-        if refused:
-            log.warning("%s: %d damaged pictures were left out", shown(info.path), refused)
-        while pending is not None:
+        film = read_film(info, source, video)
+        lines += _copy(target, picture, film, _sound_packets(wav, track, form, info), info, form)
+        lines += [f"{_some(count, name)} left out" for name, count in _others(source, video)]
+        if speed_changes(info, video):
+            lines.append("the edit list plays parts at another speed: here all play at their own")
+        track_number = video.id
+        place = list(source.streams.video).index(video)
+        title = video.metadata.get("title", "")
+    if form.has_boxes:
+        finish_boxes(
+            part,
+            old=info.path if has_boxes else None,
+            old_track=track_number,
+            edits=film.edits,
+            keys={} if has_boxes else _lost_tags(info.path, part),
+            at_front=form.muxer == "mp4",
+        )
+    elif form.is_matroska:
+        element = read_video_element(info.path, place) if "matroska" in info.format else None
+        write_video_element(part, element, info.orientation.stored_aspect, title)
+    old = {**read_fields(info.path), "timecode": timecode}
+    lines += compare_fields({name: text for name, text in old.items() if text}, read_fields(part))
+    return tuple(lines)
+
+
+def _tag_picture(picture: VideoStream, info: VideoInfo, form: Form, timecode: str) -> None:
+    for name in [name for name in picture.metadata if name.lower() == "timecode"]:
+        del picture.metadata[name]
+    if timecode:
+        picture.metadata["timecode"] = timecode
+    reel = reel_name(info.path) if "mov" in info.format.split(",") else ""
+    if reel and form.has_boxes:
+        picture.metadata["reel_name"] = reel
+    if form.is_matroska:
+        picture.metadata["title"] = "-" * ROOM
+
+
+def _chapters(source: av.container.InputContainer, info: VideoInfo) -> list[Any]:
+    """Return the chapters, counted from the first picture like everything else."""
+    chapters: list[Any] = source.chapters()
+    for chapter in chapters:
+        late = round(info.start / chapter["time_base"])
+        chapter["start"] = max(0, chapter["start"] - late)
+        chapter["end"] = max(chapter["start"], chapter["end"] - late)
+    return chapters
+
+
+def _others(source: av.container.InputContainer, video: VideoStream) -> list[tuple[str, int]]:
+    counts = count_others(source, video)
+    is_kept = {"timecode track"}  # Compared by what it says.
+    if "mov" in source.format.name.split(","):
+        is_kept.add("cover picture")  # Compared as a part of the metadata.
+    return [(name, count) for name, count in counts.items() if name not in is_kept]
+
+
+def _some(count: int, name: str) -> str:
+    return f"1 {name} is" if count == 1 else f"{count} {name}s are"
+
+
+def _lost_tags(old: Path, new: Path) -> dict[str, str]:
+    """Return the tags of a file that a new one has no place for."""
+    with open_media(old) as source, open_media(new) as target:
+        known = {name.lower() for name in target.metadata}
+        return {
+            name: text
+            for name, text in source.metadata.items()
+            if name.lower() not in known | OWN_METADATA | {"timecode"}
+        }
+
+
+def _copy(
+    target: av.container.OutputContainer,
+    picture: VideoStream,
+    film: Film,
+    sounds: Iterator[av.Packet],
+    info: VideoInfo,
+    form: Form,
+) -> list[str]:
+    """Write the packets of picture and sound in the order of their times."""
+    pending = next(sounds, None)
+    copied, refused = 0, 0
+    step = constant_step(info) if form.muxer == "avi" else None
+    for packet in film.packets:
+        now = _time(packet)
+        while pending is not None and _time(pending) <= now:
             target.mux(pending)
             pending = next(sounds, None)
+        if form.has_boxes and not film.edits:
+            packet.duration = _ticks_on_screen(packet, info)
+        if step is not None:
+            _round_to(packet, step)
+        packet.stream = picture
+        try:
+            target.mux(packet)
+            copied += 1
+        except av.error.ArgumentError:  # Times that run backwards, in a damaged file.
+            refused += 1
+    if copied == 0:
+        raise MediaError(
+            "no picture can be copied", path=shown(info.path), remedy="export it again"
+        )
+    while pending is not None:
+        target.mux(pending)
+        pending = next(sounds, None)
+    return [f"{_some(refused, 'damaged picture')} left out"] if refused else []
+
+
+def _round_to(packet: av.Packet, step: Fraction) -> None:
+    base = packet.time_base
+    packet.pts, packet.dts = (
+        None if ticks is None else round(ticks * base / step) for ticks in (packet.pts, packet.dts)
+    )
+    packet.duration, packet.time_base = 1, step
 
 
 def _ticks_on_screen(packet: av.Packet, info: VideoInfo) -> int:
@@ -157,11 +238,12 @@ def _ticks_on_screen(packet: av.Packet, info: VideoInfo) -> int:
     another picture; where the longest is not the last, the film would seem to go on after its end.
     """
     ticks = info.pictures.ticks
-    if packet.pts is not None and info.pictures.is_exact:
-        after = int(np.searchsorted(ticks, packet.pts, side="right"))
+    if packet.pts is not None:
+        time = int(ticks[0]) + packet.pts
+        after = int(np.searchsorted(ticks, time, side="right"))
         if after < len(ticks):
-            return int(ticks[after]) - packet.pts
-        left = int(ticks[0]) + int(info.duration / info.pictures.time_base) - packet.pts
+            return int(ticks[after]) - time
+        left = int(info.duration / info.pictures.time_base) - packet.pts
         if left > 0:
             return left
     return packet.duration or round(1 / info.video_rate / packet.time_base)
@@ -171,52 +253,6 @@ def _time(packet: av.Packet) -> Fraction:
     """Return when a packet is due; one without any time is due at once."""
     ticks = packet.dts if packet.dts is not None else packet.pts
     return -Fraction(10**9) if ticks is None else ticks * packet.time_base
-
-
-def _options(form: _Form, video: VideoStream) -> dict[str, str]:
-    # Bit-exact: else Matroska names the file by chance, and no two runs are the same.
-    fixed = {"fflags": "+bitexact"}
-    if form.muxer not in ("mp4", "mov"):
-        return fixed
-    scale = video.time_base.denominator if video.time_base else 90_000
-    # Edit lists count in ticks of the movie: make those fit both streams, or they are rounded.
-    movie = math.lcm(scale, SAMPLE_RATE_HZ)
-    return fixed | {
-        "movflags": "+faststart" if form.muxer == "mp4" else "+write_colr",
-        "video_track_timescale": str(scale),
-        "movie_timescale": str(movie if movie < 2**31 else SAMPLE_RATE_HZ),
-    }
-
-
-def _copy_stream(target: av.container.OutputContainer, video: VideoStream) -> VideoStream:
-    picture = target.add_stream_from_template(video, opaque=True)
-    picture.disposition = video.disposition
-    # Without it Matroska says that pictures last a tick of its clock.
-    rate = video.average_rate or video.guessed_rate
-    if rate and rate <= HIGHEST_RATE:
-        picture.codec_context.framerate = rate
-    for name, text in video.metadata.items():
-        if name.lower() not in _OWN_METADATA:
-            picture.metadata[name] = text
-    # Players of one vendor know H.265 only under this tag, where its parameters are in the header.
-    if video.codec_tag == "hvc1" and target.format.name in ("mp4", "mov"):
-        picture.codec_context.codec_tag = "hvc1"
-    return picture
-
-
-def _add_sound(target: av.container.OutputContainer, channels: int, form: _Form) -> AudioStream:
-    track = target.add_stream(form.codec, rate=SAMPLE_RATE_HZ)
-    assert isinstance(track, AudioStream)
-    track.codec_context.format = form.sample_format
-    track.codec_context.layout = "stereo" if channels == 2 else "mono"
-    track.codec_context.time_base = Fraction(1, SAMPLE_RATE_HZ)
-    track.time_base = Fraction(1, SAMPLE_RATE_HZ)
-    if form.codec == "aac":
-        # Three times as fast as the default search, and closer to the sound at these rates.
-        track.codec_context.options = {"aac_coder": "fast"}
-    if form.bit_rate:
-        track.codec_context.bit_rate = form.bit_rate * channels // 2
-    return track
 
 
 def _open_sound(sound: Path) -> soundfile.SoundFile:
@@ -237,10 +273,9 @@ def _open_sound(sound: Path) -> soundfile.SoundFile:
 
 
 def _sound_packets(
-    wav: soundfile.SoundFile, track: AudioStream, form: _Form, info: VideoInfo
+    wav: soundfile.SoundFile, track: AudioStream, form: Form, info: VideoInfo
 ) -> Iterator[av.Packet]:
     """Encode the sound in blocks; its first sample gets the time of the first picture."""
-    first = to_sample(info.start)
     left = min(wav.frames, to_sample(info.duration))
     layout = "stereo" if wav.channels == 2 else "mono"
     place = 0
@@ -256,7 +291,7 @@ def _sound_packets(
         frame = AudioFrame.from_ndarray(data, form.sample_format, layout)
         frame.sample_rate = SAMPLE_RATE_HZ
         frame.time_base = Fraction(1, SAMPLE_RATE_HZ)
-        frame.pts = first + place
+        frame.pts = place
         for packet in track.encode(frame):
             yield _timed(packet, form)
         place += len(samples)
@@ -265,7 +300,7 @@ def _sound_packets(
         yield _timed(packet, form)
 
 
-def _timed(packet: av.Packet, form: _Form) -> av.Packet:
+def _timed(packet: av.Packet, form: Form) -> av.Packet:
     """Round times down to what the container holds.
 
     WebM counts milliseconds, Opus starts 6.5 ms early, and the muxer adds 7 ms to what it rounds

@@ -8,6 +8,7 @@ formats that hold their media themselves.
 import os
 import re
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 import av
@@ -16,7 +17,9 @@ import av.error
 
 from temporal_foley.errors import MediaError
 
-FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,wav,mp3,flac,ogg,aiff"
+FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mxf,flv,asf,dv,wav,mp3,flac,ogg,aiff"
+)
 MAX_PIXELS = 8192 * 8192
 TIMEOUT_S = 60.0
 
@@ -28,8 +31,14 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 DAMAGE = (av.error.FFmpegError, OSError, IndexError, ValueError)
 
 
-def open_media(path: Path) -> av.container.InputContainer:
+def open_media(
+    path: Path, demuxing: Mapping[str, str] | None = None
+) -> av.container.InputContainer:
     """Open a media file for reading; the caller closes it.
+
+    Args:
+        path: The file.
+        demuxing: Options of FFmpeg's demuxer.
 
     Raises:
         MediaError: The path is no readable regular file, or holds no known media format.
@@ -40,7 +49,11 @@ def open_media(path: Path) -> av.container.InputContainer:
             str(source),
             "r",
             # Read by the demuxer.
-            container_options={"protocol_whitelist": "file", "format_whitelist": FORMATS},
+            container_options={
+                **(demuxing or {}),
+                "protocol_whitelist": "file",
+                "format_whitelist": FORMATS,
+            },
             # Read by the decoders that look for stream parameters.
             options={"max_pixels": str(MAX_PIXELS)},
             metadata_errors="replace",

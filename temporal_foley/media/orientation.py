@@ -22,23 +22,27 @@ _TURNS = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Orientation:
-    """What must be done to a stored picture: stretch, then mirror left-right, then turn."""
+    """What must be done to a stored picture: stretch, then mirror left-right, then turn.
+
+    `stored_aspect` is the shape of pixels as the file says it, even if it is left alone.
+    """
 
     pixel_aspect: Fraction = Fraction(1)
+    stored_aspect: Fraction = Fraction(1)
     is_mirrored: bool = False
     rotation_deg: int = 0
 
 
 def picture_orientation(frame: VideoFrame, pixel_aspect: Fraction | None) -> Orientation:
     """Read the display matrix of a decoded picture and the aspect ratio of its pixels."""
-    aspect = pixel_aspect or Fraction(1)
+    aspect = stored = pixel_aspect or Fraction(1)
     # Within one percent it is rounding of the size, and a stretch would only cost sharpness;
     # beyond eight it is nonsense in the file.
     if abs(aspect - 1) <= Fraction(1, 100) or not Fraction(1, 8) <= aspect <= 8:
         aspect = Fraction(1)
     side_data = frame.side_data.get("DISPLAYMATRIX")
     if side_data is None:
-        return Orientation(pixel_aspect=aspect)
+        return Orientation(pixel_aspect=aspect, stored_aspect=stored)
     matrix = np.frombuffer(bytes(side_data), np.int32)
     # x' = a x + c y, y' = b x + d y, with y downwards.
     a, b, c, d = (int(matrix[i]) for i in (0, 1, 3, 4))
@@ -46,7 +50,9 @@ def picture_orientation(frame: VideoFrame, pixel_aspect: Fraction | None) -> Ori
     if is_mirrored:
         a, b = -a, -b
     turn = round(math.degrees(math.atan2(b, a)) / 90) * 90 % 360
-    return Orientation(pixel_aspect=aspect, is_mirrored=is_mirrored, rotation_deg=turn)
+    return Orientation(
+        pixel_aspect=aspect, stored_aspect=stored, is_mirrored=is_mirrored, rotation_deg=turn
+    )
 
 
 def upright_size(width: int, height: int, orientation: Orientation) -> tuple[int, int]:

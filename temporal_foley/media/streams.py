@@ -11,6 +11,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from temporal_foley.errors import MediaError
+from temporal_foley.media.clock import STEADY, Clock
 from temporal_foley.media.open import DAMAGE, MAX_PIXELS, cause, shown
 
 log = logging.getLogger(__name__)
@@ -41,24 +42,23 @@ def video_stream(container: av.container.InputContainer, path: Path) -> VideoStr
     return stream
 
 
-def audio_stream(container: av.container.InputContainer) -> AudioStream | None:
-    """Return the stream that holds the sound, if there is one that can be decoded."""
-    streams = [s for s in container.streams.audio if s.codec_context is not None]
-    default = [s for s in streams if s.disposition & Disposition.default]
-    return next(iter(default or streams), None)
-
-
 def read_packets(
-    container: av.container.InputContainer, stream: VideoStream | AudioStream
+    container: av.container.InputContainer,
+    stream: VideoStream | AudioStream,
+    clock: Clock = STEADY,
 ) -> Iterator[av.Packet]:
     """Yield the packets of a stream that hold data, as far as the file can be read.
 
-    A first packet may have no decoding time, so only an empty one is left out.
+    A first packet may have no decoding time, so only an empty one is left out. Times are those of
+    the clock.
     """
+    move = clock.mover(stream.index)
     try:
         for packet in container.demux(stream):
-            if packet.size:
-                yield packet
+            if not packet.size:
+                continue
+            move(packet)
+            yield packet
     except DAMAGE as error:
         log.warning(
             "%s: damaged (%s); the rest is left out", shown(Path(container.name)), cause(error)

@@ -115,7 +115,9 @@ def faults(clip: Clip, folder: Path, rng: np.random.Generator) -> tuple[list[str
     new = probe_video(out)
     if packets(out) != packets(source):
         found.append("the packets differ")
-    for name in ("start", "duration", "frame_count", "rotation_deg", "width", "height", "codec"):
+    if new.start != 0:
+        found.append(f"starts at {new.start}")
+    for name in ("duration", "frame_count", "rotation_deg", "width", "height", "codec"):
         if getattr(new, name) != getattr(info, name):
             found.append(f"{name} was {getattr(info, name)} and is {getattr(new, name)}")
     if new.is_truncated:
@@ -130,9 +132,9 @@ def faults(clip: Clip, folder: Path, rng: np.random.Generator) -> tuple[list[str
 
 
 def packets(path: Path) -> list[tuple]:
-    """Return what is in every packet of the picture, and when it is shown."""
+    """Return what is in every packet of the picture, and when it is shown from the first on."""
     with av.open(str(path)) as container:
-        return [
+        found = [
             (
                 hashlib.sha256(bytes(packet)).hexdigest(),
                 packet.pts * packet.time_base,
@@ -142,6 +144,8 @@ def packets(path: Path) -> list[tuple]:
             for packet in container.demux(video=0)
             if packet.size
         ]
+    start = min(time for _, time, _, is_hidden in found if not is_hidden)
+    return [(data, time - start, *flags) for data, time, *flags in found]
 
 
 def plain_sound(path: Path, start: Fraction) -> np.ndarray:
