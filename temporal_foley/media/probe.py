@@ -188,7 +188,9 @@ def _probe(
     ):
         if seconds > SOUND_TOLERANCE_S:
             warnings.append(f"{float(seconds):.2f} s of sound {where} picture are left out")
-    audio = None if not sound else container.streams[sound[0].index].codec_context
+    audio = next(
+        (s.codec_context for s in container.streams.audio if s.index in _used(sound)), None
+    )
     orientation = picture_orientation(first, video.sample_aspect_ratio)
     width, height = upright_size(first.width, first.height, orientation)
     return VideoInfo(
@@ -223,6 +225,10 @@ def _probe(
     )
 
 
+def _used(sound: tuple[SoundTrack, ...]) -> set[int]:
+    return {track.index for track in sound}
+
+
 def _lead(container: av.container.InputContainer, start: Fraction) -> Fraction:
     """Return how long a file has played when its first picture comes."""
     begin = Fraction(container.start_time or 0, av.time_base)
@@ -254,7 +260,7 @@ def _read_packets(
     clock: Clock,
 ) -> _Packets:
     seen, pairs = _Packets(), FieldPairs(video)
-    used = {track.index for track in sound}
+    used = _used(sound)
     movers = {stream.index: clock.mover(stream.index) for stream in container.streams}
     for packet in _demux(container, (video, *container.streams.audio), seen):
         if packet.size:

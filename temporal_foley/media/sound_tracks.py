@@ -5,7 +5,6 @@ put a silent track first: then the next one that holds sound is used.
 """
 
 import dataclasses
-import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal

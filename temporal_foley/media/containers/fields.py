@@ -45,7 +45,7 @@ _SIDE_DATA = {
     "DOVI_RPU_BUFFER": "Dolby Vision's instructions",
     "DOVI_METADATA": "Dolby Vision's metadata",
     "AMBIENT_VIEWING_ENVIRONMENT": "ambient viewing environment",
-    "VIEW_ID": "view of a stereo pair",
+    "DYNAMIC_HDR_VIVID": "HDR Vivid",
     "S12M_TIMECODE": "timecode in the stream",
     "GOP_TIMECODE": "timecode in the stream",
     "A53_CC": "captions in the stream",
@@ -206,10 +206,10 @@ def _picture_fields(frame: VideoFrame) -> dict[str, str]:
         "colour matrix": _set(frame.colorspace, 2),
         "interlacing": "interlaced" if frame.interlaced_frame else "",
     }
-    for data in frame.side_data:
-        name = str(data.type).rpartition(".")[2]
-        if name in _SIDE_DATA:
-            found[_SIDE_DATA[name]] = hashlib.sha256(bytes(data)).hexdigest()
+    for name, words in _SIDE_DATA.items():
+        data = frame.side_data.get(name)
+        if data is not None:
+            found[words] = hashlib.sha256(bytes(data)).hexdigest()
     return found
 
 

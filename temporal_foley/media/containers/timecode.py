@@ -73,7 +73,7 @@ def _plain(text: str) -> str:
 
 def _in_stream(first: VideoFrame) -> str:
     for name in _IN_STREAM:
-        data = next((d for d in first.side_data if str(d.type).endswith(name)), None)
+        data = first.side_data.get(name)
         if data is None:
             continue
         if name == "GOP_TIMECODE":
