@@ -86,10 +86,9 @@ def _can_decode(stream: AudioStream) -> bool:
 
 def _all(known: Sequence[AudioStream]) -> tuple[SoundTrack, ...]:
     if len(known) > 1 and all(_channels(stream) == 1 for stream in known):
-        sides: tuple[Side, Side] = ("left", "right")
-        pairs = itertools.cycle(sides)
         tracks = [
-            SoundTrack(index=s.index, side=side) for s, side in zip(known, pairs, strict=False)
+            SoundTrack(index=stream.index, side="right" if number % 2 else "left")
+            for number, stream in enumerate(known)
         ]
         if len(tracks) % 2:
             tracks[-1] = SoundTrack(index=tracks[-1].index)
