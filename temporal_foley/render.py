@@ -32,7 +32,7 @@ from temporal_foley.sound.alternates import list_alternates
 from temporal_foley.sound.mix import MUSIC_AND_EFFECTS, BusReport, MixReport, write_mix
 from temporal_foley.sound.stem_file import StemReport
 from temporal_foley.sound.takes.credits import CREDITS_NAME, check_licences, write_credits
-from temporal_foley.sound.takes.library import Library, load_library
+from temporal_foley.sound.takes.library import Library, check_library, load_library
 from temporal_foley.spotting.detections import Detections
 from temporal_foley.spotting.tables import read_scores
 from temporal_foley.stages import THUMBNAILS, picture_samples
@@ -44,6 +44,8 @@ MIX_FILE = "mix.wav"
 STEMS_FOLDER = "stems"
 TABLES = ("scores.tsv", "events.tsv", PROPOSED_FILE, BEFORE_FILE)
 THUMBNAIL_ROWS = 224
+EFFECTS_WITHOUT_CUES = 6
+"""Effects that can be added in the page from disk where nothing was found."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -142,12 +144,7 @@ def render_cue_list(
         lines = timecode_warning(info)
         if not isinstance(library, Library):
             library = load_library(None if library is None else Path(library))
-        if library.sha256 != timeline.library.sha256:
-            raise CueListError(
-                f"was cast from another library or version ({timeline.library.name})",
-                path=cues,
-                remedy="use --library DIR, or run generate again",
-            )
+        check_library(timeline, library, cues)
     targets = [STEMS_FOLDER, MIX_FILE, f"{MUSIC_AND_EFFECTS}.wav", _video_name(info), RUN_FILE]
     existing = [name for name in targets if name and (folder / name).exists()]
     if existing and not overwrite:
@@ -156,6 +153,7 @@ def render_cue_list(
         )
     with staged(folder) as staging:
         shutil.copyfile(cues, staging / CUES_FILE)
+        read = file_sha256(staging / CUES_FILE)
         mix = dataclasses.replace(timeline.mix, **(mix_changes or {}))
         if mix != timeline.mix:
             timeline = dataclasses.replace(timeline, mix=mix)
@@ -172,9 +170,18 @@ def render_cue_list(
         }
         document = run_document(record, info, made_with, report, (*lines, *more))
         write_run(staging, document)
-    return rendered(
+        changed = folder == cues.parent and file_sha256(cues) != read
+        if changed:
+            # Saved while this ran: `run.json` names the lists, so they stay as they are now.
+            for name in (CUES_FILE, BEFORE_FILE):
+                (staging / name).unlink(missing_ok=True)
+    result = rendered(
         folder, info, timeline, status="made", report=moved_report(report, staging, folder)
     )
+    if not changed:
+        return result
+    text = f"{CUES_FILE} was changed meanwhile: this mix is of the list before that"
+    return dataclasses.replace(result, warnings=(*result.warnings, text))
 
 
 def render_timeline(
@@ -251,14 +258,18 @@ def review_takes(timeline: Timeline, library: Library, seen: Detections) -> list
     """Return the takes of all cues, and some that they, or cues added by hand, could have.
 
     Making takes costs time, so an effect without cues gets one only if it was once nearly probable.
+    Where nothing was found, the most probable effects get one.
     """
     tracks = {track.effect: track for track in timeline.tracks}
     peaks = seen.probabilities.max(axis=0, initial=0.0)
+    least = SHOWN_PROBABILITY
+    if not tracks and len(peaks):
+        least = min(least, float(np.sort(peaks)[-EFFECTS_WITHOUT_CUES:][0]))
     used: list[ReviewTake] = []
     spare: list[ReviewTake] = []
     for effect, peak in zip(seen.vocabulary.effects, peaks, strict=True):
         track = tracks.get(effect.name)
-        if track is None and peak < SHOWN_PROBABILITY:
+        if track is None and peak < least:
             continue
         own = tuple(dict.fromkeys(cue.asset for cue in track.cues)) if track is not None else ()
         most = 1 if track is None else len(own) + MOST_ALTERNATES

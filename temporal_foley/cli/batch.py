@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 from temporal_foley.cli.console import Console
 from temporal_foley.errors import FoleyError, OutputExistsError, UsageError, one_line
+from temporal_foley.files.output import VIDEO_SUFFIXES
 from temporal_foley.files.run_record import Progress
 
-VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".m2ts", ".mts")
-VIDEO_SUFFIXES += (".3gp", ".3g2", ".mj2", ".mpg", ".mpeg", ".flv", ".wmv")
 CUES_FILE = "cues.json"
 OUTPUT_SUFFIX = ".foley"
 

@@ -18,6 +18,9 @@ from temporal_foley.files.reading import read_whole
 RUN_FILE = "run.json"
 RUN_SCHEMA = "temporal-foley/run"
 RUN_VERSION = 1
+VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".m2ts", ".mts")
+VIDEO_SUFFIXES += (".3gp", ".3g2", ".mj2", ".mpg", ".mpeg", ".flv", ".wmv")
+"""By these a folder is searched for videos."""
 _REPLACED = ".replaced.json"
 """The `run.json` that is being replaced, stored beside the new files once the move has begun."""
 
@@ -33,6 +36,24 @@ class FinishedRun:
     warnings: tuple[str, ...] = ()
     mix_gain_db: float | None = None
     """The gain of the effects in the mix, with matching; None if nothing was mixed."""
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Replace a file in one step: at any moment it has its old content or the new one.
+
+    Raises:
+        FoleyError: It cannot be written; the message names it.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise FoleyError(f"cannot be written ({error.strerror})", path=path) from None
 
 
 def output_folder(video: Path, out: Path | None, suffix: str = ".foley") -> Path:

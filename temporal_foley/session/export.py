@@ -28,7 +28,7 @@ from temporal_foley.session.writers.cuesheet import write_cue_sheet
 from temporal_foley.session.writers.labels import audacity_text, captions_text
 from temporal_foley.session.written import changed_files, note_written
 from temporal_foley.sound.levels import BUSES
-from temporal_foley.sound.takes.library import Library, load_library
+from temporal_foley.sound.takes.library import Library, check_library, load_library
 from temporal_foley.timegrid import to_sample
 from temporal_foley.timeline import Timeline, without_rejected
 
@@ -213,12 +213,7 @@ def _files(base: str, formats: Sequence[str]) -> list[str]:
 
 def _library(timeline: Timeline, cues: Path, path: Path | None) -> Library:
     sounds = load_library(path)
-    if sounds.sha256 != timeline.library.sha256:
-        raise CueListError(
-            f"was cast from another library or version ({timeline.library.name})",
-            path=cues,
-            remedy="use --library DIR, or run generate again",
-        )
+    check_library(timeline, sounds, cues)
     for track in timeline.tracks:
         if track.bus not in BUSES:
             known = ", ".join(BUSES)

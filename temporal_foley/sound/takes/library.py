@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from temporal_foley.errors import LibraryError, MediaError
+from temporal_foley.errors import CueListError, LibraryError, MediaError
 from temporal_foley.files.reading import open_regular
 from temporal_foley.sound.levels import DEFAULT_LEVELS, LEVELS_NAME, MixLevels, read_levels
 from temporal_foley.sound.signal.landmarks import find_anchor
@@ -26,7 +26,7 @@ from temporal_foley.sound.takes.manifest import (
     read_manifest,
 )
 from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample
-from temporal_foley.timeline import Asset, Loop
+from temporal_foley.timeline import Asset, Loop, Timeline
 
 BUILT_IN_LICENCE = "CC0-1.0"
 BUILT_IN_CREDIT = "temporal-foley"
@@ -162,6 +162,25 @@ def load_library(path: Path | None = None, *, allowed: frozenset[str] = frozense
         load=load,
         levels=read_levels(levels) if levels.is_file() else DEFAULT_LEVELS,
     )
+
+
+def check_library(timeline: Timeline, library: Library, cues: Path) -> None:
+    """Check that a library has the takes of a cue list.
+
+    Every library has the built-in takes too, so it also fits a list that was made with them alone.
+
+    Raises:
+        CueListError: The list was made with another library, or another version of it.
+    """
+    from temporal_foley.sound.synth import recipes_sha256
+
+    made_with = timeline.library
+    if made_with.sha256 not in (library.sha256, recipes_sha256()):
+        raise CueListError(
+            f"was cast from another library or version ({made_with.name})",
+            path=cues,
+            remedy="use --library DIR, or run generate again",
+        )
 
 
 def _read_records(folder: Path) -> tuple[str, tuple[TakeRecord, ...], list[Path]]:
