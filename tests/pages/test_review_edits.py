@@ -246,3 +246,78 @@ def test_any_run_of_edits_stays_a_valid_list_of_whole_samples(opened, review_pag
         assert all(cue.offset_sample <= timeline.source.duration_samples for cue in edited.cues)
     for track in edited.tracks:
         render_track(track, library, 0, timeline.source.duration_samples)
+
+
+def test_a_chosen_file_is_saved_to_again_without_asking(opened):
+    page, _, _ = opened()
+    page.browser.execute_script("""
+      window.asked = []; window.written = [];
+      window.showSaveFilePicker = async (options) => {
+        asked.push(options.suggestedName);
+        const createWritable = async () => ({
+          write: async (text) => written.push(text), close: async () => {},
+        });
+        return { name: "cues.json", createWritable };
+      };
+    """)
+    page.press(page.keys.ARROW_DOWN, "a")
+    page.press_with([page.keys.CONTROL], "s")
+    page.press("r")
+    page.press_with([page.keys.CONTROL], "s")
+    asked, written = page.browser.execute_script("return [asked, written]")
+    assert asked == ["cues.json"]
+    first, second = map(timeline_from_json, written)
+    assert first.cues[0].status == "accepted"
+    assert second.cues[0].status == "rejected"
+    assert "replace that file" in page.text("note")
+    # Whoever closes the dialog has not saved.
+    page.browser.execute_script("""
+      window.showSaveFilePicker = () => Promise.reject(new DOMException("no", "AbortError"));
+    """)
+
+
+def test_every_saved_file_has_a_name_of_its_own_and_the_page_says_which_to_replace(opened):
+    page, _, _ = opened()
+    name = page.save().name
+    assert name.startswith("clip.cues.")
+    assert f"Saved as {name}" in page.text("note")
+    assert "review.html" not in page.text("note")
+    assert (
+        f"Replace {page.browser.current_url[7:].replace('review.html', 'cues.json')}"
+        in page.text("note")
+    )
+
+
+def test_what_the_original_has_becomes_audible_by_one_key(opened):
+    page, _, _ = opened()
+    page.press(page.keys.ARROW_DOWN, "o")
+    assert "No cue of the choice" in page.text("note")
+
+
+def test_effects_are_performed_without_a_server_too(opened):
+    page, timeline, _ = opened()
+    page.press("y")
+    page.press(page.keys.SPACE)
+    page.press("1")
+    page.press("1")
+    page.press(page.keys.SPACE)
+    saved = page.saved()
+    added = [cue for cue in saved.cues if cue.reason == "performed by hand"]
+    assert len(added) == 2
+    assert all(cue.status == "accepted" and cue.locked for cue in added)
+    page.press_with([page.keys.CONTROL], "z")
+    assert page.saved() == timeline
+
+
+def test_settings_of_the_mix_are_saved_with_the_list(opened):
+    page, timeline, _ = opened()
+    page.element("mix-button").click()
+    page.pick("mix-original", "leave out")
+    page.enter("mix-loudness_lufs", "-16")
+    page.element("mix-match").click()
+    page.press(page.keys.ESCAPE)
+    mix = page.saved().mix
+    assert (mix.original, mix.loudness_lufs, mix.match) == ("mute", -16.0, False)
+    assert (
+        dataclasses.replace(mix, original="fill", loudness_lufs=-23.0, match=True) == timeline.mix
+    )

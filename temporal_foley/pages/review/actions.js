@@ -89,6 +89,7 @@ const actions = {
     const entry = chosenEntry();
     if (!entry) return say("no cue is chosen");
     if (transport.speed() !== 0) await transport.pause();
+    await keeping.need(entry.cue);
     if (!(await sound.audition(entry))) note("This page does not carry the sound of this take.");
   },
   nextTake(by) {
@@ -119,14 +120,27 @@ const actions = {
   },
   add() {
     const own = takesFor(state.chosenLane);
-    if (own.length === 0) return note("Choose a lane first: click its name.");
+    if (own.length === 0) return palette.open();
+    actions.addTakes(state.chosenLane, own);
+  },
+  /** Add a cue of an effect at the playhead, with the first of some takes. */
+  addTakes(name, own) {
     const at = transport.head();
-    const curve = curves.get(state.chosenLane);
-    const probability = curve ? (curve.values[Math.floor(at / curve.step)] ?? 0) / 255 : null;
-    const effect = effectNamed(state.chosenLane);
-    const added = addCue(doc(), effect, at, own, probability, effects);
+    const effect = effectNamed(name);
+    const added = addCue(doc(), effect, at, own, probabilityAt(name, at), effects);
     commit(added.doc, `adding ${wordsOf(effect.name)}`);
     choose(added.id, { seeks: false });
+  },
+  /** Make the effects audible that the original already has: of the chosen cue, or of all. */
+  hearAlready(all) {
+    const chosen = chosenEntry();
+    const silent = cuesOf(doc()).filter(({ cue }) => cue.status === "already_heard");
+    const wanted = all ? silent : silent.filter(({ cue }) => cue.id === chosen?.cue.id);
+    if (wanted.length === 0) return note("No cue of the choice is already in the original.");
+    let next = doc();
+    for (const { cue } of wanted) next = setStatus(next, cue.id, "accepted", cue);
+    commit(next, `making ${many(wanted.length, "cue")} audible`);
+    note(`${many(wanted.length, "cue")} of the original will also be added; Undo takes that back.`);
   },
   remove() {
     const entry = chosenEntry();
@@ -143,6 +157,7 @@ const actions = {
   toggleLane(set, effect) {
     if (!effect) return;
     if (!set.delete(effect)) set.add(effect);
+    keeping.viewed();
     say(`${wordsOf(effect)} ${isHeard(effect) ? "is heard" : "is not heard"}`);
     refresh();
   },
@@ -161,27 +176,19 @@ const actions = {
   },
   zoom: (by) => zoomTo(clamp(state.view.samplesPerPixel * by, closest(), furthest()), transport.head()),
   fit: () => zoomTo(furthest(), 0),
-  save() {
-    const link = make("a", { download: "cues.json" });
-    link.href = URL.createObjectURL(new Blob([savedText(doc())], { type: "application/json" }));
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-    state.saved = doc();
-    note(`Saved as cues.json among the downloads. Put it in place of ${hereFile("cues.json")}, then: ` +
-      `temporal-foley render "${hereFile("cues.json")}" --overwrite`);
-  },
+  save: () => keeping.save(),
+  render: () => keeping.render(),
   help: () => byId("help").showModal(),
 };
+
+function probabilityAt(effect, sample) {
+  const curve = curves.get(effect);
+  return curve ? (curve.values[Math.floor(sample / curve.step)] ?? 0) / 255 : null;
+}
 
 const plainTake = ({ asset, licence, credit, samples, loop, anchor, gain_db }) => ({
   ...{ asset, licence, credit, samples, loop, anchor, gain_db },
 });
-
-/** A file in the folder of this page, as one would type its path. */
-function hereFile(name) {
-  const folder = decodeURIComponent(location.pathname).replace(/[^/]*$/, "");
-  return `${folder.replace(/^\/(?=[A-Za-z]:)/, "")}${name}`;
-}
 
 async function openSaved(file) {
   try {

@@ -24,6 +24,10 @@ const KEYS = [
   [["["], "cue starts at the playhead", () => actions.startHere()],
   [["]"], "cue ends at the playhead", () => actions.endHere()],
   [["c"], "add a cue on the chosen lane", () => actions.add()],
+  [["f"], "find a sound to add", () => palette.open()],
+  [["y"], "perform: play effects with the picture", () => performing.toggle()],
+  [["o"], "make a cue audible that the original has", () => actions.hearAlready(false)],
+  [["shift+o"], "make all of these audible", () => actions.hearAlready(true)],
   [["Delete"], "remove an added cue, reject another", () => actions.remove()],
   [["s"], "solo the chosen lane", () => actions.toggleLane(state.solo, state.chosenLane)],
   [["u"], "mute the chosen lane", () => actions.toggleLane(state.mute, state.chosenLane)],
@@ -33,6 +37,7 @@ const KEYS = [
   [["ctrl+z"], "undo", () => actions.undo()],
   [["ctrl+shift+z", "ctrl+y"], "redo", () => actions.redo()],
   [["ctrl+s"], "save cues.json", () => actions.save()],
+  [["ctrl+Enter"], "save, render and play (on the desk)", () => actions.render()],
   [["Escape"], "leave a drag, let go of the cue", () => leave()],
   [["?"], "this help", () => actions.help()],
 ];
@@ -50,7 +55,7 @@ function keyName(event) {
 
 /** Whether the thing with the focus needs the key itself. */
 function needsKey(target, name) {
-  if (name.startsWith("ctrl+s")) return false;
+  if (name.startsWith("ctrl+s") || name === "ctrl+Enter") return false;
   if (target.matches?.('input[type="number"]')) return true;
   if (target.matches?.("select")) return !name.startsWith("ctrl+");
   if (target.matches?.('input[type="range"]')) return /Arrow|Home|End/.test(name);
@@ -59,7 +64,8 @@ function needsKey(target, name) {
 }
 
 function onKey(event) {
-  if (event.altKey || event.isComposing || byId("help").open) return;
+  if (event.altKey || event.isComposing || document.querySelector("dialog[open]")) return;
+  if (performing.takesKey(event)) return;
   const name = keyName(event);
   const found = KEYS.find(([keys]) => keys.includes(name));
   if (!found || needsKey(event.target, name)) return;
@@ -164,6 +170,8 @@ function begin() {
   );
   const clicks = {
     ...{ undo: actions.undo, redo: actions.redo, save: actions.save, add: actions.add },
+    ...{ "mix-button": () => mixing.open(), "palette-button": () => palette.open() },
+    ...{ "perform-button": () => performing.toggle(), render: actions.render },
     ...{ fit: actions.fit, "help-button": actions.help, play: () => transport.toggle() },
     ...{ back: () => transport.step(-1), ahead: () => transport.step(1) },
     open: () => byId("file").click(),
@@ -202,6 +210,7 @@ function begin() {
   const letGo = ({ target }) => byPointer && target.closest("button, select, [type=checkbox]")?.blur();
   document.addEventListener("click", (event) => event.target.matches("select") || letGo(event));
   document.addEventListener("change", letGo);
+  document.addEventListener("keyup", (event) => performing.letsGo(event));
   const fit = () => (measure(), showRegion());
   const room = new ResizeObserver(() => requestAnimationFrame(fit));
   for (const id of ["scroller", "screen"]) room.observe(byId(id));
@@ -212,6 +221,7 @@ function begin() {
   });
   video.muted = true;
   showStill();
+  keeping.begin();
   state.chosenLane = effects.find((one) => takesFor(one.name).length)?.name ?? null;
   refresh();
   actions.fit();

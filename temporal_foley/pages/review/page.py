@@ -8,7 +8,7 @@ import dataclasses
 import html
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Float
 
 from temporal_foley.cue_list import timeline_to_json
+from temporal_foley.files.reading import read_whole
 from temporal_foley.pages.review.carry import (
     bytes_text,
     peaks_text,
@@ -33,9 +34,14 @@ MOST_SOUND_SAMPLES = 48_000 * 60 * 30
 """Half an hour of takes is about 20 MB in the page; takes beyond that are listed without sound."""
 
 _SCRIPTS = (
-    *("model.js", "sound.js", "transport.js", "draw.js", "panels.js"),
-    *("review.js", "actions.js", "controls.js"),
+    *("model.js", "sound.js", "transport.js", "draw.js", "panels.js", "review.js"),
+    *("actions.js", "keeping.js", "mix.js", "palette.js", "perform.js", "controls.js"),
 )
+_DESK_SCRIPTS = ("desk.js",)
+"""What only a page that the server of `review` sends has: a page from disk asks for nothing."""
+_DATA = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.S)
+_MOST_PAGE_BYTES = 1 << 30
+_NEEDED = {"cues", "effects", "takes", "probabilities", "missing", "thumbnails", "mix_gain_db"}
 _LANE_GAIN_DB = 0.0
 _THRESHOLD = 0.5
 
@@ -94,15 +100,48 @@ def write_review(
         "original": None if original is None else _original(original),
         "mix_gain_db": mix_gain_db,
     }
+    path.write_text(review_html(data), encoding="utf-8", errors="replace")
+
+
+def review_html(data: Mapping[str, Any], *, nonce: str = "") -> str:
+    """Return the page of some data; with an entry `desk` in it, it talks to the server.
+
+    Args:
+        data: What `write_review` puts into a page, or `read_review` reads from one.
+        nonce: The text by which a content security policy admits its style and script.
+    """
+    names = (*_SCRIPTS[:-1], *(_DESK_SCRIPTS if "desk" in data else ()), _SCRIPTS[-1])
     parts = {
-        "title": html.escape(timeline.source.name),
+        "title": html.escape(data["cues"]["source"]["name"]),
         "style": _template("style.css"),
-        "script": "\n".join(_template(name) for name in _SCRIPTS),
+        "script": "\n".join(_template(name) for name in names),
         "data": script_json(data),
+        "nonce": f' nonce="{html.escape(nonce)}"' if nonce else "",
     }
     # In one pass: what is put in is not searched for more places.
-    page = re.sub(r"%(title|style|script|data)%", lambda m: parts[m[1]], _template("page.html"))
-    path.write_text(page, encoding="utf-8", errors="replace")
+    return re.sub(
+        r"%(title|style|script|data|nonce)%", lambda m: parts[m[1]], _template("page.html")
+    )
+
+
+def read_review(path: Path) -> dict[str, Any] | None:
+    """Read the data of a page that `write_review` wrote; None if there is no such page."""
+    try:
+        found = _DATA.search(read_whole(path, _MOST_PAGE_BYTES).decode("utf-8"))
+        data = None if found is None else json.loads(found[1])
+    except (OSError, ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) and set(data) >= _NEEDED else None
+
+
+def take_entry(one: ReviewTake, *, has_sound: bool = True) -> dict[str, Any]:
+    """Return a take as the page has it: its facts, its waveform and its sound."""
+    return {
+        "effect": one.effect,
+        "take": dataclasses.asdict(one.take),
+        "peaks": peaks_text(one.samples),
+        "sound": sound_text(one.samples) if has_sound else None,
+    }
 
 
 def _effects(timeline: Timeline, seen: Detections) -> list[dict[str, Any]]:
@@ -136,14 +175,7 @@ def _takes(takes: Sequence[ReviewTake]) -> list[dict[str, Any]]:
     carried, entries = 0, []
     for one in takes:
         carried += len(one.samples)
-        entries.append(
-            {
-                "effect": one.effect,
-                "take": dataclasses.asdict(one.take),
-                "peaks": peaks_text(one.samples),
-                "sound": sound_text(one.samples) if carried <= MOST_SOUND_SAMPLES else None,
-            }
-        )
+        entries.append(take_entry(one, has_sound=carried <= MOST_SOUND_SAMPLES))
     return entries
 
 

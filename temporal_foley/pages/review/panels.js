@@ -36,6 +36,7 @@ function describe(cue) {
 function whyText(cue) {
   const { probability, motion } = cue.evidence ?? {};
   const parts = [cue.reason || "no reason given"];
+  if (cue.status === "already_heard") parts.unshift("the original already has it: press O to add it too");
   if (probability != null && !cue.reason.includes("probability")) {
     parts.push(`probability ${probability.toFixed(2)}`);
   }

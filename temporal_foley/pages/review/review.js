@@ -30,6 +30,17 @@ const state = {
 };
 const doc = () => state.history.present.doc;
 const chosenEntry = () => (state.chosen === null ? undefined : findCue(doc(), state.chosen));
+/** Take a take that came after the page, with its effect. */
+function addTake({ facts, ...one }) {
+  const key = assetKey(one.take.asset);
+  sound.carry(one);
+  const known = takes.find((other) => other.effect === one.effect && assetKey(other.take.asset) === key);
+  const entry = { ...one, peaks: bytesOf(one.peaks) };
+  if (known) Object.assign(known, entry);
+  else takes.push(entry);
+  takeOf.set(key, { ...one.take, peaks: entry.peaks });
+  if (facts && !effects.some((effect) => effect.name === facts.name)) effects.push(facts);
+}
 const takesFor = (effect) => takes.filter((one) => one.effect === effect).map((one) => one.take);
 const effectNamed = (name) => effects.find((one) => one.name === name);
 const kindOf = ({ cue, track }) => track.kind || effectNamed(cue.effect).kind;
@@ -52,6 +63,7 @@ const transport = createTransport(video, duration, rate, {
     if (plays && !as) sound.play(audibleCues);
     else sound.stop();
     byId("play").textContent = transport.speed() === 0 ? "Play" : "Pause";
+    performing.turned(plays);
     requestDraw();
   },
 });
@@ -165,6 +177,7 @@ function refresh() {
   byId("summary").textContent = `${many(cues.length, "cue")}: ${count("proposed")} to review, ${decided}`;
   byId("undo").disabled = state.history.past.length === 0;
   byId("redo").disabled = state.history.future.length === 0;
+  keeping.changed();
   const lanes = state.lanes.filter((lane) => takesFor(lane.effect).length);
   setOptions(byId("lane"), lanes.map((lane) => [lane.effect, wordsOf(lane.effect)]), state.chosenLane);
   byId("add").disabled = !lanes.some((lane) => lane.effect === state.chosenLane);

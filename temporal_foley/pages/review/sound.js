@@ -1,4 +1,4 @@
-// Hearing the cue list as it stands: cues and the picture's time in, sound out (Web Audio).
+// Hearing the cue list as it is: cues and the picture's time in, sound out (Web Audio).
 // A page from disk may not read the stems' samples: browsers hand it silence. So the takes come
 // inside the page, and cues are laid up here as `render` does it; an edit is heard at once.
 
@@ -251,6 +251,39 @@ function createSound(takes, mixGain, clock) {
       const buffer = bufferOf(cue);
       if (buffer) sounding.set(cue.id, start(cue, track, buffer, context.currentTime + 0.02, 0));
       return buffer !== null;
+    },
+    /** Let a cue be heard at once, over what plays. */
+    strike({ cue, track }) {
+      open();
+      context.resume();
+      const buffer = bufferOf(cue);
+      return buffer ? start(cue, track, buffer, context.currentTime + 0.003, 0) : null;
+    },
+    /** A short click, `seconds` from now. */
+    click(seconds) {
+      open();
+      context.resume();
+      const [tone, gain] = [context.createOscillator(), context.createGain()];
+      const at = context.currentTime + seconds;
+      tone.frequency.value = 1000;
+      gain.gain.setValueAtTime(0.3, at);
+      gain.gain.exponentialRampToValueAtTime(0.001, at + 0.05);
+      tone.connect(gain).connect(context.destination);
+      tone.start(at);
+      tone.stop(at + 0.06);
+    },
+    /** Milliseconds from when a sound is due until it leaves the device. */
+    outputDelay: () => 1000 * ((context?.outputLatency || 0) + (context?.baseLatency || 0)),
+    /** Take a sound that came after the page. */
+    carry: (one) => {
+      carried.set(assetKey(one.take.asset), one);
+      for (const key of [...decoded.keys()]) {
+        if (key.startsWith(assetKey(one.take.asset)) && !decoded.get(key).buffer) decoded.delete(key);
+      }
+    },
+    setMixGain(gain) {
+      mixGain = gain;
+      if (master) master.gain.value = ratioOf(gain);
     },
     carries: (cue) => Boolean(carried.get(assetKey(cue.asset))?.sound),
   };

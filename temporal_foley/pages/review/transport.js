@@ -90,6 +90,12 @@ function createTransport(video, duration, rate, told) {
     isPlayable: () => isPlayable,
     toggle: () => run(speed === 0 ? 1 : 0),
     pause: () => run(0),
+    /** Take another file of the same picture, at the same place. */
+    renew(url) {
+      isPlayable = true;
+      video.src = url;
+      video.addEventListener("loadedmetadata", show, { once: true });
+    },
     /** J and L: one step slower or faster, through standing still. */
     shuttle: (by) => run(SHUTTLE[clamp(SHUTTLE.indexOf(speed) + by, 0, SHUTTLE.length - 1)]),
     /** Go to the first sample of a frame so many frames away. */
