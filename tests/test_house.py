@@ -26,6 +26,7 @@ LAYERS = (
     ("temporal_foley.edits", "temporal_foley.stages"),
     ("temporal_foley.render", "temporal_foley.teaching"),
     ("temporal_foley.foley",),
+    ("temporal_foley.desk",),
     ("temporal_foley.cli",),
     ("temporal_foley.__main__",),
     ("configs",),

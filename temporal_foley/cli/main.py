@@ -15,6 +15,7 @@ from temporal_foley.cli.commands.info import Info
 from temporal_foley.cli.commands.learn import Learn
 from temporal_foley.cli.commands.reconform import Reconform
 from temporal_foley.cli.commands.render import Render
+from temporal_foley.cli.commands.review import Review
 from temporal_foley.cli.commands.tag import Tag
 from temporal_foley.cli.commands.teach import Teach
 from temporal_foley.cli.commands.train import Train
@@ -41,7 +42,7 @@ PROGRAM = Program(
     has_version=True,
     groups={
         "make": {"demo": Demo, "generate": Generate, "tag": Tag, "render": Render},
-        "edit": {"export": Export, "import": Import, "reconform": Reconform},
+        "edit": {"review": Review, "export": Export, "import": Import, "reconform": Reconform},
         "sounds": {"library": LIBRARY},
         "models": {
             "info": Info,

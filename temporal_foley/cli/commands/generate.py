@@ -1,6 +1,7 @@
 """The command `generate`: add effects to videos."""
 
 import dataclasses
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -112,8 +113,14 @@ def describe(outcome: "RunResult") -> Report:
     more = () if outcome.changes is None else (outcome.changes,)
     page = outcome.folder / "review.html"
     if page.is_file():
-        more = (*more, f"listen and edit in {page}")
+        review = f"temporal-foley review {quoted(outcome.folder)}"
+        more = (*more, f"listen and edit in {page}", f"or edit, render and export there: {review}")
     return Report(f"{_summary(outcome)} -> {outcome.folder}", outcome.warnings, more)
+
+
+def quoted(path: Path) -> str:
+    """Return a path as one types it in a terminal."""
+    return shlex.quote(str(path))
 
 
 def _summary(outcome: "RunResult") -> str:
