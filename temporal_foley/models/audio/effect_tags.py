@@ -22,7 +22,7 @@ from temporal_foley.models.audio.tag_layer import tag_probabilities
 from temporal_foley.models.weights import check_sha256
 
 FILE = "effect_tags.safetensors"
-SHA256 = "c676ab4677b15f5348857da9057e4bfae3a256b66634cc6a6af255480ac92d60"
+SHA256 = "f64717adfccff4844d6225929c641bd183a2c67b9478a6c89c8f85a2b7bb3dd3"
 LONGEST_COLUMN = 6.0
 """Euclidean length; columns of speech have 4 to 6, of a shot near by up to 27."""
 OTHER_SOUNDS = {
