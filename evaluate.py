@@ -15,8 +15,10 @@ from temporal_foley.cli.runner import run
 class Evaluate:
     """Evaluate a model on cached features that it was not trained on.
 
-    Writes DIR/metrics.json and DIR/report.html. Baselines are bundles too; each is evaluated on the
-    same frames, with its own decision.
+    Writes DIR/metrics.json and DIR/report.html. Beside the model stand the methods that it is built
+    on: the ImageNet map, a regression on single frames, and single frames with tags. A warning
+    names each in which the model is behind. Other models are given by --baseline; each is
+    evaluated on the same frames, with its own decision.
     """
 
     bundle: Annotated[Path, Arg(positional=True, metavar="BUNDLE")]
@@ -48,12 +50,14 @@ class Evaluate:
 
     def run(self, console: Console) -> None:
         """Evaluate all models, and write the report."""
-        from data_pipeline.train.evaluation import EvaluateOptions, evaluate, score_table
+        from data_pipeline.train.evaluation import EvaluateOptions, behind, evaluate, score_table
 
         options = EvaluateOptions(**vars(self))
         with console.progress(self.split) as progress:
             models = evaluate(options, progress)
         console.table(score_table(models))
+        for line in behind(models):
+            console.warn(line)
         console.print(self.out / "report.html")
 
 

@@ -11,6 +11,7 @@ Command    python train.py foley20 --data FEATURES --out RUN
 """
 
 from temporal_foley.models.tagging.class_prior import PriorConfig
+from temporal_foley.models.tagging.frame_regression import RegressionConfig
 from temporal_foley.models.tagging.fusion import FusionConfig
 from temporal_foley.models.tagging.recurrent import RecurrentConfig
 from temporal_foley.models.tagging.tag_prior import TagPriorConfig
@@ -25,7 +26,9 @@ def config() -> Config:
         tagger=TaggerConfig(
             fusion=FusionConfig(kind="concat"),
             recurrent=RecurrentConfig(cell="gru"),
-            prior=PriorConfig(),
+            regression=RegressionConfig(),
+            prior=PriorConfig(gain=0.5, absent=-4.6, most=3.0),
             tag_prior=TagPriorConfig(),
+            correction=1.5,
         ),
     )

@@ -79,6 +79,7 @@ def evaluate(
 
     from data_pipeline.features.split import open_split
     from temporal_foley.models.bundle.bundle import load_bundle
+    from temporal_foley.models.bundle.parts import bundle_parts
     from temporal_foley.models.compilation import enable_compilation_cache
 
     enable_compilation_cache()
@@ -86,6 +87,9 @@ def evaluate(
     bundles = {name: load_bundle(path) for name, path in paths.items()}
     for name, bundle in bundles.items():
         _check_fit(paths[name], bundle, bundles[MAIN], split)
+    # What the model has to beat is in it.
+    bundles = {**bundle_parts(bundles[MAIN]), **bundles}
+    bundles = {MAIN: bundles[MAIN], **bundles}
     decisions = {name: decision_of(bundle) for name, bundle in bundles.items()}
 
     scored, by_eye, by_ear = _score(options, split, bundles, decisions, report)
@@ -102,6 +106,7 @@ def evaluate(
         "draws": options.draws,
         "effects": bundles[MAIN].vocabulary.names,
         "models": {name: judged.results for name, judged in models.items()},
+        "behind": behind(models),
         "conflicts": conflicts,
     }
     _write(options, document, models, bundles[MAIN].vocabulary, alpha, report)
@@ -330,6 +335,33 @@ def score_table(models: Mapping[str, "Judged"]) -> list[tuple[str, ...]]:
             )
         )
     return rows
+
+
+HEADLINES = {
+    "macro ROC-AUC": ("frames", "macro", "roc_auc"),
+    "any effect": ("frames", "any_effect", "one_minus_product", "roc_auc"),
+}
+BEHIND = 0.0005
+"""Less is no difference at the precision that is printed."""
+
+
+def behind(models: Mapping[str, "Judged"]) -> list[str]:
+    """Return a line for each headline figure in which a baseline is better than the model."""
+
+    def figure(name: str, path: tuple[str, ...]) -> float:
+        found: Any = models[name].results["all"]
+        for key in path:
+            found = found[key]
+        return float(found)
+
+    lines = []
+    for title, path in HEADLINES.items():
+        own = figure(MAIN, path)
+        for name in models:
+            other = figure(name, path)
+            if other > own + BEHIND:
+                lines.append(f"{title}: {own:.3f}, behind {name} with {other:.3f}")
+    return lines
 
 
 def effect_table(models: Mapping[str, "Judged"], effects: Sequence[str]) -> list[tuple[str, ...]]:

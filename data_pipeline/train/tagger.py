@@ -1,7 +1,7 @@
 """Train a tagger on cached features, and write its bundle."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,12 +72,16 @@ def train_tagger(
     config: "Config",
     vocabulary: "Vocabulary",
     train_data: "FeatureSplit",
-    validation_data: "FeatureSplit",
-    folder: Path,
+    validation_data: "FeatureSplit | None",
+    folder: Path | None,
     *,
     show: bool = True,
 ) -> tuple["Run", Any]:
-    """Train a tagger on features; return the result of the run, and the best weights."""
+    """Train a tagger on features; return the result of the run, and the best weights.
+
+    Without validation data nothing is chosen: the last weights are the best. Without a folder
+    nothing is saved on the way.
+    """
     import jax
 
     from data_pipeline.features.measure import measure_split
@@ -96,7 +100,8 @@ def train_tagger(
     )
     from temporal_foley.training.validation import SCORE, make_evaluate
 
-    check_splits(vocabulary, train_data, validation_data)
+    if validation_data is not None:
+        check_splits(vocabulary, train_data, validation_data)
     # Statistics of the data.
     measured = measure_split(train_data, vocabulary, seed=config.seed)
     shape = dataclasses.replace(
@@ -125,6 +130,10 @@ def train_tagger(
             **statistics["prior"],
             **prior_statistics(network.params, class_weights(vocabulary)),
         }
+    if shape.regression is not None:
+        from data_pipeline.train.fit_regression import fit_regression
+
+        statistics["regression"] = fit_regression(train_data, vocabulary, shape.regression)
     if shape.tag_prior is not None:
         from temporal_foley.models.tagging.tag_prior import tag_prior_statistics
 
@@ -166,10 +175,17 @@ def train_tagger(
         reading, epochs=1, is_training=False, lengths_frames=(*config.lengths_frames, 320)
     )
 
-    def validation_batches() -> Iterator[Any]:
-        # Every process evaluates all of it, so that all choose the same state.
-        return open_batches(validation_data, vocabulary, judging)
+    def evaluate_last(state: Any) -> Mapping[str, float]:
+        return {SCORE: float(state.step)}
 
+    # Every process evaluates all of the validation data, so that all choose the same state.
+    evaluate = (
+        evaluate_last
+        if validation_data is None
+        else make_evaluate(
+            make_judge(graphdef), lambda: open_batches(validation_data, vocabulary, judging)
+        )
+    )
     mesh = make_mesh(config.mesh)
     outcome = train(
         folder,
@@ -177,14 +193,14 @@ def train_tagger(
         step_fn=step_fn,
         batches=batches,
         steps=config.steps,
-        evaluate=make_evaluate(make_judge(graphdef), validation_batches),
+        evaluate=evaluate,
         score=SCORE,
         config=config.loop,
         mesh=mesh,
         identity={
             "config": dataclasses.asdict(config),
             "data": train_data.facts(),
-            "validation": validation_data.facts(),
+            "validation": None if validation_data is None else validation_data.facts(),
             "plan": make_plan(train_data, reading).digest,
         },
         show=show and process == 0,

@@ -25,7 +25,10 @@ from data_pipeline.schema import EffectEvent  # noqa: E402
 from temporal_foley.effects import load_vocabulary  # noqa: E402
 
 VISUAL, AUDIO = 24, 12
-NO_PRIOR = ("config.tagger.prior:none", "config.tagger.tag-prior:none")
+NO_PRIOR = (
+    *("config.tagger.prior:none", "config.tagger.tag-prior:none"),
+    *("config.tagger.regression:none", "config.tagger.correction:none"),
+)
 """The last word of a command line: these features are not those of a real backbone."""
 SPLITS = {"train": 24, "validation": 12, "test": 12}
 

@@ -32,6 +32,10 @@ class PriorConfig:
     classes: int = 1000
     gain: float = 1.0
     """Initial weight of the prior; learnt for each effect."""
+    absent: float = 0.0
+    """Log odds of an effect without a class: as of one whose classes are not in view."""
+    most: float = FARTHEST
+    """Highest log odds."""
 
     def __post_init__(self) -> None:
         if self.classes < 2:
@@ -39,9 +43,10 @@ class PriorConfig:
 
 
 class ClassPrior(nnx.Module):
-    """Return the log odds of effects from image features; 0 for effects without a class."""
+    """Return the log odds of effects from image features."""
 
     def __init__(self, features: int, effects: int, config: PriorConfig):
+        self.absent, self.most = config.absent, config.most
         self.kernel = Statistic(jnp.zeros((features, config.classes)))
         self.bias = Statistic(jnp.zeros(config.classes))
         self.shows = Statistic(jnp.zeros((config.classes, effects)))
@@ -58,8 +63,8 @@ class ClassPrior(nnx.Module):
         )
         before = jnp.clip(shows.mean(axis=0), _LEAST, 1.0 - _LEAST)
         evidence = _log_odds(after) - _log_odds(before) + jnp.log(PRIOR_ODDS)
-        limited = jnp.clip(evidence, -FARTHEST, FARTHEST)
-        return self.gain[...] * jnp.where(shows.sum(axis=0) > 0, limited, 0.0)
+        limited = jnp.clip(evidence, -FARTHEST, self.most)
+        return self.gain[...] * jnp.where(shows.sum(axis=0) > 0, limited, self.absent)
 
 
 def _log_odds(share: Array) -> Array:

@@ -33,6 +33,8 @@ class TagPriorConfig:
     """Initial weight of the prior; learnt for each effect."""
     centre: float = -3.0
     """Neutral log odds of a tag; learnt for each effect."""
+    absent: float = 0.0
+    """Log odds of a clip without sound."""
 
     def __post_init__(self) -> None:
         for name in ("hidden", "classes"):

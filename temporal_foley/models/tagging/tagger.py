@@ -46,6 +46,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
 from temporal_foley.models.tagging.class_prior import ClassPrior, PriorConfig
+from temporal_foley.models.tagging.frame_regression import FrameRegression, RegressionConfig
 from temporal_foley.models.tagging.fusion import Fusion, FusionConfig, ModalityBranch
 from temporal_foley.models.tagging.recurrent import Lengths, RecurrentConfig, RecurrentLayer
 from temporal_foley.models.tagging.tag_prior import TagPrior, TagPriorConfig
@@ -68,6 +69,11 @@ class TaggerConfig:
     """Add the log odds of the backbone's own classifier; only with sigmoids."""
     tag_prior: TagPriorConfig | None = None
     """Add the log odds of the audio network's own tags; only with sigmoids."""
+    regression: RegressionConfig | None = None
+    """Add the log odds of a logistic regression on single frames; only with sigmoids."""
+    correction: float | None = None
+    """How far the recurrent head may move the log odds of the parts above, whose gains are then
+    fixed; 0 leaves it out. None: any distance, and the gains are learnt."""
     output: Output = "sigmoid"
     """`softmax`: one class per frame, `other` after the last effect (stills baseline)."""
     compute: Literal["float32", "bfloat16"] = "float32"
@@ -79,9 +85,11 @@ class TaggerConfig:
                 raise ValueError(f"tagger.{name} must be at least 1, got {getattr(self, name)}")
         if self.output not in ("sigmoid", "softmax"):
             raise ValueError(f"tagger.output must be sigmoid or softmax, got {self.output!r}")
-        for name in ("prior", "tag_prior"):
+        for name in ("prior", "tag_prior", "regression", "correction"):
             if getattr(self, name) is not None and self.output != "sigmoid":
                 raise ValueError(f"tagger.{name} must be left out with a softmax")
+        if self.correction is not None and self.correction < 0:
+            raise ValueError(f"tagger.correction must be at least 0, got {self.correction}")
         if self.compute not in ("float32", "bfloat16"):
             raise ValueError(f"tagger.compute must be float32 or bfloat16, got {self.compute!r}")
 
@@ -136,6 +144,7 @@ class Head(nnx.Module):
 
     def __init__(self, features: int, config: TaggerConfig, *, rngs: nnx.Rngs):
         recurrent = config.recurrent
+        self.farthest = config.correction
         self.dropout = nnx.Dropout(recurrent.dropout)
         layers = []
         width = features
@@ -149,7 +158,11 @@ class Head(nnx.Module):
     def __call__(
         self, rows: FrameRows, lengths: Lengths, *, rngs: nnx.Rngs | None = None
     ) -> tuple[FrameLogits, FrameLogits]:
-        return self.readout(self._drop(self.features(rows, lengths, rngs=rngs), rngs))
+        logits, attention = self.readout(self._drop(self.features(rows, lengths, rngs=rngs), rngs))
+        if self.farthest is not None:
+            # Almost the same within the limit, never beyond it.
+            logits = self.farthest * jnp.tanh(logits / max(self.farthest, 1e-3))
+        return logits, attention
 
     def features(
         self, rows: FrameRows, lengths: Lengths, *, rngs: nnx.Rngs | None = None
@@ -176,6 +189,10 @@ class Tagger(nnx.Module):
             self.prior = ClassPrior(config.visual_features, config.effects, config.prior)
         if config.tag_prior is not None:
             self.tag_prior = TagPrior(config.audio_features, config.effects, config.tag_prior)
+        if config.regression is not None:
+            self.regression = FrameRegression(
+                config.visual_features, config.effects, config.regression
+            )
         self.fusion = Fusion(fusion, rngs=rngs)
         self.head = Head(self.fusion.width, config, rngs=rngs)
 
@@ -192,14 +209,33 @@ class Tagger(nnx.Module):
         visual, audio = jnp.asarray(inputs.visual, dtype), jnp.asarray(inputs.audio, dtype)
         video_rows = self.video(visual, inputs.has_picture, rngs=rngs)
         audio_rows = self.audio(audio, inputs.has_sound, rngs=rngs)
-        prior = jnp.zeros(())
-        if self.config.prior is not None:
-            evidence = self.prior(visual)
-            prior = prior + jnp.where(inputs.has_picture[:, None, None], evidence, 0.0)
-        if self.config.tag_prior is not None:
-            evidence = self.tag_prior(audio)
-            prior = prior + jnp.where(inputs.has_sound[:, None, None], evidence, 0.0)
+        seen = self.seen(visual, inputs.has_picture)
+        prior = seen + self.heard(audio, inputs.has_sound)
+        if self.config.correction is not None:
+            prior = jax.lax.stop_gradient(prior)
         return FrameParts(rows=self.fusion(video_rows, audio_rows), prior=prior)
+
+    def seen(
+        self, visual: FrameRows, has_picture: Bool[Array | np.ndarray, " batch"]
+    ) -> FrameLogits | Float[Array, ""]:
+        """Return the log odds from single pictures alone; 0 without pictures."""
+        parts = []
+        if self.config.regression is not None:
+            parts.append(self.regression(visual))
+        if self.config.prior is not None:
+            parts.append(self.prior(visual))
+        if not parts:
+            return jnp.zeros(())
+        return jnp.where(has_picture[:, None, None], sum(parts), 0.0)
+
+    def heard(
+        self, audio: FrameRows, has_sound: Bool[Array | np.ndarray, " batch"]
+    ) -> FrameLogits | Float[Array, ""]:
+        """Return the log odds from the sound of single frames alone; without sound, a constant."""
+        if self.config.tag_prior is None:
+            return jnp.zeros(())
+        absent = self.config.tag_prior.absent
+        return jnp.where(has_sound[:, None, None], self.tag_prior(audio), absent)
 
 
 def frame_mask(lengths: Lengths, frames: int) -> Bool[Array, "batch {frames}"]:

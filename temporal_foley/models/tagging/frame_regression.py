@@ -1,0 +1,55 @@
+"""Judge single frames by a logistic regression on image features: the plain base of a tagger.
+
+One class for each effect and one for nothing, fitted to labelled frames before a training begins
+(`data_pipeline/train/fit_regression.py`) and not trained further. It is hard to beat where there
+are few labelled videos, so a tagger adds its log odds and learns to correct them.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+from temporal_foley.models.tagging.fusion import Statistic
+
+FARTHEST = 9.0
+"""Limit of the log odds."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RegressionConfig:
+    """How a regression on single frames is fitted and used."""
+
+    gain: float = 1.0
+    """Weight of its log odds."""
+    strength: float = 0.003
+    """Inverse of the L2 penalty on standardised features, for examples weighted as below."""
+    nothing_weight: float = 2500.0
+    """Total weight of the frames without any effect; each effect's frames have 200 together."""
+
+    def __post_init__(self) -> None:
+        for name in ("gain", "strength", "nothing_weight"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"regression.{name} must be above 0, got {getattr(self, name)}")
+
+
+class FrameRegression(nnx.Module):
+    """Return the log odds of each effect in each frame."""
+
+    def __init__(self, features: int, effects: int, config: RegressionConfig):
+        self.gain = config.gain
+        self.kernel = Statistic(jnp.zeros((features, effects + 1)))
+        self.bias = Statistic(jnp.zeros(effects + 1))
+
+    def __call__(
+        self, visual: Float[Array, "batch frames features"]
+    ) -> Float[Array, "batch frames effects"]:
+        # In single precision: sums of a thousand features are differences of large numbers.
+        logits = visual.astype(jnp.float32) @ self.kernel[...] + self.bias[...]
+        shares = jax.nn.softmax(logits, axis=-1)[..., :-1]
+        # The clip keeps the logarithms finite; it is far beyond FARTHEST.
+        shares = jnp.clip(shares, 1e-6, 1.0 - 1e-6)
+        log_odds = jnp.log(shares) - jnp.log1p(-shares)
+        return self.gain * jnp.clip(log_odds, -FARTHEST, FARTHEST)
