@@ -129,6 +129,7 @@ function createPerforming() {
     const delay = sound.outputDelay();
     clicks.forEach((click, at) => {
       setTimeout(() => {
+        byId("calibrate").dataset.due = click + delay;
         byId("calibrate").dataset.on = "true";
         byId("latency").textContent = `tap along: ${Math.max(0, at - 1)} of ${CLICKS - 2}`;
         setTimeout(() => delete byId("calibrate").dataset.on, 120);
