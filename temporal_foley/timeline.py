@@ -376,11 +376,17 @@ class Timeline:
         return sorted(cues, key=lambda cue: (cue.onset_sample, cue.effect, cue.id))
 
 
-def without_rejected(timeline: Timeline) -> Timeline:
-    """Return a timeline without its silent cues, and without tracks that are then empty."""
+def without_rejected(timeline: Timeline, *, keep: tuple[str, ...] = ()) -> Timeline:
+    """Return a timeline without its silent cues, and without tracks that are then empty.
+
+    Args:
+        timeline: The timeline.
+        keep: Statuses of silent cues that stay all the same.
+    """
+    silent = set(SILENT_STATUSES).difference(keep)
     tracks: list[Track] = []
     for track in timeline.tracks:
-        cues = tuple(cue for cue in track.cues if cue.status not in SILENT_STATUSES)
+        cues = tuple(cue for cue in track.cues if cue.status not in silent)
         if cues:
             tracks.append(dataclasses.replace(track, cues=cues))
     return dataclasses.replace(timeline, tracks=tuple(tracks))

@@ -203,6 +203,8 @@ def reopen_fcp7(text: str, *, by_ticks: bool = True) -> list[Placed]:
     root = etree.fromstring(text.encode(), etree.XMLParser(resolve_entities=False))
     found: list[Placed] = []
     for item in root.iterfind(".//audio/track/clipitem"):
+        if item.findtext("sourcetrack/trackindex") == "2":
+            continue  # the right channel of an item that was read already
         base = int(item.findtext("rate/timebase"))
         slow = item.findtext("rate/ntsc") == "TRUE"
         rate = Fraction(base * 1000, 1001) if slow else Fraction(base)

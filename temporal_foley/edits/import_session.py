@@ -14,8 +14,9 @@ from temporal_foley.cue_list import read_timeline, write_timeline
 from temporal_foley.edits.edit_cue import decided, edit_cue, with_take
 from temporal_foley.edits.read_otio import check_otio, read_bundle, read_otio
 from temporal_foley.edits.read_reaper import read_reaper
+from temporal_foley.edits.recognise_clips import with_recognised
 from temporal_foley.errors import FoleyError, OutputExistsError, UsageError
-from temporal_foley.session.build_session import is_file_of
+from temporal_foley.session.build_session import MARK, is_file_of
 from temporal_foley.session.curves import shifted
 from temporal_foley.session.edited import (
     MOST_BYTES,
@@ -25,8 +26,10 @@ from temporal_foley.session.edited import (
     file_part,
     has_other_take,
 )
-from temporal_foley.session.names import clean_name, title_of
+from temporal_foley.session.export_media import shape_reader
+from temporal_foley.session.names import clean_name, file_name, title_of
 from temporal_foley.session.written import note_imported
+from temporal_foley.sound.takes.library import load_library
 from temporal_foley.timeline import SILENT_STATUSES, Cue, Timeline, Track
 
 SUFFIXES = (".rpp", ".otio", ".otioz")
@@ -65,12 +68,26 @@ class ImportOutcome:
 
 
 def import_edits(
-    edited: Path, cues: Path, out: Path | None = None, *, overwrite: bool = False
+    edited: Path,
+    cues: Path,
+    out: Path | None = None,
+    *,
+    library: Path | None = None,
+    overwrite: bool = False,
 ) -> ImportOutcome:
     """Import the edits of a session into its cue list, by default as `CUES.edited.json` beside it.
 
+    Args:
+        edited: The session.
+        cues: The cue list.
+        out: Where to write.
+        library: The folder of the sound library, if it was not the built-in one; only used where
+            the session has lost its notes.
+        overwrite: Replace an earlier list.
+
     Raises:
-        FoleyError: The session or the cue list cannot be read.
+        FoleyError: The session or the cue list cannot be read, or the session was made for another
+            video.
         OutputExistsError: The new cue list exists, and `overwrite` is not given.
     """
     out = cues.with_name(f"{cues.stem}.edited.json") if out is None else out
@@ -78,6 +95,9 @@ def import_edits(
     if out.exists() and not overwrite:
         raise OutputExistsError(f"{out}: exists; use --overwrite or --out FILE")
     session = read_session(edited)
+    shape_of = shape_reader(load_library(library))
+    session = dataclasses.replace(session, clips=with_recognised(session.clips, timeline, shape_of))
+    check_session(session, timeline, edited)
     result, changes, warnings = apply_edits(timeline, session.clips, session.known, session.takes)
     part = out.with_name(out.name + ".part")
     try:
@@ -118,6 +138,28 @@ def read_session(path: Path) -> EditedSession:
         raise type(error)(f"{path}: {error}") from None
 
 
+def check_session(session: EditedSession, timeline: Timeline, path: Path) -> None:
+    """Check that a session was made for the video of a cue list.
+
+    Raises:
+        FoleyError: It was made for another video, or nothing in it is recognised.
+    """
+    name = timeline.source.name
+    remedy = f"import it into the list that it was exported from, not into that of {name}"
+    if session.source is not None and session.source != timeline.source.sha256:
+        raise FoleyError("was made for another video", path=path, remedy=remedy)
+    if session.known is not None:
+        return
+    ours = {file_part(clip.file) for clip in session.clips if MARK in clip.file}
+    ending = f"{MARK}{file_name(Path(name).stem)}."
+    if ours and not any(ending in file for file in ours):
+        other = sorted(ours)[0].partition(MARK)[2].rpartition(".")[0]
+        raise FoleyError(f"was made for another video ({other})", path=path, remedy=remedy)
+    known = {cue.id for cue in timeline.cues}
+    if known and not any(clip.origin and clip.origin.cue in known for clip in session.clips):
+        raise FoleyError("holds no clip of a cue of this list", path=path, remedy=remedy)
+
+
 def apply_edits(
     timeline: Timeline,
     clips: Sequence[EditedClip],
@@ -146,20 +188,35 @@ def apply_edits(
         ("moved", "trimmed", "adjusted", "rejected", "added", "kept"), 0
     )
     vanished = strange = 0
+    # Without notes, a cue that is missing may be one of the clips that were not recognised.
+    is_certain = exported is not None or not warnings
     for cue in timeline.cues:
         own = placed.get(cue.id, [])
-        was_there = exported is None or cue.id in exported
+        was_there = is_certain if exported is None else cue.id in exported
         if cue.id in stale or (not own and (cue.status in SILENT_STATUSES or not was_there)):
             result.append(cue)
             counts["kept"] += 1
             continue
         heard = [(clip, origin) for clip, origin in own if not clip.is_muted]
+        if not heard and cue.status in SILENT_STATUSES:
+            result.append(cue)
+            counts["kept"] += 1
+            continue
         if not heard:
             result.append(dataclasses.replace(cue, status="rejected", locked=True))
             counts["rejected"] += 1
             continue
         # Of a cue that was cut or copied, the piece nearest to its old place stays that cue.
-        heard.sort(key=lambda pair: (abs(pair[0].place - cue.onset_sample), pair[0].place))
+        # The editor may know better which of them it is.
+        heard.sort(
+            key=lambda pair: (
+                not pair[0].is_first,
+                abs(pair[0].place - cue.onset_sample),
+                pair[0].place,
+            )
+        )
+        # A copy may lie where the cue itself was.
+        others = [other for other in timeline.cues if other.id != cue.id]
         for number, (clip, origin) in enumerate(heard):
             taken = cue
             if has_other_take(clip.file, origin):
@@ -180,7 +237,7 @@ def apply_edits(
                 result.append(edited)
                 for name in _differences(cue, edited):
                     counts[name] += 1
-            elif not any(_is_same_sound(edited, other) for other in timeline.cues):
+            elif not any(_is_same_sound(edited, other) for other in (*others, result[-1])):
                 name = _free_id(edited.effect, used)
                 used.add(name)
                 reason = f"copy of {cue.id}"
@@ -219,7 +276,7 @@ def _known_clips(clips: Sequence[EditedClip], known: dict[str, Cue]) -> tuple[_P
         origin = clip.origin or by_file.get(clip.file)
         if origin is not None and origin.cue in known:
             placed.setdefault(origin.cue, []).append((clip, origin))
-        elif not clip.file.startswith("media/2-POP_") and clip.name != "2-pop":
+        elif clip.name != "2-pop" and not file_part(clip.file).startswith(("2-POP_", "ORIGINAL_")):
             foreign.append(clean_name(clip.name or clip.file))
     warnings: list[str] = []
     if foreign:

@@ -97,11 +97,14 @@ def read_otio(text: str) -> EditedSession:
     warnings = ()
     if strange:
         warnings = (f"{strange} nested or stretched pieces were left out",)
+    about = timeline.metadata.get(METADATA)
+    source = about.get("source_sha256") if hasattr(about, "get") else None
     ids, takes = (_list(timeline, name) for name in ("cues", "takes"))
     return EditedSession(
         clips=tuple(clips),
         warnings=warnings,
         known=None if ids is None else frozenset(one for one in ids if isinstance(one, str)),
+        source=source if isinstance(source, str) else None,
         takes=tuple(found for one in takes or () if (found := read_origin(one)) is not None),
     )
 
@@ -185,12 +188,18 @@ def _clip(
         length=to_sample(end) - first,
         source_in=source_in,
         is_muted=not item.enabled,
+        file_samples=_file_samples(item),
         gain_db=float(gain) if isinstance(gain, int | float) and abs(gain) <= 240.0 else None,
         level=None if level is None else shifted(level, by),
         pan=None if pan is None else shifted(pan, by),
         fade_in=_count(own.get("fade_in_samples")),
         fade_out=_count(own.get("fade_out_samples")),
     )
+
+
+def _file_samples(item: Any) -> int | None:
+    available = getattr(item.media_reference, "available_range", None)
+    return None if available is None else _samples(available.duration)
 
 
 def _curve(value: Any, most: float) -> Curve | None:

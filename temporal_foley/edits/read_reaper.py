@@ -12,8 +12,10 @@ from temporal_foley.session.edited import (
     EditedSession,
     read_known,
     read_origin,
+    read_source,
     read_takes,
 )
+from temporal_foley.session.writers.reaper import item_guid
 from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample
 from temporal_foley.timeline import Curve
 
@@ -75,7 +77,8 @@ def read_reaper(text: str) -> EditedSession:
     Raises:
         FoleyError: It is not a REAPER project, or a number in it is invalid.
     """
-    project = _parse(text)
+    # Some programs begin a text with a byte-order mark.
+    project = _parse(text.removeprefix("\ufeff"))
     leader = _first_picture(project)
     clips: list[EditedClip] = []
     stretched = scaled = 0
@@ -102,6 +105,7 @@ def read_reaper(text: str) -> EditedSession:
         clips=tuple(clips),
         warnings=tuple(warnings),
         known=read_known(notes),
+        source=read_source(notes),
         takes=read_takes(notes),
     )
 
@@ -182,7 +186,9 @@ def _clip(item: _Block, take: _Block, source: _Block, track: str, leader: int) -
     level = _envelope(take, "VOLENV")
     is_scaled = any(envelope.number("VOLTYPE") for envelope in take.of("VOLENV"))
     pans = tuple((at, round(min(max(-x, -1.0), 1.0), 6)) for at, x in _envelope(take, "PANENV"))
+    guid = (item.values("IGUID") or [""])[0].strip("{}").upper()
     return EditedClip(
+        is_first=origin is not None and guid == item_guid(origin.cue).strip("{}"),
         name=" ".join(take.values("NAME")[:1]),
         track=track,
         file=" ".join(source.values("FILE")[:1]),

@@ -36,6 +36,8 @@ class FinishedRun:
     warnings: tuple[str, ...] = ()
     mix_gain_db: float | None = None
     """The gain of the effects in the mix, with matching; None if nothing was mixed."""
+    original_gain_db: float | None = None
+    """The gain of the video's own sound in the mix."""
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -81,9 +83,10 @@ def _read_run(path: Path) -> FinishedRun | None:
         return None
     video = source.get("path") if isinstance(source, dict) else None
     levels, warnings = document.get("levels"), document.get("warnings")
-    gain = None
+    gain = own_gain = None
     if isinstance(levels, dict):
         gain = levels.get("effects_gain_db", levels.get("gain_db"))
+        own_gain = levels.get("gain_db")
     return FinishedRun(
         command=command,
         made_with={str(key): str(value) for key, value in made_with.items()},
@@ -91,6 +94,7 @@ def _read_run(path: Path) -> FinishedRun | None:
         source_path=video if isinstance(video, str) else None,
         warnings=tuple(map(str, warnings)) if isinstance(warnings, list) else (),
         mix_gain_db=_decibels(gain),
+        original_gain_db=_decibels(own_gain),
     )
 
 

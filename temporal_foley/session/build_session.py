@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from temporal_foley.session.curves import STILL, inside, level_inside
@@ -33,7 +33,16 @@ from temporal_foley.session.session_model import (
 )
 from temporal_foley.session.timecode import EditRate, frames_a_day
 from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample
-from temporal_foley.timeline import Asset, Cue, Loop, Timeline, Track, without_rejected
+from temporal_foley.timeline import (
+    SILENT_STATUSES,
+    Asset,
+    Cue,
+    Curve,
+    Loop,
+    Timeline,
+    Track,
+    without_rejected,
+)
 
 MONO_DB = 20.0 * math.log10(math.sqrt(0.5))
 """A mono take in the middle is 3 dB quieter on each side; most editors do not do that themselves.
@@ -48,6 +57,11 @@ LEADER_S = 10
 POP_BEFORE_S = 2
 POP_HZ = 1_000
 POP_DB = -20.0
+
+MARK = "_TFOLEY_"
+"""A file of ours has this in its name, before the name of its video."""
+DUCK_DOWN, DUCK_UP = SAMPLE_RATE_HZ * 15 // 100, SAMPLE_RATE_HZ // 2
+"""Samples in which the video's own sound fades down and up again."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -77,9 +91,12 @@ def build_session(
     categories: Mapping[str, str],
     track_gains_db: Mapping[str, float],
     mix_gain_db: float = 0.0,
+    original_gain_db: float = 0.0,
     picture: SessionPicture | None = None,
 ) -> Session:
-    """Build the session of a timeline; rejected cues are left out.
+    """Build the session of a timeline.
+
+    Rejected cues are left out; those that the original already contains are muted clips.
 
     Args:
         timeline: The cues.
@@ -87,11 +104,12 @@ def build_session(
         shape_of: Returns length, channels and peak of a take.
         categories: UCS CatID of each effect.
         track_gains_db: Level of each effect's track.
-        mix_gain_db: Gain of the mix.
+        mix_gain_db: Gain of the effects in the mix.
+        original_gain_db: Gain of the video's own sound in the mix.
         picture: The video.
     """
     names = cue_names(timeline)
-    timeline = without_rejected(timeline)
+    timeline = without_rejected(timeline, keep=("already_heard",))
     edit = settings.edit
     leader = to_sample(edit.grid.time(LEADER_S * edit.nominal)) if settings.has_pop else 0
     media = _plan_media(timeline, settings, shape_of, categories)
@@ -106,6 +124,11 @@ def build_session(
         for track in timeline.tracks
     ]
     files = list(dict.fromkeys(media.values()))
+    has_original = picture is not None and picture.has_audio and timeline.mix.original != "mute"
+    if has_original:
+        own = _original(timeline, leader, original_gain_db)
+        tracks.append(own)
+        files.append(own.clips[0].media)
     first = settings.first_frame
     markers: list[Marker] = []
     if settings.slate:
@@ -131,6 +154,7 @@ def build_session(
         mix_gain_db=mix_gain_db,
         original=timeline.mix.original if timeline.source.has_audio else "mute",
         duck_db=timeline.mix.duck_db,
+        source_sha256=timeline.source.sha256,
     )
 
 
@@ -171,6 +195,7 @@ def _clip(cue: Cue, name: str, media: Media, leader: int) -> Clip:
         fade_in=cue.fade_in,
         fade_out=cue.fade_out,
         note=clean_text(cue.reason),
+        is_muted=cue.status in SILENT_STATUSES,
     )
 
 
@@ -188,15 +213,13 @@ def _plan_media(
     source = Path(timeline.source.name).stem
     # Silence before the take: where cuts lie on frames only, a clip begins up to one early.
     lead = settings.edit.frame_samples
-    handles = max(settings.handles, lead)
+    handles = settings.handles
     planned: dict[_Key, Media] = {}
     for (asset, loop, lowpass_hz), used in users.items():
         shape = shape_of(asset)
         peak = shape.peak * (1.0 if lowpass_hz is None else LOWPASS_OVERSHOOT)
-        start = max(min(cue.source_start for _, cue in used) - handles, -lead)
-        end = max(cue.source_start + cue.length for _, cue in used) + handles
-        if loop is None:
-            end = max(min(end, shape.samples), start + 1)
+        cues = [cue for _, cue in used]
+        start, end = planned_range(cues, handles, lead, None if loop else shape.samples)
         track, _ = used[0]
         title = _title(asset)
         name = ucs_name(
@@ -219,6 +242,32 @@ def _plan_media(
     return planned
 
 
+def planned_range(
+    cues: Sequence[Cue], handles: int, lead: int, samples: int | None
+) -> tuple[int, int]:
+    """Return which samples of their take the file of some cues has.
+
+    Args:
+        cues: All cues with that take.
+        handles: Samples to have beyond what plays, at either end.
+        lead: Samples of a frame, which is the most silence before the take.
+        samples: Length of the take; None if its loop goes on without end.
+    """
+    handles = max(handles, lead)
+    start = max(min(cue.source_start for cue in cues) - handles, -lead)
+    end = max(cue.source_start + cue.length for cue in cues) + handles
+    return start, end if samples is None else max(min(end, samples), start + 1)
+
+
+def file_gain_db(cue: Cue, shape: TakeShape) -> float:
+    """Return the part of a clip's gain that makes up for its file, and a constant level."""
+    peak = shape.peak * (1.0 if cue.lowpass_hz is None else LOWPASS_OVERSHOOT)
+    gain = 20.0 * math.log10(peak) if peak > 1.0 else 0.0
+    level = level_inside(cue.level, cue.length)
+    still = level[0][1] if len(level) == 1 else 0.0
+    return gain + (MONO_DB if shape.channels == 1 else 0.0) + still
+
+
 def _title(asset: Asset) -> str:
     if asset.kind == "recipe":
         return f"take {0 if asset.seed is None else asset.seed + 1}"
@@ -238,6 +287,67 @@ def _digest(key: _Key, start: int, end: int) -> str:
     if lowpass_hz is not None:
         plain.append(lowpass_hz)
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:6]
+
+
+def _original(timeline: Timeline, leader: int, gain_db: float) -> SessionTrack:
+    """Make the track of the video's own sound, lowered where the mix lowers it."""
+    duration = timeline.source.duration_samples
+    media = Media(
+        name=f"ORIGINAL{MARK}{file_name(Path(timeline.source.name).stem)}.wav",
+        title="original",
+        asset=None,
+        is_original=True,
+        samples=duration,
+        channels=2,
+    )
+    clip = Clip(
+        name="original",
+        cue="",
+        effect="",
+        media=media,
+        onset=0,
+        place=leader,
+        length=duration,
+        source_in=0,
+        meets=0,
+        gain_db=0.0,
+        file_db=0.0,
+        level=lowered_level(timeline),
+        pan=STILL,
+        fade_in=0,
+        fade_out=0,
+    )
+    return SessionTrack(name="original", effect="", bus="", gain_db=gain_db, clips=(clip,))
+
+
+def lowered_level(timeline: Timeline) -> Curve:
+    """Return the level of the video's own sound: down before effects, up again after them.
+
+    With `duck` that is under all effects, with `replace` where effects replace its own.
+    """
+    mix, duration = timeline.mix, timeline.source.duration_samples
+    audible = [cue for cue in timeline.cues if cue.status not in SILENT_STATUSES]
+    if mix.original == "duck":
+        low = mix.duck_db
+        wanted = [(cue.onset_sample, cue.offset_sample) for cue in audible]
+    elif mix.original == "replace":
+        low = mix.replace_db
+        wanted = [cue.evidence.original for cue in audible if cue.evidence.original is not None]
+    else:
+        return STILL
+    spans: list[list[int]] = []
+    for begin, end in sorted(wanted):
+        if spans and begin - DUCK_DOWN <= spans[-1][1] + DUCK_UP:
+            spans[-1][1] = max(spans[-1][1], end)
+        else:
+            spans.append([begin, end])
+    points: dict[int, float] = {0: 0.0}
+    for begin, end in spans:
+        first, last = max(0, begin - DUCK_DOWN), min(duration, end)
+        points |= {first: 0.0 if first else low, begin: low, last: low}
+        if end + DUCK_UP <= duration:
+            points[end + DUCK_UP] = 0.0
+    return tuple(sorted(points.items())) if spans else STILL
 
 
 def _pop(edit: EditRate) -> SessionTrack:

@@ -16,6 +16,7 @@ MOST_SAMPLES = 1 << 40
 _NOTE = "temporal-foley "
 _KNOWN = "temporal-foley cues "
 _TAKE = "temporal-foley take "
+_SOURCE = "temporal-foley source "
 _LINE = 500
 """Characters of ids per line: editors cut long lines."""
 
@@ -48,6 +49,10 @@ class EditedClip:
     length: int
     source_in: int
     is_muted: bool
+    is_first: bool = False
+    """Whether the editor says that it is the very clip that was exported, not a copy of it."""
+    file_samples: int | None = None
+    """Length of its file; None if the session does not specify it."""
     gain_db: float | None = None
     """None, here and below, if the session does not specify it."""
     level: Curve | None = None
@@ -64,6 +69,8 @@ class EditedSession:
     warnings: tuple[str, ...] = ()
     known: frozenset[str] | None = None
     """The cues that were exported: only these can have been deleted. None means all."""
+    source: str | None = None
+    """SHA-256 of the video that it was made for; None if it is not known any more."""
     takes: tuple[Origin, ...] = ()
     """A cue for each of its sound files, even if no clip plays the file any more."""
 
@@ -94,6 +101,7 @@ def takes_of(session: Session) -> list[dict[str, Any]]:
 
 def known_lines(session: Session) -> Iterator[str]:
     """Return the ids of the cues in a session, and its sound files, as lines of text."""
+    yield _SOURCE + session.source_sha256
     yield from (_TAKE + json.dumps(take) for take in takes_of(session))
     line: list[str] = []
     for cue in (clip.cue for clip in session.clips if clip.effect):
@@ -117,6 +125,11 @@ def read_known(lines: Iterable[str]) -> frozenset[str] | None:
         if isinstance(ids, list):
             found = (found or set()) | {one for one in ids if isinstance(one, str)}
     return None if found is None else frozenset(found)
+
+
+def read_source(lines: Iterable[str]) -> str | None:
+    """Read the SHA-256 of the video that `known_lines` wrote; None if there is none."""
+    return next((line[len(_SOURCE) :].strip() for line in lines if line.startswith(_SOURCE)), None)
 
 
 def file_part(path: str) -> str:

@@ -37,6 +37,9 @@ SESSIONS = ("otio", "otioz", "reaper", "aaf", "dawproject", "fcp7")
 LINKING = ("otio", "reaper", "aaf", "fcp7")
 """Sessions that refer to the files in `media`; an embedded AAF does not."""
 
+WITHOUT_MUTED = ("aaf",)
+"""Sessions without the cues that the original already contains: they have no muted clips."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ExportSettings:
@@ -145,11 +148,12 @@ def export_cues(
         sounds = _library(timeline, cues, None if library is None else Path(library))
     run = read_run(cues.parent)
     mix_gain_db = 0.0 if run is None else run.mix_gain_db or 0.0
+    own_gain_db = mix_gain_db if run is None else run.original_gain_db or mix_gain_db
     with staged(folder) as staging:
         if "stems" in formats and sounds is not None:
-            mix_gain_db = _export_stems(job, sounds, staging)
+            mix_gain_db, own_gain_db = _export_stems(job, sounds, staging)
         if {*formats} & {*SESSIONS} and sounds is not None:
-            _export_sessions(job, sounds, formats, staging, mix_gain_db)
+            _export_sessions(job, sounds, formats, staging, (mix_gain_db, own_gain_db))
         _export_lists(job, formats, staging)
         note_written(staging, folder, _files(job.base, formats))
     return ExportOutcome(
@@ -225,6 +229,14 @@ def _warnings(job: _Job, formats: Sequence[str]) -> tuple[str, ...]:
     found: list[str] = []
     if job.info is None and {*formats} & {*SESSIONS, "html"}:
         found.append("the video was not found: sessions are without picture; use --video")
+    silent = sum(cue.status == "already_heard" for cue in job.timeline.cues)
+    without = [name for name in formats if name in WITHOUT_MUTED]
+    if silent and without:
+        cues = "1 cue" if silent == 1 else f"{silent} cues"
+        found.append(
+            f"{cues} that the original already contains: left out of {', '.join(without)}, which "
+            "have no muted clips; accept them to export them"
+        )
     rate = job.timeline.source.video_rate
     if abs(rate - job.edit.rate) > Fraction(1, 100) and job.settings.rate is None:
         found.append(
@@ -239,8 +251,8 @@ def _categories(timeline: Timeline) -> dict[str, str]:
     return {track.effect: known.get(track.effect, "") for track in timeline.tracks}
 
 
-def _export_stems(job: _Job, sounds: Library, staging: Path) -> float:
-    """Write the stems and the mix as broadcast WAV; return the gain of the mix."""
+def _export_stems(job: _Job, sounds: Library, staging: Path) -> tuple[float, float]:
+    """Write stems and mix as broadcast WAV; return the gains of effects and original in the mix."""
     timeline = without_rejected(job.timeline)
     needs_video = timeline.source.has_audio and timeline.mix.original != "mute"
     if needs_video and job.info is None:
@@ -258,7 +270,11 @@ def _export_stems(job: _Job, sounds: Library, staging: Path) -> float:
 
 
 def _export_sessions(
-    job: _Job, sounds: Library, formats: Sequence[str], staging: Path, mix_gain_db: float
+    job: _Job,
+    sounds: Library,
+    formats: Sequence[str],
+    staging: Path,
+    gains_db: tuple[float, float],
 ) -> None:
     timeline, settings = job.timeline, job.settings
     session = build_session(
@@ -276,12 +292,13 @@ def _export_sessions(
             track.effect: track.gain_db + sounds.levels.bus_db(track.bus)
             for track in timeline.tracks
         },
-        mix_gain_db=mix_gain_db,
+        mix_gain_db=gains_db[0],
+        original_gain_db=gains_db[1],
         picture=_picture(job),
     )
     media = staging / MEDIA_FOLDER
     with job.record.stage("write sound") as done:
-        write_media(session, sounds, media, done)
+        write_media(session, sounds, job.info, media, done)
     for name in formats:
         if name in SESSIONS:
             with job.record.stage(f"write {name}"):

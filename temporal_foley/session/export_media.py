@@ -56,8 +56,10 @@ def shape_reader(library: Library) -> Callable[[Asset], TakeShape]:
     return shape_of
 
 
-def write_media(session: Session, library: Library, folder: Path, done: Done) -> None:
-    """Write every sound file of a session into a folder.
+def write_media(
+    session: Session, library: Library, info: VideoInfo | None, folder: Path, done: Done
+) -> None:
+    """Write every sound file of a session into a folder; `info` is the video.
 
     Raises:
         LibraryError: A take is not in the library.
@@ -77,7 +79,7 @@ def write_media(session: Session, library: Library, folder: Path, done: Done) ->
         )
         write_broadcast_wav(
             folder / media.name,
-            _media_blocks(media, library),
+            _media_blocks(media, library) if not media.is_original else _own_sound(media, info),
             notes,
             samples=media.samples,
             channels=media.channels,
@@ -93,8 +95,10 @@ def write_stems(
     settings: SessionSettings,
     categories: dict[str, str],
     done: Done,
-) -> float:
-    """Render stems and mix of a timeline into the folder `stems`; return the gain of the mix.
+) -> tuple[float, float]:
+    """Render stems and mix of a timeline into the folder `stems`.
+
+    Returns the gains of the effects and of the video's own sound in the mix.
 
     With a 2-pop they begin ten seconds before the picture, and each has the tone. `info` is the
     video whose own sound becomes a stem; None if it has no sound or is muted.
@@ -132,7 +136,7 @@ def write_stems(
                 channels=2,
             )
             done(0.8 + 0.2 * number / len(sounds))
-    return report.effects_gain_db
+    return report.effects_gain_db, report.gain_db
 
 
 def _media_blocks(media: Media, library: Library) -> Iterator[Whole]:
@@ -151,6 +155,18 @@ def _media_blocks(media: Media, library: Library) -> Iterator[Whole]:
             yield quantise(_stretch(samples, start, stop, media.lowpass_hz), gain)
         else:
             yield quantise(_looped(media, media.asset, media.loop, library, start, stop), gain)
+
+
+def _own_sound(media: Media, info: VideoInfo | None) -> Iterator[Whole]:
+    """Yield the video's own sound, as long as the picture."""
+    left = media.samples
+    for block in (None if info is None else read_audio(info)) or ():
+        if left:
+            yield quantise(block[:left])
+            left -= min(left, len(block))
+    while left:
+        yield np.zeros((min(left, _BLOCK), media.channels), np.int32)
+        left -= min(left, _BLOCK)
 
 
 def _stretch(

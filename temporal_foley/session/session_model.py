@@ -34,7 +34,9 @@ class Media:
     name: str
     title: str
     asset: Asset | None
-    """None for the tone of the 2-pop."""
+    """None for the tone of the 2-pop and the original sound."""
+    is_original: bool = False
+    """Whether it is the video's own sound."""
     loop: Loop | None = None
     lowpass_hz: float | None = None
     start: int = 0
@@ -75,6 +77,8 @@ class Clip:
     fade_in: int
     fade_out: int
     note: str = ""
+    is_muted: bool = False
+    """Whether it is in the session without playing: the original already contains its effect."""
 
     @property
     def end(self) -> int:
@@ -88,9 +92,15 @@ class SessionTrack:
 
     name: str
     effect: str
+    """Empty for the 2-pop and the original sound."""
     bus: str
     gain_db: float
     clips: tuple[Clip, ...]
+
+    @property
+    def is_original(self) -> bool:
+        """Whether it has the video's own sound."""
+        return any(clip.media.is_original for clip in self.clips)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -132,6 +142,8 @@ class Session:
     original: str
     """What happens to the video's own sound in the mix: keep, duck or mute."""
     duck_db: float
+    source_sha256: str = ""
+    """Of the video that the cue list is for."""
 
     @property
     def start_timecode(self) -> str:
@@ -148,6 +160,11 @@ class Session:
         """The clips of all tracks, in order of place."""
         found = [clip for track in self.tracks for clip in track.clips]
         return sorted(found, key=lambda clip: (clip.place, clip.effect, clip.name))
+
+    @property
+    def cues(self) -> list[Clip]:
+        """The clips that are cues and play, in order of place."""
+        return [clip for clip in self.clips if clip.effect and not clip.is_muted]
 
 
 def lanes(clips: Sequence[Clip], place_of: Callable[[Clip], tuple[int, int]]) -> list[list[Clip]]:

@@ -7,6 +7,7 @@ from typing import Annotated
 from temporal_foley.cli.commands.export import one_cue_list
 from temporal_foley.cli.console import Console
 from temporal_foley.cli.options import Arg
+from temporal_foley.cli.shared import LibraryFolder
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,9 @@ class Import:
     """The cue list that it was exported from, or its folder."""
     out: Annotated[Path | None, Arg(metavar="FILE", short="-o")] = None
     """Where the new cue list goes. (default: CUES.edited.json beside the old one)"""
+    library: LibraryFolder = None
+    """The sound library that the cues were made with, if it was not the built-in one; needed only
+    where another editor dropped the notes of the session."""
     overwrite: bool = False
     """Replace an earlier cue list."""
 
@@ -31,7 +35,11 @@ class Import:
         from temporal_foley.edits.import_session import import_edits
 
         outcome = import_edits(
-            self.edited, one_cue_list(self.cues), self.out, overwrite=self.overwrite
+            self.edited,
+            one_cue_list(self.cues),
+            self.out,
+            library=self.library,
+            overwrite=self.overwrite,
         )
         for warning in outcome.warnings:
             console.warn(f"{self.edited.name}: {warning}")

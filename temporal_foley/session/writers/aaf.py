@@ -47,7 +47,8 @@ def write_aaf(path: Path, session: Session, media: Path, address: str, *, embed:
         number = 1
         for track in session.tracks:
             gain_db = track.gain_db + (session.mix_gain_db if track.effect else 0.0)
-            for lane, row in enumerate(lanes(track.clips, exact_place), 1):
+            audible = [clip for clip in track.clips if not clip.is_muted]
+            for lane, row in enumerate(lanes(audible, exact_place), 1):
                 sequence: Any = file.create.Sequence(media_kind="sound")
                 place = 0
                 for clip in row:
@@ -57,6 +58,8 @@ def write_aaf(path: Path, session: Session, media: Path, address: str, *, embed:
                         _clip(file, clip, sources[clip.media.name], gain, gain_db)
                     )
                     place = clip.end
+                # Readers take the length of a sequence from here, and not from its parts.
+                sequence.length = place
                 slot = composition.create_timeline_slot(SAMPLE_RATE_HZ)
                 slot.name = track.name if lane == 1 else f"{track.name} {lane}"
                 slot["PhysicalTrackNumber"].value = number

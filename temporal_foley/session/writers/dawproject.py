@@ -85,6 +85,7 @@ def _clip(parent: xml.Element, clip: Clip) -> None:
     outer = xml.SubElement(
         parent,
         "Clip",
+        enable="false" if clip.is_muted else "true",
         name=clip.name,
         comment=clip.note,
         time=_seconds(clip.place),

@@ -7,12 +7,13 @@ frames of the file, `pproTicksIn` exactly, for editors that read it.
 
 import dataclasses
 import math
+import uuid
 from fractions import Fraction
 from urllib.parse import quote
 from xml.etree import ElementTree as xml
 
 from temporal_foley.session.curves import amplitude_of, ratios, value_at
-from temporal_foley.session.session_model import Clip, Media, Session, lanes
+from temporal_foley.session.session_model import Clip, Media, Session, SessionTrack, lanes
 from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample, to_seconds
 
 TICKS_A_SECOND = 254_016_000_000
@@ -47,6 +48,8 @@ def fcp7_text(session: Session, picture: str | None, folder: str) -> str:
     """Return the document; `picture` and `folder` are `file://` addresses."""
     root = xml.Element("xmeml", version="5")
     sequence = xml.SubElement(root, "sequence", id="sequence-1")
+    key = f"{session.source_sha256} {session.name} {session.start_frame}"
+    xml.SubElement(sequence, "uuid").text = str(uuid.uuid5(uuid.NAMESPACE_OID, key))
     xml.SubElement(sequence, "name").text = session.name
     xml.SubElement(sequence, "duration").text = str(session.frames)
     _rate(sequence, session)
@@ -61,28 +64,22 @@ def fcp7_text(session: Session, picture: str | None, folder: str) -> str:
     xml.SubElement(audio, "numOutputChannels").text = "2"
     _characteristics(xml.SubElement(audio, "format"))
     seen: set[str] = set()
-    numbers = {file.name: number for number, file in enumerate(session.media, 1)}
+    index = 0
     for track in session.tracks:
-        snapped = {clip.name: snap(clip, session) for clip in track.clips}
+        for channels in (1, 2):
+            snapped = {
+                clip.name: snap(clip, session)
+                for clip in track.clips
+                if clip.media.channels == channels
+            }
 
-        def place(clip: Clip, snapped: dict[str, SnappedClip] = snapped) -> tuple[int, int]:
-            return snapped[clip.name].start, snapped[clip.name].end
+            def place(clip: Clip, snapped: dict[str, SnappedClip] = snapped) -> tuple[int, int]:
+                return snapped[clip.name].start, snapped[clip.name].end
 
-        gain_db = track.gain_db + (session.mix_gain_db if track.effect else 0.0)
-        for row in lanes(track.clips, place):
-            made = xml.SubElement(audio, "track")
-            for clip in row:
-                key = f"file-{numbers[clip.media.name]}"
-                item = _clip_item(made, snapped[clip.name], session)
-                _file(item, key, clip.media, session, folder, is_known=key in seen)
-                seen.add(key)
-                source = xml.SubElement(item, "sourcetrack")
-                xml.SubElement(source, "mediatype").text = "audio"
-                xml.SubElement(source, "trackindex").text = "1"
-                _level(item, snapped[clip.name], session, gain_db)
-                if clip.note:
-                    comments = xml.SubElement(item, "comments")
-                    xml.SubElement(comments, "mastercomment1").text = clip.note
+            for row in lanes([one.clip for one in snapped.values()], place):
+                items = [snapped[clip.name] for clip in row]
+                _tracks(audio, items, track, session, folder, index, seen)
+                index += channels
     for marker in session.markers:
         made = xml.SubElement(sequence, "marker")
         xml.SubElement(made, "name").text = marker.name
@@ -94,16 +91,64 @@ def fcp7_text(session: Session, picture: str | None, folder: str) -> str:
     return head + xml.tostring(root, "unicode") + "\n"
 
 
-def _clip_item(parent: xml.Element, snapped: SnappedClip, session: Session) -> xml.Element:
+def _tracks(
+    audio: xml.Element,
+    items: list[SnappedClip],
+    track: SessionTrack,
+    session: Session,
+    folder: str,
+    index: int,
+    seen: set[str],
+) -> None:
+    """Write a track of mono clips, or two of stereo clips: a linked item for either channel."""
+    numbers = {file.name: number for number, file in enumerate(session.media, 1)}
+    gain_db = track.gain_db + (session.mix_gain_db if track.effect else 0.0)
+    channels = items[0].clip.media.channels
+    for channel in range(1, channels + 1):
+        made = xml.SubElement(audio, "track")
+        for number, snapped in enumerate(items, 1):
+            clip = snapped.clip
+            key = f"file-{numbers[clip.media.name]}"
+            name = clip.name if channel == 1 else f"{clip.name} right"
+            item = _clip_item(made, name, snapped, session)
+            _file(item, key, clip.media, session, folder, is_known=key in seen)
+            seen.add(key)
+            source = xml.SubElement(item, "sourcetrack")
+            xml.SubElement(source, "mediatype").text = "audio"
+            xml.SubElement(source, "trackindex").text = str(channel)
+            _level(item, snapped, session, gain_db, channel if channels == 2 else None)
+            if channels == 2:
+                _links(item, clip.name, index, number)
+            if clip.note:
+                comments = xml.SubElement(item, "comments")
+                xml.SubElement(comments, "mastercomment1").text = clip.note
+        if channels == 2:
+            xml.SubElement(made, "outputchannelindex").text = str(channel)
+
+
+def _links(item: xml.Element, name: str, index: int, number: int) -> None:
+    """Tie the items of the two channels together: they are moved and cut as one."""
+    for channel, key in ((1, name), (2, f"{name} right")):
+        link = xml.SubElement(item, "link")
+        xml.SubElement(link, "linkclipref").text = key
+        xml.SubElement(link, "mediatype").text = "audio"
+        xml.SubElement(link, "trackindex").text = str(index + channel)
+        xml.SubElement(link, "clipindex").text = str(number)
+        xml.SubElement(link, "groupindex").text = "1"
+
+
+def _clip_item(
+    parent: xml.Element, key: str, snapped: SnappedClip, session: Session
+) -> xml.Element:
     clip, rate = snapped.clip, session.edit.rate
-    item = xml.SubElement(parent, "clipitem", id=clip.name)
+    item = xml.SubElement(parent, "clipitem", id=key)
     file_frames = math.ceil(to_seconds(clip.media.samples) * rate)
     first = math.floor(snapped.source_in * rate + Fraction(1, 2))
     last = first + snapped.end - snapped.start
     exact_end = snapped.source_in + (snapped.end - snapped.start) / rate
     for name, value in (
         ("name", clip.name),
-        ("enabled", "TRUE"),
+        ("enabled", "FALSE" if clip.is_muted else "TRUE"),
         ("duration", max(file_frames, last)),
         ("start", snapped.start),
         ("end", snapped.end),
@@ -136,6 +181,17 @@ def _file(
 
 def _video(parent: xml.Element, session: Session, address: str | None) -> None:
     picture = session.picture
+    if picture is not None:
+        form = xml.SubElement(xml.SubElement(parent, "format"), "samplecharacteristics")
+        _rate(form, session)
+        for name, value in (
+            ("width", picture.width),
+            ("height", picture.height),
+            ("anamorphic", "FALSE"),
+            ("pixelaspectratio", "square"),
+            ("fielddominance", "none"),
+        ):
+            xml.SubElement(form, name).text = str(value)
     track = xml.SubElement(parent, "track")
     if picture is None or address is None:
         return
@@ -162,10 +218,20 @@ def _video(parent: xml.Element, session: Session, address: str | None) -> None:
     xml.SubElement(form, "height").text = str(picture.height)
 
 
-def _level(item: xml.Element, snapped: SnappedClip, session: Session, track_db: float) -> None:
-    """Write gain, level curve and fades as levels over the frames of the file."""
+def _level(
+    item: xml.Element, snapped: SnappedClip, session: Session, track_db: float, channel: int | None
+) -> None:
+    """Write gain, level curve and fades as levels over the frames of the file, and the pan.
+
+    The two channels of a stereo clip go fully left and right; its balance is in their levels.
+    """
     clip, rate = snapped.clip, session.edit.rate
-    gain = min(amplitude_of(clip.gain_db + track_db), MOST_GAIN)
+    pan = sum(value for _, value in clip.pan) / len(clip.pan)
+    whole = amplitude_of(clip.gain_db + track_db)
+    if channel is not None:
+        side = -1.0 if channel == 1 else 1.0
+        whole, pan = whole * min(1.0, 1.0 + side * pan), side
+    gain = min(whole, MOST_GAIN)
     effect = _effect(item, "Audio Levels", "audiolevels", "audio")
     level = xml.SubElement(effect, "parameter")
     xml.SubElement(level, "parameterid").text = "level"
@@ -174,11 +240,10 @@ def _level(item: xml.Element, snapped: SnappedClip, session: Session, track_db: 
     xml.SubElement(level, "valuemax").text = str(MOST_GAIN)
     xml.SubElement(level, "value").text = f"{gain:.6f}"
     first = math.floor(snapped.source_in * rate + Fraction(1, 2))
-    for frame, value in _keys(snapped, session, amplitude_of(clip.gain_db + track_db)).items():
+    for frame, value in _keys(snapped, session, whole).items():
         key = xml.SubElement(level, "keyframe")
         xml.SubElement(key, "when").text = str(first + frame)
         xml.SubElement(key, "value").text = f"{value:.6f}"
-    pan = sum(value for _, value in clip.pan) / len(clip.pan)
     if pan:
         effect = _effect(item, "Audio Pan", "audiopan", "audio")
         parameter = xml.SubElement(effect, "parameter")

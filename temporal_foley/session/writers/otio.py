@@ -26,6 +26,7 @@ def otio_text(session: Session, picture: str | None) -> str:
     timeline = otio.schema.Timeline(name=session.name)
     timeline.global_start_time = otio.opentime.RationalTime(session.start_frame, float(edit.rate))
     timeline.metadata[METADATA] = {
+        "source_sha256": session.source_sha256,
         "leader_samples": session.leader,
         "timecode": session.start_timecode,
         "rate": str(edit.rate),
@@ -119,6 +120,7 @@ def _clip(otio: Any, clip: Clip) -> Any:
         ),
         source_range=_range(otio, clip.source_in, clip.length, SAMPLE_RATE_HZ),
     )
+    made.enabled = not clip.is_muted
     made.metadata[METADATA] = {
         **(origin_of(clip) if clip.effect else {}),  # The 2-pop is of no cue.
         "effect": clip.effect,

@@ -15,8 +15,6 @@ from temporal_foley.timegrid import SAMPLE_RATE_HZ
 _SPACE = uuid.UUID("6f1c0f0e-4b0b-5d3a-9d47-0c8a2f2f5e11")
 _SLOW_START_AND_END = 5
 """REAPER's number of the fade shape that is nearest to ours."""
-_DUCK_DOWN, _DUCK_UP = 0.15, 0.5
-"""Seconds in which the video's own sound fades down and up again."""
 
 
 def reaper_text(session: Session, picture: str | None) -> str:
@@ -42,7 +40,9 @@ def _project(session: Session, picture: str | None) -> Iterator[str]:
     if session.picture is not None and picture is not None:
         yield from _picture_track(session, picture)
     for track in session.tracks:
-        yield from _track(track, session)
+        # The video has its own sound.
+        if picture is None or not track.is_original:
+            yield from _track(track, session)
     yield ">"
 
 
@@ -50,11 +50,14 @@ def _picture_track(session: Session, picture: str) -> Iterator[str]:
     """Write the video item; its sound ducks under the effects as in the mix."""
     assert session.picture is not None
     seconds = session.picture.frames / session.edit.rate
-    volume = _ratio(session.mix_gain_db)
+    own = next((track for track in session.tracks if track.is_original), None)
+    volume = _ratio(session.mix_gain_db if own is None else own.gain_db)
     is_mute = session.original == "mute"
     yield from _track_head("picture", "picture", volume, is_mute=is_mute)
-    if session.original == "duck":
-        yield from _envelope("VOLENV2", _duck_points(session), indent="    ")
+    level = () if own is None else ratios(own.clips[0].level)
+    if len(level) > 1:
+        points = [(_seconds(session.leader + at), repr(round(value, 9))) for at, value in level]
+        yield from _envelope("VOLENV2", points, indent="    ")
     yield "    <ITEM"
     yield f"      POSITION {_seconds(session.leader)}"
     yield f"      LENGTH {float(seconds)!r}"
@@ -100,8 +103,8 @@ def _item(clip: Clip) -> Iterator[str]:
     yield "      ALLTAKES 0"
     yield f"      FADEIN {shape} {_seconds(clip.fade_in)} 0 {shape} 0 0 0"
     yield f"      FADEOUT {shape} {_seconds(clip.fade_out)} 0 {shape} 0 0 0"
-    yield "      MUTE 0 0"
-    yield f"      IGUID {_guid(f'item {clip.cue}')}"
+    yield f"      MUTE {int(clip.is_muted)} 0"
+    yield f"      IGUID {item_guid(clip.cue)}"
     yield f"      NAME {_quoted(clip.name)}"
     yield f"      VOLPAN {_ratio(clip.gain_db)!r} {pan!r} 1 -1"
     yield f"      SOFFS {_seconds(clip.source_in)}"
@@ -133,23 +136,6 @@ def _envelope(kind: str, points: list[tuple[str, str]], indent: str) -> Iterator
     yield f"{indent}>"
 
 
-def _duck_points(session: Session) -> list[tuple[str, str]]:
-    """Return the volume of the video's own sound: down before effects, up again after them."""
-    down, up = (round(seconds * SAMPLE_RATE_HZ) for seconds in (_DUCK_DOWN, _DUCK_UP))
-    spans: list[list[int]] = []
-    for clip in (clip for clip in session.clips if clip.effect):
-        if spans and clip.place - down <= spans[-1][1] + up:
-            spans[-1][1] = max(spans[-1][1], clip.end)
-        else:
-            spans.append([clip.place, clip.end])
-    low = repr(_ratio(session.duck_db))
-    points: dict[int, str] = {0: "1"}
-    for begin, end in spans:
-        first = max(0, begin - down)
-        points |= {first: "1" if first else low, begin: low, end: low, end + up: "1"}
-    return [(_seconds(place), value) for place, value in points.items()]
-
-
 def _seconds(samples: int) -> str:
     """Write samples as seconds; twelve decimals are a hundred millionth of a sample."""
     return f"{samples / SAMPLE_RATE_HZ:.12f}".rstrip("0").rstrip(".")
@@ -163,6 +149,11 @@ def _quoted(text: str) -> str:
     """Quote a text with a mark that does not occur in it, as REAPER does; clean names have no `."""
     mark = next((mark for mark in ('"', "'") if mark not in text), "`")
     return f"{mark}{text}{mark}"
+
+
+def item_guid(cue: str) -> str:
+    """Return the GUID of a cue's item: REAPER gives a copy of the item another one."""
+    return _guid(f"item {cue}")
 
 
 def _guid(key: str) -> str:
