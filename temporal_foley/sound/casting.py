@@ -332,6 +332,9 @@ def _sustain(event: Event, casting: _Casting) -> Iterator[Cue]:
         end = begin + left
     if end <= begin:
         return
+    if end == casting.duration:
+        # Nothing comes after the last frame: the sound ends with the picture, without fading first.
+        fall_s = _PRESENT_S
     shortened = (end - begin) // 4
     yield Cue(
         id="",

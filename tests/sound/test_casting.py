@@ -165,7 +165,9 @@ def test_a_loop_longer_than_its_event_is_just_cut() -> None:
 
 
 def test_a_loop_ends_with_the_picture() -> None:
-    assert only(event("motor", 10.0, 30.0)).offset_sample == DURATION
+    cue = only(event("motor", 10.0, 30.0))
+    assert cue.offset_sample == DURATION
+    assert cue.fade_out == to_sample(0.015)
 
 
 def test_a_sustained_recipe_without_a_loop_is_laid_once() -> None:

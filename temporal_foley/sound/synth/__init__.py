@@ -45,8 +45,8 @@ SEEDS_A_FILM = 24
 ONE_SOURCE = ("cat_meowing", "dog_barking", "water_drop")
 """Recipes of a source that stays the same throughout a film; `make` has a generator for it."""
 
-AS_MADE = ("blender", "fire", "high_heels", "lightning", "typing", "writing")
-"""Recipes that a drawn recording makes less recognisable: their spectrum is the sound."""
+AS_MADE = ("writing",)
+"""Recipes that a drawn recording makes less recognisable."""
 
 
 def _make(module: str, *chance: np.random.Generator, **parameters: Any) -> Take:
@@ -67,8 +67,8 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
 """What makes a take of each effect, by the effect's name."""
 
 
-def synthesize(name: str, seed: int) -> Take:
-    """Make the take that a recipe gives for a seed.
+def synthesize(name: str, seed: int, *, recorded: bool = True) -> Take:
+    """Make the take that a recipe gives for a seed, by default as a drawn recording of it.
 
     Raises:
         LibraryError: There is no such recipe; the text lists those there are.
@@ -90,7 +90,7 @@ def synthesize(name: str, seed: int) -> Take:
     )
     is_hit = take.loop is None
     recorder = np.random.default_rng([film if film and is_hit else own_set, salt, 2])
-    if name in AS_MADE:
+    if not recorded or name in AS_MADE:
         return take
     return importlib.import_module(f"{__name__}.recording").as_recorded(take, name, recorder)
 

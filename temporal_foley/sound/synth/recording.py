@@ -37,14 +37,7 @@ EDGES_HZ = (
 MOST_CUT_DB, MOST_BOOST_DB = -26.0, 16.0
 FLOOR_DB = (-58.0, -44.0)
 """Range of the noise floor below the peak of a take."""
-DRAWN = {
-    "blender": 0.1,
-    "door_opening": 0.7,
-    "fire": 0.7,
-    "glass_breaking": 0.6,
-    "screaming": 0.7,
-    "writing": 0.2,
-}
+DRAWN = {"blender": 0.5, "fire": 0.6, "screaming": 0.5}
 """How far takes follow recordings that are recognised worse than the recipe; others: 1."""
 FAR = frozenset(
     {"ambulance", "cars", "cheer", "helicopter", "river", "train_passing", "wave"}
@@ -72,7 +65,7 @@ def as_recorded(take: Take, name: str, recorder: np.random.Generator) -> Take:
     floor_db = recorder.uniform(*FLOOR_DB)
     if take.loop is None:
         # A little of a room, or struck things sound like instruments; the mix adds the scene's own.
-        place = _place(recorder, (0.08, 0.4), (-24.0, -10.0))
+        place = _place(recorder, (0.08, 0.4), (-30.0, -12.0))
         longer = np.pad(take.samples, ((0, count(0.12)), (0, 0)))
         sound = _filtered(longer, scipy.signal.oaconvolve(response, place))
         peak = float(np.abs(take.samples).max())

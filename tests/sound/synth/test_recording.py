@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from temporal_foley.sound.synth import RECIPES
+from temporal_foley.sound.synth import RECIPES, synthesize
 from temporal_foley.sound.synth.recording import as_recorded, recorded_spectra, spectrum_levels
 from temporal_foley.sound.take import Take
 from temporal_foley.timeline import Loop
@@ -72,3 +72,10 @@ def test_a_loop_stays_seamless(seed: int) -> None:
     at = [made.loop.start - 1, made.loop.start]
     assert np.abs(samples[at[0]] - samples[at[1]]).max() <= 2.0 * usual
     assert np.abs(samples[made.loop.end - 1] - samples[made.loop.start]).max() <= 2.0 * usual
+
+
+def test_a_take_can_be_had_without_a_recording() -> None:
+    made, recorded = (synthesize("water_drop", 3, recorded=flag).samples for flag in (False, True))
+    # The place of a recording rings on after the take.
+    assert len(recorded) > len(made)
+    assert np.abs(made[-100:]).max() < np.abs(recorded[len(made) - 100 : len(made)]).max()

@@ -32,7 +32,7 @@ def make(rng: np.random.Generator) -> Take:
     size = rng.uniform(0.0, 1.0)
     # From single gurgles in a ditch to a weir that only rushes.
     bubbly = log_uniform(rng, 0.5, 1.5) * (1.0 - 0.4 * size)
-    rush = coloured_pair(rng, samples, RUSH) * (0.02 + 0.18 * size**2)
+    rush = coloured_pair(rng, samples, RUSH) * log_uniform(rng, 0.03, 0.15) * (0.5 + 2.0 * size**2)
     rush *= np.exp(0.2 * slow_curve(rng, samples, 2.0))[:, None]
     splash = coloured_pair(rng, samples, SPLASH, width=0.9) * log_uniform(rng, 0.03, 0.15)
     splash *= np.exp(0.5 * slow_curve(rng, samples, 10.0))[:, None]
@@ -46,7 +46,7 @@ def make(rng: np.random.Generator) -> Take:
     coarse = bubble_cloud(
         rng, gurgle, each_second=220.0 * bubbly, radii_m=(0.003, rng.uniform(0.006, 0.014))
     )
-    stream += fine + rng.uniform(0.2, 1.0) * coarse
+    stream += rng.uniform(0.7, 1.6) * fine + rng.uniform(0.0, 0.6) * coarse
     _splashes(rng, stream, trickle)
     return looped(stream, lead_s=0.5)
 
@@ -60,5 +60,5 @@ def _splashes(rng: np.random.Generator, stream: Stereo, density: Mono) -> None:
         burst = bandpass(rng.standard_normal(length), 0.7 * hz, 1.4 * hz, 1)
         burst *= np.hanning(length) ** 2 * 1.2
         bank.append(pan(burst, rng.uniform(-0.9, 0.9)))
-    for at in scatter(rng, len(stream), 300.0, density):
+    for at in scatter(rng, len(stream), log_uniform(rng, 20.0, 200.0), density):
         lay_round(stream, at, bank[rng.integers(len(bank))] * rng.random() ** 2)

@@ -33,22 +33,27 @@ def make(rng: np.random.Generator) -> Take:
     root_hz = 220.0 * 2 ** (rng.integers(0, 12) / 12)
     scale = np.array(SCALES[rng.integers(len(SCALES))])
     chimes = np.zeros((samples, 2))
-    steps = np.concatenate([scale, scale + 12]) + 12 * int(rng.integers(2, 4))
+    steps = np.concatenate([scale, scale + 12]) + 12 * int(rng.integers(2, 5))
     bars = [_bar(rng, root_hz * 2 ** (step / 12)) for step in steps]
-    for at in scatter(rng, samples, log_uniform(rng, 0.2, 1.2)):
+    for at in scatter(rng, samples, log_uniform(rng, 0.3, 2.5)):
         _flurry(rng, chimes, at, bars)
-    for at in scatter(rng, samples, log_uniform(rng, 0.5, 8.0)):
+    for at in scatter(rng, samples, log_uniform(rng, 1.0, 15.0)):
         grain = bars[rng.integers(len(bars))] * rng.uniform(0.1, 0.5)
         lay_round(chimes, at, pan(grain, rng.uniform(-0.8, 0.8)))
     pad = _pad(rng, samples, root_hz, scale)
-    return looped(_hall(rng, chimes) + log_uniform(rng, 0.02, 1.0) * pad, lead_s=0.8)
+    return looped(_hall(rng, chimes) + log_uniform(rng, 0.01, 0.5) * pad, lead_s=0.8)
 
 
 def _bar(rng: np.random.Generator, hz: float) -> Mono:
     """Strike one small metal bar; its pitch is near, not on, the scale."""
     modes_hz = hz * BAR_PARTIALS * (1 + 0.004 * rng.standard_normal(4))
-    t60s_s = rng.uniform(1.2, 2.2) * np.array([1.0, 0.6, 0.3, 0.15])
-    bar = modal_bank(2 * SAMPLE_RATE_HZ, modes_hz, t60s_s, np.array([1.0, 0.4, 0.2, 0.1]))
+    t60s_s = log_uniform(rng, 0.7, 2.4) * np.array([1.0, 0.6, 0.3, 0.15])
+    bar = modal_bank(
+        2 * SAMPLE_RATE_HZ,
+        modes_hz,
+        t60s_s,
+        np.array([1.0, 0.4, 0.2, 0.1]) ** log_uniform(rng, 0.3, 1.0),
+    )
     edge = np.arange(len(bar))
     return bar * np.minimum(edge / 24, 1.0) * np.minimum((len(bar) - edge) / 4800, 1.0)
 
@@ -63,7 +68,7 @@ def _flurry(rng: np.random.Generator, chimes: Stereo, at: int, bars: list[Mono])
         bar = bars[(first + direction * number) % len(bars)]
         strength = rng.uniform(0.3, 1.0) * (1 - 0.5 * number / count)
         lay_round(chimes, at, pan(bar * strength, side + drift * number))
-        at += round(rng.uniform(0.04, 0.14) * SAMPLE_RATE_HZ)
+        at += round(rng.uniform(0.03, 0.12) * SAMPLE_RATE_HZ)
 
 
 def _pad(rng: np.random.Generator, samples: int, root_hz: float, scale: np.ndarray) -> Stereo:

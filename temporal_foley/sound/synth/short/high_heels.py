@@ -34,11 +34,11 @@ def make(rng: np.random.Generator, shoe: np.random.Generator) -> Take:
     What `shoe` draws is the same in all steps of a set: the floor, and how the foot is laid down.
     """
     board = shoe.uniform(0.0, 1.0)
-    sole_s = shoe.uniform(0.06, 0.11) + rng.uniform(-0.008, 0.008)
+    sole_s = shoe.uniform(0.045, 0.09) + rng.uniform(-0.008, 0.008)
     sound = np.zeros(count(0.45))
     lead = count(_LEAD_S)
     add_at(sound, _heel(rng, board), lead)
-    add_at(sound, _grit(rng, sole_s + rng.uniform(0.12, 0.22)), lead, gain(rng.uniform(-9, -3)))
+    add_at(sound, _grit(rng, sole_s + rng.uniform(0.12, 0.22)), lead, gain(rng.uniform(-7, 0)))
     add_at(sound, _sole(rng, board), lead + count(sole_s), gain(rng.uniform(-8, -3)))
     # Almost dry: steps come often, and the mix knows better what room they are in.
     wet = room(
@@ -46,7 +46,7 @@ def make(rng: np.random.Generator, shoe: np.random.Generator) -> Take:
         rng,
         size_m=rng.uniform(2.5, 5.0),
         t60_s=rng.uniform(0.2, 0.4),
-        wet_db=rng.uniform(-32, -24),
+        wet_db=rng.uniform(-36, -28),
         damping_hz=5000.0,
     )
     wet = highpass(wet, 70.0)
@@ -57,9 +57,13 @@ def _heel(rng: np.random.Generator, board: float) -> Signal:
     """The tip's hard click and the floor's thud; the tip often lands twice within a moment."""
     blow = np.zeros(count(0.2))
     thud = strike(
-        rng, low_hz=130.0 + 45.0 * board, high_hz=900.0, t60_s=0.06 + 0.04 * board, slope=0.8
+        rng,
+        low_hz=log_uniform(rng, 75.0, 115.0) + 40.0 * board,
+        high_hz=900.0,
+        t60_s=0.06 + 0.04 * board,
+        slope=0.8,
     )
-    add_at(blow, thud, 0, 0.35 + 0.3 * board)
+    add_at(blow, thud, 0, rng.uniform(0.5, 0.8) + 0.3 * board)
     at = 0.0
     for level in (1.0, rng.uniform(0.15, 0.5), rng.uniform(0.05, 0.25)):
         tip = strike(

@@ -47,7 +47,7 @@ def make(rng: np.random.Generator, water: np.random.Generator) -> Take:
         rng,
         size_m=water.uniform(1.5, 4.0),
         t60_s=water.uniform(0.15, 0.6),
-        wet_db=water.uniform(-26, -10),
+        wet_db=water.uniform(-30, -15),
         damping_hz=7000.0,
     )
     return finish_take(fade(normalise_peak(wet, -6.0), 0.001, 0.1), anchor=lead)
@@ -64,8 +64,8 @@ def _bubble(rng: np.random.Generator, radius_m: float) -> Signal:
     hz = _MINNAERT_HZ_M / radius_m
     damping = 0.043 * hz + 0.0014 * hz**1.5
     samples = count(min(0.25, 7.5 / damping))
-    # The rise is a share of the damping, as in the paper's slope xi: larger rises chirp more.
-    rise = log_uniform(rng, 0.1, 0.6) * damping
+    # The rise is a share of the damping, as in the paper's slope xi; most drops hardly chirp.
+    rise = log_uniform(rng, 0.02, 0.2) * damping
     t = times(samples)
     pitch = hz * (1.0 + rise * t)
     ring = np.sin(oscillator(pitch)) * np.exp(-damping * t)
