@@ -10,7 +10,10 @@ PROGRAMS = {
     "bitwig": "dawproject",
     "cubase": "dawproject",
     "davinci": "fcp7",
+    "ae": "after_effects",
     "excel": "csv",
+    "final_cut": "fcpxml",
+    "final_cut_pro": "fcpxml",
     "kdenlive": "otio",
     "logic": "stems",
     "media_composer": "aaf",
@@ -37,7 +40,11 @@ def read_formats(
     formats: list[str] = []
     for name in names or ():
         plain = plain_name(name)
-        if plain == "all":
+        if plain == "pdf":
+            # The page prints as well.
+            formats.append("html")
+            console.note("pdf: writing html, a page to print")
+        elif plain == "all":
             formats.extend(FORMATS)
         elif plain in FORMATS:
             formats.append(plain)

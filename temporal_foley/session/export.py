@@ -20,11 +20,12 @@ from temporal_foley.files.run_record import Progress, RunRecord
 from temporal_foley.media.probe import VideoInfo, probe_video
 from temporal_foley.session.build_session import SessionSettings, build_session
 from temporal_foley.session.export_media import shape_reader, write_media, write_stems
-from temporal_foley.session.names import FORMATS, clean_name, export_name, file_name
+from temporal_foley.session.names import FOLDERS, FORMATS, clean_name, export_name, file_name
 from temporal_foley.session.session_model import MEDIA_FOLDER, Session, SessionPicture
 from temporal_foley.session.source_video import find_source_video
 from temporal_foley.session.timecode import EditRate, nearest_rate, parse_timecode
 from temporal_foley.session.writers.cuesheet import write_cue_sheet
+from temporal_foley.session.writers.department_lists import departments_text, foley_sheet_text
 from temporal_foley.session.writers.labels import audacity_text, captions_text
 from temporal_foley.session.written import changed_files, note_written
 from temporal_foley.sound.levels import BUSES
@@ -33,11 +34,12 @@ from temporal_foley.timegrid import to_sample
 from temporal_foley.timeline import Timeline, without_rejected
 
 EXPORT_FOLDER = "export"
-SESSIONS = ("otio", "otioz", "reaper", "aaf", "dawproject", "fcp7")
-LINKING = ("otio", "reaper", "aaf", "fcp7")
+SESSIONS = ("otio", "otioz", "reaper", "aaf", "dawproject", "fcp7", "fcpxml", "edl")
+SESSIONS += ("after_effects", "markers", "pro_tools_markers")
+LINKING = ("otio", "reaper", "aaf", "fcp7", "fcpxml", "edl", "after_effects")
 """Sessions that refer to the files in `media`; an embedded AAF does not."""
 
-WITHOUT_MUTED = ("aaf",)
+WITHOUT_MUTED = ("aaf", "edl", "markers", "pro_tools_markers")
 """Sessions without the cues that the original already contains: they have no muted clips."""
 
 
@@ -212,7 +214,7 @@ def _refuse_existing(folder: Path, base: str, formats: Sequence[str]) -> None:
 
 def _files(base: str, formats: Sequence[str]) -> list[str]:
     """Return the names of single files; stems are many, and rendered anew like the mix."""
-    return [export_name(base, name) for name in formats if name != "stems"]
+    return [export_name(base, name) for name in formats if name not in FOLDERS]
 
 
 def _library(timeline: Timeline, cues: Path, path: Path | None) -> Library:
@@ -339,6 +341,26 @@ def _write_session(name: str, session: Session, job: _Job, path: Path, media: Pa
             address = None if job.video is None else job.video.as_uri()
             text = fcp7_text(session, address, job.folder.as_uri())
             path.write_text(text, encoding="utf-8")
+        case "fcpxml":
+            from temporal_foley.session.writers.fcpxml import fcpxml_text
+
+            address = None if job.video is None else job.video.as_uri()
+            text = fcpxml_text(session, address, job.folder.as_uri())
+            path.write_text(text, encoding="utf-8")
+        case "edl":
+            from temporal_foley.session.writers.edl import write_edls
+
+            write_edls(path, session)
+        case "after_effects":
+            from temporal_foley.session.writers.after_effects import after_effects_text
+
+            video = None if job.video is None else job.video.as_posix()
+            path.write_text(after_effects_text(session, video), encoding="ascii")
+        case "markers" | "pro_tools_markers":
+            from temporal_foley.session.writers import markers
+
+            write = markers.resolve_markers_text if name == "markers" else markers.pro_tools_text
+            path.write_text(write(session), encoding="utf-8")
 
 
 def _export_lists(job: _Job, formats: Sequence[str], staging: Path) -> None:
@@ -346,6 +368,8 @@ def _export_lists(job: _Job, formats: Sequence[str], staging: Path) -> None:
         "audacity": lambda: audacity_text(job.timeline),
         "vtt": lambda: captions_text(job.timeline),
         "html": lambda: _spotting_page(job),
+        "foley": lambda: foley_sheet_text(job.timeline, job.edit, job.first_frame),
+        "departments": lambda: departments_text(job.timeline, job.edit, job.first_frame),
     }
     if "csv" in formats:
         write_cue_sheet(job.timeline, staging / export_name(job.base, "csv"), job.edit.rate)

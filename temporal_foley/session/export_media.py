@@ -65,9 +65,7 @@ def write_media(
         LibraryError: A take is not in the library.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    begins = {}
-    for clip in reversed(session.clips):
-        begins[clip.media.name] = clip.place - clip.source_in
+    begins = session.file_begins
     origin = time_reference(session.start_frame, session.edit)
     for number, media in enumerate(session.media, 1):
         notes = SoundNotes(

@@ -14,12 +14,21 @@ FORMATS = {
     "aaf": ".aaf",
     "dawproject": ".dawproject",
     "fcp7": ".xml",
+    "fcpxml": ".fcpxml",
+    "edl": "edl",
+    "after_effects": ".jsx",
+    "markers": ".markers.edl",
+    "pro_tools_markers": ".markers.txt",
     "audacity": ".labels.txt",
     "csv": ".csv",
     "vtt": ".vtt",
     "html": ".spotting.html",
+    "foley": ".foley.csv",
+    "departments": ".departments.csv",
 }
-"""The formats of an export, and how their files end; `stems` is a folder."""
+"""The formats of an export, and how their files end."""
+FOLDERS = ("stems", "edl")
+"""Formats that are a folder of files."""
 LONGEST_NAME = 80
 LONGEST_TEXT = 500
 _MOST_FILE_BYTES = 160
@@ -100,7 +109,7 @@ def ucs_name(category: str, effect: str, what: str, source: str) -> str:
 
 def export_name(base: str, format_name: str) -> str:
     """Return the name of an exported file."""
-    return FORMATS[format_name] if format_name == "stems" else base + FORMATS[format_name]
+    return FORMATS[format_name] if format_name in FOLDERS else base + FORMATS[format_name]
 
 
 def _may_stay(letter: str) -> bool:

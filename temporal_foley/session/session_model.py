@@ -162,6 +162,11 @@ class Session:
         return sorted(found, key=lambda clip: (clip.place, clip.effect, clip.name))
 
     @property
+    def file_begins(self) -> dict[str, int]:
+        """Where the first sample of each file is on the timeline, by its first clip."""
+        return {clip.media.name: clip.place - clip.source_in for clip in reversed(self.clips)}
+
+    @property
     def cues(self) -> list[Clip]:
         """The clips that are cues and play, in order of place."""
         return [clip for clip in self.clips if clip.effect and not clip.is_muted]

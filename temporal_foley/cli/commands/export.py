@@ -18,14 +18,15 @@ class Export:
     """Write sessions and lists for editors from a cue list.
 
     Every cue becomes a clip over the sound file of its take, to be moved and trimmed. `stems` are
-    broadcast WAV files; `csv`, `html` and `pdf` are spotting lists; `vtt` are captions.
+    broadcast WAV files; `csv`, `html`, `foley` and `departments` are lists; `vtt` are captions.
     """
 
     cues: CueLists
     """Cue lists (cues.json), or folders with them."""
     to: Annotated[tuple[str, ...], Arg(metavar="A,B", commas=True)]
-    """Formats, separated by commas: stems, otio, otioz, reaper, aaf, dawproject, fcp7, audacity,
-    csv, vtt, html, pdf, or all; or programs, such as premiere, resolve, protools, bitwig."""
+    """Formats, separated by commas: stems, otio, otioz, reaper, aaf, dawproject, fcp7, fcpxml, edl,
+    after_effects, markers, pro_tools_markers, audacity, csv, vtt, html, foley, departments, or all;
+    or programs, such as premiere, resolve, protools, bitwig."""
     out: OutFolder = None
     """Where they go. (default: the folder export beside the cue list)"""
     video: File = None

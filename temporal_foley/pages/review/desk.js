@@ -181,7 +181,7 @@ function createDeskKeeping(facts, disk) {
   function exported({ result }) {
     const links = result.files.flatMap((name) => [
       " ",
-      name === "stems" ? name : make("a", { href: `export/${encodeURIComponent(name)}`, download: name, textContent: name }),
+      !name.includes(".") ? `${name}/` : make("a", { href: `export/${encodeURIComponent(name)}`, download: name, textContent: name }),
     ]);
     const warnings = result.warnings.map((text) => make("small", { textContent: ` ${text}.` }));
     byId("exported").replaceChildren(`In ${result.folder}:`, ...links, ...warnings);

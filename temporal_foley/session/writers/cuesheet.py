@@ -62,7 +62,7 @@ def write_cue_sheet(timeline: Timeline, path: Path, rate: Fraction | None = None
             row["lowpass_hz"] = "" if cue.lowpass_hz is None else f"{cue.lowpass_hz:.0f}"
             row["pan"] = " ".join(f"{value:.2f}" for _, value in cue.pan)
             row["asset"] = asset_text(cue.asset)
-            writer.writerow([_cell(row[name]) for name in COLUMNS])
+            writer.writerow([csv_cell(row[name]) for name in COLUMNS])
 
 
 def asset_text(asset: Asset) -> str:
@@ -71,7 +71,7 @@ def asset_text(asset: Asset) -> str:
     return f"{name} {asset.cents:+d} cents" if asset.cents else name
 
 
-def _cell(value: object) -> str:
+def csv_cell(value: object) -> str:
     """Keep a spreadsheet from reading a text as a formula, and keep a row on one line."""
     text = " ".join(str(value).split())
     is_number = re.fullmatch(r"-?[\d.]+", text) is not None
