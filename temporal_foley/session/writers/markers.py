@@ -56,7 +56,7 @@ def pro_tools_text(session: Session) -> str:
             "UNITS    ",
             f"{'NAME':<33}",
         )
-        yield "	".join((*heads, "COMMENTS"))
+        yield "\t".join((*heads, "COMMENTS"))
         for number, clip in enumerate(session.cues, 1):
             at = clip.place + clip.meets
             code = _code(session, _frame(session, at))
