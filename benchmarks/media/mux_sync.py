@@ -108,16 +108,18 @@ def mux_recipe(source: Path, sound: Path, out: Path) -> None:
 
 
 def packets(path: Path) -> list[tuple[str, Fraction]]:
-    """Return digest and time of every video packet."""
+    """Return digest and time of every video packet that is shown, from the first picture on."""
     with av.open(str(path)) as container:
-        return [
+        found = [
             (
                 hashlib.sha256(bytes(p)).hexdigest(),
                 (p.pts if p.pts is not None else p.dts) * p.time_base,
             )
             for p in container.demux(video=0)
-            if p.size
+            if p.size and not p.is_discard
         ]
+    start = min(time for _, time in found)
+    return [(digest, time - start) for digest, time in found]
 
 
 def measure(name: str, source: Path, folder: Path) -> dict:

@@ -46,6 +46,7 @@ from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample
 
 __all__ = ["mux_sound", "output_suffix"]
 
+_KEPT_ELSEWHERE = {"timecode", "language", "handler_name", "reel_name", "rotate"}
 _NO_ROOM = {errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOENT, errno.ENOTDIR}
 _NO_ROOM |= {errno.EDQUOT, errno.ENAMETOOLONG}
 
@@ -178,11 +179,13 @@ def _some(count: int, name: str) -> str:
 def _lost_tags(old: Path, new: Path) -> dict[str, str]:
     """Return the tags of a file that a new one has no place for."""
     with open_media(old) as source, open_media(new) as target:
-        known = {name.lower() for name in target.metadata}
+        video = video_stream(source, old).metadata
+        known = {name.lower() for name in (*target.metadata, *video_stream(target, new).metadata)}
+        known |= OWN_METADATA | _KEPT_ELSEWHERE
         return {
             name: text
-            for name, text in source.metadata.items()
-            if name.lower() not in known | OWN_METADATA | {"timecode"}
+            for name, text in {**video, **source.metadata}.items()
+            if name.lower() not in known
         }
 
 

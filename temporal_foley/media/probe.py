@@ -123,6 +123,7 @@ class _Packets:
     last_tick: int | None = None
     last_end: int = 0
     read: int = 0
+    pictures: int = 0
     without_time: int = 0
     has_fields: bool = False
     is_cut: bool = False
@@ -153,6 +154,8 @@ def _probe(
     if container.format.name == "avi" and video.codec_context.codec.canonical_name in _REORDERED:
         is_exact = len(packets.decoded) == 0
     ticks = np.sort(np.array(packets.presented if is_exact else packets.decoded, np.int64))
+    if not is_exact and len(ticks) < packets.pictures and len(ticks):
+        ticks = _evenly(video, int(ticks[0]), packets.pictures, time_base)
     if len(ticks) == 0:
         raise MediaError("its pictures carry no times", path=shown(path), remedy="export it again")
     rate = _average_rate(video, ticks, time_base)
@@ -296,6 +299,7 @@ def _read_packets(
 
 
 def _note_picture(packet: av.Packet, video: VideoStream, seen: _Packets) -> None:
+    seen.pictures += 1
     if packet.dts is not None:
         seen.decoded.append(packet.dts)
     if packet.pts is None:
@@ -339,6 +343,15 @@ def _average_rate(
     if abs(stated - measured) <= measured / 200:
         return stated
     return measured.limit_denominator(1001)
+
+
+def _evenly(
+    video: VideoStream, first: int, count: int, time_base: Fraction
+) -> Int64[np.ndarray, " pictures"]:
+    """Return times of pictures that stand equally long, for packets that have no times at all."""
+    rate = video.average_rate or video.guessed_rate or USUAL_RATE
+    step = 1 / (rate if rate <= HIGHEST_RATE else USUAL_RATE) / time_base
+    return np.array([first + math.floor(number * step) for number in range(count)], np.int64)
 
 
 def _last_step(ticks: Int64[np.ndarray, " pictures"], rate: Fraction, time_base: Fraction) -> int:

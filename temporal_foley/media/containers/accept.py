@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import hashlib
 import io
 import math
 import os
@@ -13,7 +14,7 @@ import av.container
 from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 
-from temporal_foley.media.containers.fields import OWN_METADATA
+from temporal_foley.media.containers.fields import OWN_METADATA, TERMINOLOGICAL
 from temporal_foley.media.open import DAMAGE, open_media
 from temporal_foley.media.probe import HIGHEST_RATE, VideoInfo
 from temporal_foley.media.streams import read_packets, video_stream
@@ -99,35 +100,67 @@ def _usual(info: VideoInfo) -> str:
 
 
 def _fits(info: VideoInfo, form: Form) -> bool:
-    """Return whether a container takes a video."""
+    """Return whether a container takes a video, and gives its first picture back."""
     with contextlib.suppress(*DAMAGE, ValueError), open_media(info.path) as source:
         video = video_stream(source, info.path)
-        tags = [codec_tag(info, video, form), ""]
-        for tag in dict.fromkeys(tags):
+        for tag in dict.fromkeys((codec_tag(info, video, form), "")):
             with contextlib.suppress(*DAMAGE, ValueError):
-                return _takes(info, source, video, form, tag)
+                if _gives_back(info, form, tag):
+                    return True
     return False
 
 
-def _takes(
-    info: VideoInfo,
-    source: av.container.InputContainer,
-    video: VideoStream,
-    form: Form,
-    tag: str,
-) -> bool:
-    with av.open(
-        io.BytesIO(), "w", format=form.muxer, container_options=muxer_options(info, form)
-    ) as target:
-        picture = copy_stream(target, video, info, form, tag)
-        add_sound(target, 2, form)
-        target.start_encoding()
-        packet = next(read_packets(source, video), None)
-        if packet is not None:
-            packet.pts = packet.dts = 0
-            packet.stream = picture
-            target.mux(packet)
-    return True
+def accepted_tag(info: VideoInfo, video: VideoStream, form: Form) -> str:
+    """Return the codec tag that a container takes: the film's own, or none."""
+    tag = codec_tag(info, video, form)
+    with contextlib.suppress(*DAMAGE, ValueError):
+        if tag and _gives_back(info, form, tag):
+            return tag
+    return ""
+
+
+def _gives_back(info: VideoInfo, form: Form, tag: str) -> bool:
+    """Return whether the first packet of a video is the same picture in a container.
+
+    Raises:
+        FFmpegError, ValueError: The container refuses the codec, or its tag.
+    """
+    written = io.BytesIO()
+    with open_media(info.path) as source:
+        video = video_stream(source, info.path)
+        with av.open(
+            written, "w", format=form.muxer, container_options=muxer_options(info, form)
+        ) as target:
+            picture = copy_stream(target, video, info, form, tag)
+            add_sound(target, 2, form)
+            target.start_encoding()
+            packet = next((p for p in read_packets(source, video) if p.is_keyframe), None)
+            if packet is None:
+                return True
+            data = av.Packet(bytes(memoryview(packet)))
+            data.pts, data.dts, data.time_base = 0, 0, picture.time_base
+            data.duration, data.is_keyframe, data.stream = 1, True, picture
+            target.mux(data)
+        old = _first(video, packet)
+        form_before = video.codec_context.pix_fmt
+    written.seek(0)
+    with av.open(written, metadata_errors="replace") as again:
+        new = again.streams.video[0]
+        again_packet = next((p for p in again.demux(new) if p.size), None)
+        if again_packet is None or new.codec_context.codec.canonical_name != info.codec:
+            return False
+        if form_before and new.codec_context.pix_fmt not in (None, form_before):
+            return False
+        return old is None or _first(new, again_packet) == old
+
+
+def _first(video: VideoStream, packet: av.Packet) -> str | None:
+    """Return a digest of the first picture that a packet gives; None if it gives none alone."""
+    frames = video.decode(packet) or video.decode(None)
+    if not frames:
+        return None
+    rows = frames[0].reformat(format="gray").to_ndarray()
+    return hashlib.sha256(rows.tobytes()).hexdigest()
 
 
 def muxer_options(info: VideoInfo, form: Form) -> dict[str, str]:
@@ -186,6 +219,9 @@ def copy_stream(
     for name, text in video.metadata.items():
         if name.lower() not in OWN_METADATA:
             picture.metadata[name] = text
+    language = picture.metadata.get("language", "")
+    if form.has_boxes and language in TERMINOLOGICAL:
+        picture.metadata["language"] = TERMINOLOGICAL[language]
     if tag:
         context.codec_tag = tag
     return picture
@@ -213,14 +249,3 @@ def add_sound(target: av.container.OutputContainer, channels: int, form: Form) -
     if form.bit_rate:
         track.codec_context.bit_rate = form.bit_rate * channels // 2
     return track
-
-
-def accepted_tag(info: VideoInfo, video: VideoStream, form: Form) -> str:
-    """Return the codec tag that a container takes: the film's own, or none."""
-    tag = codec_tag(info, video, form)
-    if not tag:
-        return ""
-    with contextlib.suppress(*DAMAGE, ValueError), open_media(info.path) as source:
-        _takes(info, source, video_stream(source, info.path), form, tag)
-        return tag
-    return ""

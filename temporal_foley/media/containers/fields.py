@@ -27,6 +27,13 @@ OWN_METADATA = {
     "number_of_frames", "number_of_bytes", "bps", "_statistics_writing_app",
     "_statistics_writing_date_utc", "_statistics_tags", "vendor_id", "software",
 }  # fmt: skip
+TERMINOLOGICAL = {
+    "alb": "sqi", "arm": "hye", "baq": "eus", "bur": "mya", "chi": "zho", "cze": "ces",
+    "dut": "nld", "fre": "fra", "geo": "kat", "ger": "deu", "gre": "ell", "ice": "isl",
+    "mac": "mkd", "mao": "mri", "may": "msa", "per": "fas", "rum": "ron", "slo": "slk",
+    "tib": "bod", "wel": "cym",
+}  # fmt: skip
+"""Languages with two codes in ISO 639-2: the bibliographic one, and the one that mov knows."""
 _FIRST_PACKETS = 300
 _PACKED = {"dvcC", "dvvC", "dvwC"}
 _NAMES = {
@@ -52,6 +59,8 @@ _SIDE_DATA = {
     "AFD": "active format",
     "PANSCAN": "pan and scan",
 }
+HIGHEST_RATE = Fraction(1000)
+"""Above it a stated picture rate is a mistake, such as the ticks of a clock."""
 Fields = Mapping[str, str]
 
 
@@ -80,6 +89,8 @@ def compare_fields(old: Fields, new: Fields) -> list[str]:
         if name == "container" or (name in _FAMILY and not is_same_family):
             continue
         other = new.get(name, "")
+        if name.startswith("picture ") and not other:  # It may now be a tag of the whole film.
+            other = new.get(f"tag {name.removeprefix('picture ')}", "")
         if _is_same(name, text, other):
             continue
         was = "" if re.fullmatch(r"[0-9a-f]{16,}", text) else f" ({_short(text)})"
@@ -101,7 +112,7 @@ def _is_same(name: str, old: str, new: str) -> bool:
         return True
     if name == "picture rate" and new:
         return abs(Fraction(old) - Fraction(new)) <= Fraction(old) / 200
-    if name.startswith("tag ") and new:
+    if name.startswith(("tag ", "picture ")) and new:
         return old.strip() == new.strip() or _is_same_moment(old, new)
     return False
 
@@ -125,8 +136,10 @@ def _container_fields(container: av.container.InputContainer, video: VideoStream
         key = name.lower()
         if key in OWN_METADATA or key in ("timecode", "handler_name", "reel_name"):
             continue
-        if (key, text) != ("language", "und"):
-            found[f"{'tag' if key != 'language' else 'picture'} {key}"] = text
+        if key == "language":
+            found["picture language"] = "" if text == "und" else TERMINOLOGICAL.get(text, text)
+        else:
+            found[f"picture {key}"] = text
     chapters = container.chapters()
     if chapters:
         found["chapters"] = "; ".join(_chapter(chapter) for chapter in chapters)
@@ -165,7 +178,7 @@ def _stream_fields(video: VideoStream) -> dict[str, str]:
         "picture size": f"{context.width}x{context.height}",
         "pixel format": context.pix_fmt or "",
         "pixel shape": str(aspect) if aspect and aspect != 1 else "",
-        "picture rate": str(rate) if rate else "",
+        "picture rate": str(rate) if rate and rate <= HIGHEST_RATE else "",
         "disposition": _disposition(video),
     }
 
