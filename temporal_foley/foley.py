@@ -11,6 +11,7 @@ first picture of the video; terms are defined in `docs/explanation/architecture.
 import dataclasses
 import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from temporal_foley.errors import OutputExistsError
 from temporal_foley.files.digest import file_sha256
 from temporal_foley.files.output import check_output, output_folder, staged, write_run
 from temporal_foley.files.run_record import Progress, RunRecord
+from temporal_foley.media.check import FilmCheck, check_film
 from temporal_foley.media.video import probe_video
 from temporal_foley.models.by_name import load_detector
 from temporal_foley.models.detector import Detector
@@ -168,6 +170,7 @@ class Foley:
         seed: int = 0,
         audio_track: str = "",
         start_timecode: str = "",
+        checked: Callable[[FilmCheck], None] | None = None,
         overwrite: bool = False,
         discard_edits: bool = False,
         progress: Progress | None = None,
@@ -185,6 +188,7 @@ class Foley:
             seed: Another one chooses other takes.
             audio_track: The number of a sound track, from 1, or `all`; by default the usual one.
             start_timecode: The timecode of the first picture; by default the camera's.
+            checked: Called before the work with what the new video will keep, and what not.
             overwrite: Replace an earlier output.
             discard_edits: Do not keep edits.
             progress: Called with each stage and the part of it that is done.
@@ -211,6 +215,8 @@ class Foley:
         folder = output_folder(Path(video), None if out is None else Path(out))
         if check_output(folder, "generate", made_with, overwrite=overwrite) == "unchanged":
             return rendered(folder, info, read_timeline(folder / CUES_FILE), status="unchanged")
+        if checked is not None:
+            checked(check_film(info, start_timecode))
         decided = None if discard_edits else read_decided(folder / CUES_FILE, sha256)
         changes = None
         with staged(folder) as staging:

@@ -6,6 +6,7 @@ Importing this module is quick: every command imports what it works with when it
 import sys
 from collections.abc import Sequence
 
+from temporal_foley.cli.commands.check import Check
 from temporal_foley.cli.commands.demo import Demo
 from temporal_foley.cli.commands.deploy import Deploy
 from temporal_foley.cli.commands.export import Export
@@ -41,7 +42,13 @@ PROGRAM = Program(
     about="Watch a video, decide which sound effects it needs and when, and add them.",
     has_version=True,
     groups={
-        "make": {"demo": Demo, "generate": Generate, "tag": Tag, "render": Render},
+        "make": {
+            "demo": Demo,
+            "check": Check,
+            "generate": Generate,
+            "tag": Tag,
+            "render": Render,
+        },
         "edit": {"review": Review, "export": Export, "import": Import, "reconform": Reconform},
         "sounds": {"library": LIBRARY},
         "models": {

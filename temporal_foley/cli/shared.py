@@ -22,6 +22,8 @@ Model = Annotated[str | None, Arg(metavar="NAME|DIR")]
 LibraryFolder = Annotated[Path | None, Arg(metavar="DIR")]
 File = Annotated[Path | None, Arg(metavar="FILE")]
 AdvancedFile = Annotated[Path | None, Arg(metavar="FILE", advanced=True)]
+AudioTrack = Annotated[str | None, Arg(metavar="N|all")]
+Timecode = Annotated[str | None, Arg(metavar="HH:MM:SS:FF")]
 Space = Literal["none", "indoor", "outdoor"]
 
 

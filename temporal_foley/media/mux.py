@@ -4,6 +4,8 @@ import contextlib
 import errno
 import math
 import os
+import tempfile
+import threading
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -47,6 +49,7 @@ from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample
 __all__ = ["mux_sound", "output_suffix"]
 
 _KEPT_ELSEWHERE = {"timecode", "language", "handler_name", "reel_name", "rotate"}
+_TRIED_PACKETS = 12
 _NO_ROOM = {errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOENT, errno.ENOTDIR}
 _NO_ROOM |= {errno.EDQUOT, errno.ENAMETOOLONG}
 
@@ -78,7 +81,7 @@ def mux_sound(info: VideoInfo, sound: Path, out: Path, *, timecode: str = "") ->
     if out.exists() and out.resolve() == info.path.resolve():
         raise MediaError("is the video itself", path=shown(out), remedy="name another output")
     # A name may be as long as the file system allows, so the part's is short.
-    part = out.with_name(f".{os.getpid()}.mux.part")
+    part = out.with_name(f".{os.getpid()}-{threading.get_ident()}.mux.part")
     try:
         lines = _write(info, sound, part, form, timecode or info.timecode)
         with part.open("rb") as file:
@@ -97,7 +100,34 @@ def mux_sound(info: VideoInfo, sound: Path, out: Path, *, timecode: str = "") ->
     return lines
 
 
-def _write(info: VideoInfo, sound: Path, part: Path, form: Form, timecode: str) -> tuple[str, ...]:
+def try_mux(info: VideoInfo, timecode: str = "") -> tuple[str, ...]:
+    """Return what `mux_sound` would say could not be kept, from the first pictures of a video.
+
+    Raises:
+        MediaError: The container does not take them.
+    """
+    form = FORMS[output_suffix(info)]
+    with tempfile.TemporaryDirectory(prefix="temporal-foley-") as folder:
+        sound, part = Path(folder) / "silence.wav", Path(folder) / "film.part"
+        soundfile.write(sound, np.zeros((SAMPLE_RATE_HZ // 10, 2)), SAMPLE_RATE_HZ)
+        try:
+            lines = _write(info, sound, part, form, timecode or info.timecode, _TRIED_PACKETS)
+        except DAMAGE as error:
+            raise MediaError(
+                f"cannot be written as {form.muxer} ({cause(error)})", path=shown(info.path)
+            ) from None
+    # A few pictures have no rate.
+    return tuple(line for line in lines if not line.startswith("picture rate"))
+
+
+def _write(
+    info: VideoInfo,
+    sound: Path,
+    part: Path,
+    form: Form,
+    timecode: str,
+    most_packets: int | None = None,
+) -> tuple[str, ...]:
     lines: list[str] = []
     with contextlib.ExitStack() as stack:
         wav = stack.enter_context(_open_sound(sound))
@@ -117,7 +147,7 @@ def _write(info: VideoInfo, sound: Path, part: Path, form: Form, timecode: str) 
         track = add_sound(target, wav.channels, form)
         target.set_chapters(_chapters(source, info))
         target.start_encoding()
-        film = read_film(info, source, video)
+        film = read_film(info, source, video, most_packets)
         lines += _copy(target, picture, film, _sound_packets(wav, track, form, info), info, form)
         lines += [f"{_some(count, name)} left out" for name, count in _others(source, video)]
         if speed_changes(info, video):

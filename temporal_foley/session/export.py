@@ -19,6 +19,7 @@ from temporal_foley.files.output import RUN_FILE, read_run, staged
 from temporal_foley.files.run_record import Progress, RunRecord
 from temporal_foley.media.probe import VideoInfo, probe_video
 from temporal_foley.session.build_session import SessionSettings, build_session
+from temporal_foley.session.camera_timecode import lead_frames
 from temporal_foley.session.export_media import shape_reader, write_media, write_stems
 from temporal_foley.session.names import FOLDERS, FORMATS, clean_name, export_name, file_name
 from temporal_foley.session.session_model import MEDIA_FOLDER, Session, SessionPicture
@@ -399,10 +400,24 @@ def _picture(job: _Job) -> SessionPicture | None:
         path=info.path,
         name=clean_name(info.path.name),
         frames=max(1, round(info.duration * job.edit.rate)),
+        lead=lead_frames(job.timeline.source, job.edit),
+        lead_samples=job.timeline.source.lead_samples,
+        file_start=_file_start(job),
         has_audio=info.has_audio,
         width=info.width,
         height=info.height,
     )
+
+
+def _file_start(job: _Job) -> int | None:
+    """Return the frame number at which the video's own timecode begins; None if it has none."""
+    text = job.timeline.source.timecode
+    if not text:
+        return None
+    try:
+        return parse_timecode(text, job.edit.rate)[1]
+    except UsageError:  # The edit counts at another rate than the camera.
+        return None
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -105,11 +105,18 @@ class SessionTrack:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SessionPicture:
-    """The video of a session."""
+    """The video of a session.
+
+    Its file plays for `lead` frames before the first picture; its own timecode begins at the frame
+    number `file_start`, or is unknown.
+    """
 
     path: Path
     name: str
     frames: int
+    lead: int = 0
+    lead_samples: int = 0
+    file_start: int | None = None
     has_audio: bool
     width: int
     height: int

@@ -11,17 +11,20 @@ from temporal_foley.cli.formats import read_formats
 from temporal_foley.cli.options import Arg
 from temporal_foley.cli.shared import (
     AdvancedNames,
+    AudioTrack,
     DetectionOptions,
     LibraryFolder,
     MixOptions,
     Names,
     OutFolder,
+    Timecode,
     Videos,
 )
-from temporal_foley.errors import UsageError
+from temporal_foley.errors import UsageError, one_line
 from temporal_foley.files.run_record import Progress
 
 if TYPE_CHECKING:
+    from temporal_foley.media.check import FilmCheck
     from temporal_foley.render import RunResult
     from temporal_foley.timeline import Event
 
@@ -47,6 +50,11 @@ class Generate(DetectionOptions, MixOptions):
     """Use only sounds of the library under these licences, such as cc0,cc-by."""
     seed: int = 0
     """Another seed chooses other takes."""
+    audio_track: AudioTrack = None
+    """The sound track to use: its number from 1, or all. (default: the usual one; two mono tracks
+    of a camera are left and right)"""
+    start_timecode: Timecode = None
+    """Timecode of the first picture. (default: the camera's, or 01:00:00:00)"""
     export: Names = None
     """Also write these formats, or those of these programs, into the folder export; see
     `temporal-foley export --help`."""
@@ -77,17 +85,32 @@ class Generate(DetectionOptions, MixOptions):
             if formats and self.overwrite:
                 # Before the list is replaced: it and the session belong together.
                 check_sessions(target(job), job.path, formats)
+            said: set[str] = set()
+
+            def tell(report: "FilmCheck") -> None:
+                """Print what will be kept and what not, before the work."""
+                name = one_line(job.path.name)
+                for line in (*report.kept, *report.shifted):
+                    console.note(f"{name}: {line}")
+                for line in (*report.left_out, *report.refused):
+                    console.warn(f"{name}: {line}")
+                said.update(report.left_out, report.refused, report.shifted)
+
             outcome = foley.generate(
                 job.path,
                 job.out,
                 settings,
                 MixSettings(**changes),
                 seed=self.seed,
+                audio_track=self.audio_track or "",
+                start_timecode=self.start_timecode or "",
+                checked=tell,
                 overwrite=self.overwrite,
                 discard_edits=self.discard_edits,
                 progress=progress,
             )
             report = describe(outcome)
+            report = report._replace(warnings=[w for w in report.warnings if w not in said])
             cues = outcome.folder / "cues.json"
             # Without --overwrite, sessions that may have been edited since are left alone.
             wanted = formats if self.overwrite or not formats else missing_formats(cues, formats)

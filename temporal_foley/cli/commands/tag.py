@@ -5,7 +5,7 @@ import dataclasses
 from temporal_foley.cli.batch import Job, Report, run_jobs, video_jobs
 from temporal_foley.cli.commands.generate import describe
 from temporal_foley.cli.console import Console
-from temporal_foley.cli.shared import DetectionOptions, OutFolder, Videos
+from temporal_foley.cli.shared import AudioTrack, DetectionOptions, OutFolder, Videos
 from temporal_foley.files.run_record import Progress
 
 
@@ -21,6 +21,8 @@ class Tag(DetectionOptions):
     """Video files, or folders of them."""
     out: OutFolder = None
     """Where the VIDEO.foley folders go. (default: beside each video)"""
+    audio_track: AudioTrack = None
+    """The sound track to use: its number from 1, or all. (default: the usual one)"""
     overwrite: bool = False
     """Replace an earlier output."""
 
@@ -35,7 +37,12 @@ class Tag(DetectionOptions):
         def tag(job: Job, progress: Progress) -> Report:
             return describe(
                 foley.write_tags(
-                    job.path, job.out, settings, overwrite=self.overwrite, progress=progress
+                    job.path,
+                    job.out,
+                    settings,
+                    audio_track=self.audio_track or "",
+                    overwrite=self.overwrite,
+                    progress=progress,
                 )
             )
 

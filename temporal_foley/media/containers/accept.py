@@ -138,13 +138,13 @@ def _gives_back(info: VideoInfo, form: Form, tag: str) -> bool:
             if packet is None:
                 return True
             data = av.Packet(bytes(memoryview(packet)))
-            data.pts, data.dts, data.time_base = 0, 0, picture.time_base
+            data.pts, data.dts, data.time_base = 0, 0, picture.time_base or Fraction(1, 90_000)
             data.duration, data.is_keyframe, data.stream = 1, True, picture
             target.mux(data)
         old = _first(video, packet)
         form_before = video.codec_context.pix_fmt
     written.seek(0)
-    with av.open(written, metadata_errors="replace") as again:
+    with av.open(written, "r", metadata_errors="replace") as again:
         new = again.streams.video[0]
         again_packet = next((p for p in again.demux(new) if p.size), None)
         if again_packet is None or new.codec_context.codec.canonical_name != info.codec:

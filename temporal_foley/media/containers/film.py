@@ -5,6 +5,8 @@ times of showing, gets those of the decoder.
 """
 
 import dataclasses
+import itertools
+import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -50,8 +52,30 @@ class _Stored:
     is_entry: np.ndarray
 
 
-def read_film(info: VideoInfo, source: av.container.InputContainer, video: VideoStream) -> Film:
-    """Return the packets of a video that is open, and how much of them is shown."""
+def read_film(
+    info: VideoInfo,
+    source: av.container.InputContainer,
+    video: VideoStream,
+    most: int | None = None,
+) -> Film:
+    """Return the packets of a video that is open, and how much of them is shown.
+
+    Args:
+        info: The video.
+        source: The open file.
+        video: The stream of its picture.
+        most: How many packets are wanted; None for all.
+    """
+    film = _read_all(info, source, video, most)
+    return dataclasses.replace(film, packets=itertools.islice(film.packets, most))
+
+
+def _read_all(
+    info: VideoInfo,
+    source: av.container.InputContainer,
+    video: VideoStream,
+    most: int | None,
+) -> Film:
     edits = hiding_edits(info, video)
     if edits:
         return _edited(info, edits)
@@ -61,7 +85,8 @@ def read_film(info: VideoInfo, source: av.container.InputContainer, video: Video
         if info.pictures.has_fields:
             packets = _paired(packets, video)
         return Film(packets=_moved(packets, origin))
-    return Film(packets=_in_order(read_packets(source, video, info.clock), info, origin))
+    packets = read_packets(source, video, info.clock)
+    return Film(packets=_in_order(packets, info, origin, most))
 
 
 def hiding_edits(info: VideoInfo, video: VideoStream) -> list[EditEntry]:
@@ -170,10 +195,12 @@ def _kept(info: VideoInfo, keep: np.ndarray, origin: int) -> Iterator[av.Packet]
         yield from _moved(kept, origin)
 
 
-def _in_order(packets: Iterator[av.Packet], info: VideoInfo, origin: int) -> Iterator[av.Packet]:
+def _in_order(
+    packets: Iterator[av.Packet], info: VideoInfo, origin: int, most: int | None
+) -> Iterator[av.Packet]:
     """Give packets without times of showing those of the decoder's pictures."""
     ticks = info.pictures.ticks
-    order = _shown_order(info)
+    order = _shown_order(info, most)
     late = max((int(ticks[n]) - int(ticks[k]) for n, k in enumerate(order)), default=0)
     for number, packet in enumerate(packets):
         if number < len(order):
@@ -184,9 +211,9 @@ def _in_order(packets: Iterator[av.Packet], info: VideoInfo, origin: int) -> Ite
         yield packet
 
 
-def _shown_order(info: VideoInfo) -> list[int]:
+def _shown_order(info: VideoInfo, most: int | None) -> list[int]:
     """Return the place of each packet's picture among those shown, in decoding order."""
-    count = len(info.pictures.ticks)
+    count = min(len(info.pictures.ticks), most or sys.maxsize)
     with open_media(info.path) as source:
         video = video_stream(source, info.path)
         if not video.codec_context.has_b_frames:
@@ -194,7 +221,7 @@ def _shown_order(info: VideoInfo) -> list[int]:
         video.codec_context.options = {"max_pixels": str(MAX_PIXELS)} | IN_ORDER
         video.thread_type = "AUTO"
         shown: list[int] = []
-        for number, packet in enumerate(read_packets(source, video)):
+        for number, packet in enumerate(itertools.islice(read_packets(source, video), count)):
             packet.pts = packet.dts = number
             shown += _numbers(video, packet)
         shown += _numbers(video, None)

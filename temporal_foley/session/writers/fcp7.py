@@ -14,6 +14,7 @@ from xml.etree import ElementTree as xml
 
 from temporal_foley.session.curves import amplitude_of, ratios, value_at
 from temporal_foley.session.session_model import Clip, Media, Session, SessionTrack, lanes
+from temporal_foley.session.timecode import timecode
 from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample, to_seconds
 
 TICKS_A_SECOND = 254_016_000_000
@@ -53,11 +54,7 @@ def fcp7_text(session: Session, picture: str | None, folder: str) -> str:
     xml.SubElement(sequence, "name").text = session.name
     xml.SubElement(sequence, "duration").text = str(session.frames)
     _rate(sequence, session)
-    code = xml.SubElement(sequence, "timecode")
-    _rate(code, session)
-    xml.SubElement(code, "string").text = session.start_timecode
-    xml.SubElement(code, "frame").text = str(session.start_frame)
-    xml.SubElement(code, "displayformat").text = "DF" if session.edit.drop else "NDF"
+    _timecode(sequence, session, session.start_frame)
     media = xml.SubElement(sequence, "media")
     _video(xml.SubElement(media, "video"), session, picture)
     audio = xml.SubElement(media, "audio")
@@ -199,11 +196,11 @@ def _video(parent: xml.Element, session: Session, address: str | None) -> None:
     start = session.edit.grid.frame_at(to_seconds(session.leader))
     for name, value in (
         ("name", picture.name),
-        ("duration", picture.frames),
+        ("duration", picture.lead + picture.frames),
         ("start", start),
         ("end", start + picture.frames),
-        ("in", 0),
-        ("out", picture.frames),
+        ("in", picture.lead),
+        ("out", picture.lead + picture.frames),
     ):
         xml.SubElement(item, name).text = str(value)
     _rate(item, session)
@@ -211,7 +208,9 @@ def _video(parent: xml.Element, session: Session, address: str | None) -> None:
     xml.SubElement(file, "name").text = picture.name
     xml.SubElement(file, "pathurl").text = address
     _rate(file, session)
-    xml.SubElement(file, "duration").text = str(picture.frames)
+    xml.SubElement(file, "duration").text = str(picture.lead + picture.frames)
+    if picture.file_start is not None:
+        _timecode(file, session, picture.file_start)
     video = xml.SubElement(xml.SubElement(file, "media"), "video")
     form = xml.SubElement(video, "samplecharacteristics")
     xml.SubElement(form, "width").text = str(picture.width)
@@ -288,6 +287,14 @@ def _effect(item: xml.Element, name: str, key: str, kind: str) -> xml.Element:
     ):
         xml.SubElement(effect, tag).text = text
     return effect
+
+
+def _timecode(parent: xml.Element, session: Session, frame: int) -> None:
+    code = xml.SubElement(parent, "timecode")
+    _rate(code, session)
+    xml.SubElement(code, "string").text = timecode(frame, session.edit)
+    xml.SubElement(code, "frame").text = str(frame)
+    xml.SubElement(code, "displayformat").text = "DF" if session.edit.drop else "NDF"
 
 
 def _rate(parent: xml.Element, session: Session) -> None:

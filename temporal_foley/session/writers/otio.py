@@ -77,12 +77,15 @@ def _entry(name: str) -> zipfile.ZipInfo:
 def _picture_track(otio: Any, session: Session, path: str) -> Any:
     picture, rate = session.picture, float(session.edit.rate)
     assert picture is not None
+    # Media is counted by its own timecode, or else from the begin of its file.
+    begin = picture.file_start or 0
     clip = otio.schema.Clip(
         name=picture.name,
         media_reference=otio.schema.ExternalReference(
-            target_url=quote(path), available_range=_range(otio, 0, picture.frames, rate)
+            target_url=quote(path),
+            available_range=_range(otio, begin, picture.lead + picture.frames, rate),
         ),
-        source_range=_range(otio, 0, picture.frames, rate),
+        source_range=_range(otio, begin + picture.lead, picture.frames, rate),
     )
     track = otio.schema.Track(name="picture", kind=otio.schema.TrackKind.Video)
     if session.leader:

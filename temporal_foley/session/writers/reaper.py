@@ -65,7 +65,7 @@ def _picture_track(session: Session, picture: str) -> Iterator[str]:
     yield f"      IGUID {_guid('picture item')}"
     yield f"      NAME {_quoted(session.picture.name)}"
     yield "      VOLPAN 1 0 1 -1"
-    yield "      SOFFS 0"
+    yield f"      SOFFS {_seconds(session.picture.lead_samples)}"
     yield f"      GUID {_guid('picture take')}"
     yield "      <SOURCE VIDEO"
     yield f"        FILE {_quoted(picture)}"
