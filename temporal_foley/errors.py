@@ -81,7 +81,9 @@ class UsageError(FoleyError):
 
 def one_line(text: object) -> str:
     """Return a text without line breaks and control characters, whatever is in a name."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", str(text)).strip()
+    # Bytes of a name that are not UTF-8 cannot be printed.
+    plain = str(text).encode("utf-8", "replace").decode("utf-8")
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", plain).strip()
 
 
 def plain_name(text: str) -> str:

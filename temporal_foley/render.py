@@ -18,7 +18,14 @@ from temporal_foley.edits.keep import BEFORE_FILE, PROPOSED_FILE
 from temporal_foley.effects import Vocabulary, load_vocabulary
 from temporal_foley.errors import CueListError, MediaError, OutputExistsError, VocabularyError
 from temporal_foley.files.digest import file_sha256
-from temporal_foley.files.output import RUN_FILE, FinishedRun, read_run, staged, write_run
+from temporal_foley.files.output import (
+    RUN_FILE,
+    FinishedRun,
+    fitting_stem,
+    read_run,
+    staged,
+    write_run,
+)
 from temporal_foley.files.run_record import Progress, RunRecord
 from temporal_foley.media.audio import Sound, read_audio
 from temporal_foley.media.mux import mux_sound, output_suffix
@@ -355,7 +362,7 @@ def _find_video(timeline: Timeline, cues: Path, given: Path | None) -> VideoInfo
 def _video_name(info: VideoInfo) -> str:
     """Return the name of the video with its new sound; an empty text if none can be made."""
     suffix = output_suffix(info)
-    return Path(info.path.name).with_suffix(suffix).name if suffix else ""
+    return fitting_stem(info.path.stem, suffix) + suffix if suffix else ""
 
 
 def _read_detections(timeline: Timeline, folder: Path, info: VideoInfo) -> Detections:

@@ -5,6 +5,7 @@
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ from typing import Any, Literal
 from temporal_foley.errors import FoleyError, OutputExistsError
 from temporal_foley.files.reading import read_whole
 
+_MOST_NAME_BYTES = 255
 RUN_FILE = "run.json"
 RUN_SCHEMA = "temporal-foley/run"
 RUN_VERSION = 1
@@ -60,7 +62,19 @@ def replace_file(path: Path, content: bytes) -> None:
 
 def output_folder(video: Path, out: Path | None, suffix: str = ".foley") -> Path:
     """Return the folder for a video's output: `VIDEO.foley`, in `out` or beside the video."""
-    return (out or video.parent) / (video.stem + suffix)
+    return (out or video.parent) / (fitting_stem(video.stem, f".{suffix}.part") + suffix)
+
+
+def fitting_stem(stem: str, around: str) -> str:
+    """Return a name that fits into a file system with `around` it.
+
+    Names may have 255 bytes. A longer one is cut, and a digest of all of it keeps it unique.
+    """
+    data, room = os.fsencode(stem), _MOST_NAME_BYTES - len(os.fsencode(around))
+    if len(data) <= room:
+        return stem
+    mark = f"-{hashlib.sha256(data).hexdigest()[:8]}"
+    return data[: room - len(mark)].decode("utf-8", "ignore") + mark
 
 
 def read_run(folder: Path) -> FinishedRun | None:
@@ -171,7 +185,8 @@ def write_run(staging: Path, document: Mapping[str, Any]) -> None:
     files = sorted(p.relative_to(staging).as_posix() for p in staging.rglob("*") if p.is_file())
     whole = {"schema": RUN_SCHEMA, "version": RUN_VERSION, **document, "files": files}
     text = json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    (staging / RUN_FILE).write_text(text, encoding="utf-8")
+    # What is not UTF-8 in a name becomes an escape of JSON, and comes back as it was.
+    (staging / RUN_FILE).write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
 def finish_interrupted(folder: Path) -> None:

@@ -34,11 +34,13 @@ from temporal_foley.library.sources import (
     copy_into,
     is_sound_file,
     opened_source,
+    passed_over,
     safe_name,
     sound_files,
 )
 from temporal_foley.library.take_analysis import analyse_take
 from temporal_foley.media.audio import read_sound_file
+from temporal_foley.media.open import native
 from temporal_foley.sound.takes.catalogue import (
     CATALOGUE_NAME,
     CatalogueRow,
@@ -124,6 +126,7 @@ def add_sounds(
             files = [folder / source.name]
         else:
             files = list(sound_files(folder, library, in_place=in_place))
+            work.left_out += passed_over(folder, library, in_place=in_place)
         if not files and not corrected:
             raise LibraryError(
                 "holds no sound file",
@@ -191,9 +194,13 @@ class _Work:
     def _look_at(self, path: Path) -> NewSound | None:
         """Recognise and measure one file; None if it is known or left out."""
         file = PurePosixPath(path.relative_to(self.folder).as_posix())
+        plain = str(file).encode("utf-8", "replace").decode("utf-8")
+        if self.in_place and plain != str(file):
+            self.left_out.append((plain, "its name is not UTF-8: rename it"))
+            return None
         try:
             # First, so that a file that is not a sound is rejected quickly, however large it is.
-            rate_hz = soundfile.info(path).samplerate
+            rate_hz = soundfile.info(native(path)).samplerate
             sha256 = file_sha256(path)
             own = self.rows.get(str(file)) if self.in_place else None
             same = self._by_sha256.get(sha256)
@@ -216,7 +223,7 @@ class _Work:
         embedded = read_embedded(path)
         row = measured_row(
             file=self._target(file),
-            origin="" if self.in_place else str(PurePosixPath(self.name) / file),
+            origin="" if self.in_place else str(PurePosixPath(self.name) / plain),
             sha256=sha256,
             analysis=analysis,
             rate_hz=rate_hz,
@@ -245,7 +252,9 @@ class _Work:
             self.rows[str(file)] = dataclasses.replace(self.rows.pop(same), file=str(file))
             self._by_sha256[listed.sha256] = str(file)
             self.known += 1
-        elif not self.in_place and listed.origin == str(PurePosixPath(self.name) / file):
+        elif not self.in_place and listed.origin == str(
+            PurePosixPath(self.name) / str(file).encode("utf-8", "replace").decode("utf-8")
+        ):
             self.known += 1
         else:
             self.left_out.append((str(file), f"the same file as {same}"))

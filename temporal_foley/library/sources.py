@@ -4,6 +4,7 @@ Links and hidden files are skipped.
 """
 
 import contextlib
+import hashlib
 import os
 import re
 import shutil
@@ -17,6 +18,12 @@ from temporal_foley.library.packages import is_package, unpack_package
 
 SOUND_SUFFIXES = (*(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"),)
 _MOST_FILES = 1_000_000
+_MOST_NAME_BYTES, _MOST_SUFFIX_BYTES = 240, 10
+"""File systems allow 255 bytes; a part of a file that is written, or a second take, needs more."""
+_OTHER_SOUNDS = (
+    ".m4a", ".m4b", ".aac", ".caf", ".wma", ".ac3", ".amr", ".ape", ".wv", ".mka", ".au", ".snd",
+    ".voc", ".dts", ".dsf", ".tta", ".spx", ".rf64", ".bwf", ".w64", ".sd2", ".rx2", ".wem", ".xwm",
+)  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -72,6 +79,21 @@ def sound_files(folder: Path, library: Path, *, in_place: bool) -> Iterator[Path
             yield path
 
 
+def passed_over(folder: Path, library: Path, *, in_place: bool) -> Iterator[tuple[str, str]]:
+    """Yield the sound files of a folder that are not read, by their path in it, and why."""
+    own = library.resolve()
+    for here, folders, files in os.walk(folder, followlinks=False):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if not in_place:
+            folders[:] = [name for name in folders if (Path(here) / name).resolve() != own]
+        for name in sorted(files):
+            path = Path(here) / name
+            suffix = path.suffix.lower()
+            if suffix in _OTHER_SOUNDS and not name.startswith(".") and not path.is_symlink():
+                why = f"{suffix} is not read: convert it to WAV or FLAC"
+                yield path.relative_to(folder).as_posix(), why
+
+
 def copy_into(path: Path, target: Path) -> None:
     """Copy a file; its target appears only when it is complete.
 
@@ -92,4 +114,10 @@ def safe_name(name: str) -> str:
     """Return a file name without characters that a system or spreadsheet treats specially."""
     plain = re.sub(r'[\x00-\x1f\x7f-\x9f\u2028\u2029<>:"|?*\\]', "_", one_line(name))
     plain = plain.encode("utf-8", "replace").decode("utf-8").rstrip(" .")
+    if len(plain.encode()) > _MOST_NAME_BYTES:
+        stem, suffix = os.path.splitext(plain)
+        suffix = suffix if len(suffix.encode()) <= _MOST_SUFFIX_BYTES else ""
+        mark = f"-{hashlib.sha256(plain.encode()).hexdigest()[:8]}{suffix}"
+        plain = stem.encode()[: _MOST_NAME_BYTES - len(mark.encode())].decode("utf-8", "ignore")
+        plain += mark
     return f"_{plain}" if not plain or plain[0] in "=+@-." else plain

@@ -16,7 +16,7 @@ from jaxtyping import Float32
 
 from temporal_foley.errors import MediaError
 from temporal_foley.media.downmix import downmix_matrix, to_float
-from temporal_foley.media.open import DAMAGE, cause, open_media, regular_file, shown
+from temporal_foley.media.open import DAMAGE, cause, native, open_media, regular_file, shown
 from temporal_foley.media.probe import VideoInfo
 from temporal_foley.media.streams import read_packets
 from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample
@@ -84,7 +84,7 @@ def read_sound_file(path: Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Sound:
     source = regular_file(path)
     name = shown(path)
     try:
-        with soundfile.SoundFile(source) as file:
+        with soundfile.SoundFile(native(source)) as file:
             if file.format not in SOUND_FORMATS:
                 raise MediaError(
                     f"{file.format} is not read", path=name, remedy="convert it to WAV or FLAC"

@@ -41,7 +41,7 @@ from temporal_foley.media.containers.fields import (
 from temporal_foley.media.containers.film import Film, read_film, speed_changes
 from temporal_foley.media.containers.matroska import ROOM, read_video_element, write_video_element
 from temporal_foley.media.containers.timecode import reel_name
-from temporal_foley.media.open import DAMAGE, cause, open_media, regular_file, shown
+from temporal_foley.media.open import DAMAGE, cause, native, open_media, regular_file, shown
 from temporal_foley.media.probe import VideoInfo
 from temporal_foley.media.streams import video_stream
 from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample
@@ -290,7 +290,7 @@ def _time(packet: av.Packet) -> Fraction:
 
 def _open_sound(sound: Path) -> soundfile.SoundFile:
     try:
-        file = soundfile.SoundFile(regular_file(sound))
+        file = soundfile.SoundFile(native(regular_file(sound)))
     except soundfile.SoundFileError as error:
         raise MediaError(
             f"not a WAV file ({cause(error)})", path=shown(sound), remedy="render it again"

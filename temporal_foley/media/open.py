@@ -95,6 +95,11 @@ def regular_file(path: Path) -> Path:
     return source
 
 
+def native(path: Path) -> str | bytes:
+    """Return a path as libsndfile's wrapper takes it, which refuses names that are not UTF-8."""
+    return str(path) if os.name == "nt" else os.fsencode(path)
+
+
 def shown(path: Path) -> str:
     """Return a path as one line of printable text, for messages."""
     text = str(path).encode("utf-8", "replace").decode("utf-8")

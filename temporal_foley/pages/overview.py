@@ -1,6 +1,7 @@
 """Draw the overview: probabilities, events and waveforms over time, as a PNG."""
 
 import dataclasses
+import functools
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +26,11 @@ LEFT, RIGHT = 0.135, 0.985
 WIDTH_IN, LANE_IN, STRIP_IN, DPI = 13.0, 0.84, 0.95, 100
 LETTER_IN = 0.049
 """Average width of a character of a reason."""
+_EASTERN_FONTS = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Zen Hei",
+    "WenQuanYi Micro Hei", "Droid Sans Fallback", "Microsoft YaHei", "PingFang SC", "SimHei",
+    "Hiragino Sans", "Arial Unicode MS",
+)  # fmt: skip
 FEWEST_LETTERS = 12
 """A reason cut to fewer characters than this is not drawn."""
 
@@ -44,6 +50,13 @@ class RenderedSound:
 
 def draw_overview(path: Path, timeline: Timeline, sound: RenderedSound, seen: Detections) -> None:
     """Draw thumbnails, a lane for each detected effect, and the mix, over one time axis."""
+    from matplotlib import rc_context
+
+    with rc_context({"font.family": [*font_families()]}):
+        _draw_figure(path, timeline, sound, seen)
+
+
+def _draw_figure(path: Path, timeline: Timeline, sound: RenderedSound, seen: Detections) -> None:
     # Figure without pyplot: no global state, no window system, and half of the import time.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -170,7 +183,7 @@ def _draw_lane(
     for time, text in _texts_of_missing(name, seen, cues, duration, letters_s):
         axis.text(time, 0.03, text, zorder=4, **style)
     below = None if heard else "in the original" if told else "rejected" if cues else "no cue"
-    _label(axis, name.replace("_", " "), below, colour)
+    _label(axis, printable(name.replace("_", " ")), below, colour)
 
 
 def _draw_cues(axis: Any, cues: Sequence[Cue], colour: str) -> None:
@@ -307,8 +320,30 @@ def _draw_time_axis(axis: Any, duration: float) -> None:
 
 def printable(text: str, limit: int = 90) -> str:
     """Return a name without characters that a font cannot draw, and not too long."""
-    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    shown = "".join(c if _can_draw(c) else "\N{REPLACEMENT CHARACTER}" for c in text)
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+@functools.cache
+def _can_draw(letter: str) -> bool:
+    """Return whether one of the fonts has a letter: for others matplotlib warns."""
+    if letter.isascii():
+        return letter.isprintable()
+    from matplotlib.font_manager import findfont
+    from matplotlib.ft2font import FT2Font
+
+    fonts = (FT2Font(findfont(name)) for name in font_families())
+    return letter.isprintable() and any(font.get_char_index(ord(letter)) for font in fonts)
+
+
+@functools.cache
+def font_families() -> tuple[str, ...]:
+    """Return matplotlib's own font, and one for Chinese, Japanese and Korean if it is installed."""
+    from matplotlib.font_manager import fontManager
+
+    known = set(fontManager.get_font_names())
+    others = [name for name in _EASTERN_FONTS if name in known]
+    return ("DejaVu Sans", *others[:1])
 
 
 def _many(count: int, noun: str) -> str:

@@ -326,7 +326,8 @@ def _write_session(name: str, session: Session, job: _Job, path: Path, media: Pa
         case "reaper":
             from temporal_foley.session.writers.reaper import reaper_text
 
-            path.write_text(reaper_text(session, relative), encoding="utf-8", newline="\n")
+            text = reaper_text(session, relative)
+            path.write_text(text, encoding="utf-8", errors="surrogateescape", newline="\n")
         case "aaf":
             from temporal_foley.session.writers.aaf import write_aaf
 
@@ -378,7 +379,7 @@ def _export_lists(job: _Job, formats: Sequence[str], staging: Path) -> None:
         if name in formats:
             path = staging / export_name(job.base, name)
             with job.record.stage(f"write {name}"):
-                path.write_text(text(), encoding="utf-8")
+                path.write_text(text(), encoding="utf-8", errors="replace")
 
 
 def _spotting_page(job: _Job) -> str:

@@ -11,6 +11,7 @@ import soundfile
 from jaxtyping import Float, Int
 
 from temporal_foley.media.audio import read_audio
+from temporal_foley.media.open import native
 from temporal_foley.media.probe import VideoInfo
 from temporal_foley.session.broadcast_wav import SoundNotes, write_broadcast_wav
 from temporal_foley.session.build_session import (
@@ -203,7 +204,7 @@ def _looped(
 def _stem_blocks(path: Path, head: Whole) -> Iterator[Whole]:
     if len(head):
         yield head
-    with soundfile.SoundFile(path) as file:
+    with soundfile.SoundFile(native(path)) as file:
         while len(block := file.read(_BLOCK, dtype="int32", always_2d=True)):
             yield np.right_shift(block, 8)  # 24 bits stand on top of the 32.
 

@@ -148,7 +148,7 @@ def _time(seconds: Seconds) -> str:
 def _write_lines(path: Path, lines: Iterable[str]) -> None:
     part = path.with_name(f"{path.name}.part")
     try:
-        with part.open("w", encoding="utf-8", newline="\n") as out:
+        with part.open("w", encoding="utf-8", errors="replace", newline="\n") as out:
             out.writelines(f"{line}\n" for line in lines)
             out.flush()
             os.fsync(out.fileno())

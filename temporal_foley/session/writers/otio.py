@@ -82,7 +82,7 @@ def _picture_track(otio: Any, session: Session, path: str) -> Any:
     clip = otio.schema.Clip(
         name=picture.name,
         media_reference=otio.schema.ExternalReference(
-            target_url=quote(path),
+            target_url=quote(os.fsencode(path)),
             available_range=_range(otio, begin, picture.lead + picture.frames, rate),
         ),
         source_range=_range(otio, begin + picture.lead, picture.frames, rate),
