@@ -14,6 +14,8 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from temporal_foley.cue_list import read_timeline, write_timeline
+from temporal_foley.edits.cut_lists import read_cut_list
+from temporal_foley.edits.match_lists import match_lists, with_pictures
 from temporal_foley.edits.recut import CommonPart, Cut, match_cuts, signature
 from temporal_foley.errors import CueListError, FoleyError, OutputExistsError
 from temporal_foley.files.digest import file_sha256
@@ -23,6 +25,7 @@ from temporal_foley.media.orientation import upright_picture
 from temporal_foley.media.probe import VideoInfo, probe_video
 from temporal_foley.session.camera_timecode import source_of
 from temporal_foley.session.source_video import find_source_video
+from temporal_foley.session.timecode import nearest_rate
 from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample
 from temporal_foley.timeline import Cue, Source, Timeline, Track
 
@@ -78,9 +81,21 @@ def reconform_cues(
     out: Path | None = None,
     *,
     old_video: Path | None = None,
+    lists: tuple[Path, Path] | None = None,
+    rate: Fraction | None = None,
     overwrite: bool = False,
 ) -> ReconformOutcome:
     """Move a cue list to a new cut, as `VIDEO.foley/cues.json` in `out` or beside the cut.
+
+    Args:
+        cues: The cue list of the old cut.
+        video: The new cut.
+        out: Where the folder goes.
+        old_video: The old cut, if it was moved. With `lists` it is not needed, and only used for
+            what they leave open.
+        lists: The cut lists of the old and of the new cut.
+        rate: Frame rate of lists that do not contain it; that of the old video if not given.
+        overwrite: Replace an earlier list.
 
     Raises:
         CueListError: The cue list is wrong, or its video is missing.
@@ -93,14 +108,18 @@ def reconform_cues(
     if target.exists() and (not overwrite or target.samefile(cues)):
         raise OutputExistsError("exists", path=target, remedy="use --overwrite or --out DIR")
     earlier = find_source_video(timeline, cues, old_video)
-    if earlier is None:
+    if earlier is None and lists is None:
         raise CueListError(
             f"its video {timeline.source.name}, which the new cut is compared with, is missing",
             path=cues,
             remedy="use --old-video FILE",
         )
-    old, new = probe_video(earlier), probe_video(video)
-    stretches = match_videos(old, new)
+    new = probe_video(video)
+    if lists is None:
+        assert earlier is not None
+        stretches = match_videos(probe_video(earlier), new)
+    else:
+        stretches = _match_by_lists(timeline, lists, rate, earlier, new)
     result = reconform(timeline, stretches, source_of(new, file_sha256(new.path)))
     orphans = folder / "orphans.tsv"
     try:
@@ -119,6 +138,22 @@ def reconform_cues(
         stretches=tuple(stretches),
         matched=float(covered / new.duration) if new.duration else 0.0,
     )
+
+
+def _match_by_lists(
+    timeline: Timeline,
+    lists: tuple[Path, Path],
+    rate: Fraction | None,
+    earlier: Path | None,
+    new: VideoInfo,
+) -> list[CommonPart]:
+    """Match two cuts by their lists, and what these leave open by the pictures, if both exist."""
+    rate = rate or nearest_rate(timeline.source.video_rate)
+    before, after = (read_cut_list(path, rate, timeline.start_timecode) for path in lists)
+    parts, left = match_lists(before, after)
+    if left and earlier is not None:
+        parts = with_pictures(parts, left, match_videos(probe_video(earlier), new))
+    return parts
 
 
 def match_videos(old: VideoInfo, new: VideoInfo) -> list[CommonPart]:
