@@ -31,8 +31,8 @@ from temporal_foley.models.by_name import load_detector
 from temporal_foley.spotting.close_look import Glimpses, look_closely
 from temporal_foley.spotting.motion import measure_motion
 from temporal_foley.spotting.own_sound.align import align_with_sound
+from temporal_foley.spotting.own_sound.attacks import attack_of
 from temporal_foley.spotting.own_sound.evidence import SoundEvidence
-from temporal_foley.spotting.own_sound.hits import attack_of
 from temporal_foley.spotting.own_sound.onset_strength import FRAME_S, band_slice, total_level
 from temporal_foley.spotting.sync import meet_picture, stretches_to_watch
 from temporal_foley.stages import DetectionSettings, tag_video
@@ -51,6 +51,8 @@ STRIKES = {
     "coughing": ("HMNCough", ("Cough", "Throat clearing")),
     "drum": ("MUSCPerc", ("Drum", "Snare drum", "Percussion", "Drum kit", "Tabla", "Wood block")),
     "footsteps": ("FEETHmn", ("Walk, footsteps", "Run", "Crunch")),
+    "fireworks": ("FRWKComr", ("Fireworks", "Firecracker", "Explosion", "Burst, pop", "Boom")),
+    "baby_crying": ("VOXBaby", ("Baby cry, infant cry", "Crying, sobbing")),
 }
 """Effects of truth tables that no shipped vocabulary has: UCS category, AudioSet names."""
 
@@ -147,6 +149,14 @@ def evidence_of(info: VideoInfo, vocabulary: Vocabulary) -> SoundEvidence | None
         return None
     samples = to_sample(info.duration, RATE_HZ)
     return analyse_sound((block[:, 0] for block in blocks), vocabulary, samples)
+
+
+def analysed(sound: np.ndarray, vocabulary: Vocabulary) -> SoundEvidence:
+    """Analyse a sound that is not silent, mono at 32 kHz."""
+    evidence = analyse_sound(iter(np.array_split(sound, 10)), vocabulary, len(sound))
+    if evidence is None:
+        raise ValueError("sound must not be silent")
+    return evidence
 
 
 def whole_clip(info: VideoInfo, effect: str) -> Event:

@@ -22,7 +22,8 @@ from temporal_foley.media.audio import read_audio
 from temporal_foley.media.close_up import close_ups
 from temporal_foley.media.video import probe_video
 from temporal_foley.spotting.motion import impacts, measure_motion
-from temporal_foley.spotting.own_sound.hits import CALL, STRIKE, find_candidates
+from temporal_foley.spotting.own_sound.attacks import CALL, STRIKE
+from temporal_foley.spotting.own_sound.hits import find_candidates
 from temporal_foley.spotting.own_sound.onset_strength import FRAME_S, measure_levels
 
 STEP_S = 0.04

@@ -20,7 +20,7 @@ from temporal_foley.sound.signal.loops import find_loop
 from temporal_foley.sound.synth import SEEDS_A_FILM
 from temporal_foley.sound.take import MOST_CENTS, STEP_CENTS, Take
 from temporal_foley.sound.takes.library import Library, LibraryTake
-from temporal_foley.spotting.own_sound.hits import attack_of
+from temporal_foley.spotting.own_sound.attacks import attack_of
 from temporal_foley.spotting.own_sound.onset_strength import (
     RATE_HZ,
     band_slice,

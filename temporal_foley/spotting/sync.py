@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from temporal_foley.effects import Effect, Vocabulary
 from temporal_foley.spotting.motion import Motion, impacts, moment
-from temporal_foley.spotting.own_sound.hits import CALLING_CATEGORIES
+from temporal_foley.spotting.own_sound.attacks import CALLING_CATEGORIES
 from temporal_foley.timegrid import TimeGrid
 from temporal_foley.timeline import Event
 

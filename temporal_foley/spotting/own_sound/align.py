@@ -12,8 +12,9 @@ import numpy as np
 from jaxtyping import Float
 
 from temporal_foley.effects import Effect
+from temporal_foley.spotting.own_sound.attacks import attack_of
 from temporal_foley.spotting.own_sound.evidence import TAG_STEP_S, SoundEvidence
-from temporal_foley.spotting.own_sound.hits import Hit, attack_of, expected_tag, find_hits
+from temporal_foley.spotting.own_sound.hits import Hit, expected_tag, find_hits
 from temporal_foley.spotting.own_sound.onset_strength import FRAME_S, band_slice, total_level
 from temporal_foley.timeline import Event
 

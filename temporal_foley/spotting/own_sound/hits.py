@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from temporal_foley.effects import Effect
+from temporal_foley.spotting.own_sound.attacks import Attack, attack_of
 from temporal_foley.spotting.own_sound.evidence import TAG_STEP_S, SoundEvidence
 from temporal_foley.spotting.own_sound.onset_strength import (
     FRAME_S,
@@ -23,8 +24,6 @@ from temporal_foley.spotting.own_sound.onset_strength import (
     total_level,
 )
 
-CALLING_CATEGORIES = ("ANML", "BIRD", "CREA", "CRWD", "HMN", "VOX")
-"""How UCS categories begin whose sounds come from a throat."""
 LOUDER_DB = 6.0
 """A hit that follows too soon takes the place of one that is softer by this much."""
 DIP_DB = 6.0
@@ -32,67 +31,12 @@ DIP_DB = 6.0
 WINDOW_LEADS_S = 0.005
 """A frame's window reaches into a hit this long before the hit begins."""
 
+PARTS = 3
+"""Parts of the bands in which a rise counts by itself."""
+
 PerFrame = Float[np.ndarray, " frames"]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Attack:
-    """How the hits of a family of effects begin."""
-
-    lowest_hz: float
-    highest_hz: float
-    lag_s: float
-    """Over how long the strength is measured."""
-    rise_s: float
-    """How long a rise takes at most."""
-    least_rise_db: float
-    apart_s: float
-    """Shortest time from one hit to the next."""
-    near_top_db: float = 10.0
-    """A hit begins where its level comes this near to its highest."""
-    range_db: float = 20.0
-    """How much softer than the loudest hit the others may be."""
-    least_alike: float = 0.82
-    """Cosine of a hit's spectrum with that of the others below which it is another sound."""
-
-
-CALL = Attack(
-    lowest_hz=250.0,
-    highest_hz=6000.0,
-    lag_s=0.02,
-    rise_s=0.12,
-    least_rise_db=8.0,
-    apart_s=0.2,
-    near_top_db=15.0,
-)
-KEY = Attack(
-    lowest_hz=1000.0,
-    highest_hz=14_000.0,
-    lag_s=0.01,
-    rise_s=0.03,
-    least_rise_db=6.0,
-    apart_s=0.05,
-    range_db=30.0,
-    least_alike=0.4,
-)
-STRIKE = Attack(
-    lowest_hz=200.0,
-    highest_hz=14_000.0,
-    lag_s=0.01,
-    rise_s=0.04,
-    least_rise_db=9.0,
-    apart_s=0.1,
-    least_alike=0.7,
-)
-THUNDER = Attack(
-    lowest_hz=40.0,
-    highest_hz=1500.0,
-    lag_s=0.04,
-    rise_s=0.4,
-    least_rise_db=8.0,
-    apart_s=1.0,
-    least_alike=0.5,
-)
+Rise = tuple[int, int, float]
+"""First frame, frame of the highest level, and the level before."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -111,17 +55,6 @@ class Hit:
     """How probable the sound is the effect's."""
 
 
-def attack_of(effect: Effect) -> Attack:
-    """Return how the hits of an effect begin, by its UCS category and pace."""
-    if effect.ucs.startswith(CALLING_CATEGORIES):
-        return CALL
-    if effect.ucs.startswith("THUN"):
-        return THUNDER
-    if effect.interval_s is not None and effect.interval_s[0] < 0.15:
-        return KEY
-    return STRIKE
-
-
 def find_candidates(levels: SoundLevels, attack: Attack) -> tuple[list[Hit], np.ndarray]:
     """Return every rise that could be a hit, in order of time, with the spectrum of each.
 
@@ -132,13 +65,17 @@ def find_candidates(levels: SoundLevels, attack: Attack) -> tuple[list[Hit], np.
     if len(own) < 3:
         return [], np.zeros((0, own.shape[1]))
     level = _smooth(total_level(own))
+    parts = [_smooth(total_level(part)) for part in np.array_split(own, PARTS, axis=1)]
     lag, rise = max(1, round(attack.lag_s / FRAME_S)), max(2, round(attack.rise_s / FRAME_S))
     strength = onset_strength(own, lag, noise_floor(own))
-    rises: list[tuple[int, int, float]] = []
+    rises: list[Rise] = []
+    masked: list[Rise] = []
     for peak in _peaks(strength, max(2, round(0.5 * attack.apart_s / FRAME_S))):
         first = max(0, peak - lag - rise)
         low = first + int(level[first : peak + 1].argmin())
         top = peak + int(level[peak : peak + rise + 1].argmax())
+        if level[top] - level[low] < attack.least_rise_db:
+            masked += _masked_rise(parts, level, first, peak, peak + rise + 1, attack)
         start = _start(level, low, top, attack)
         if rises and (start - rises[-1][0]) * FRAME_S < attack.apart_s:
             before, last, _ = rises.pop()
@@ -151,6 +88,11 @@ def find_candidates(levels: SoundLevels, attack: Attack) -> tuple[list[Hit], np.
             # Else the first was only what announced the second.
         rises.append((_start(level, low, top, attack), top, float(level[low])))
     rises = [one for one in rises if level[one[1]] - one[2] >= attack.least_rise_db]
+    apart = attack.apart_s / FRAME_S
+    for one in masked:
+        if all(abs(one[0] - start) >= apart for start, _, _ in rises):
+            rises.append(one)
+    rises.sort()
     hits = [
         Hit(
             time=round(start * FRAME_S + WINDOW_LEADS_S, 4),
@@ -171,6 +113,7 @@ def find_hits(
     end: float | None = None,
     *,
     expected: Sequence[tuple[float, float]] = (),
+    attack: Attack | None = None,
 ) -> list[Hit]:
     """Return the hits of an effect in a stretch of a video's own sound, in order of time.
 
@@ -181,15 +124,17 @@ def find_hits(
         end: Seconds at which it ends; None: with the sound.
         expected: Where the detector expects the effect. There a strike needs no tag of its own, if
             neither speech nor music explains it: strikes have many sounds, and tags miss most.
+        attack: How its hits begin; None for its family's.
     """
+    attack = attack or attack_of(effect)
     end = sound.levels.seconds if end is None else end
     first, last = sound.levels.within(start - MARGIN_S, end + MARGIN_S)
     piece = SoundLevels(bands_db=sound.levels.bands_db[first:last])
-    hits, spectra = find_candidates(piece, attack_of(effect))
+    hits, spectra = find_candidates(piece, attack)
     if not hits:
         return []
     hits = [dataclasses.replace(hit, time=round(hit.time + first * FRAME_S, 4)) for hit in hits]
-    probable = judge_hits(hits, spectra, sound, effect, expected)
+    probable = judge_hits(hits, spectra, sound, effect, attack, expected)
     return [
         dataclasses.replace(hit, probability=round(float(one), 3))
         for hit, one in zip(hits, probable, strict=True)
@@ -206,6 +151,8 @@ EXPECTED_ODDS = 2.4
 """How much more probable an effect is audible where the detector expects it."""
 SURELY_ANOTHER = 0.6
 """Tag of another effect that explains a strike."""
+NEAR_S = 1.0
+"""Hits this near are compared by level as they are."""
 SURE_OF_ALIKE = 0.12
 """A hit that is like the others needs only this much of a tag."""
 
@@ -215,6 +162,7 @@ def judge_hits(
     spectra: Float[np.ndarray, "hits bands"],
     sound: SoundEvidence,
     effect: Effect,
+    attack: Attack,
     expected: Sequence[tuple[float, float]] = (),
 ) -> Float[np.ndarray, " hits"]:
     """Return how probable each candidate is a hit of the effect.
@@ -223,7 +171,6 @@ def judge_hits(
     the softer it is than those. One that is very like them needs little of a tag: barks over speech
     are tagged as speech.
     """
-    attack = attack_of(effect)
     levels = np.array([hit.level_db for hit in hits])
     is_expected = np.array([_is_within(hit, expected) for hit in hits])
     own = np.ones(len(hits))
@@ -232,17 +179,19 @@ def judge_hits(
         own = np.array([_tag_at(tags, hit) for hit in hits])
         own = np.where(is_expected, expected_tag(own), own)
     likely = own
-    if attack in (STRIKE, KEY) and own.max() >= SURE_OF_ALIKE:
+    if attack.is_struck and own.max() >= SURE_OF_ALIKE:
         rest = np.delete(sound.tags, sound.vocabulary.index(effect.name), axis=1)
         rest = np.where(rest.max(axis=1, initial=0.0) >= SURELY_ANOTHER, 1.0, 0.0)
         others = np.maximum(np.maximum(sound.speech, sound.music), rest)
         explained = np.array([_tag_at(others, hit) for hit in hits])
         likely = np.maximum(own, UNEXPLAINED * is_expected * (1.0 - explained))
-    if not (likely >= LEAST_PROBABILITY).any():
+    is_sure = likely >= LEAST_PROBABILITY
+    if not is_sure.any():
         return likely
-    loudest = levels[likely >= LEAST_PROBABILITY].max()
-    centre = ((likely * 10.0 ** (levels / 20.0))[:, None] * spectra).sum(axis=0)
-    alike = spectra @ (centre / max(float(np.linalg.norm(centre)), 1e-9))
+    apart = np.abs(np.subtract.outer([hit.time for hit in hits], [hit.time for hit in hits]))
+    counted = levels - attack.fade_db_per_s * np.maximum(apart - NEAR_S, 0.0)
+    loudest = counted[:, is_sure].max(axis=1)
+    alike = _alikeness(spectra, likely * 10.0 ** (levels / 20.0), is_sure)
     likely = np.maximum(likely, np.minimum(own / SURE_OF_ALIKE, 1.0) * _ramp(alike, 0.9, 0.98))
     half = 0.5 * attack.range_db
     return (
@@ -250,6 +199,25 @@ def judge_hits(
         * _ramp(alike, attack.least_alike, attack.least_alike + 0.12)
         * _ramp(levels - loudest, -attack.range_db, -half)
     )
+
+
+def _alikeness(
+    spectra: Float[np.ndarray, "hits bands"],
+    weights: Float[np.ndarray, " hits"],
+    is_sure: Bool[np.ndarray, " hits"],
+) -> Float[np.ndarray, " hits"]:
+    """Return how like each spectrum is to the mean of the probable ones, or to two sure ones.
+
+    Two dogs bark in one clip: their mean is like neither.
+    """
+    centre = (weights[:, None] * spectra).sum(axis=0)
+    alike = spectra @ (centre / max(float(np.linalg.norm(centre)), 1e-9))
+    if is_sure.sum() > 2:
+        pairs = spectra @ spectra.T
+        np.fill_diagonal(pairs, 0.0)
+        second = np.sort(pairs[:, is_sure], axis=1)[:, -2]
+        alike = np.maximum(alike, second)
+    return alike
 
 
 def expected_tag(tags: np.ndarray) -> np.ndarray | np.floating:
@@ -296,6 +264,20 @@ def _peaks(strength: PerFrame, reach: int) -> list[int]:
         if strength[place] >= 2.0 * float(np.median(around)) + 0.5:
             kept.append(int(place))
     return kept
+
+
+def _masked_rise(
+    parts: Sequence[PerFrame], level: PerFrame, first: int, peak: int, end: int, attack: Attack
+) -> list[Rise]:
+    """Return the rise of one part of the bands that another sound hides in their sum, if any."""
+    for part in parts:
+        low = first + int(part[first : peak + 1].argmin())
+        top = peak + int(part[peak:end].argmax())
+        is_loud = part[top] >= level.max() - attack.range_db
+        if is_loud and part[top] - part[low] >= attack.least_rise_db:
+            before = float(level[top] - (part[top] - part[low]))
+            return [(_start(part, low, top, attack), top, before)]
+    return []
 
 
 def _start(level: PerFrame, low: int, top: int, attack: Attack) -> int:

@@ -7,8 +7,9 @@ import pytest
 
 from temporal_foley.effects import Effect, Vocabulary
 from temporal_foley.spotting.own_sound.align import align_with_sound, envelope, spans_above
+from temporal_foley.spotting.own_sound.attacks import BLAST, CALL, KEY, STRIKE, THUNDER, attack_of
 from temporal_foley.spotting.own_sound.evidence import TAG_STEP_S, SoundEvidence
-from temporal_foley.spotting.own_sound.hits import CALL, KEY, STRIKE, THUNDER, attack_of, find_hits
+from temporal_foley.spotting.own_sound.hits import find_hits
 from temporal_foley.spotting.own_sound.onset_strength import (
     FRAME_S,
     LevelMeter,
@@ -133,8 +134,28 @@ def test_a_steady_sound_has_no_onset_strength() -> None:
 
 def test_families_follow_category_and_pace() -> None:
     keys = effect("keys", kind="repeated", ucs="CMPTKey", interval_s=(0.05, 0.3))
-    families = [attack_of(one) for one in (KNOCK, DOG, keys, effect("t", ucs="THUN"))]
-    assert families == [STRIKE, CALL, KEY, THUNDER]
+    gun = effect("gun", ucs="GUNMisc")
+    families = [attack_of(one) for one in (KNOCK, DOG, keys, gun, effect("t", ucs="THUN"))]
+    assert families == [STRIKE, CALL, KEY, BLAST, THUNDER]
+
+
+def test_a_hit_that_a_louder_low_sound_masks_is_found() -> None:
+    hum = 0.3 * np.sin(2 * np.pi * 260.0 * np.arange(round(SECONDS * RATE)) / RATE)
+    sound = (decays(gains=[0.2] * len(STRIKES)) + hum).astype(np.float32)
+    times = [hit.time for hit in find_hits(evidence(sound, knock=0.9), KNOCK)]
+    assert all(min(abs(time - true) for time in times) < 0.02 for true in STRIKES)
+
+
+def test_two_dogs_are_both_kept() -> None:
+    time = np.arange(round(0.15 * RATE)) / RATE
+    sound = (1e-4 * np.random.default_rng(0).standard_normal(round(SECONDS * RATE))).astype("f4")
+    barks = {0.5: 400.0, 1.2: 3000.0, 1.9: 400.0, 2.6: 3000.0, 3.3: 400.0, 4.0: 3000.0}
+    for start, pitch in barks.items():
+        first = round(start * RATE)
+        call = 0.3 * np.sin(2 * np.pi * pitch * time) * np.exp(-20.0 * time)
+        sound[first : first + len(call)] += call.astype(np.float32)
+    times = [hit.time for hit in find_hits(evidence(sound, dog=0.9), DOG)]
+    assert times == pytest.approx(list(barks), abs=0.02)
 
 
 @pytest.mark.parametrize(
