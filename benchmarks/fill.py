@@ -37,6 +37,12 @@ SAMPLES = 10 * RATE_HZ
 LEVELS_DB = (20.0, 10.0, 3.0, -3.0)
 BEDS = ("nothing", "noise", "speech", "music")
 LONGEST_HIT_S = 1.5
+PACES_S = {
+    effect.name: effect.interval_s
+    for effect in load_vocabulary().effects
+    if effect.kind == "repeated" and effect.interval_s is not None
+}
+"""Seconds from one hit to the next: keys half a second apart are no typing."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -109,12 +115,16 @@ def compose(rng: np.random.Generator, effect: str, sounds, voices, *, contains: 
     gain = 0.05 * 10.0 ** (level_db / 20.0) / max(loudness(take), 1e-4)
     hits: list[float] = []
     is_short = len(take) < LONGEST_HIT_S * RATE_HZ
+    pace_s = PACES_S.get(name) if is_short else None
     place = int(rng.uniform(1.0, 2.0) * RATE_HZ)
     while place < 8 * RATE_HZ:
         part = take[: 9 * RATE_HZ - place]
         mix[place : place + len(part)] += gain * part
         hits.append(place / RATE_HZ + attack_s(take))
-        place += len(part) + int(rng.uniform(0.3, 1.5) * RATE_HZ)
+        if pace_s is None:
+            place += len(part) + int(rng.uniform(0.3, 1.5) * RATE_HZ)
+        else:
+            place += int(rng.uniform(*pace_s) * RATE_HZ)
         if not is_short:
             place = max(place, 9 * RATE_HZ)
     mix = mix / max(1.0, float(np.abs(mix).max()) / 0.99)

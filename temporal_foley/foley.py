@@ -226,9 +226,7 @@ class Foley:
                 tags = tag_video(info, self.detector, settings, done, glimpses=glimpses)
             with record.stage("align") as done:
                 aligned = align_events(tags, glimpses, done)
-                if settings.listen:
-                    sound = analyse_original(info, self.detector)
-                    aligned = align_with_original(aligned, sound, settings)
+                aligned = align_with_original(aligned, analyse_original(aligned), settings)
             with record.stage("cast"):
                 timeline = cast_timeline(
                     aligned,

@@ -15,6 +15,7 @@ from temporal_foley.errors import UsageError
 from temporal_foley.media.audio import read_audio
 from temporal_foley.media.read_ahead import read_ahead
 from temporal_foley.media.video import SampledFrame, VideoInfo, sample_frames
+from temporal_foley.models.audio.heard_sound import HeardSound
 from temporal_foley.models.detector import Detector, FrameProbabilities, detect_all
 from temporal_foley.session.camera_timecode import first_timecode, source_of
 from temporal_foley.sound.alternates import fill_alternates
@@ -75,6 +76,8 @@ class Tags:
     events: tuple[Event, ...]
     sights: PictureEvidence | None = None
     """Where effects are visible and how the picture moves; None before alignment."""
+    heard: HeardSound | None = None
+    """The video's own sound; None if it has none, or if it was not to be used."""
 
 
 def tag_video(
@@ -96,13 +99,12 @@ def tag_video(
     grid = TimeGrid.covering(info.duration, grid_rate(detector, settings))
     thumbnails: list[tuple[float, np.ndarray]] = []
     ahead = read_ahead(sample_frames(info, grid, detector.prepare), READ_AHEAD_FRAMES)
-    sound = None
-    if settings.listen and detector.listens:
-        sound = read_audio(info, sample_rate_hz=LISTENING_RATE_HZ, channels=1)
+    heard = hear_original(info, grid) if settings.listen else None
     changes = PictureChanges() if glimpses is None else glimpses.changes
     with contextlib.closing(ahead) as frames:
         pictures = _pictures(frames, grid, thumbnails, done, changes)
         with_places = glimpses is not None
+        sound = heard if detector.listens else None
         found = detect_all(detector, pictures, grid=grid, sound=sound, with_places=with_places)
     cuts = cut_frames(changes)
     events = find_events(detector, settings, found.probabilities, grid, info.duration, cuts)
@@ -116,6 +118,7 @@ def tag_video(
             places=found.places,
         ),
         events=tuple(event for event in events if event.effect in chosen),
+        heard=heard,
     )
 
 
@@ -127,16 +130,26 @@ def align_events(
     return dataclasses.replace(tags, events=events, sights=sights)
 
 
-def analyse_original(info: VideoInfo, detector: Detector) -> SoundEvidence | None:
+def hear_original(info: VideoInfo, grid: TimeGrid) -> HeardSound | None:
+    """Return the video's own sound, to be decoded when it is first needed; None without any."""
+    if not info.has_audio:
+        return None
+
+    def read() -> Iterable[np.ndarray]:
+        return read_audio(info, sample_rate_hz=LISTENING_RATE_HZ, channels=1) or ()
+
+    return HeardSound(read, max(0, to_sample(grid.end, LISTENING_RATE_HZ)))
+
+
+def analyse_original(tags: Tags) -> SoundEvidence | None:
     """Analyse the video's own sound; return None if it has none or only silence."""
-    sound = read_audio(info, sample_rate_hz=LISTENING_RATE_HZ, channels=1)
-    if sound is None:
+    if tags.heard is None:
         return None
     # Imported lazily: loading the audio network takes about a second.
     from temporal_foley.models.audio.sound_evidence import analyse_sound
 
-    samples = to_sample(info.duration, LISTENING_RATE_HZ)
-    return analyse_sound((block[:, 0] for block in sound), detector.vocabulary, samples)
+    samples = to_sample(tags.info.duration, LISTENING_RATE_HZ)
+    return analyse_sound(tags.heard, tags.seen.vocabulary, samples)
 
 
 def align_with_original(

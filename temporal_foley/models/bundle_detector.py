@@ -16,6 +16,7 @@ from jaxtyping import Float
 from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import WeightsError
 from temporal_foley.models.attribution import picture_gradients
+from temporal_foley.models.audio.heard_sound import HeardSound
 from temporal_foley.models.bundle.bundle_backbone import load_bundle_backbone
 from temporal_foley.models.bundle.bundle_files import BundleFolder, open_bundle
 from temporal_foley.models.detector import (
@@ -153,7 +154,9 @@ class BundleDetector:
                 path=inputs.listener,
                 remedy="install the version that its card names",
             )
-        return listen(encoder, (block.mean(axis=1) for block in sound), grid)
+        if not isinstance(sound, HeardSound):
+            sound = (block.mean(axis=1) for block in sound)
+        return listen(encoder, sound, grid)
 
     def seen_effects(self) -> dict[str, str]:
         """Return the effects that it has examples of, and how many of each dataset."""

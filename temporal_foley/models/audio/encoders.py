@@ -7,7 +7,8 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Float16
 
-from temporal_foley.models.audio.columns import Wave
+from temporal_foley.models.audio.columns import ColumnEncoder, Wave, mean_in_frames
+from temporal_foley.models.audio.heard_sound import HeardSound
 from temporal_foley.models.audio.student import load_student
 from temporal_foley.models.audio.teacher import load_teacher
 from temporal_foley.timegrid import TimeGrid
@@ -60,15 +61,19 @@ def load_encoder(name: EncoderName, weights: Path | None = None) -> AudioEncoder
 
 
 def listen(
-    encoder: AudioEncoder, sound: Wave | Iterable[Wave], grid: TimeGrid
+    encoder: AudioEncoder, sound: Wave | Iterable[Wave] | HeardSound, grid: TimeGrid
 ) -> Float16[np.ndarray, "frames features"] | None:
     """Return an embedding of each frame's sound as it is stored, or None if all is silence.
 
     Args:
         encoder: The network.
-        sound: Mono at 32 kHz, whole or in blocks.
+        sound: Mono at 32 kHz, whole or in blocks, or as it was heard.
         grid: The frames.
     """
+    if isinstance(sound, HeardSound) and isinstance(encoder, ColumnEncoder):
+        columns = sound.columns(encoder)
+        rows = mean_in_frames(columns, grid, columns_each=encoder.columns_each)
+        return np.asarray(rows, np.float16) if sound.peak >= SILENCE else None
     peak = 0.0
 
     def measured(blocks: Iterable[Wave]) -> Iterator[Wave]:

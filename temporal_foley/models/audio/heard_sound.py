@@ -1,0 +1,63 @@
+"""Decode and embed a video's own sound once, for detection and for timing."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from temporal_foley.spotting.own_sound.onset_strength import LevelMeter, SoundLevels
+
+if TYPE_CHECKING:
+    # Importing the networks takes about a second.
+    from temporal_foley.models.audio.columns import ColumnEncoder
+
+Block = Float[np.ndarray, "_ channels"] | Float[np.ndarray, " _"]
+Columns = Float[np.ndarray, "columns features"]
+
+
+class HeardSound:
+    """A sound at 32 kHz that is read when it is first needed; its embeddings and levels are kept.
+
+    A detector that knows it takes `columns`; another reads its blocks, which decodes it again.
+    """
+
+    def __init__(self, read: Callable[[], Iterable[Block]], samples: int):
+        """Take a function that reads the sound from time 0 on, and the length that counts."""
+        self.samples = samples
+        self._read = read
+        self._meter = LevelMeter()
+        self._peak: float | None = None
+        self._columns: dict[str, Columns] = {}
+
+    def __iter__(self) -> Iterator[Block]:
+        return iter(self._read())
+
+    def columns(self, encoder: "ColumnEncoder") -> Columns:
+        """Return the embedding of each column by an audio network."""
+        if encoder.sha256 not in self._columns:
+            self._columns[encoder.sha256] = encoder.column_embeddings(self._mono(), self.samples)
+        return self._columns[encoder.sha256]
+
+    @property
+    def peak(self) -> float:
+        """Highest absolute sample of what was read; `columns` comes first."""
+        if self._peak is None:
+            raise ValueError("peak must be read after columns")
+        return self._peak
+
+    @property
+    def levels(self) -> SoundLevels:
+        """Levels of what was read; `columns` comes first."""
+        return self._meter.levels()
+
+    def _mono(self) -> Iterator[Float[np.ndarray, " _"]]:
+        """Pass the sound on as mono, and measure it the first time."""
+        is_first = self._peak is None
+        self._peak = self._peak or 0.0
+        for block in self:
+            mono = block if block.ndim == 1 else block.mean(axis=1)
+            if is_first:
+                self._peak = max(self._peak, float(np.abs(mono).max(initial=0.0)))
+                self._meter.add(mono)
+            yield mono
