@@ -55,6 +55,8 @@ class Composed:
     contains: bool
     sound: np.ndarray
     hits: tuple[float, ...]
+    source: str
+    """The recording of the effect or of the other sound."""
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -107,11 +109,11 @@ def compose(rng: np.random.Generator, effect: str, sounds, voices, *, contains: 
     if bed == "noise":
         mix += (0.05 * rng.standard_normal(SAMPLES)).astype(np.float32)
     elif bed != "nothing":
-        voice = draw(rng, voices[bed])
+        voice, _ = draw(rng, voices[bed])
         mix += 0.05 / max(loudness(voice), 1e-4) * np.resize(voice, SAMPLES)
     names = [name for name in sounds if name not in (effect, "")]
     name = effect if contains else str(rng.choice(names))
-    take = draw(rng, sounds[name])
+    take, source = draw(rng, sounds[name])
     gain = 0.05 * 10.0 ** (level_db / 20.0) / max(loudness(take), 1e-4)
     hits: list[float] = []
     is_short = len(take) < LONGEST_HIT_S * RATE_HZ
@@ -130,15 +132,22 @@ def compose(rng: np.random.Generator, effect: str, sounds, voices, *, contains: 
     mix = mix / max(1.0, float(np.abs(mix).max()) / 0.99)
     known = tuple(hits) if contains and is_short else ()
     return Composed(
-        effect=effect, bed=bed, level_db=level_db, contains=contains, sound=mix, hits=known
+        effect=effect,
+        bed=bed,
+        level_db=level_db,
+        contains=contains,
+        sound=mix,
+        hits=known,
+        source=source,
     )
 
 
-def draw(rng: np.random.Generator, pool: dict[str, list[Path]]) -> np.ndarray:
-    """Draw a sound from the sources that were left out of the fit, if there are any."""
+def draw(rng: np.random.Generator, pool: dict[str, list[Path]]) -> tuple[np.ndarray, str]:
+    """Draw a sound and its source, of those that were left out of the fit, if there are any."""
     sources = [source for source in pool if is_held_out(source)] or list(pool)
-    takes = pool[sources[rng.integers(len(sources))]]
-    return read_sound(takes[rng.integers(len(takes))])
+    source = sources[rng.integers(len(sources))]
+    takes = pool[source]
+    return read_sound(takes[rng.integers(len(takes))]), source
 
 
 def attack_s(take: np.ndarray) -> float:

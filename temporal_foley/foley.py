@@ -43,6 +43,7 @@ from temporal_foley.render import (
     run_document,
 )
 from temporal_foley.session.camera_timecode import file_timecode, timecode_warning
+from temporal_foley.sound.ambience import carry_through_scenes
 from temporal_foley.sound.takes.library import Library, load_library
 from temporal_foley.spotting.close_look import Glimpses
 from temporal_foley.spotting.tables import write_events, write_scores
@@ -241,7 +242,8 @@ class Foley:
             proposed = timeline
             if decided is not None:
                 kept = keep_edits(decided, timeline, self.vocabulary.names)
-                timeline, proposed, changes = kept.timeline, kept.proposed, str(kept.changes)
+                changes = str(kept.changes)
+                timeline, proposed = map(carry_through_scenes, (kept.timeline, kept.proposed))
                 if start_timecode:
                     timeline = dataclasses.replace(timeline, start_timecode=start)
             _write_tables(tags, staging)

@@ -36,6 +36,7 @@ from temporal_foley.session.camera_timecode import timecode_warning
 from temporal_foley.session.source_video import find_source_video
 from temporal_foley.session.writers.cuesheet import write_cue_sheet
 from temporal_foley.sound.alternates import list_alternates
+from temporal_foley.sound.ambience import carry_through_scenes
 from temporal_foley.sound.mix import MUSIC_AND_EFFECTS, BusReport, MixReport, write_mix
 from temporal_foley.sound.stem_file import StemReport
 from temporal_foley.sound.takes.credits import CREDITS_NAME, check_licences, write_credits
@@ -162,8 +163,9 @@ def render_cue_list(
         shutil.copyfile(cues, staging / CUES_FILE)
         read = file_sha256(staging / CUES_FILE)
         mix = dataclasses.replace(timeline.mix, **(mix_changes or {}))
-        if mix != timeline.mix:
-            timeline = dataclasses.replace(timeline, mix=mix)
+        followed = carry_through_scenes(dataclasses.replace(timeline, mix=mix))
+        if followed != timeline:
+            timeline = followed
             write_timeline(timeline, staging / CUES_FILE)
         for name in TABLES:
             if (cues.parent / name).is_file():

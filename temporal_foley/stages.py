@@ -21,6 +21,7 @@ from temporal_foley.session.camera_timecode import first_timecode, source_of
 from temporal_foley.sound.alternates import fill_alternates
 from temporal_foley.sound.ambience import (
     RINGING_CATEGORIES,
+    carry_through_scenes,
     crossfade_ambience,
     keep_tails_to_shots,
     meet_at_cuts,
@@ -38,7 +39,7 @@ from temporal_foley.spotting.own_sound.already_heard import leave_to_original
 from temporal_foley.spotting.own_sound.evidence import SoundEvidence
 from temporal_foley.spotting.shots import PictureChanges, cut_frames
 from temporal_foley.timegrid import TimeGrid, to_sample
-from temporal_foley.timeline import Event, MixSettings, Provenance, Timeline
+from temporal_foley.timeline import Event, MixSettings, Provenance, SceneSpan, Timeline
 
 DEFAULT_FRAME_RATE = Fraction(4)
 LISTENING_RATE_HZ = 32_000
@@ -241,6 +242,23 @@ def cast_timeline(
         seed=seed,
         mix=mix,
         tracks=tracks,
+        scenes=() if sights is None else scenes_of(sights, duration_samples),
+    )
+    return carry_through_scenes(timeline)
+
+
+def scenes_of(sights: PictureEvidence, duration_samples: int) -> tuple[SceneSpan, ...]:
+    """Return the scenes of a video with the shots in them, in samples."""
+    cuts = [to_sample(cut) for cut in sights.cut_times]
+    spans = [(to_sample(a), min(to_sample(b), duration_samples)) for a, b in sights.scenes]
+    return tuple(
+        SceneSpan(
+            onset_sample=start,
+            offset_sample=end,
+            shots=(start, *(cut for cut in cuts if start < cut < end)),
+        )
+        for start, end in spans
+        if start < end
     )
 
 

@@ -69,6 +69,8 @@ class Event:
     """Whether the video's own sound contains it."""
     off_screen: bool = False
     """Audible, but not detected in the picture."""
+    carries: bool = False
+    """Whether its source goes on through its scene while it is out of the picture."""
 
     def __post_init__(self) -> None:
         onset, hits = self.onset, self.hits
@@ -161,6 +163,10 @@ class Evidence:
     """Where its time comes from."""
     original: tuple[int, int] | None = None
     """Samples of the timeline where the original contains it; None if it does not."""
+    carries: bool = False
+    """Whether it goes on, off screen, until its scene ends."""
+    carried_from: str | None = None
+    """The cue that it carries on off screen; such cues follow their scene when it is edited."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -335,6 +341,21 @@ class MixSettings:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class SceneSpan:
+    """A run of shots of one place: steady sources that it has shown go on until it ends."""
+
+    onset_sample: int
+    offset_sample: int
+    shots: tuple[int, ...] = ()
+    """Samples at which its shots begin, for who splits it."""
+
+    def __post_init__(self) -> None:
+        onset, offset = self.onset_sample, self.offset_sample
+        both = f"must be after onset_sample and both at least 0, got {onset} and {offset}"
+        require(0 <= onset < offset, "offset_sample", both)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Timeline:
     """All tracks of one video, and what they were made with.
 
@@ -355,6 +376,8 @@ class Timeline:
     """The timecode of the first picture, at the picture's rate; `;` before the frames: drop."""
     mix: MixSettings = MixSettings()
     tracks: tuple[Track, ...] = ()
+    scenes: tuple[SceneSpan, ...] = ()
+    """In order; empty if unknown. To split a scene or to join two, edit this list and render."""
 
     def __post_init__(self) -> None:
         timecode, example = self.start_timecode, DEFAULT_START_TIMECODE
@@ -366,6 +389,9 @@ class Timeline:
         require(
             len(set(effects)) == len(effects), "tracks", "must have one effect each, none twice"
         )
+        pairs = itertools.pairwise(self.scenes)
+        is_apart = all(one.offset_sample <= other.onset_sample for one, other in pairs)
+        require(is_apart, "scenes", "must be in order, without overlap")
         fits = all(cue.effect == track.effect for track in self.tracks for cue in track.cues)
         require(fits, "tracks", "must hold only cues that have the effect of the track")
 

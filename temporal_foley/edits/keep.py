@@ -86,15 +86,20 @@ def find_edits(edited: Timeline, proposed: Timeline | None) -> tuple[Edit, ...]:
     edits = [
         Edit(cue=cue, was=was.get(cue.id))
         for cue in edited.cues
-        if _is_decided(cue) or cue != was.get(cue.id)
+        if _is_decided(cue) or (cue != was.get(cue.id) and not _follows_scene(cue))
     ]
     present = {cue.id for cue in edited.cues}
     edits += [
         Edit(cue=dataclasses.replace(cue, status="rejected", locked=True), was=cue)
         for cue in proposed.cues
-        if cue.id not in present
+        if cue.id not in present and not _follows_scene(cue)
     ]
     return tuple(edits)
+
+
+def _follows_scene(cue: Cue) -> bool:
+    """Return whether a cue is there only because its scene goes on."""
+    return cue.evidence.carried_from is not None
 
 
 def read_decided(cues: Path, source_sha256: str) -> Decided | None:
@@ -192,6 +197,7 @@ def keep_edits(decided: Decided, new: Timeline, effects: Sequence[str] = ()) -> 
         timeline=dataclasses.replace(
             new,
             start_timecode=decided.edited.start_timecode,
+            scenes=decided.edited.scenes if _has_other_scenes(decided) else new.scenes,
             tracks=_tracks(cues, _templates(decided, new), effects),
         ),
         proposed=dataclasses.replace(
@@ -272,7 +278,11 @@ def _free_id(effect: str, taken: set[str]) -> str:
 
 
 def _has_other_gains(decided: Decided) -> bool:
-    return bool(_own_gains(decided))
+    return bool(_own_gains(decided)) or _has_other_scenes(decided)
+
+
+def _has_other_scenes(decided: Decided) -> bool:
+    return decided.proposed is not None and decided.edited.scenes != decided.proposed.scenes
 
 
 def _own_gains(decided: Decided) -> dict[str, float]:

@@ -189,7 +189,8 @@ def reconform(timeline: Timeline, stretches: Sequence[CommonPart], source: Sourc
             placed.sort(key=lambda cue: (cue.onset_sample, cue.id))
             tracks.append(dataclasses.replace(track, cues=tuple(placed)))
     return Reconformed(
-        timeline=dataclasses.replace(timeline, source=source, tracks=tuple(tracks)),
+        # The scenes are those of the old cut.
+        timeline=dataclasses.replace(timeline, source=source, tracks=tuple(tracks), scenes=()),
         orphans=tuple(orphans),
         whole=whole,
         cut=cut,

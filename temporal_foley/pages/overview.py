@@ -81,6 +81,7 @@ def _draw_figure(path: Path, timeline: Timeline, sound: RenderedSound, seen: Det
     shape = timeline.source.width / timeline.source.height
     width = STRIP_IN * shape / (WIDTH_IN * (RIGHT - LEFT)) * duration
     _draw_thumbnails(axes[0], seen, duration, width)
+    _draw_scenes(axes[0], timeline)
     for axis, name in zip(axes[1:], lanes, strict=False):
         _draw_lane(axis, name, seen, tracks.get(name), envelopes.get(name), duration)
     for axis, name in zip(axes[1 + len(lanes) :], sounds, strict=False):
@@ -145,6 +146,18 @@ def _draw_thumbnails(axis: Any, seen: Detections, duration: float, width: float)
         axis.imshow(image, extent=(left, left + width, 0.0, 1.0), aspect="auto", zorder=2)
         room = left + width * 1.03
     axis.set_ylim(0.0, 1.0)
+
+
+def _draw_scenes(axis: Any, timeline: Timeline) -> None:
+    """Draw where scenes begin, if there are several, with their numbers."""
+    if len(timeline.scenes) < 2:
+        return
+    starts = [scene.onset_sample / SAMPLE_RATE_HZ for scene in timeline.scenes]
+    axis.vlines(starts[1:], 0.0, 1.0, color=INK, linewidth=1.6, zorder=3)
+    paper = {"facecolor": PAPER, "alpha": 0.8, "linewidth": 0, "pad": 1.0}
+    for number, start in enumerate(starts, 1):
+        style = {"fontsize": 7, "color": INK, "va": "top", "zorder": 4, "clip_on": True}
+        axis.text(start, 0.97, f" scene {number}", bbox=paper, **style)
 
 
 def _draw_lane(

@@ -1,4 +1,4 @@
-"""Crossfade ambiences between scenes, and end the tails of hits with their shots.
+"""Carry steady sounds through scenes, crossfade ambiences, and end the tails of hits with shots.
 
 Where one ambience ends and another begins at a cut, both are extended over the cut, and one fades
 into the other at equal power: they are uncorrelated, so their powers add (Fink, Holters and Zölzer,
@@ -16,7 +16,15 @@ import numpy as np
 from temporal_foley.effects import Vocabulary
 from temporal_foley.sound.signal.fades import add_level, equal_power
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
-from temporal_foley.timeline import SILENT_STATUSES, Cue, Event, Track
+from temporal_foley.timeline import (
+    SILENT_STATUSES,
+    Cue,
+    Event,
+    Evidence,
+    SceneSpan,
+    Timeline,
+    Track,
+)
 
 NEAR_CUT_S = 1.0
 """Probabilities rise and fall slowly: an end this close to a cut is at the cut."""
@@ -28,6 +36,10 @@ _SILENT_DB = -60.0
 # Fade from the last point to silence, without a click.
 _EDGE = SAMPLE_RATE_HZ // 200
 
+
+OFF_SCREEN_DB = -6.0
+OFF_SCREEN_LOWPASS_HZ = 2500.0
+SHORTEST_ABSENCE = SAMPLE_RATE_HZ * 6 // 10
 
 Tails = Literal["auto", "cut", "ring"]
 """`cut`: fade out at the cut; `ring`: ring on; `auto`: thunder and glass ring on."""
@@ -98,6 +110,84 @@ def crossfade_ambience(tracks: Sequence[Track]) -> tuple[Track, ...]:
     return tuple(
         dataclasses.replace(track, cues=tuple(changed.get(cue.id, cue) for cue in track.cues))
         for track in tracks
+    )
+
+
+def carry_through_scenes(timeline: Timeline) -> Timeline:
+    """Let steady sources that a scene has shown play until it ends, softer and duller off screen.
+
+    A cue whose `evidence.carries` is followed, until the next one or the end of its scene, by a cue
+    of the same take that goes on where the first one is. These follow the scenes when a list is
+    rendered again, unless somebody has decided on them.
+    """
+    if not timeline.scenes:
+        return timeline
+    tracks = [_carried_track(track, timeline.scenes) for track in timeline.tracks]
+    return dataclasses.replace(timeline, tracks=tuple(tracks))
+
+
+def _carried_track(track: Track, scenes: Sequence[SceneSpan]) -> Track:
+    decided = {
+        cue.id: cue
+        for cue in track.cues
+        if cue.evidence.carried_from is not None and (cue.locked or cue.status != "proposed")
+    }
+    kept = [cue for cue in track.cues if cue.evidence.carried_from is None]
+    steady = [
+        cue
+        for cue in sorted(kept, key=lambda cue: cue.onset_sample)
+        if cue.evidence.carries and cue.loop and cue.status not in SILENT_STATUSES
+    ]
+    carried: list[Cue] = []
+    for number, cue in enumerate(steady):
+        scene = next((one for one in scenes if _begins_in(cue, one)), None)
+        if scene is None:
+            continue
+        following = steady[number + 1] if number + 1 < len(steady) else None
+        if following is not None and following.onset_sample >= scene.offset_sample:
+            following = None
+        end = scene.offset_sample if following is None else following.onset_sample
+        if end - cue.offset_sample >= SHORTEST_ABSENCE:
+            own = f"{cue.id}-off-screen"
+            carried.append(decided.pop(own, None) or _carried(cue, own, end, following))
+    cues = sorted([*kept, *carried, *decided.values()], key=lambda cue: cue.onset_sample)
+    return dataclasses.replace(track, cues=tuple(cues))
+
+
+def _begins_in(cue: Cue, scene: SceneSpan) -> bool:
+    """Return whether a cue begins in a scene and does not go on after it."""
+    first = scene.onset_sample - SHORTEST_ABSENCE // 2 <= cue.onset_sample < scene.offset_sample
+    return first and cue.offset_sample <= scene.offset_sample + SHORTEST_ABSENCE // 2
+
+
+def _carried(cue: Cue, name: str, end: int, following: Cue | None) -> Cue:
+    """Return the cue that goes on with the take of another, off screen, until `end`."""
+    loop = cue.loop
+    assert loop is not None
+    onset = cue.offset_sample - cue.fade_out
+    ramp = FADE if following is None else following.fade_in
+    offset = end if following is None else end + ramp
+    place = cue.source_start + onset - cue.onset_sample
+    if place >= loop.end:
+        place = loop.start + (place - loop.start) % (loop.end - loop.start)
+    whither = "its scene ends" if following is None else "it is seen again"
+    return dataclasses.replace(
+        cue,
+        id=name,
+        onset_sample=onset,
+        offset_sample=offset,
+        source_start=place,
+        source_end=loop.end,
+        anchor=place,
+        level=((0, cue.level[-1][1] + OFF_SCREEN_DB),),
+        pan=((0, 0.0),),
+        lowpass_hz=min(cue.lowpass_hz or OFF_SCREEN_LOWPASS_HZ, OFF_SCREEN_LOWPASS_HZ),
+        fade_in=cue.fade_out,
+        fade_out=min(ramp, (offset - onset) - cue.fade_out),
+        reason=f"goes on off screen until {whither} at {end / SAMPLE_RATE_HZ:.1f} s",
+        evidence=Evidence(probability=cue.evidence.probability, carried_from=cue.id),
+        status="proposed",
+        locked=False,
     )
 
 

@@ -326,7 +326,7 @@ def _sustain(event: Event, casting: _Casting) -> Iterator[Cue]:
     if loop is not None and source_start >= loop.end:
         source_start = loop.start
     left = (len(take.samples) if loop is None else loop.end) - source_start
-    if end - begin <= left:
+    if end - begin <= left and not (event.carries and loop is not None):
         loop = None
     elif loop is None:
         end = begin + left
@@ -386,6 +386,7 @@ def _evidence(event: Event, number: int = 1) -> Evidence:
         motion=event.motion,
         timing="guessed" if _is_guessed(event, number) else event.timing,
         original=original,
+        carries=event.carries,
     )
 
 

@@ -12,7 +12,7 @@ from temporal_foley.media.close_up import CloseUp, close_ups
 from temporal_foley.media.video import VideoInfo
 from temporal_foley.spotting.detections import Detections, PictureEvidence
 from temporal_foley.spotting.motion import measure_motion
-from temporal_foley.spotting.scenes import carry_through_scenes, find_scenes
+from temporal_foley.spotting.scenes import find_scenes, mark_steady
 from temporal_foley.spotting.shots import PictureChanges, cut_frames, cut_times, keep_to_shots
 from temporal_foley.spotting.sync import join_stretches, meet_picture, stretches_to_watch
 from temporal_foley.timeline import Event
@@ -57,7 +57,7 @@ def look_closely(
         grid,
         float(info.duration),
     )
-    kept = carry_through_scenes(kept, scenes, vocabulary)
+    kept = mark_steady(kept, vocabulary)
     places = seen.places
     sights = PictureEvidence(
         grid=grid,

@@ -23,8 +23,6 @@ LONGEST_S = 40.0
 """Shots further apart in time are not linked."""
 STEADY_CATEGORIES = ("FIRE", "WATR", "RAIN", "WIND", "CRWD", "MACH")
 """How UCS categories begin whose sources go on while they are out of the picture."""
-OFF_SCREEN_DB = -6.0
-RAMP_S = 0.3
 
 Span = tuple[float, float]
 
@@ -69,51 +67,14 @@ def distance(one: Float[np.ndarray, " bins"], other: Float[np.ndarray, " bins"])
     return float(np.sqrt(max(0.0, 1.0 - alike / max(total, 1e-12))))
 
 
-def carry_through_scenes(
-    events: Sequence[Event], scenes: Sequence[Span], vocabulary: Vocabulary
-) -> list[Event]:
-    """Let steady sources that a scene has shown play until it ends, softer while off screen."""
+def mark_steady(events: Sequence[Event], vocabulary: Vocabulary) -> list[Event]:
+    """Mark the events whose source goes on through its scene while it is out of the picture."""
     steady = {
         effect.name
         for effect in vocabulary.effects
         if effect.kind in ("loop", "ambience") and effect.ucs.startswith(STEADY_CATEGORIES)
     }
-    kept = [event for event in events if event.effect not in steady]
-    for name in sorted(steady):
-        own = sorted((e for e in events if e.effect == name), key=lambda e: e.onset)
-        for scene, group in itertools.groupby(own, key=lambda e: _scene_of(e, scenes)):
-            shown = list(group)
-            kept += shown if scene is None else [_carried(shown, scene)]
-    return sorted(kept, key=lambda event: (event.onset, vocabulary.index(event.effect)))
-
-
-def _scene_of(event: Event, scenes: Sequence[Span]) -> Span | None:
-    """Return the scene that an event begins in; None if it goes on past its end."""
-    for start, end in scenes:
-        if start - 0.3 <= event.onset < end:
-            return (start, end) if event.offset <= end + 0.3 else None
-    return None
-
-
-def _carried(shown: Sequence[Event], scene: Span) -> Event:
-    """Join the events of a scene into one that goes on until the scene ends."""
-    first = shown[0]
-    end = max(scene[1], shown[-1].offset)
-    gaps = [(one.offset, following.onset) for one, following in itertools.pairwise(shown)] + [
-        (shown[-1].offset, end)
+    return [
+        dataclasses.replace(event, carries=True) if event.effect in steady else event
+        for event in events
     ]
-    gaps = [(start, stop) for start, stop in gaps if stop - start > 2 * RAMP_S]
-    if not gaps:
-        return first if len(shown) == 1 else dataclasses.replace(first, offset=end)
-    points = [(first.onset, 0.0)]
-    for start, stop in gaps:
-        points += [(start, 0.0), (start + RAMP_S, OFF_SCREEN_DB)]
-        points += [(stop - RAMP_S, OFF_SCREEN_DB), (stop, 0.0 if stop < end else OFF_SCREEN_DB)]
-    why = f"{first.reason}; " if first.reason else ""
-    return dataclasses.replace(
-        first,
-        offset=end,
-        confidence=max(event.confidence for event in shown),
-        envelope=tuple(points),
-        reason=f"{why}goes on off screen until its scene ends at {end:.1f} s",
-    )

@@ -1,12 +1,17 @@
 """Scenes from shots, steady sources through them, and tails that end with their shots."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from temporal_foley.sound.ambience import keep_tails_to_shots
-from temporal_foley.spotting.scenes import carry_through_scenes, distance, find_scenes
+from temporal_foley.cue_list import timeline_from_json, timeline_to_json
+from temporal_foley.edits.keep import find_edits
+from temporal_foley.sound.ambience import carry_through_scenes, keep_tails_to_shots
+from temporal_foley.spotting.scenes import distance, find_scenes, mark_steady
 from temporal_foley.spotting.shots import PictureChanges, cut_frames
-from tests.factories import make_cue, make_event, make_track, make_vocabulary
+from temporal_foley.timeline import Cue, Evidence, Loop, SceneSpan, Timeline
+from tests.factories import make_cue, make_event, make_timeline, make_track, make_vocabulary
 
 FOREST, FACES, SEA = np.eye(3)
 RATE = 48_000
@@ -42,25 +47,77 @@ def test_distance_is_that_of_bhattacharyya() -> None:
     assert distance(FOREST, half) == pytest.approx(np.sqrt(1 - np.sqrt(0.5)))
 
 
-def test_a_steady_source_plays_until_its_scene_ends_softer_off_screen() -> None:
-    vocabulary = make_vocabulary("motor", "bark", ucs="FIRECrkl")
-    fire = [make_event("motor", 1.0, 4.0), make_event("motor", 8.0, 10.0)]
-    bark = make_event("bark", 2.0, 3.0)
-    joined, kept = carry_through_scenes([*fire, bark], [(0.0, 14.0), (14.0, 20.0)], vocabulary)
-    assert (joined.onset, joined.offset, kept) == (1.0, 14.0, bark)
-    times, levels = zip(*joined.envelope, strict=True)
-    assert np.interp([2.0, 6.0, 9.0, 13.0], times, levels) == pytest.approx([0, -6, 0, -6])
-    assert "until its scene ends" in joined.reason
+def test_steady_sources_are_marked() -> None:
+    events = [make_event("motor", 1.0, 4.0), make_event("bark", 2.0, 3.0)]
+    fire, bark = mark_steady(events, make_vocabulary("motor", "bark", ucs="FIRECrkl"))
+    assert fire.carries
+    assert not bark.carries
+    assert not mark_steady(events, make_vocabulary("motor", "bark"))[0].carries
 
 
-def test_what_is_not_steady_or_fills_its_scene_stays() -> None:
-    given = [make_event("motor", 1.0, 4.0)]
-    assert carry_through_scenes(given, [(0.0, 9.0)], make_vocabulary("motor")) == given
-    steady = make_vocabulary("motor", ucs="FIRECrkl")
-    full = [make_event("motor", 0.0, 9.0)]
-    assert carry_through_scenes(full, [(0.0, 9.0)], steady) == full
-    beyond = [make_event("motor", 1.0, 14.0)]
-    assert carry_through_scenes(beyond, [(0.0, 9.0), (9.0, 20.0)], steady) == beyond
+def scene(start: float, end: float) -> SceneSpan:
+    return SceneSpan(onset_sample=round(start * RATE), offset_sample=round(end * RATE))
+
+
+def fire(name: str, at_s: float, length_s: float, **fields) -> Cue:
+    loop = Loop(start=RATE // 2, end=2 * RATE, crossfade=100)
+    evidence = Evidence(probability=0.9, carries=True)
+    fields = {"evidence": evidence, "loop": loop, "fade_in": 480, "fade_out": RATE // 10} | fields
+    return make_cue(name, at_s, length_s, **fields)
+
+
+def campfire(*scenes: SceneSpan, **fields) -> Timeline:
+    cues = (fire("fire-1", 1.0, 3.0, **fields), fire("fire-2", 8.0, 2.0))
+    return make_timeline(make_track(*cues, kind="loop"), seconds=20.0, scenes=scenes)
+
+
+def test_a_steady_source_plays_until_its_scene_ends_softer_and_duller_off_screen() -> None:
+    first, away, second, rest = carry_through_scenes(campfire(scene(0, 14), scene(14, 20))).cues
+    assert (first.id, second.id) == ("fire-1", "fire-2")
+    assert away.onset_sample == first.offset_sample - first.fade_out
+    assert away.offset_sample == second.onset_sample + second.fade_in
+    assert rest.offset_sample == 14 * RATE
+    assert away.level[0][1] == -6.0
+    assert away.lowpass_hz == 2500.0
+    # The take goes on where it was: 2.9 s are once around a loop of 1.5 s.
+    assert away.source_start == round(2.9 * RATE) - round(1.5 * RATE)
+    assert away.evidence.carried_from == "fire-1"
+    assert "until its scene ends at 14.0 s" in rest.reason
+
+
+def test_off_screen_cues_follow_edited_scenes_and_nothing_else_changes() -> None:
+    whole = carry_through_scenes(campfire(scene(0, 14), scene(14, 20)))
+    assert carry_through_scenes(whole) == whole
+    assert timeline_from_json(timeline_to_json(whole)).scenes == whole.scenes
+    split = dataclasses.replace(whole, scenes=(scene(0, 6), scene(6, 14), scene(14, 20)))
+    ends = [cue.offset_sample / RATE for cue in carry_through_scenes(split).cues]
+    assert ends == pytest.approx([4.0, 6.0, 10.0, 14.0])
+    joined = dataclasses.replace(whole, scenes=(scene(0, 20),))
+    assert carry_through_scenes(joined).cues[-1].offset_sample == 20 * RATE
+    assert not find_edits(carry_through_scenes(joined), whole)
+
+
+def test_a_decision_on_an_off_screen_cue_is_kept() -> None:
+    whole = carry_through_scenes(campfire(scene(0, 20)))
+    (track,) = whole.tracks
+    cues = [
+        dataclasses.replace(cue, status="rejected") if cue.evidence.carried_from else cue
+        for cue in track.cues
+    ]
+    decided = dataclasses.replace(whole, tracks=(dataclasses.replace(track, cues=tuple(cues)),))
+    assert carry_through_scenes(decided) == decided
+
+
+def test_what_the_original_contains_or_nobody_knows_is_not_carried() -> None:
+    assert carry_through_scenes(campfire()).cues == campfire().cues
+    heard = carry_through_scenes(campfire(scene(0, 20), status="already_heard"))
+    assert [cue.evidence.carried_from for cue in heard.cues] == [None, None, "fire-2"]
+
+
+@pytest.mark.parametrize("times", [[(0, 5), (4, 9)], [(5, 9), (0, 5)]])
+def test_scenes_out_of_order_are_refused(times) -> None:
+    with pytest.raises(ValueError, match="scenes must be in order"):
+        campfire(*(scene(*span) for span in times))
 
 
 def test_colours_of_pictures_tell_shots_apart() -> None:

@@ -67,7 +67,7 @@ def listen(
 
     Args:
         encoder: The network.
-        sound: Mono at 32 kHz, whole or in blocks, or as it was heard.
+        sound: Mono at 32 kHz, whole or in blocks, or a `HeardSound`.
         grid: The frames.
     """
     if isinstance(sound, HeardSound) and isinstance(encoder, ColumnEncoder):

@@ -17,7 +17,7 @@ def analyse_sound(
     """Analyse a sound of any length; return None if all of it is silent.
 
     Args:
-        sound: Mono at 32 kHz in blocks, sample 0 at the first picture; or as it was heard.
+        sound: Mono at 32 kHz in blocks, sample 0 at the first picture; or a `HeardSound`.
         vocabulary: The effects that may be audible.
         samples: Length of the video at 32 kHz.
     """

@@ -13,15 +13,14 @@ from jaxtyping import Float
 
 from temporal_foley.effects import Effect
 from temporal_foley.spotting.own_sound.attacks import attack_of
+from temporal_foley.spotting.own_sound.audibility import audible_probability
 from temporal_foley.spotting.own_sound.evidence import TAG_STEP_S, SoundEvidence
-from temporal_foley.spotting.own_sound.hits import Hit, expected_tag, find_hits
+from temporal_foley.spotting.own_sound.hits import Hit, find_hits
 from temporal_foley.spotting.own_sound.onset_strength import FRAME_S, band_slice, total_level
 from temporal_foley.timeline import Event
 
 AUDIBLE = 0.5
 """Probability from which a detected effect counts as audible."""
-LOUDEST_PART = 0.2
-"""Part of an event over which its tag is averaged: the best second of five."""
 AUDIBLE_ALONE = 0.7
 """Tag from which an effect counts as audible although it was not detected."""
 BEFORE_S, AFTER_S = 0.75, 1.0
@@ -86,8 +85,9 @@ def _align_hits(
         own = owners.get(number)
         if own is not None:
             event = _with_hits(event, own, loudest, sound)
-            inside = tags[sound.columns(event.onset - TAG_STEP_S, event.offset + TAG_STEP_S)]
-            event = dataclasses.replace(event, audible=audibility(inside) >= AUDIBLE)
+            start, end = event.onset - TAG_STEP_S, event.offset + TAG_STEP_S
+            probable = audible_probability(sound, effect.name, start, end)
+            event = dataclasses.replace(event, audible=probable >= AUDIBLE)
         aligned.append(event)
     longest = max(effect.merge_gap_s, *(effect.interval_s or (0.0,)))
     for group in _grouped(free, longest):
@@ -131,7 +131,7 @@ def _align_sustained(
     aligned: list[Event] = []
     free = spans_above(tags, AUDIBLE_ALONE, 0.5 * TAG_STEP_S)
     for event in events:
-        if audibility(tags[sound.columns(event.onset, event.offset)]) < AUDIBLE:
+        if audible_probability(sound, effect.name, event.onset, event.offset) < AUDIBLE:
             aligned.append(event)
             continue
         spans = [
@@ -187,15 +187,6 @@ def _is_taken(event: Event, taken: Sequence[float]) -> bool:
     """Return whether most hits of an event are those of effects that were detected."""
     near = [any(abs(hit - other) < SAME_HIT_S for other in taken) for hit in event.hits]
     return bool(near) and sum(near) * 2 > len(near)
-
-
-def audibility(tags: Float[np.ndarray, " columns"]) -> float:
-    """Return how probably an effect that the detector expects is audible somewhere in a stretch."""
-    if not len(tags):
-        return 0.0
-    best = np.sort(tags)[-max(1, round(LOUDEST_PART * len(tags))) :]
-    odds = np.log(np.clip(best, 1e-6, 1 - 1e-6)) - np.log1p(-np.clip(best, 1e-6, 1 - 1e-6))
-    return float(expected_tag(np.array(1.0 / (1.0 + np.exp(-odds.mean())))))
 
 
 def _stands_out(

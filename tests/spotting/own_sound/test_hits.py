@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from temporal_foley.effects import Effect, Vocabulary
+from temporal_foley.errors import VocabularyError
 from temporal_foley.spotting.own_sound.align import align_with_sound, envelope, spans_above
 from temporal_foley.spotting.own_sound.attacks import BLAST, CALL, KEY, STRIKE, THUNDER, attack_of
+from temporal_foley.spotting.own_sound.audibility import audible_probability
 from temporal_foley.spotting.own_sound.evidence import TAG_STEP_S, SoundEvidence
 from temporal_foley.spotting.own_sound.hits import find_hits
 from temporal_foley.spotting.own_sound.onset_strength import (
@@ -221,3 +223,34 @@ def test_a_detected_effect_keeps_its_hits_to_itself() -> None:
     sound = evidence(decays(), knock=0.8, dog=0.95)
     aligned = align_with_sound([event(onset=0.25)], sound)
     assert [one.effect for one in aligned] == ["knock"]
+
+
+def test_an_effect_is_audible_unless_another_sound_explains_its_tag() -> None:
+    quiet, loud = {"knock": 0.02, "dog": 0.01}, {"knock": 0.95, "dog": 0.01}
+    assert audible_probability(evidence(decays(), **quiet), "knock", 0.0, 5.0) < 0.2
+    assert audible_probability(evidence(decays(), **loud), "knock", 0.0, 5.0) > 0.8
+    explained = evidence(decays(), knock=0.6, dog=0.95)
+    assert audible_probability(explained, "knock", 0.0, 5.0) < 0.5
+    assert audible_probability(explained, "dog", 0.0, 5.0) > 0.5
+
+
+def test_moments_that_stand_out_count_more_than_a_steady_tag() -> None:
+    steady = evidence(decays(), knock=0.5)
+    tags = steady.tags.copy()
+    tags[:, 0] = 0.02
+    tags[10:18, 0] = 0.5
+    apart = dataclasses.replace(steady, tags=tags)
+    probabilities = [audible_probability(one, "knock", 0.0, 5.0) for one in (steady, apart)]
+    assert probabilities[1] > probabilities[0]
+
+
+def test_a_sound_without_columns_contains_nothing() -> None:
+    empty = dataclasses.replace(
+        evidence(decays()),
+        tags=np.zeros((0, 3)),
+        speech=np.zeros(0),
+        music=np.zeros(0),
+    )
+    assert audible_probability(empty, "knock", 0.0, 5.0) == 0.0
+    with pytest.raises(VocabularyError, match="cow"):
+        audible_probability(evidence(decays()), "cow", 0.0, 5.0)
