@@ -37,6 +37,7 @@ from temporal_foley.spotting.events import DecodingConfig, decode_events
 from temporal_foley.spotting.own_sound.align import align_with_sound
 from temporal_foley.spotting.own_sound.already_heard import leave_to_original
 from temporal_foley.spotting.own_sound.evidence import SoundEvidence
+from temporal_foley.spotting.scenes import find_scenes, shot_ambience
 from temporal_foley.spotting.shots import PictureChanges, cut_frames
 from temporal_foley.timegrid import TimeGrid, to_sample
 from temporal_foley.timeline import Event, MixSettings, Provenance, SceneSpan, Timeline
@@ -117,6 +118,7 @@ def tag_video(
             probabilities=found.probabilities,
             thumbnails=tuple(thumbnails),
             places=found.places,
+            features=found.features,
         ),
         events=tuple(event for event in events if event.effect in chosen),
         heard=heard,
@@ -156,12 +158,21 @@ def analyse_original(tags: Tags) -> SoundEvidence | None:
 def align_with_original(
     tags: Tags, sound: SoundEvidence | None, settings: DetectionSettings
 ) -> Tags:
-    """Give events the timing of the video's own sound where it contains them."""
+    """Give events the timing of the video's own sound where it contains them.
+
+    Shots with the same ambience are of one scene.
+    """
     if sound is None:
         return tags
     chosen = sound.vocabulary.select(settings.only, settings.exclude)
     events = align_with_sound(tags.events, sound)
-    return dataclasses.replace(tags, events=tuple(e for e in events if e.effect in chosen))
+    sights = tags.sights
+    if sights is not None and sights.shots is not None:
+        ambience = shot_ambience(sound, sights.shots.times)
+        scenes = tuple(find_scenes(sights.shots, ambience))
+        sights = dataclasses.replace(sights, scenes=scenes)
+    chosen_events = tuple(event for event in events if event.effect in chosen)
+    return dataclasses.replace(tags, events=chosen_events, sights=sights)
 
 
 def grid_rate(detector: Detector, settings: DetectionSettings) -> Fraction:

@@ -107,7 +107,9 @@ class BundleDetector:
             has_sound=audio is not None,
         )
         yield FrameDetections(
-            probabilities=calibrate(logits, self._decision), places=join_places(places or [])
+            probabilities=calibrate(logits, self._decision),
+            places=join_places(places or []),
+            features=visual,
         )
 
     def look(

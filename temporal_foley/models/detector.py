@@ -25,6 +25,8 @@ class FrameDetections:
     probabilities: FrameProbabilities
     places: Places | None = None
     """Where in the pictures effects are visible; None if not asked for, or not known."""
+    features: Float[np.ndarray, "frames features"] | None = None
+    """Image features, for who compares shots; None if not known."""
 
 
 @runtime_checkable
@@ -113,9 +115,11 @@ def detect_all(
     """Return what a detector yields, joined into one block."""
     blocks = list(detector.detect(frames, grid=grid, sound=sound, with_places=with_places))
     none = np.zeros((0, len(detector.vocabulary)), np.float32)
+    known = [block.features for block in blocks if block.features is not None]
     return FrameDetections(
         probabilities=np.concatenate([none, *(block.probabilities for block in blocks)]),
         places=join_places([block.places for block in blocks]),
+        features=np.concatenate(known) if known and len(known) == len(blocks) else None,
     )
 
 

@@ -12,7 +12,7 @@ from temporal_foley.media.close_up import CloseUp, close_ups
 from temporal_foley.media.video import VideoInfo
 from temporal_foley.spotting.detections import Detections, PictureEvidence
 from temporal_foley.spotting.motion import measure_motion
-from temporal_foley.spotting.scenes import find_scenes, mark_steady
+from temporal_foley.spotting.scenes import find_scenes, look_at_shots, mark_steady
 from temporal_foley.spotting.shots import PictureChanges, cut_frames, cut_times, keep_to_shots
 from temporal_foley.spotting.sync import join_stretches, meet_picture, stretches_to_watch
 from temporal_foley.timeline import Event
@@ -45,10 +45,10 @@ def look_closely(
     stretches = join_stretches([*watched, *around])
     motion = measure_motion(_told(close_ups(info, stretches), stretches, done))
     begins = cut_times(cuts, motion, grid)
-    scenes: list[tuple[float, float]] = []
+    shots = None
     if glimpses.changes.colours:
         colours = np.array(glimpses.changes.colours, np.float32)
-        scenes = find_scenes(colours, cuts, [0.0, *begins, float(info.duration)])
+        shots = look_at_shots(colours, seen.features, cuts, [0.0, *begins, float(info.duration)])
     kept = keep_to_shots(
         events,
         begins,
@@ -66,7 +66,8 @@ def look_closely(
         motion=np.array(glimpses.changes.motion, float),
         cuts=tuple(cuts),
         cut_times=tuple(begins),
-        scenes=tuple(scenes),
+        shots=shots,
+        scenes=() if shots is None else tuple(find_scenes(shots)),
         heats=None if places is None else places.heats,
         visible=None if places is None else places.visible,
     )

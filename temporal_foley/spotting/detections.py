@@ -8,6 +8,7 @@ from jaxtyping import Float, UInt8
 
 from temporal_foley.effects import Vocabulary
 from temporal_foley.spotting.places import Places
+from temporal_foley.spotting.scenes import ShotLooks
 from temporal_foley.timegrid import TimeGrid
 
 
@@ -22,6 +23,8 @@ class Detections:
     """A few pictures with their times in seconds."""
     places: Places | None = None
     """Where effects are visible; None if the detector did not return it."""
+    features: Float[np.ndarray, "frames features"] | None = None
+    """Image features of each frame; None if the detector did not return them."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,8 @@ class PictureEvidence:
     """Frames that begin a shot."""
     cut_times: tuple[float, ...] = ()
     """Seconds at which these shots begin, at the picture's own rate."""
+    shots: ShotLooks | None = None
+    """What the shots look like; None if that was not measured."""
     scenes: tuple[tuple[float, float], ...] = ()
     """Scenes in seconds."""
     heats: Float[np.ndarray, "frames effects rows columns"] | None = None

@@ -8,7 +8,16 @@ import pytest
 from temporal_foley.cue_list import timeline_from_json, timeline_to_json
 from temporal_foley.edits.keep import find_edits
 from temporal_foley.sound.ambience import carry_through_scenes, keep_tails_to_shots
-from temporal_foley.spotting.scenes import distance, find_scenes, mark_steady
+from temporal_foley.spotting.own_sound.evidence import SoundEvidence
+from temporal_foley.spotting.own_sound.onset_strength import SoundLevels
+from temporal_foley.spotting.scenes import (
+    ShotLooks,
+    distance,
+    find_scenes,
+    look_at_shots,
+    mark_steady,
+    shot_ambience,
+)
 from temporal_foley.spotting.shots import PictureChanges, cut_frames
 from temporal_foley.timeline import Cue, Evidence, Loop, SceneSpan, Timeline
 from tests.factories import make_cue, make_event, make_timeline, make_track, make_vocabulary
@@ -17,27 +26,54 @@ FOREST, FACES, SEA = np.eye(3)
 RATE = 48_000
 
 
-def film(*shots: np.ndarray, frames: int = 8):
-    """Return colours, cuts and times of shots of two seconds at 4 Hz."""
+def film(*shots: np.ndarray, frames: int = 8, features=None, times=1.0) -> ShotLooks:
+    """Return what shots of two seconds at 4 Hz look like."""
     colours = np.concatenate([np.tile(shot, (frames, 1)) for shot in shots])
+    if features is not None:
+        features = np.repeat(np.array(features, float), frames, axis=0)
     cuts = [frames * number for number in range(1, len(shots))]
-    return colours, cuts, [0.25 * cut for cut in (0, *cuts, len(colours))]
+    seconds = [0.25 * times * cut for cut in (0, *cuts, len(colours))]
+    return look_at_shots(colours, features, cuts, seconds)
 
 
 def test_a_cutaway_does_not_end_a_scene() -> None:
-    assert find_scenes(*film(FOREST, FACES, FOREST, SEA, SEA)) == [(0.0, 6.0), (6.0, 10.0)]
-    assert find_scenes(*film(FOREST, FACES, SEA)) == [(0.0, 2.0), (2.0, 4.0), (4.0, 6.0)]
-    assert find_scenes(*film(FOREST)) == [(0.0, 2.0)]
+    assert find_scenes(film(FOREST, FACES, FOREST, SEA, SEA)) == [(0.0, 6.0), (6.0, 10.0)]
+    assert find_scenes(film(FOREST, FACES, SEA)) == [(0.0, 2.0), (2.0, 4.0), (4.0, 6.0)]
+    assert find_scenes(film(FOREST)) == [(0.0, 2.0)]
 
 
 def test_shots_far_apart_are_of_other_scenes() -> None:
-    colours, cuts, times = film(FOREST, FACES, FOREST)
-    assert len(find_scenes(colours, cuts, [30 * time for time in times])) == 3
+    assert len(find_scenes(film(FOREST, FACES, FOREST, times=30.0))) == 3
+
+
+def test_features_tell_places_of_one_colour_apart() -> None:
+    one, other = [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]
+    assert len(find_scenes(film(FOREST, FOREST, features=[one, one]))) == 1
+    assert len(find_scenes(film(FOREST, FOREST, features=[one, other]))) == 2
+    half = 0.5 * FOREST + 0.5 * FACES
+    assert len(find_scenes(film(FOREST, half, features=[one, one]))) == 1
+
+
+def test_shots_with_one_ambience_are_of_one_scene_unless_it_is_music() -> None:
+    levels = np.full((1200, 40), -60.0, np.float16)
+    levels[800:] += 20.0
+    vocabulary, columns = make_vocabulary("motor"), 40
+    sound = SoundEvidence(
+        vocabulary=vocabulary,
+        levels=SoundLevels(bands_db=levels),
+        tags=np.zeros((columns, 1)),
+        speech=np.zeros(columns),
+        music=np.zeros(columns),
+    )
+    shots = film(FOREST, FACES, SEA)
+    assert find_scenes(shots, shot_ambience(sound, shots.times)) == [(0.0, 4.0), (4.0, 6.0)]
+    loud = dataclasses.replace(sound, music=np.ones(columns))
+    assert len(find_scenes(shots, shot_ambience(loud, shots.times))) == 3
 
 
 def test_wrong_times_are_refused() -> None:
-    with pytest.raises(ValueError, match="times must be 4"):
-        find_scenes(*film(FOREST, FACES, SEA)[:2], [0.0, 1.0])
+    with pytest.raises(ValueError, match="times must be 3"):
+        look_at_shots(np.zeros((8, 3)), None, [4], [0.0, 1.0])
 
 
 def test_distance_is_that_of_bhattacharyya() -> None:
