@@ -1,10 +1,9 @@
 """Decide whether an effect that the detector expects is audible in the video's own sound.
 
 The tag of the effect alone is not enough: a door that slams gives a dog some of a tag, too. What
-counts is the best moments of the effect's tag, how far they stand out from the rest of the stretch,
-and how probable other effects, speech and music are at these moments. A logistic regression weighs
-them (`benchmarks/detection/fit_audibility.py`); its weights are the same for all effects, so that
-none learns the few recordings that there are of it.
+counts is the best moments of the effect's tag, and how probable other effects are at its good ones.
+A logistic regression weighs the two (`benchmarks/detection/fit_audibility.py`); its weights are the
+same for all effects, so that none learns the few recordings that there are of it.
 """
 
 import numpy as np
@@ -14,15 +13,14 @@ from temporal_foley.spotting.own_sound.evidence import SoundEvidence
 
 BEST_PART, GOOD_PART = 0.06, 0.2
 """Parts of the columns of a stretch whose tags are averaged."""
-FEATURES = ("best", "stands_out", "others", "speech", "music", "all_speech", "all_music")
-WEIGHTS = (0.742, 0.472, -1.017, -0.29, -0.22, 0.091, 0.203)
-BIAS = -1.451
+FEATURES = ("best", "others")
+WEIGHTS = (0.9, -0.69)
+BIAS = -0.266
 """Chosen so that one of twenty effects that are not audible counts as audible."""
-
 LEAST_TAG = -1.5
 """Log odds of the best moments below which an effect is not audible, whatever else is not."""
-LEAST_OTHER, LEAST_VOICE = -2.0, -4.0
-"""Log odds below which other effects, speech and music count as absent, as in what was fitted."""
+LEAST_OTHER = -2.0
+"""Log odds below which other effects count as absent, as in what was fitted."""
 
 
 def audible_probability(sound: SoundEvidence, effect: str, start: float, end: float) -> float:
@@ -44,19 +42,10 @@ def audibility_features(
         return np.zeros(0)
     own = tags[:, place]
     others = np.delete(tags, place, axis=1).max(axis=1, initial=-9.0)
-    speech, music = _log_odds(sound.speech[columns]), _log_odds(sound.music[columns])
     order = np.argsort(-own, kind="stable")
     best = order[: max(1, round(BEST_PART * len(own)))]
     good = order[: max(1, round(GOOD_PART * len(own)))]
-    voices = [speech[good].mean(), music[good].mean(), speech.mean(), music.mean()]
-    return np.array(
-        [
-            own[best].mean(),
-            own[good].mean() - np.median(own),
-            max(others[good].mean(), LEAST_OTHER),
-            *(max(voice, LEAST_VOICE) for voice in voices),
-        ]
-    )
+    return np.array([own[best].mean(), max(float(others[good].mean()), LEAST_OTHER)])
 
 
 def _log_odds(probabilities: np.ndarray) -> np.ndarray:
