@@ -87,9 +87,9 @@ def main(words: Sequence[str] | None = None) -> None:
             settings = DetectionSettings(only=(effect,))
             tags = tag_video(info, detector, settings, glimpses=glimpses)
             events, _ = look_closely(info, tags.events, tags.seen, glimpses)
-            seen = [hit for event in events for hit in placed_hits(event, vocabulary[effect])]
+            seen = list(events)
         elif detector is not None:
-            seen = seen_hits(info, events, vocabulary)
+            seen = seen_events(info, events, vocabulary)
         ways = {"sound": ([], [])}
         if sound is not None:
             aligned = [e for e in align_with_sound(list(events), sound) if e.effect == effect]
@@ -98,7 +98,10 @@ def main(words: Sequence[str] | None = None) -> None:
                 [s for event in aligned for s in event.strengths_db],
             )
         if seen is not None:
-            ways["picture"] = (seen, [])
+            ways["picture"] = (
+                [hit for event in seen for hit in placed_hits(event, vocabulary[effect])],
+                [s for event in seen for s in event.strengths_db],
+            )
         ways["librosa"] = (librosa_hits(info), [])
         for way, (placed, strengths) in ways.items():
             row = compare(hits, placed)
@@ -174,8 +177,8 @@ def placed_hits(event: Event, effect: Effect) -> list[float]:
     return [float(t) for t in np.arange(event.onset, event.offset, pace)]
 
 
-def seen_hits(info: VideoInfo, events: Sequence[Event], vocabulary: Vocabulary) -> list[float]:
-    """Return the hits that the impact finder sees in an event over the whole clip."""
+def seen_events(info: VideoInfo, events: Sequence[Event], vocabulary: Vocabulary) -> list[Event]:
+    """Return an event over the whole clip with the hits that the impact finder sees in it."""
     effect = vocabulary[events[0].effect]
     paced = Effect(
         name=effect.name, kind="repeated", bus="foley", ucs=effect.ucs, interval_s=(0.25, 2.0)
@@ -183,7 +186,7 @@ def seen_hits(info: VideoInfo, events: Sequence[Event], vocabulary: Vocabulary) 
     own = Vocabulary(name="strike", effects=(paced,))
     grid = TimeGrid.covering(info.duration, 4)
     motion = measure_motion(close_ups(info, stretches_to_watch(events, own, grid)))
-    return [h for e in meet_picture(events, motion, own, grid) for h in e.hits or (e.onset,)]
+    return meet_picture(events, motion, own, grid)
 
 
 def librosa_hits(info: VideoInfo) -> list[float]:
