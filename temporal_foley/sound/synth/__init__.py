@@ -57,6 +57,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
         **{name: functools.partial(_make, f"short.{name}") for name in _SHORT},
         **{name: functools.partial(_make, f"lasting.{name}") for name in _LASTING},
+        "siren": functools.partial(_make, "lasting.ambulance"),
         **{
             name: functools.partial(_make, f"families.{family}", kind=name)
             for family, names in FAMILIES.items()

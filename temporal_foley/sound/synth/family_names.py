@@ -3,12 +3,14 @@
 FAMILIES: dict[str, tuple[str, ...]] = {
     "animals": (
         *("cow", "sheep", "goat", "pig", "hen", "duck", "goose", "crow", "owl", "frog", "lion"),
-        *("elephant", "monkey", "wolf_howl", "dog_growl", "cat_purr"),
+        *("elephant", "monkey", "wolf_howl", "dog_growl", "cat_purr", "rooster"),
+        "horse_neigh",
     ),
     "blasts": (*("gunshot", "explosion", "fireworks"),),
     "engines": (
         *("motorcycle", "engine", "truck", "tractor", "boat", "lawn_mower", "chainsaw", "drill"),
         *("jackhammer", "aeroplane", "vacuum_cleaner", "hair_dryer", "sewing_machine"),
+        *("bus", "washing_machine"),
     ),
     "friction": (*("saw", "zip", "cloth", "paper", "page_turn", "eraser", "sweeping", "sanding"),),
     "liquids": (
@@ -16,7 +18,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     ),
     "objects": (
         *("knock", "door_slam", "dishes", "glass_clink", "cutlery", "ball_bounce", "racket_hit"),
-        *("punch", "sword", "clock", "book"),
+        *("punch", "sword", "clock", "book", "keys", "chopping", "hammer", "wood_chop", "kick"),
+        *("pool_balls", "camera"),
     ),
     "outdoors": (*("birds", "crickets", "bees", "rain", "wind", "leaves"),),
     "people": (

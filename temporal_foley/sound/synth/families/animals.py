@@ -121,6 +121,16 @@ KINDS = {
         jitter=0.04, breath=2.0, tilt=-3.0, mouth=(0.7, 0.7), tremble_hz=0.6, tremble=0.4,
         strength=(0.0, 1.0, 1.0, 0.9, 0.0),
     ),
+    "rooster": Call(
+        hz=(480, 680), length_s=(1.5, 2.4), pitch=(0.75, 1.0, 0.8, 1.1, 1.3, 1.25, 0.7),
+        tract_m=0.09, strength=(0.0, 0.7, 0.15, 0.9, 1.0, 0.9, 0.0), rough=0.4, breath=0.5,
+        tilt=-3.0, mouth=(0.8, 1.1, 0.9, 1.2, 1.3, 1.1, 0.8),
+    ),
+    "horse_neigh": Call(
+        hz=(650, 1100), length_s=(1.2, 2.2), pitch=(0.8, 1.25, 1.15, 0.9, 0.7, 0.45), tract_m=0.3,
+        strength=(0.0, 1.0, 0.9, 0.8, 0.6, 0.0), tremble_hz=12.0, tremble=0.9, rough=0.6,
+        jitter=0.05, breath=0.6, tilt=-3.0, mouth=(0.9, 1.2, 1.2, 1.0, 0.8),
+    ),
 }  # fmt: skip
 
 

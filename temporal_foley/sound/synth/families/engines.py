@@ -67,6 +67,14 @@ KINDS = {
         fires_hz=(35, 75), cylinders=6, uneven=0.5, pipe_hz=(45, 100), air=0.7, top_hz=2600,
         revs=0.12, whine_hz=(900, 2200), whine=0.05,
     ),
+    "bus": Engine(
+        fires_hz=(25, 60), cylinders=6, uneven=0.4, pipe_hz=(40, 90), air=0.9, top_hz=2200,
+        revs=0.2, revs_hz=0.3, whine_hz=(600, 1500), whine=0.08,
+    ),
+    "washing_machine": Engine(
+        fires_hz=(9, 16), cylinders=1, uneven=0.3, pipe_hz=(90, 220), air=0.6, top_hz=1500,
+        revs=0.01, whine_hz=(250, 700), whine=0.15, knock=0.2,
+    ),
     "tractor": Engine(
         fires_hz=(18, 36), cylinders=3, uneven=0.6, pipe_hz=(60, 130), air=0.3, top_hz=2000,
         revs=0.03,

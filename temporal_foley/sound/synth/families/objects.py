@@ -91,6 +91,29 @@ KINDS = {
     "book": Struck(
         low_hz=(90, 200), high_hz=2500, ring_s=(0.05, 0.09), slope=0.8, click=0.5, thud=0.9,
     ),
+    "keys": Struck(
+        low_hz=(2500, 6000), high_hz=16_000, ring_s=(0.03, 0.12), tones=6, click=0.6,
+        hits=(8, 20), gap_s=(0.03, 0.09), scatter=0.05,
+    ),
+    "chopping": Struck(
+        low_hz=(160, 380), high_hz=7000, ring_s=(0.03, 0.07), slope=0.5, click=1.2, thud=0.5,
+    ),
+    "hammer": Struck(
+        low_hz=(600, 1400), high_hz=12_000, ring_s=(0.05, 0.15), tones=5, click=1.5, thud=0.6,
+    ),
+    "wood_chop": Struck(
+        low_hz=(90, 220), high_hz=7000, ring_s=(0.06, 0.14), slope=0.5, click=1.5, thud=0.8,
+    ),
+    "kick": Struck(
+        low_hz=(80, 160), high_hz=3000, ring_s=(0.05, 0.1), slope=0.7, click=0.8, thud=1.0,
+    ),
+    "pool_balls": Struck(
+        low_hz=(2200, 4500), high_hz=14_000, ring_s=(0.01, 0.03), tones=3, click=1.0,
+    ),
+    "camera": Struck(
+        low_hz=(1200, 3000), high_hz=12_000, ring_s=(0.01, 0.03), click=1.2, hits=(2, 3),
+        gap_s=(0.05, 0.13),
+    ),
 }  # fmt: skip
 
 
