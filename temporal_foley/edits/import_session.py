@@ -127,7 +127,7 @@ def read_session(path: Path) -> EditedSession:
         elif path.stat().st_size > MOST_BYTES:
             raise FoleyError(f"is larger than {MOST_BYTES >> 20} MiB, too large for a session")
         else:
-            text = path.read_bytes().decode("utf-8", "replace")
+            text = path.read_bytes().decode("utf-8-sig", "replace")
         if suffix == ".rpp":
             return read_reaper(text)
         check_otio(text)

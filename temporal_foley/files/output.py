@@ -21,7 +21,8 @@ RUN_FILE = "run.json"
 RUN_SCHEMA = "temporal-foley/run"
 RUN_VERSION = 1
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".m2ts", ".mts")
-VIDEO_SUFFIXES += (".3gp", ".3g2", ".mj2", ".mpg", ".mpeg", ".flv", ".wmv")
+VIDEO_SUFFIXES += (".3gp", ".3g2", ".mj2", ".mpg", ".mpeg", ".flv", ".wmv", ".asf", ".vob")
+VIDEO_SUFFIXES += (".mxf", ".dv", ".ogv", ".qt", ".f4v", ".m2t")
 """By these a folder is searched for videos."""
 _REPLACED = ".replaced.json"
 """The `run.json` that is being replaced, stored beside the new files once the move has begun."""

@@ -28,6 +28,7 @@ ONSET_GAP_S = 0.06
 ONSET_RANGE_DB = 30.0
 MOST_ONSETS = 64
 
+_LEAST_OFFSET = 2e-4
 _FRAME_S, _ONSET_FRAME_S = 0.01, 0.005
 
 
@@ -63,6 +64,7 @@ def analyse_take(samples: Samples, rate_hz: int) -> TakeAnalysis:
         samples = soxr.resample(samples, rate_hz, SAMPLE_RATE_HZ).astype(np.float32)
     if not len(samples):
         samples = np.zeros((1, samples.shape[1]), np.float32)
+    samples = without_offset(samples)
     stereo = samples if samples.shape[1] == 2 else np.repeat(samples, 2, axis=1)
     level, _ = measure(_in_blocks(stereo), true_peak=False)
     peak = float(np.max(np.abs(samples)))
@@ -90,6 +92,13 @@ def analyse_take(samples: Samples, rate_hz: int) -> TakeAnalysis:
         is_clipped=is_clipped,
         content=content,
     )
+
+
+def without_offset(samples: Samples) -> Samples:
+    """Return a recording without its constant offset, which hides silence and moves the anchor."""
+    offset = np.median(samples, axis=0)
+    offset[np.abs(offset) < _LEAST_OFFSET] = 0.0
+    return samples - offset.astype(np.float32) if offset.any() else samples
 
 
 def find_sound(samples: Samples) -> tuple[int, int]:

@@ -91,7 +91,7 @@ def join_recordings(streams: Mapping[int, StreamTimes], video: int) -> tuple[Clo
     first = min(main.shown[slice(*parts[0])]) * main.time_base
     for number, (begin, stop) in enumerate(parts):
         least = min(main.shown[begin:stop]) * main.time_base
-        most = max(main.ends[begin:stop]) * main.time_base
+        most = _end(main, begin, stop) * main.time_base
         spans.append((least, most))
         if number:
             shifts.append(end - least)
@@ -116,6 +116,14 @@ def join_recordings(streams: Mapping[int, StreamTimes], video: int) -> tuple[Clo
             at += 1
         steps.append((index, tuple(_steps(own, chosen, times.time_base))))
     return Clock(steps=tuple(steps)), seams
+
+
+def _end(times: StreamTimes, begin: int, stop: int) -> int:
+    """Return when the last picture of a recording ends, whether or not its packet says so."""
+    shown = np.sort(np.array(times.shown[begin:stop], np.int64))
+    step = int(np.median(np.diff(shown))) if len(shown) > 1 else 0
+    end = max(times.ends[begin:stop])
+    return end if end > shown[-1] else int(shown[-1]) + step
 
 
 def _parts(times: StreamTimes) -> list[tuple[int, int]]:

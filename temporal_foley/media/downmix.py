@@ -9,7 +9,8 @@ from jaxtyping import Float, Float32
 _HALF_POWER = math.sqrt(0.5)
 
 # How much of each loudspeaker goes left and right, after ITU-R BS.775-4, annex 4. The channel of
-# low-frequency effects is left out, as there.
+# low-frequency effects is left out, as there. Height and wide loudspeakers (ITU-R BS.2051) go to
+# their side like surrounds.
 _TO_STEREO: dict[str, tuple[float, float]] = {
     "FL": (1.0, 0.0),
     "FR": (0.0, 1.0),
@@ -23,6 +24,26 @@ _TO_STEREO: dict[str, tuple[float, float]] = {
     "FRC": (0.0, 1.0),
     "DL": (1.0, 0.0),
     "DR": (0.0, 1.0),
+    "TFL": (_HALF_POWER, 0.0),
+    "TFR": (0.0, _HALF_POWER),
+    "TSL": (_HALF_POWER, 0.0),
+    "TSR": (0.0, _HALF_POWER),
+    "TBL": (_HALF_POWER, 0.0),
+    "TBR": (0.0, _HALF_POWER),
+    "TTL": (_HALF_POWER, 0.0),
+    "TTR": (0.0, _HALF_POWER),
+    "WL": (_HALF_POWER, 0.0),
+    "WR": (0.0, _HALF_POWER),
+    "SDL": (_HALF_POWER, 0.0),
+    "SDR": (0.0, _HALF_POWER),
+    "SSL": (_HALF_POWER, 0.0),
+    "SSR": (0.0, _HALF_POWER),
+    "BFL": (_HALF_POWER, 0.0),
+    "BFR": (0.0, _HALF_POWER),
+    "TFC": (0.5, 0.5),
+    "TC": (0.5, 0.5),
+    "TBC": (0.5, 0.5),
+    "BFC": (0.5, 0.5),
     "LFE": (0.0, 0.0),
     "LFE2": (0.0, 0.0),
 }

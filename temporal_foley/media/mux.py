@@ -229,14 +229,15 @@ def _copy(
 ) -> list[str]:
     """Write the packets of picture and sound in the order of their times."""
     pending = next(sounds, None)
-    copied, refused = 0, 0
+    copied, refused, ticks = 0, 0, info.pictures.ticks
     step = constant_step(info) if form.muxer == "avi" else None
     for packet in film.packets:
         now = _time(packet)
         while pending is not None and _time(pending) <= now:
             target.mux(pending)
             pending = next(sounds, None)
-        if form.has_boxes and not film.edits:
+        # Matroska says when a film ends, and AVI does not know.
+        if not film.edits and (form.has_boxes or not info.pictures.is_exact or len(ticks) == 1):
             packet.duration = _ticks_on_screen(packet, info)
         if step is not None:
             _round_to(packet, step)

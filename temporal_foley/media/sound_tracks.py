@@ -61,7 +61,12 @@ def choose_tracks(
         return (_numbered(streams, known, wanted),), lines
     tracks, notes = _usual(streams, known, path)
     used = {track.index for track in tracks}
-    unused = [stream for stream in known if stream.index not in used]
+    said = " ".join(notes)
+    unused = [
+        stream
+        for stream in known
+        if stream.index not in used and track_name(streams, stream) not in said
+    ]
     if unused:
         names = ", ".join(track_name(streams, stream) for stream in unused)
         verb = "is" if len(unused) == 1 else "are"

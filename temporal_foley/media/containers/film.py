@@ -162,14 +162,29 @@ def _edited(info: VideoInfo, edits: list[EditEntry]) -> Film:
         spans.append((begin, first, Fraction(length, scale)))
     if not spans:
         return Film(packets=iter(()))
+    late = _closed_up(stored, keep)
     start = int(stored.decoded[keep][0])
+    places = [int(np.flatnonzero(keep & (stored.shown == first))[0]) for _, first, _ in spans]
     return Film(
-        packets=_kept(info, keep, spans[0][0]),
+        packets=_kept(info, keep, late + spans[0][0]),
         edits=tuple(
-            EditEntry(seconds=seconds, media_time=begin - start, rate=Fraction(1))
-            for begin, _, seconds in spans
+            EditEntry(seconds=seconds, media_time=begin - start - int(late[at]), rate=Fraction(1))
+            for (begin, _, seconds), at in zip(spans, places, strict=True)
         ),
     )
+
+
+def _closed_up(stored: _Stored, keep: np.ndarray) -> Int64[np.ndarray, " packets"]:
+    """Return how much earlier each packet comes where those before it are left out."""
+    late = np.zeros(len(keep), np.int64)
+    kept = np.flatnonzero(keep)
+    for before, after in itertools.pairwise(kept):
+        gap = 0
+        if after > before + 1:
+            step = stored.decoded[before + 1] - stored.decoded[before]
+            gap = stored.decoded[after] - stored.decoded[before] - step
+        late[after] = late[before] + gap
+    return late
 
 
 def _read_stored(path: Path) -> _Stored:
@@ -188,11 +203,14 @@ def _read_stored(path: Path) -> _Stored:
     )
 
 
-def _kept(info: VideoInfo, keep: np.ndarray, origin: int) -> Iterator[av.Packet]:
+def _kept(
+    info: VideoInfo, keep: np.ndarray, origins: Int64[np.ndarray, " packets"]
+) -> Iterator[av.Packet]:
     with open_media(info.path, _AS_STORED) as source:
         packets = read_packets(source, video_stream(source, info.path))
-        kept = (packet for number, packet in enumerate(packets) if keep[number])
-        yield from _moved(kept, origin)
+        for number, packet in enumerate(packets):
+            if keep[number]:
+                yield from _moved(iter((packet,)), int(origins[number]))
 
 
 def _in_order(
