@@ -142,7 +142,7 @@ def on_bed(
         whole = np.fft.irfft(np.fft.rfft(sound, size) * np.fft.rfft(tail, size), size)
         sound = whole[: len(sound)]
     elif bed == "speech":
-        voice = read_sound(voices[rng.integers(len(voices))])
+        voice = read_sound(voices[int(rng.integers(len(voices)))])
         gain = 10.0 ** (-6 / 20) * level / max(loudness(voice), 1e-4)
         sound = sound + gain * np.resize(voice, len(sound))
     return (sound / max(1.0, float(np.abs(sound).max()) / 0.99)).astype(np.float32)

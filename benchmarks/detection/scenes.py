@@ -22,7 +22,8 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from temporal_foley.media.video import probe_video, sample_frames
-from temporal_foley.models.by_name import load_detector
+from temporal_foley.models.bundle_detector import load_bundle_detector
+from temporal_foley.models.by_name import bundle_folder
 from temporal_foley.spotting.scenes import ShotLooks, distance, find_scenes, look_at_shots
 from temporal_foley.spotting.shots import PictureChanges, cut_frames
 from temporal_foley.timegrid import TimeGrid
@@ -74,7 +75,7 @@ def read_looks(clip: Path, cache: Path) -> Looks:
     """Return colours and features of a clip's pictures, whole and cropped; kept in the cache."""
     kept = cache / f"{clip.stem}.npz"
     if not kept.exists():
-        info, detector = probe_video(clip), load_detector("")
+        info, detector = probe_video(clip), load_bundle_detector(bundle_folder("foley20"))
         grid = TimeGrid.covering(info.duration, 4)
         changes, cropped = PictureChanges(), PictureChanges()
         rng = np.random.default_rng(zlib.crc32(clip.stem.encode()))
@@ -184,7 +185,7 @@ def judge_pairs(looks: dict[str, Looks]) -> None:
             model.fit(x[part != own][:, columns], y[part != own])
             linked[part == own] = model.decision_function(x[part == own][:, columns]) > 0.0
         model.fit(x[:, columns], y)
-        weights = np.round([*model.coef_[0], *model.intercept_], 1).tolist()
+        weights = np.round(np.concatenate([model.coef_[0], np.ravel(model.intercept_)]), 1).tolist()
         print(f"{name}\t{linked[y].mean():.3f}\t{linked[~y].mean():.3f}\t{weights}")
 
 
