@@ -53,6 +53,8 @@ class Review(ModelOptions):
         from temporal_foley.sound.takes.library import load_library
 
         path = self.path.absolute()
+        # Who names the list means its folder.
+        path = path.parent if path.name == "cues.json" and path.is_file() else path
         library = load_library(self.library, allowed=allowed_licences(self.allow))
 
         def workplace(root: Path, **options) -> Workplace:
