@@ -65,10 +65,8 @@ def main() -> None:
     options = parser.parse_args()
     vocabulary, teacher = load_vocabulary(), load_teacher(options.weights)
     rows: list[list[float]] = []
-    print(
-        "| effect | as made 1 / 3 / 10 | ranks | as recorded 1 / 3 / 10 | ranks | real 1 / 3 / 10 "
-    )
-    print("| variety: takes | real | share | spread, dB: takes | real |")
+    print("| effect | as made 1 / 3 / 10 | ranks | as recorded 1 / 3 / 10 | ranks ", end="")
+    print("| real 1 / 3 / 10 | variety: takes | real | share | spread, dB: takes | real |")
     print("|---" * 11 + "|")
     for name in vocabulary.select(tuple(filter(None, options.only.split(",")))):
         effect = vocabulary[name]
