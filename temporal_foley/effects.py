@@ -5,9 +5,10 @@ import functools
 import hashlib
 import re
 import tomllib
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from temporal_foley.errors import VocabularyError
 from temporal_foley.files.reading import file_cause, read_whole
@@ -19,6 +20,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 BUSES: tuple[Bus, ...] = get_args(Bus)
 DEFAULT_VOCABULARY = "foley20"
 
+_Record = TypeVar("_Record")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _RECORD = re.compile(r"^\s*\[\[\s*effect\s*\]\]")
 
@@ -63,6 +65,8 @@ class Effect:
     that recurs while its source stays in the picture; None: it happens once."""
     level_db: float = 0.0
     """Added to the level of its bus."""
+    also: tuple[str, ...] = ()
+    """Further words that it goes by."""
 
     def __post_init__(self) -> None:
         on, off, interval = self.threshold_on, self.threshold_off, self.interval_s
@@ -91,12 +95,37 @@ class Effect:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class EffectGroup:
+    """Effects of one kind of source, the usual one first: one of them at a time is the rule."""
+
+    name: str
+    effects: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """What is recognised so that it is never taken for an effect."""
+
+    name: str
+    audioset: tuple[str, ...] = ()
+    imagenet: tuple[ImageNetRule, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Vocabulary:
     """The effects that a model detects, in the order of the last axis of its logits."""
 
     name: str
     effects: tuple[Effect, ...]
     sha256: str = ""
+    groups: tuple[EffectGroup, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+
+    def __post_init__(self) -> None:
+        grouped = [effect for group in self.groups for effect in group.effects]
+        for place, name in enumerate(grouped):
+            require(name in self.names, "group", f"names {name!r}, which is not an effect")
+            require(name not in grouped[:place], "group", f"names {name!r} twice")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -188,19 +217,54 @@ def parse_vocabulary(text: str, name: str, where: str | None = None) -> Vocabula
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise VocabularyError(f"{error}", path=where) from None
-    unknown = sorted(set(document) - {"effect"})
+    unknown = sorted(set(document) - {"effect", "include", "group", "refused"})
     if unknown:
         raise VocabularyError(
             f"unknown key {unknown[0]!r}", path=where, remedy="records are [[effect]]"
         )
-    records = document.get("effect", [])
-    if not isinstance(records, list) or not records:
+    included = _included(document.get("include"), name, where)
+    effects = _read_effects(document.get("effect", []), text, where, included)
+    try:
+        groups = _read_records(EffectGroup, document, "group")
+        refused = _read_records(Refusal, document, "refused")
+        digest = hashlib.sha256(text.encode())
+        if included:
+            # A change of what is included is a change of this vocabulary.
+            digest.update(repr(included).encode())
+        return Vocabulary(
+            name=name,
+            effects=effects,
+            sha256=digest.hexdigest(),
+            groups=groups,
+            refused=refused,
+        )
+    except RecordError as error:
+        raise VocabularyError(f"{error}", path=where) from None
+
+
+def _included(wanted: object, name: str, where: str) -> tuple[Effect, ...]:
+    """Return the effects of the shipped vocabulary that a vocabulary includes."""
+    if wanted is None:
+        return ()
+    known = [other for other in _shipped_texts() if other != name]
+    if wanted not in known:
+        raise VocabularyError(
+            f"must be a shipped vocabulary, got {wanted!r}", path=where, field="include"
+        )
+    return _shipped_vocabulary(str(wanted)).effects
+
+
+def _read_effects(
+    records: object, text: str, where: str, included: tuple[Effect, ...]
+) -> tuple[Effect, ...]:
+    """Read the [[effect]] records of a vocabulary, after those that it includes."""
+    if not isinstance(records, list) or not (records or included):
         raise VocabularyError("holds no [[effect]] record", path=where)
     lines = text.splitlines()
     starts = [number for number, line in enumerate(lines, 1) if _RECORD.match(line)]
     if len(starts) != len(records):
         raise VocabularyError("write every record as [[effect]] on a line of its own", path=where)
-    effects: list[Effect] = []
+    effects = list(included)
     for number, (record, start) in enumerate(zip(records, starts, strict=True)):
         end = starts[number + 1] if number + 1 < len(starts) else len(lines) + 1
         try:
@@ -211,8 +275,13 @@ def parse_vocabulary(text: str, name: str, where: str | None = None) -> Vocabula
         if any(effect.name == other.name for other in effects):
             raise VocabularyError(f"{where}, line {start}: a second effect named {effect.name!r}")
         effects.append(effect)
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    return Vocabulary(name=name, effects=tuple(effects), sha256=digest)
+    return tuple(effects)
+
+
+def _read_records(kind: type[_Record], document: Mapping[str, Any], key: str) -> tuple[_Record, ...]:
+    records = document.get(key, [])
+    require(isinstance(records, list), key, f"must be a list: write [[{key}]]")
+    return tuple(read_record(kind, record, key) for record in records)
 
 
 def _line_of(field: str, lines: list[str], start: int, end: int) -> int:
