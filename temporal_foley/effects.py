@@ -103,12 +103,14 @@ class EffectGroup:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Refusal:
+class RefusedSource:
     """What is recognised so that it is never taken for an effect."""
 
     name: str
     audioset: tuple[str, ...] = ()
     imagenet: tuple[ImageNetRule, ...] = ()
+    also: tuple[str, ...] = ()
+    """Further words that it goes by."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -119,7 +121,7 @@ class Vocabulary:
     effects: tuple[Effect, ...]
     sha256: str = ""
     groups: tuple[EffectGroup, ...] = ()
-    refused: tuple[Refusal, ...] = ()
+    refused: tuple[RefusedSource, ...] = ()
 
     def __post_init__(self) -> None:
         grouped = [effect for group in self.groups for effect in group.effects]
@@ -226,7 +228,7 @@ def parse_vocabulary(text: str, name: str, where: str | None = None) -> Vocabula
     effects = _read_effects(document.get("effect", []), text, where, included)
     try:
         groups = _read_records(EffectGroup, document, "group")
-        refused = _read_records(Refusal, document, "refused")
+        refused = _read_records(RefusedSource, document, "refused")
         digest = hashlib.sha256(text.encode())
         if included:
             # A change of what is included is a change of this vocabulary.
@@ -278,7 +280,9 @@ def _read_effects(
     return tuple(effects)
 
 
-def _read_records(kind: type[_Record], document: Mapping[str, Any], key: str) -> tuple[_Record, ...]:
+def _read_records(
+    kind: type[_Record], document: Mapping[str, Any], key: str
+) -> tuple[_Record, ...]:
     records = document.get(key, [])
     require(isinstance(records, list), key, f"must be a list: write [[{key}]]")
     return tuple(read_record(kind, record, key) for record in records)

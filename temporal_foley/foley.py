@@ -56,6 +56,7 @@ from temporal_foley.stages import (
     cast_timeline,
     grid_rate,
     import_ahead,
+    select_events,
     tag_video,
 )
 from temporal_foley.timeline import MixSettings
@@ -124,7 +125,8 @@ class Foley:
         record = RunRecord("tag", progress)
         info = probe_video(Path(video), audio_track)
         with record.stage("detect") as done:
-            return tag_video(info, self.detector, settings or DetectionSettings(), done)
+            tags = tag_video(info, self.detector, settings or DetectionSettings(), done)
+        return select_events(tags)[0]
 
     def write_tags(
         self,
@@ -156,7 +158,7 @@ class Foley:
             )
         with staged(folder) as staging:
             with record.stage("detect") as done:
-                tags = tag_video(info, self.detector, settings, done)
+                tags, _ = select_events(tag_video(info, self.detector, settings, done))
             _write_tables(tags, staging)
             write_run(staging, run_document(record, info, made_with))
         return RunResult(folder=folder, status="made", events=tags.events, warnings=info.warnings)
@@ -225,9 +227,11 @@ class Foley:
             glimpses = Glimpses()
             with record.stage("detect") as done:
                 tags = tag_video(info, self.detector, settings, done, glimpses=glimpses)
+            tags, soundless = select_events(tags, self.library)
             with record.stage("align") as done:
                 aligned = align_events(tags, glimpses, done)
                 aligned = align_with_original(aligned, analyse_original(aligned), settings)
+                aligned, _ = select_events(aligned, self.library)
             with record.stage("cast"):
                 timeline = cast_timeline(
                     aligned,
@@ -254,7 +258,7 @@ class Foley:
             report, lines = render_timeline(
                 timeline, self.library, info, staging, record, tags.seen
             )
-            lines = (*timecode_warning(info), *lines)
+            lines = (*timecode_warning(info), *soundless, *lines)
             write_run(staging, run_document(record, info, made_with, report, lines))
         return rendered(
             folder,

@@ -33,7 +33,7 @@ from temporal_foley.sound.takes.library import Library
 from temporal_foley.spotting.close_look import Glimpses, look_closely
 from temporal_foley.spotting.decision import apply_decision, decision_from_json
 from temporal_foley.spotting.detections import Detections, PictureEvidence
-from temporal_foley.spotting.events import DecodingConfig, decode_events
+from temporal_foley.spotting.events import DecodingConfig, decode_events, keep_one_per_group
 from temporal_foley.spotting.own_sound.align import align_with_sound
 from temporal_foley.spotting.own_sound.already_heard import leave_to_original
 from temporal_foley.spotting.own_sound.evidence import SoundEvidence
@@ -173,6 +173,27 @@ def align_with_original(
         sights = dataclasses.replace(sights, scenes=scenes)
     chosen_events = tuple(event for event in events if event.effect in chosen)
     return dataclasses.replace(tags, events=chosen_events, sights=sights)
+
+
+def select_events(tags: Tags, library: Library | None = None) -> tuple[Tags, tuple[str, ...]]:
+    """Keep one effect of a group at a time, and only effects that a library has a sound for.
+
+    Returns:
+        The tags with these events, and a line that names the effects without a sound, if any.
+    """
+    vocabulary = tags.seen.vocabulary
+    missing: list[str] = []
+    if library is not None:
+        found = {event.effect for event in tags.events}
+        missing = [n for n in vocabulary.names if n in found and not library.takes(n)]
+    # Before the groups: an effect without a sound must not displace one that has one.
+    events = [event for event in tags.events if event.effect not in missing]
+    chosen = dataclasses.replace(tags, events=tuple(keep_one_per_group(events, vocabulary)))
+    line = (
+        f"no sound for {', '.join(missing)}, so left out; add recordings of your own with "
+        "temporal-foley library add"
+    )
+    return chosen, (line,) if missing else ()
 
 
 def grid_rate(detector: Detector, settings: DetectionSettings) -> Fraction:

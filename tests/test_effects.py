@@ -1,13 +1,17 @@
 """Vocabularies: foley20 against the published class lists, and errors that name the line."""
 
 import csv
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 
-from temporal_foley.effects import BUSES, load_vocabulary, parse_vocabulary
+from temporal_foley.effects import BUSES, Vocabulary, load_vocabulary, parse_vocabulary
 from temporal_foley.errors import VocabularyError
+from temporal_foley.library.ucs import ucs_categories
+from temporal_foley.models.audio.audioset import class_places
+from temporal_foley.models.imagenet_classes import class_weights, load_class_tree
 
 ANNOTATIONS = Path(__file__).parents[1] / "../shared/data/annotations"
 needs_annotations = pytest.mark.skipif(
@@ -141,7 +145,7 @@ def test_a_rule_of_the_wrong_type_is_refused_by_line():
 
 
 def test_unknown_names_list_known_ones_or_the_nearest(tmp_path):
-    with pytest.raises(VocabularyError, match=r"shipped are: foley20"):
+    with pytest.raises(VocabularyError, match=r"shipped are: everyday, foley20"):
         load_vocabulary(str(tmp_path / "missing.toml"))
     with pytest.raises(VocabularyError, match="unknown effect 'bark'; did you mean dog_barking"):
         load_vocabulary().index("bark")
@@ -158,3 +162,64 @@ def test_selection_keeps_the_order_of_the_vocabulary():
     assert "fire" not in vocabulary.select(exclude=("fire",))
     with pytest.raises(VocabularyError, match="unknown effect 'fires'; did you mean fire"):
         vocabulary.select(only=("fires",))
+
+
+EVERYDAY = load_vocabulary("everyday")
+
+
+def test_everyday_has_about_a_hundred_effects_and_those_of_foley20_first():
+    assert 90 <= len(EVERYDAY) <= 120
+    assert EVERYDAY.effects[:20] == load_vocabulary("foley20").effects
+
+
+def test_everyday_uses_names_that_exist():
+    tree = load_class_tree()
+    for effect in EVERYDAY.effects:
+        assert effect.ucs in ucs_categories(), effect.name
+        assert class_places(effect.audioset) is not None
+        assert {rule.synset for rule in effect.imagenet} <= set(tree.names), effect.name
+        assert effect.audioset or effect.imagenet, f"{effect.name} cannot be detected"
+        assert effect.description
+
+
+def test_no_instrument_is_an_effect_of_everyday():
+    instruments = class_weights(
+        Vocabulary(
+            name="instruments",
+            effects=(
+                dataclasses.replace(
+                    EVERYDAY["fire"], name="i", imagenet=EVERYDAY.refused[0].imagenet
+                ),
+            ),
+        )
+    )[:, 0]
+    shown = class_weights(EVERYDAY).max(axis=1)
+    assert not (instruments * shown).any()
+
+
+def test_groups_name_effects_once():
+    grouped = [name for group in EVERYDAY.groups for name in group.effects]
+    assert len(set(grouped)) == len(grouped)
+    assert set(grouped) <= set(EVERYDAY.names)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('include = "foley21"\n' + MINIMAL, "include: must be a shipped vocabulary"),
+        ("include = 1\n" + MINIMAL, "include: must be a shipped vocabulary"),
+        (MINIMAL + "[[group]]\nname = 'g'\neffects = ['snow']\n", "group names 'snow'"),
+        (MINIMAL + "[[group]]\nname = 'g'\neffects = ['rain', 'rain']\n", "'rain' twice"),
+        (MINIMAL + "[[group]]\nname = 'g'\n", "group.effects is missing"),
+        (MINIMAL + "[group]\nname = 'g'\n", "must be a list"),
+        (MINIMAL + "[[refused]]\nname = 'r'\nvolume = 1\n", "refused.volume is unknown"),
+    ],
+)
+def test_wrong_groups_and_inclusions_are_named(text, message):
+    with pytest.raises(VocabularyError, match=message):
+        parse_vocabulary(text, "mine")
+
+
+def test_a_vocabulary_may_include_a_shipped_one():
+    vocabulary = parse_vocabulary('include = "foley20"\n' + MINIMAL, "mine")
+    assert vocabulary.names == (*load_vocabulary("foley20").names, "rain")

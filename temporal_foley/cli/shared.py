@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from temporal_foley.cli.options import Arg
-from temporal_foley.errors import UsageError, nearest, plain_name
+from temporal_foley.errors import UsageError, nearest
 
 if TYPE_CHECKING:
     from temporal_foley.effects import Vocabulary
@@ -32,8 +32,9 @@ class ModelOptions:
     """Options of the model."""
 
     model: Model = None
-    """The model: a shipped bundle by name, a folder with a bundle of your own, or imagenet, which
-    maps ImageNet classes to effects without training. (default: foley20)"""
+    """The model: a shipped bundle by name, a folder with a bundle of your own; everyday, which
+    detects a hundred further effects without training; or imagenet, which maps ImageNet classes to
+    effects. (default: foley20)"""
     vocabulary: Annotated[str | None, Arg(metavar="NAME|FILE", advanced=True)] = None
     """Only with --model imagenet: a shipped vocabulary, or a TOML file of your own. (default:
     foley20)"""
@@ -50,10 +51,10 @@ class ModelOptions:
         """
         from temporal_foley.effects import shipped_vocabularies
         from temporal_foley.foley import Foley
-        from temporal_foley.models.by_name import IMAGENET, shipped_models
+        from temporal_foley.models.by_name import EVERYDAY, IMAGENET, shipped_models
         from temporal_foley.models.image.backbone import BACKBONES
 
-        _check_name(self.model, "model", (*shipped_models(), IMAGENET))
+        _check_name(self.model, "model", (*shipped_models(), EVERYDAY, IMAGENET))
         _check_name(self.vocabulary, "vocabulary", shipped_vocabularies())
         _check_name(self.backbone, "backbone", tuple(BACKBONES))
         return Foley.load(
@@ -71,7 +72,8 @@ class DetectionOptions(ModelOptions):
     """Options of the detection."""
 
     effects: Names = None
-    """Detect only these effects, separated by commas."""
+    """Detect only these effects, separated by commas, in their own or in other words: "church bell,
+    frying". Those that only the model everyday detects need no --model."""
     exclude: Names = None
     """Detect all effects but these."""
     no_listen: bool = False
@@ -84,6 +86,23 @@ class DetectionOptions(ModelOptions):
     """How to smooth probabilities over time. (default: as the model decides)"""
     smoothing_window: Annotated[float | None, Arg(metavar="SECONDS", advanced=True)] = None
     """Length of the smoothing window. (default: 1.5 if --smoothing is given)"""
+
+    def load(self, library: Path | None = None, allow: tuple[str, ...] | None = None) -> "Foley":
+        """Load the model and a sound library; by default, a model that detects the effects asked.
+
+        Raises:
+            UsageError: There is no model, vocabulary or image network of that name.
+        """
+        if self.effects and not (self.model or self.vocabulary or self.backbone):
+            from temporal_foley.effects import load_vocabulary
+            from temporal_foley.library.match_names import match_name
+            from temporal_foley.models.by_name import EVERYDAY
+
+            wide, usual = load_vocabulary(EVERYDAY), load_vocabulary()
+            found = {match_name(name, wide).effect for name in self.effects}
+            if not found <= {"", *usual.names}:
+                return dataclasses.replace(self, model=EVERYDAY).load(library, allow)
+        return super().load(library, allow)
 
     def settings(self, vocabulary: "Vocabulary") -> "DetectionSettings":
         """Return the detection settings for a vocabulary."""
@@ -173,12 +192,28 @@ def _lufs(text: str) -> float:
 def effect_names(
     names: tuple[str, ...] | None, vocabulary: "Vocabulary", option: str
 ) -> tuple[str, ...]:
-    """Return effects by their names in a vocabulary; `Dog barking` is `dog_barking`."""
-    spelt = {plain_name(name): name for name in vocabulary.names}
+    """Return effects by their names in a vocabulary, or by other words that they go by.
+
+    Raises:
+        UsageError: A name means no effect; it lists those that are nearest.
+    """
+    from temporal_foley.library.match_names import match_name
+
+    found: list[str] = []
     for name in names or ():
-        if plain_name(name) not in spelt:
-            raise UsageError.unknown("effect", name, vocabulary.names, option=option)
-    return tuple(spelt[plain_name(name)] for name in names or ())
+        match = match_name(name, vocabulary)
+        if match.refused:
+            raise UsageError(f"{name!r}: {match.refused} are recognised and refused", option=option)
+        if not match.effect:
+            typo = nearest(name, vocabulary.names)
+            meant = tuple(dict.fromkeys((*([typo] if typo else []), *match.nearest)))[:3]
+            raise UsageError(
+                f"unknown effect {name!r}",
+                option=option,
+                remedy=f"did you mean {meant[0]}? The nearest are {', '.join(meant)}",
+            )
+        found.append(match.effect)
+    return tuple(dict.fromkeys(found))
 
 
 def allowed_licences(names: tuple[str, ...] | None) -> frozenset[str]:

@@ -21,6 +21,7 @@ from temporal_foley.models.bundle.bundle_backbone import load_bundle_backbone
 from temporal_foley.models.bundle.bundle_files import BundleFolder, open_bundle
 from temporal_foley.models.detector import (
     FrameDetections,
+    FrameProbabilities,
     Image,
     SmallImage,
     SoundBlock,
@@ -99,18 +100,34 @@ class BundleDetector:
             if grid is None:
                 raise ValueError("grid must be given with a sound")
             audio = self.listen(sound, grid)
-        silence = np.zeros((len(visual), self.bundle.tagger.audio_features), np.float32)
-        logits = self.bundle.logits(
-            visual,
-            silence if audio is None else audio[: len(visual)],
-            has_picture=True,
-            has_sound=audio is not None,
-        )
         yield FrameDetections(
-            probabilities=calibrate(logits, self._decision),
+            probabilities=self.judge(visual, None if audio is None else audio[: len(visual)]),
             places=join_places(places or []),
             features=visual,
         )
+
+    def judge(
+        self,
+        visual: Float[np.ndarray, "frames features"],
+        audio: Float[np.ndarray, "frames features"] | None,
+    ) -> FrameProbabilities:
+        """Return the calibrated probabilities of frames by what `look` and `listen` returned."""
+        silence = np.zeros((len(visual), self.bundle.tagger.audio_features), np.float32)
+        logits = self.bundle.logits(
+            visual,
+            silence if audio is None else audio,
+            has_picture=True,
+            has_sound=audio is not None,
+        )
+        return calibrate(logits, self._decision)
+
+    def class_logits(
+        self, visual: Float[np.ndarray, "frames features"]
+    ) -> Float[np.ndarray, "frames classes"]:
+        """Return the outputs of the backbone's own classifier for features that `look` returned."""
+        readout = self._backbone.network.params["readout"]
+        kernel, bias = (np.asarray(readout[name], np.float32) for name in ("kernel", "bias"))
+        return visual.astype(np.float32) @ kernel + bias
 
     def look(
         self, frames: Iterable[SmallImage], places: list[Places] | None = None

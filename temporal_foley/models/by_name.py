@@ -1,4 +1,4 @@
-"""Load a detector by name: a shipped bundle, a bundle of the user's, or `imagenet`."""
+"""Load a detector by name: a shipped bundle, one of the user's, `everyday` or `imagenet`."""
 
 from pathlib import Path
 
@@ -8,6 +8,8 @@ from temporal_foley.models.detector import Detector
 from temporal_foley.models.image.backbone import DEFAULT_BACKBONE
 
 IMAGENET = "imagenet"
+EVERYDAY = "everyday"
+"""The shipped bundle with a hundred further effects, which are detected without training."""
 SHIPPED = Path(__file__).parents[1] / "bundles"
 BEST = "foley20"
 """The bundle that is used where no model is named."""
@@ -30,13 +32,16 @@ def load_detector(
     """Load a detector by the name of its model.
 
     Without a name it is the shipped bundle; but with a vocabulary or a backbone of the user's
-    choice, which a bundle cannot take, it is `imagenet`.
+    choice, which a bundle cannot take, it is `imagenet`, and with the vocabulary `everyday` the
+    model of that name.
 
     Raises:
         UsageError: There is no model of that name, or the words do not go together.
         BundleError: The bundle is not whole.
         VocabularyError: The vocabulary cannot be read.
     """
+    if not model and vocabulary == EVERYDAY and not backbone:
+        model, vocabulary = EVERYDAY, None
     if not model:
         model = IMAGENET if vocabulary or backbone or BEST not in shipped_models() else BEST
     if model == IMAGENET:
@@ -54,6 +59,10 @@ def load_detector(
                 option=f"--{name}",
                 remedy=f"use --model {IMAGENET}",
             )
+    if model == EVERYDAY:
+        from temporal_foley.models.combined_detector import load_combined_detector
+
+        return load_combined_detector(load_vocabulary(EVERYDAY), bundle_folder(""), weights=weights)
     from temporal_foley.models.bundle_detector import load_bundle_detector
 
     return load_bundle_detector(bundle_folder(model), weights=weights)
@@ -65,10 +74,12 @@ def bundle_folder(model: str) -> Path:
     Raises:
         UsageError: There is none.
     """
-    if model == IMAGENET or (not model and BEST not in shipped_models()):
-        raise UsageError(f"give a trained bundle, not {IMAGENET}", option="--model")
+    if model in (IMAGENET, EVERYDAY) or (not model and BEST not in shipped_models()):
+        raise UsageError(f"give a trained bundle, not {model or IMAGENET}", option="--model")
     model = model or BEST
     folder = SHIPPED / model if model in shipped_models() else Path(model)
     if not folder.is_dir():
-        raise UsageError.unknown("model", model, (*shipped_models(), IMAGENET), option="--model")
+        raise UsageError.unknown(
+            "model", model, (*shipped_models(), EVERYDAY, IMAGENET), option="--model"
+        )
     return folder

@@ -25,6 +25,10 @@ class ClassTree:
     """First name of each synset, `n02084071` -> `dog`."""
     classes: dict[str, tuple[int, ...]]
     """Indices in the network's output of the classes at or below each synset."""
+    lemmas: dict[str, tuple[str, ...]]
+    """All names of each synset."""
+    synsets: tuple[str, ...]
+    """The synset of each index in the network's output."""
 
 
 @functools.cache
@@ -44,7 +48,17 @@ def load_class_tree() -> ClassTree:
     return ClassTree(
         names={synset: names.split(",")[0] for _, synset, names, _ in rows},
         classes={synset: tuple(sorted(indices)) for synset, indices in below.items()},
+        lemmas={synset: tuple(names.split(", ")) for _, synset, names, _ in rows},
+        synsets=tuple(synset for index, synset, _, _ in rows if index),
     )
+
+
+def class_lemmas(synset: str) -> tuple[str, ...]:
+    """Return all names of a synset and of the ImageNet classes below it; none if it has none."""
+    tree = load_class_tree()
+    below = (tree.synsets[index] for index in tree.classes.get(synset, ()))
+    names = (name for one in (synset, *below) for name in tree.lemmas.get(one, ()))
+    return tuple(dict.fromkeys(names))
 
 
 def class_weights(vocabulary: Vocabulary) -> Float[np.ndarray, "classes effects"]:

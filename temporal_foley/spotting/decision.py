@@ -209,7 +209,7 @@ def apply_decision(
     probabilities = np.asarray(probabilities)
     if decision.decoder == "semi_markov":
         evidence = _evidence(probabilities, grid, decision)
-        active = most_probable_activity(evidence, _stays(decision, grid), cuts)
+        active = _activity(evidence, _stays(decision, grid), cuts)
         return events_of_activity(active, probabilities, grid, own, duration=duration)
     other = None
     if decision.decoder == "mode" and decision.output == "softmax":
@@ -287,6 +287,26 @@ def _evidence(
     above = _log_odds_above_threshold(probabilities, decision)
     weight = min(1.0, float(grid.step) * decision.looks_per_s)
     return weight * np.clip(above, -MOST_EVIDENCE, MOST_EVIDENCE)
+
+
+def _activity(
+    evidence: Float[np.ndarray, "frames effects"], stays: Stays, cuts: Sequence[int]
+) -> Bool[np.ndarray, "frames effects"]:
+    """Find the most probable course of the effects that some frame speaks for.
+
+    The others stay off: most of a large vocabulary, of which no search is needed.
+    """
+    active = np.zeros(evidence.shape, bool)
+    some = np.flatnonzero((evidence > 0.0).any(axis=0))
+    if len(some):
+        part = Stays(
+            median=stays.median[some],
+            spread=stays.spread[some],
+            gap=stays.gap[some],
+            presence=None if stays.presence is None else stays.presence[some],
+        )
+        active[:, some] = most_probable_activity(evidence[:, some], part, cuts)
+    return active
 
 
 def _log_odds_above_threshold(

@@ -17,6 +17,7 @@ its most probable effect or none, and a mode filter smooths the labels.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Literal
 
@@ -36,6 +37,9 @@ from temporal_foley.timegrid import Seconds, TimeGrid, as_fraction
 from temporal_foley.timeline import Event
 
 SMOOTHINGS = ("none", "mode", "median", "gaussian", "mean")
+
+CERTAIN = 0.9
+"""Confidence from which several effects of one group are kept at a time."""
 
 FrameRun = tuple[int, int]
 """A range of frames `[first, last)`."""
@@ -108,6 +112,54 @@ def events_of_activity(
     ]
     order = {name: number for number, name in enumerate(vocabulary.names)}
     return sorted(events, key=lambda event: (event.onset, order[event.effect]))
+
+
+def keep_one_per_group(events: Sequence[Event], vocabulary: Vocabulary) -> list[Event]:
+    """Keep one effect of each of the vocabulary's groups at a time, unless others are certain too.
+
+    Where events of a group overlap, the most probable stays whole; of equally probable ones, that
+    which the group names first. Others keep what is left of them if that is most of them.
+    """
+    place = {
+        name: (g, n) for g, e in enumerate(vocabulary.groups) for n, name in enumerate(e.effects)
+    }
+    grouped = [event for event in events if event.effect in place]
+    grouped.sort(key=lambda event: (-event.confidence, place[event.effect], event.onset))
+    kept = [event for event in events if event.effect not in place]
+    taken: dict[int, list[Event]] = {}
+    for event in grouped:
+        rivals = [
+            other
+            for other in taken.get(place[event.effect][0], [])
+            if other.effect != event.effect and min(other.confidence, event.confidence) < CERTAIN
+        ]
+        rest = _outside(event, rivals, vocabulary[event.effect])
+        if rest is not None:
+            taken.setdefault(place[event.effect][0], []).append(rest)
+            kept.append(rest)
+    order = {name: number for number, name in enumerate(vocabulary.names)}
+    return sorted(kept, key=lambda event: (event.onset, order[event.effect]))
+
+
+def _outside(event: Event, others: Sequence[Event], effect: Effect) -> Event | None:
+    """Return the longest part of an event outside of others, if it is most of the event."""
+    parts = [(event.onset, event.offset)]
+    for other in others:
+        cut = [
+            piece
+            for start, end in parts
+            for piece in ((start, min(end, other.onset)), (max(start, other.offset), end))
+        ]
+        parts = [(start, end) for start, end in cut if start < end]
+    if parts == [(event.onset, event.offset)]:
+        return event
+    start, end = max(parts, key=lambda part: part[1] - part[0], default=(0.0, 0.0))
+    enough = max(effect.min_duration_s, 0.5 * (event.offset - event.onset))
+    # Hits belong to the sound that they were found in: what has them is not cut.
+    if end - start < enough or event.hits or event.envelope:
+        return None
+    peak = event.peak if event.peak is not None and start <= event.peak < end else None
+    return dataclasses.replace(event, onset=start, offset=end, peak=peak)
 
 
 def most_probable_labels(

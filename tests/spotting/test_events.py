@@ -1,5 +1,6 @@
 """Decoding of events: each step alone, the grid's arithmetic, and silence."""
 
+import dataclasses
 import itertools
 from fractions import Fraction
 
@@ -8,9 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from temporal_foley.effects import Effect, Vocabulary, load_vocabulary
-from temporal_foley.spotting.events import DecodingConfig, decode_events, most_probable_labels
+from temporal_foley.effects import Effect, EffectGroup, Vocabulary, load_vocabulary
+from temporal_foley.spotting.events import (
+    DecodingConfig,
+    decode_events,
+    keep_one_per_group,
+    most_probable_labels,
+)
 from temporal_foley.timegrid import TimeGrid
+from temporal_foley.timeline import Event
 
 RAW = DecodingConfig(smoothing="none")
 SMOOTHINGS = ("none", "mode", "median", "gaussian")
@@ -180,3 +187,41 @@ def test_settings_that_make_no_sense_are_refused():
         DecodingConfig(smoothing="max")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="window_s"):
         DecodingConfig(window_s=0.0)
+
+
+GROUPED = dataclasses.replace(
+    load_vocabulary("foley20"),
+    groups=(EffectGroup(name="road", effects=("cars", "train_passing")),),
+)
+
+
+def event(effect, onset, offset, confidence):
+    return Event(effect=effect, onset=onset, offset=offset, confidence=confidence)
+
+
+@pytest.mark.parametrize(
+    ("events", "kept"),
+    [
+        ([("cars", 0, 9, 0.5), ("train_passing", 0, 9, 0.6)], [("train_passing", 0, 9)]),
+        ([("cars", 0, 9, 0.5), ("train_passing", 0, 9, 0.5)], [("cars", 0, 9)]),
+        ([("cars", 0, 9, 0.95), ("train_passing", 0, 9, 0.95)], None),
+        ([("cars", 0, 4, 0.5), ("train_passing", 4, 9, 0.6)], None),
+        (
+            [("cars", 0, 9, 0.5), ("train_passing", 7, 9, 0.6)],
+            [("cars", 0, 7), ("train_passing", 7, 9)],
+        ),
+        ([("cars", 0, 9, 0.5), ("train_passing", 2, 9, 0.6)], [("train_passing", 2, 9)]),
+        ([("cars", 0, 9, 0.5), ("fire", 0, 9, 0.6)], None),
+        ([("cars", 0, 9, 0.5), ("cars", 5, 9, 0.6)], None),
+    ],
+)
+def test_one_effect_of_a_group_is_kept_unless_both_are_certain(events, kept):
+    left = keep_one_per_group([event(*one) for one in events], GROUPED)
+    found = sorted((e.effect, e.onset, e.offset) for e in left)
+    assert found == sorted(kept if kept is not None else [one[:3] for one in events])
+
+
+def test_without_groups_events_are_as_they_were():
+    events = [event("cars", 0, 9, 0.5), event("train_passing", 0, 9, 0.6)]
+    kept = keep_one_per_group(events, load_vocabulary("foley20"))
+    assert sorted(kept, key=str) == sorted(events, key=str)

@@ -9,6 +9,7 @@ from temporal_foley.cli.shared import LibraryFolder, ModelOptions
 
 if TYPE_CHECKING:
     from temporal_foley.effects import Vocabulary
+    from temporal_foley.models.combined_detector import CombinedDetector
     from temporal_foley.models.detector import Detector
     from temporal_foley.sound.takes.library import Library
 
@@ -36,6 +37,7 @@ class Info(ModelOptions):
 
     def _print_model(self, detector: "Detector", console: Console) -> None:
         from temporal_foley.models.bundle_detector import BundleDetector
+        from temporal_foley.models.combined_detector import CombinedDetector
 
         vocabulary = detector.vocabulary
         senses = "pictures and the video's own sound" if detector.listens else "pictures"
@@ -43,6 +45,9 @@ class Info(ModelOptions):
         console.print(f"Vocabulary {vocabulary.name}: {len(vocabulary)} effects")
         if isinstance(detector, BundleDetector):
             self._print_training(vocabulary, console)
+            return
+        if isinstance(detector, CombinedDetector):
+            _print_basis(detector, console)
             return
         classes = detector.seen_effects()
         rows = [("effect", "kind", "ImageNet classes")]
@@ -78,12 +83,28 @@ class Info(ModelOptions):
             console.print(f"  without training pictures: {', '.join(unseen)}")
 
 
+def _print_basis(detector: "CombinedDetector", console: Console) -> None:
+    """Print what the detection of each effect rests on."""
+    basis = detector.seen_effects()
+    rows = [("effect", "kind", "detected by")]
+    for effect in detector.vocabulary.effects:
+        text = textwrap.shorten(basis[effect.name], 72, placeholder=" ...")
+        rows.append((effect.name, effect.kind, text))
+    console.table(rows)
+    console.print("  cannot be seen, so added only when detected in the sound:")
+    for line in textwrap.wrap(", ".join(detector.blind_effects()), 92):
+        console.print(f"    {line}")
+    for refusal in detector.vocabulary.refused:
+        console.print(f"  recognised and refused: {refusal.name}")
+
+
 def _print_sounds(effects: tuple[str, ...], library: "Library", console: Console) -> None:
     console.print(f"Sound library {library.name}, SHA-256 {library.sha256[:16]}")
     rows = [("effect", "takes", "from")]
     for name in effects:
         takes = library.takes(name)
-        rows.append((name, str(len(takes)), ", ".join(sorted({t.asset.kind for t in takes}))))
+        kinds = ", ".join(sorted({t.asset.kind for t in takes})) or "none: add recordings"
+        rows.append((name, str(len(takes)), kinds))
     console.table(rows)
     console.print("Licences of sounds")
     for licence, credits in library.licences().items():

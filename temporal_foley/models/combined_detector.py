@@ -1,0 +1,194 @@
+"""Detect a large vocabulary: some effects with a trained bundle, the others without training.
+
+One pass of the image network and one of the audio network serve both: the bundle reads their
+features, the others their ImageNet classes and AudioSet tags (`zero_shot`).
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from temporal_foley.effects import Vocabulary
+from temporal_foley.errors import VocabularyError
+from temporal_foley.models import zero_shot
+from temporal_foley.models.bundle_detector import BundleDetector, load_bundle_detector
+from temporal_foley.models.detector import (
+    FrameDetections,
+    FrameProbabilities,
+    Image,
+    SmallImage,
+    SoundBlock,
+)
+from temporal_foley.models.imagenet_classes import describe_rules
+from temporal_foley.spotting.decision import (
+    Decision,
+    EffectDecision,
+    decision_from_json,
+    decision_to_json,
+    default_decision,
+    with_usual_durations,
+)
+from temporal_foley.spotting.places import Places, join_places
+from temporal_foley.timegrid import TimeGrid
+
+
+class CombinedDetector:
+    """Detects a vocabulary with a bundle where it can; a `models.detector.Detector`."""
+
+    listens = True
+
+    def __init__(self, vocabulary: Vocabulary, bundle: BundleDetector):
+        """Take a vocabulary and the bundle that covers some of its effects.
+
+        Raises:
+            VocabularyError: The bundle covers an effect that the vocabulary does not have.
+        """
+        missing = [name for name in bundle.vocabulary.names if name not in vocabulary.names]
+        if missing:
+            raise VocabularyError(
+                f"does not have {missing[0]}, which the bundle {bundle.name} detects",
+                path=vocabulary.name,
+            )
+        self.vocabulary = vocabulary
+        self.bundle = bundle
+        self.name = f"{vocabulary.name}/{bundle.name}"
+        self.frame_rate: Fraction | None = bundle.frame_rate
+        self._covered = [vocabulary.index(name) for name in bundle.vocabulary.names]
+        self._others = [n for n in range(len(vocabulary)) if n not in self._covered]
+        self._rest = dataclasses.replace(
+            vocabulary,
+            effects=tuple(vocabulary.effects[place] for place in self._others),
+            groups=(),
+        )
+        self.decision: Mapping[str, Any] | None = decision_to_json(self._decision())
+        settings = [zero_shot.PRIOR_LOG_ODDS, zero_shot.TAGS_OF_NOTHING, zero_shot.MOST_SEEN]
+        digest = hashlib.sha256(f"{bundle.sha256} {vocabulary.sha256} {settings}".encode())
+        self.sha256 = digest.hexdigest()
+
+    def _decision(self) -> Decision:
+        """Return the bundle's decision, with the usual durations for the other effects."""
+        own = self.bundle.decision
+        base = (
+            default_decision(self.bundle.vocabulary, decoder="semi_markov")
+            if own is None
+            else decision_from_json(own, self.bundle.vocabulary)
+        )
+        rest = with_usual_durations(default_decision(self._rest), self._rest)
+        on, off = zero_shot.THRESHOLD_ON, zero_shot.THRESHOLD_OFF
+        by_name: dict[str, EffectDecision] = {effect.effect: effect for effect in base.effects}
+        by_name |= {
+            effect.effect: dataclasses.replace(effect, threshold_on=on, threshold_off=off)
+            for effect in rest.effects
+        }
+        # Probabilities are calibrated already.
+        plain = (
+            dataclasses.replace(by_name[n], slope=1.0, bias=0.0) for n in self.vocabulary.names
+        )
+        return dataclasses.replace(base, output="sigmoid", effects=tuple(plain))
+
+    def prepare(self, image: Image) -> SmallImage:
+        """Scale one RGB image to the input of the backbone."""
+        return self.bundle.prepare(image)
+
+    def load_ahead(self) -> None:
+        """Begin to load the network in a thread, so that decoding need not wait for it."""
+        self.bundle.load_ahead()
+
+    def detect(
+        self,
+        frames: Iterable[SmallImage],
+        *,
+        grid: TimeGrid | None = None,
+        sound: Iterable[SoundBlock] | None = None,
+        with_places: bool = False,
+    ) -> Iterator[FrameDetections]:
+        """Yield the probabilities of all frames in one block, after the last frame."""
+        places: list[Places] | None = [] if with_places else None
+        visual = self.bundle.look(frames, places)
+        audio = None
+        if sound is not None and len(visual):
+            if grid is None:
+                raise ValueError("grid must be given with a sound")
+            audio = self.bundle.listen(sound, grid)
+        yield FrameDetections(
+            probabilities=self.judge(visual, None if audio is None else audio[: len(visual)]),
+            places=self._spread(join_places(places or [])),
+            features=visual,
+        )
+
+    def judge(
+        self,
+        visual: Float[np.ndarray, "frames features"],
+        audio: Float[np.ndarray, "frames features"] | None,
+    ) -> FrameProbabilities:
+        """Return the probabilities of frames by the features that the bundle's networks gave."""
+        found = np.zeros((len(visual), len(self.vocabulary)), np.float32)
+        if len(visual):
+            own = audio if self.bundle.listens else None
+            found[:, self._covered] = self.bundle.judge(visual, own)
+            found[:, self._others] = self._judge_rest(visual, audio)
+        return found
+
+    def _judge_rest(
+        self,
+        visual: Float[np.ndarray, "frames features"],
+        audio: Float[np.ndarray, "frames features"] | None,
+    ) -> Float[np.ndarray, "frames others"]:
+        embeddings = None if audio is None else np.asarray(audio, np.float32)
+        logits = self.bundle.class_logits(visual)
+        odds = zero_shot.zero_shot_log_odds(logits, embeddings, self._rest)
+        return (0.5 * (1.0 + np.tanh(0.5 * odds))).astype(np.float32)
+
+    def _spread(self, places: Places | None) -> Places | None:
+        """Give the other effects no place: only the bundle's are located."""
+        if places is None:
+            return None
+        frames, _, *size = places.heats.shape
+        heats = np.zeros((frames, len(self.vocabulary), *size), np.float16)
+        heats[:, self._covered] = places.heats
+        visible = np.zeros((frames, len(self.vocabulary)), np.float16)
+        visible[:, self._covered] = places.visible
+        return Places(heats=heats, visible=visible)
+
+    def seen_effects(self) -> dict[str, str]:
+        """Return each effect with what its detection rests on."""
+        basis = zero_shot.detection_basis(self._rest)
+        told = {}
+        for effect in self.vocabulary.effects:
+            if effect.name not in basis:
+                told[effect.name] = f"trained: {self.bundle.name}"
+                continue
+            ways = []
+            if rules := describe_rules(effect):
+                ways.append(f"seen: {rules}")
+            if effect.audioset:
+                ways.append(f"heard: {', '.join(effect.audioset)}")
+            told[effect.name] = "; ".join(ways)
+        return told
+
+    def blind_effects(self) -> dict[str, str]:
+        """Return the effects that pictures cannot show, which only sound can add."""
+        return {
+            name: "cannot be seen; added only when it is audible"
+            for name, basis in zero_shot.detection_basis(self._rest).items()
+            if "seen" not in basis
+        }
+
+
+def load_combined_detector(
+    vocabulary: Vocabulary, folder: Path, *, weights: Path | None = None
+) -> CombinedDetector:
+    """Load the detector of a vocabulary of which a bundle covers some effects.
+
+    Raises:
+        BundleError: It is not a bundle, or has changed.
+        WeightsError: The weights of one of its networks are missing.
+        VocabularyError: The bundle covers effects that the vocabulary does not have.
+    """
+    return CombinedDetector(vocabulary, load_bundle_detector(folder, weights=weights))
