@@ -100,7 +100,7 @@ class DetectionOptions(ModelOptions):
 
             wide, usual = load_vocabulary(EVERYDAY), load_vocabulary()
             found = {match_name(name, wide).effect for name in self.effects}
-            if not found <= {"", *usual.names}:
+            if not found <= set(usual.names):
                 return dataclasses.replace(self, model=EVERYDAY).load(library, allow)
         return super().load(library, allow)
 

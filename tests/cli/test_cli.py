@@ -32,7 +32,7 @@ WRONG = [
     ("generate a.mp4 --loudness 12", "--loudness: loudness_lufs must be in"),
     ("generate a.mp4 --speech-db 3", "--speech-db: speech_db must be in [-60, 0]"),
     ("generate a.mp4 --space indoors", "did you mean indoor?"),
-    ("generate a.mp4 --effects dog_barkin", "did you mean dog_barking?"),
+    ("generate a.mp4 --effects hammr", "did you mean hammer? The nearest are hammer,"),
     ("generate a.mp4 --effects dgo", "--effects: unknown effect 'dgo'; did you mean"),
     ("generate a.mp4 --effects violin", "--effects: 'violin': instruments are recognised and"),
     ("generate a.mp4 --effects philosophy", "The nearest are"),
