@@ -1,7 +1,7 @@
 """Judge the recipe of a model on real clips that neither trained it nor chose anything about it.
 
     python benchmarks/detection/nested.py FEATURES --clips CLIPS --work WORK [--folds 6]
-        [--steps 200] [--config.NAME VALUE ...]
+        [--steps 200] [--bundle RUN/bundle --out BUNDLE]
 
 FEATURES has the features of pictures (`*/train`), CLIPS is one folder of features of real clips.
 Clips are divided into folds by source. For each fold one model is trained without it, and for each
@@ -15,6 +15,9 @@ Printed, with and without sound: ROC-AUC of any effect against none, macro over 
 the strongest effect is right, by clip; and clips with a correct cue, and false cues a minute in
 clips without any effect. Beside it: the ImageNet map, the regression on single frames, and their
 average in log odds, each with its own threshold chosen in the same way.
+
+With `--bundle`, a model that was trained on all clips gets the calibration and the threshold that
+are chosen on the outputs of the models without each fold.
 """
 
 import argparse
@@ -49,10 +52,10 @@ from temporal_foley.spotting.decision import (
 PARTS = ("regression", "map", "tags", "sighted", "sounded")
 """Log odds by frame: of single frames, of the ImageNet map and of the tags, each at a weight of 1,
 and the recurrent correction without and with sound."""
-MAP_WEIGHTS = (0.25, 0.5, 0.75, 1.0)
-TAG_WEIGHTS = (0.2, 0.35, 0.5, 0.8)
-CORRECTIONS = (0.0, 0.5, 1.0)
-THRESHOLDS = tuple(1.0 / (1.0 + np.exp(-x)) for x in np.arange(-4.0, 3.01, 0.25))
+MAP_WEIGHTS = (0.25, 0.5, 1.0)
+TAG_WEIGHTS = (0.3, 0.5, 0.8)
+CORRECTIONS = (0.0, 1.0)
+THRESHOLDS = tuple(1.0 / (1.0 + np.exp(-x)) for x in np.arange(-3.5, 2.01, 0.5))
 MOST_FALSE = 0.6
 """False cues a minute that a threshold may give on the clips that choose it."""
 
@@ -183,6 +186,15 @@ class Clips:
         ]
 
 
+def joined(parts: Sequence[Clips]) -> Clips:
+    """Join the clips of several folds."""
+    return Clips(
+        [record for one in parts for record in one.records],
+        [clip for one in parts for clip in one.scored],
+        [found for one in parts for found in one.parts],
+    )
+
+
 def clip_scores(logits: Sequence[Logits]) -> Float[np.ndarray, "clips effects"]:
     """Return the mean of the upper half of each clip's frames."""
     return np.stack(
@@ -266,6 +278,32 @@ def choose_threshold(
     return best[1]
 
 
+def decide(clips: Clips, vocabulary: Vocabulary, path: Path, out: Path, card: Path | None) -> None:
+    """Give a bundle the decision that suits the clips, with its own weights of the parts."""
+    from temporal_foley.models.bundle.bundle import load_bundle, save_bundle
+    from temporal_foley.spotting.decision import decision_to_json
+
+    bundle = load_bundle(path)
+    prior, tags, limit = (
+        getattr(bundle.tagger, name) for name in ("prior", "tag_prior", "correction")
+    )
+    weights = Weights(map=prior.gain, tags=tags.gain, correction=float(limit > 0))
+    logits = [rows for with_sound in (True, False) for rows in clips.logits(weights, with_sound)]
+    twice = joined([clips, clips])
+    decision = calibrated(twice, logits, vocabulary)
+    threshold = choose_threshold(twice, logits, decision, vocabulary)
+    decision = with_threshold(decision, threshold)
+    said = f"{threshold:.2f} for all effects, at most {MOST_FALSE:g} false cues a minute"
+    decision = dataclasses.replace(decision, rule=f"{said}, on {len(clips.records)} clips")
+    print(decision.rule, Detection().count(twice, logits, decision, vocabulary))
+    changed = dataclasses.replace(
+        bundle,
+        decision=decision_to_json(decision),
+        card=bundle.card if card is None else card.read_text("utf-8"),
+    )
+    print(save_bundle(out, changed, overwrite=True))
+
+
 def main() -> None:
     """Train, choose, judge, and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -274,6 +312,9 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--folds", type=int, default=6)
     parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--bundle", type=Path)
+    parser.add_argument("--card", type=Path)
+    parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
     if not (given.work / "folds").exists():
@@ -293,13 +334,12 @@ def main() -> None:
 
     def inner(outer: int) -> Clips:
         others = [k for k in range(given.folds) if k != outer]
-        parts = [clips_of(k, frozenset([outer, k])) for k in others]
-        return Clips(
-            [record for one in parts for record in one.records],
-            [clip for one in parts for clip in one.scored],
-            [found for one in parts for found in one.parts],
-        )
+        return joined([clips_of(k, frozenset([outer, k])) for k in others])
 
+    if given.bundle is not None:
+        parts = [clips_of(k, frozenset([k])) for k in range(given.folds)]
+        decide(joined(parts), vocabulary, given.bundle, given.out, given.card)
+        return
     ours = [
         Weights(map=m, tags=t, correction=c)
         for m in MAP_WEIGHTS

@@ -320,18 +320,24 @@ def _write(
 
 def score_table(models: Mapping[str, "Judged"]) -> list[tuple[str, ...]]:
     """Return the main scores as rows of a table, one per model, below a header."""
+    from temporal_foley.models.bundle.parts import PARTS
+
     rows = [("", "macro ROC-AUC", "any effect", "event F1", "false cues/min", "detected")]
     for name, judged in models.items():
         overall = judged.results["all"]
         macro = overall["frames"]["macro"]
+        events = (
+            overall["events"]["event"]["macro"]["f1"],
+            overall["events"]["false_cues"]["per_minute"],
+            overall["events"]["heard"]["share"],
+        )
         rows.append(
             (
                 name,
                 f"{_shown(macro['roc_auc'])} ({macro['defined_effects']})",
                 _shown(overall["frames"]["any_effect"]["one_minus_product"]["roc_auc"]),
-                _shown(overall["events"]["event"]["macro"]["f1"]),
-                _shown(overall["events"]["false_cues"]["per_minute"]),
-                _shown(overall["events"]["heard"]["share"]),
+                # Parts of a model have no thresholds of their own.
+                *("-" if name in PARTS else _shown(value) for value in events),
             )
         )
     return rows

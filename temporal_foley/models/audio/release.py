@@ -72,6 +72,9 @@ def download_weights(
         check_sha256(part, sha256_of(part), sha256)
         os.replace(part, path)
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            # It is an answer of its own, with a connection.
+            error.close()
         raise WeightsError(
             f"cannot be downloaded ({getattr(error, 'reason', None) or error})",
             path=url,

@@ -10,7 +10,7 @@ import numpy as np
 
 from temporal_foley.models.bundle.bundle import Bundle
 
-MAP, REGRESSION, FRAMES = "ImageNet map", "regression", "single frames"
+PARTS = MAP, REGRESSION, FRAMES = "ImageNet map", "regression", "single frames"
 
 
 def bundle_parts(bundle: Bundle) -> dict[str, Bundle]:

@@ -52,6 +52,10 @@ from temporal_foley.models.tagging.recurrent import Lengths, RecurrentConfig, Re
 from temporal_foley.models.tagging.tag_prior import TagPrior, TagPriorConfig
 
 Output = Literal["sigmoid", "softmax"]
+LEAST_TRUST, USUAL_ODDS = 0.3, -3.0
+"""In training, the log odds of single frames are moved towards the usual ones by up to this part:
+the regression knows its own examples too well."""
+
 FrameRows = Float[Array, "batch frames features"]
 FrameLogits = Float[Array, "batch frames outputs"]
 
@@ -193,6 +197,9 @@ class Tagger(nnx.Module):
             self.regression = FrameRegression(
                 config.visual_features, config.effects, config.regression
             )
+        if config.correction is not None:
+            # Else the head would spend its bounded corrections on the rate of all effects.
+            self.shift = nnx.Param(jnp.zeros(1))
         self.fusion = Fusion(fusion, rngs=rngs)
         self.head = Head(self.fusion.width, config, rngs=rngs)
 
@@ -211,8 +218,14 @@ class Tagger(nnx.Module):
         audio_rows = self.audio(audio, inputs.has_sound, rngs=rngs)
         seen = self.seen(visual, inputs.has_picture)
         prior = seen + self.heard(audio, inputs.has_sound)
-        if self.config.correction is not None:
+        if self.config.correction is not None and prior.ndim:
             prior = jax.lax.stop_gradient(prior)
+            if rngs is not None:
+                trust = jax.random.uniform(
+                    rngs.dropout(), (len(prior), 1, 1), minval=LEAST_TRUST, maxval=1.0
+                )
+                prior = USUAL_ODDS + trust * (prior - USUAL_ODDS)
+            prior = prior + self.shift[...]
         return FrameParts(rows=self.fusion(video_rows, audio_rows), prior=prior)
 
     def seen(

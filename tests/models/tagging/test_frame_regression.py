@@ -1,0 +1,134 @@
+"""A regression on single frames is the base of a tagger, and the head stays near it."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+
+from temporal_foley.models.bundle.parts import FRAMES, MAP, REGRESSION, bundle_parts
+from temporal_foley.models.tagging.class_prior import PriorConfig
+from temporal_foley.models.tagging.frame_regression import (
+    FARTHEST,
+    FrameRegression,
+    RegressionConfig,
+)
+from temporal_foley.models.tagging.tag_prior import TagPriorConfig
+from temporal_foley.models.tagging.tagger import TaggerConfig
+from tests.factories import make_bundle
+
+BOUND = 0.5
+SHAPE = {
+    "visual_features": 6,
+    "audio_features": 384,
+    "regression": RegressionConfig(gain=0.8),
+    "prior": PriorConfig(classes=5, gain=0.5, absent=-2.0),
+    "tag_prior": TagPriorConfig(absent=-0.7),
+    "correction": BOUND,
+}
+ROUNDING = 1e-4
+
+
+def rows(frames=9, features=6, seed=0):
+    return np.random.default_rng(seed).normal(0, 1, (frames, features)).astype(np.float32)
+
+
+def loud_bundle(**changes):
+    """A bundle whose head would say much more than it is allowed to."""
+    bundle = make_bundle(tagger={**SHAPE, **changes})
+    rng = np.random.default_rng(1)
+    weights = jax.tree.map(lambda leaf: leaf, bundle.weights)
+    shape = np.shape(weights["regression"]["kernel"])
+    weights["regression"]["kernel"] = rng.normal(0, 1, shape).astype(np.float32)
+    readout = weights["head"]["readout"]["logits"]
+    readout["kernel"] = 30 * np.asarray(readout["kernel"])
+    return dataclasses.replace(bundle, weights=weights)
+
+
+def logits(bundle, has_picture=True, has_sound=True):
+    return bundle.logits(
+        rows(), rows(features=384, seed=2), has_picture=has_picture, has_sound=has_sound
+    )
+
+
+def test_log_odds_are_those_of_a_softmax_with_a_class_for_nothing():
+    regression = FrameRegression(2, 2, RegressionConfig())
+    regression.kernel[...] = np.array([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0]])
+    regression.bias[...] = np.array([0.0, 0.0, 1.0])
+    found = regression(np.array([[[1.0, 1.0], [0.0, 0.0]]]))
+    e = np.exp(1.0)
+    wanted = [[np.log(e / (e**2 + e)), np.log(e**2 / (e + e))], [np.log(1 / (1 + e))] * 2]
+    np.testing.assert_allclose(found[0], wanted, rtol=1e-5)
+
+
+def test_log_odds_are_limited():
+    regression = FrameRegression(1, 1, RegressionConfig(gain=0.5))
+    regression.kernel[...] = np.array([[100.0, -100.0]])
+    found = np.asarray(regression(np.array([[[1.0], [-1.0]]])))
+    np.testing.assert_allclose(np.abs(found), 0.5 * FARTHEST)
+
+
+@pytest.mark.parametrize("has_sound", [True, False])
+@pytest.mark.parametrize("has_picture", [True, False])
+def test_the_head_moves_no_logit_farther_than_its_bound(has_picture, has_sound):
+    bundle = loud_bundle()
+    base = logits(bundle_parts(bundle)[FRAMES], has_picture, has_sound)
+    moved = np.abs(logits(bundle, has_picture, has_sound) - base)
+    assert moved.max() <= BOUND + ROUNDING
+    # It says something, too.
+    assert moved.max() > 0.9 * BOUND
+
+
+def test_a_bound_of_zero_leaves_single_frames():
+    bundle = loud_bundle(correction=0.0)
+    one = bundle.logits(rows()[3:4], rows(features=384, seed=2)[3:4], has_picture=True, has_sound=1)
+    np.testing.assert_allclose(logits(bundle)[3:4], one, atol=ROUNDING)
+
+
+def test_a_long_clip_in_blocks_is_bounded_too():
+    bundle = loud_bundle()
+    many, sound = rows(700), rows(700, 384, 2)
+    base = bundle_parts(bundle)[FRAMES]
+    given = {"has_picture": True, "has_sound": True}
+    moved = bundle.logits(many, sound, **given) - base.logits(many, sound, **given)
+    assert np.abs(moved).max() <= BOUND + ROUNDING
+
+
+def test_parts_are_the_map_the_regression_and_their_weighted_sum():
+    bundle = loud_bundle()
+    parts = bundle_parts(bundle)
+    silent = {"has_picture": True, "has_sound": False}
+    of = {name: logits(part, **silent) for name, part in parts.items()}
+    shift = float(bundle.weights["shift"][0])
+    summed = of[REGRESSION] + 0.5 * of[MAP] + SHAPE["tag_prior"].absent
+    np.testing.assert_allclose(of[FRAMES], summed - shift, atol=1e-3)
+
+
+def test_a_bundle_with_a_free_head_has_no_parts():
+    assert bundle_parts(make_bundle()) == {}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"correction": -0.1}, {"output": "softmax", "correction": 1.0}],
+)
+def test_wrong_settings_are_refused_by_name(wrong):
+    with pytest.raises(ValueError, match=r"tagger\.correction"):
+        TaggerConfig(**wrong)
+    with pytest.raises(ValueError, match=r"regression\.strength"):
+        RegressionConfig(strength=0.0)
+
+
+def test_training_moves_the_evidence_only_towards_the_usual():
+    bundle = loud_bundle()
+    from temporal_foley.models.tagging.judging import pad_clip
+    from temporal_foley.models.tagging.tagger import Tagger
+
+    graphdef = nnx.split(Tagger(bundle.tagger, rngs=nnx.Rngs(params=0)))[0]
+    model = nnx.merge(graphdef, bundle.weights)
+    given = pad_clip(rows(), rows(features=384, seed=2), True, False, frames=9)
+    plain = np.asarray(model.frame_parts(given).prior)
+    trained = np.asarray(model.frame_parts(given, rngs=nnx.Rngs(dropout=0)).prior)
+    assert (np.abs(trained + 3.0) <= np.abs(plain + 3.0) + ROUNDING).all()
+    assert np.sign(trained + 3.0).tolist() == np.sign(plain + 3.0).tolist()
