@@ -24,6 +24,8 @@ class RegressionConfig:
 
     gain: float = 1.0
     """Weight of its log odds."""
+    absent: float = -6.0
+    """Log odds of a clip without pictures."""
     strength: float = 0.003
     """Inverse of the L2 penalty on standardised features, for examples weighted as below."""
     nothing_weight: float = 2500.0

@@ -35,6 +35,9 @@ class TagPriorConfig:
     """Neutral log odds of a tag; learnt for each effect."""
     absent: float = 0.0
     """Log odds of a clip without sound."""
+    alone: tuple[float, float] | None = None
+    """Gain and bias of the log odds that sound alone gives, which suffice for an effect that is
+    heard and not seen; None: it only adds to the picture."""
 
     def __post_init__(self) -> None:
         for name in ("hidden", "classes"):
@@ -57,6 +60,13 @@ class TagPrior(nnx.Module):
     def __call__(
         self, audio: Float[Array, "batch frames features"]
     ) -> Float[Array, "batch frames effects"]:
+        limited = jnp.clip(self.log_odds(audio) - self.centre[...], -FARTHEST, FARTHEST)
+        return self.gain[...] * jnp.where(self.names[...].sum(axis=0) > 0, limited, 0.0)
+
+    def log_odds(
+        self, audio: Float[Array, "batch frames features"]
+    ) -> Float[Array, "batch frames effects"]:
+        """Return the log odds that any of the tags of each effect is present."""
         dtype = audio.dtype
         hidden = jax.nn.hard_swish(
             audio @ self.hidden_kernel[...].astype(dtype) + self.hidden_bias[...].astype(dtype)
@@ -65,9 +75,7 @@ class TagPrior(nnx.Module):
         # Probability that no tag of an effect is present, tags being independent.
         none = jax.nn.log_sigmoid(-(tags.astype(jnp.float32) + self.readout_bias[...]))
         none = jnp.clip(none @ self.names[...], jnp.log(_LEAST), jnp.log1p(-_LEAST))
-        log_odds = jnp.log(-jnp.expm1(none)) - none
-        limited = jnp.clip(log_odds - self.centre[...], -FARTHEST, FARTHEST)
-        return self.gain[...] * jnp.where(self.names[...].sum(axis=0) > 0, limited, 0.0)
+        return jnp.log(-jnp.expm1(none)) - none
 
 
 def tag_prior_statistics(

@@ -216,8 +216,7 @@ class Tagger(nnx.Module):
         visual, audio = jnp.asarray(inputs.visual, dtype), jnp.asarray(inputs.audio, dtype)
         video_rows = self.video(visual, inputs.has_picture, rngs=rngs)
         audio_rows = self.audio(audio, inputs.has_sound, rngs=rngs)
-        seen = self.seen(visual, inputs.has_picture)
-        prior = seen + self.heard(audio, inputs.has_sound)
+        prior = self.seen(visual, inputs.has_picture) + self.heard(audio, inputs.has_sound)
         if self.config.correction is not None and prior.ndim:
             prior = jax.lax.stop_gradient(prior)
             if rngs is not None:
@@ -225,13 +224,13 @@ class Tagger(nnx.Module):
                     rngs.dropout(), (len(prior), 1, 1), minval=LEAST_TRUST, maxval=1.0
                 )
                 prior = USUAL_ODDS + trust * (prior - USUAL_ODDS)
-            prior = prior + self.shift[...]
+            prior = self.or_heard_alone(prior + self.shift[...], audio, inputs.has_sound)
         return FrameParts(rows=self.fusion(video_rows, audio_rows), prior=prior)
 
     def seen(
         self, visual: FrameRows, has_picture: Bool[Array | np.ndarray, " batch"]
     ) -> FrameLogits | Float[Array, ""]:
-        """Return the log odds from single pictures alone; 0 without pictures."""
+        """Return the log odds from single pictures alone; a constant without pictures."""
         parts = []
         if self.config.regression is not None:
             parts.append(self.regression(visual))
@@ -239,7 +238,8 @@ class Tagger(nnx.Module):
             parts.append(self.prior(visual))
         if not parts:
             return jnp.zeros(())
-        return jnp.where(has_picture[:, None, None], sum(parts), 0.0)
+        absent = 0.0 if self.config.regression is None else self.config.regression.absent
+        return jnp.where(has_picture[:, None, None], sum(parts), absent)
 
     def heard(
         self, audio: FrameRows, has_sound: Bool[Array | np.ndarray, " batch"]
@@ -249,6 +249,16 @@ class Tagger(nnx.Module):
             return jnp.zeros(())
         absent = self.config.tag_prior.absent
         return jnp.where(has_sound[:, None, None], self.tag_prior(audio), absent)
+
+    def or_heard_alone(
+        self, log_odds: FrameLogits, audio: FrameRows, has_sound: Bool[Array | np.ndarray, " batch"]
+    ) -> FrameLogits:
+        """Add the odds of what is clearly heard, whether or not it is seen."""
+        if self.config.tag_prior is None or self.config.tag_prior.alone is None:
+            return log_odds
+        gain, bias = self.config.tag_prior.alone
+        alone = jax.lax.stop_gradient(gain * self.tag_prior.log_odds(audio) + bias)
+        return jnp.where(has_sound[:, None, None], jnp.logaddexp(log_odds, alone), log_odds)
 
 
 def frame_mask(lengths: Lengths, frames: int) -> Bool[Array, "batch {frames}"]:

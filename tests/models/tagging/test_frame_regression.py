@@ -105,6 +105,23 @@ def test_parts_are_the_map_the_regression_and_their_weighted_sum():
     np.testing.assert_allclose(of[FRAMES], summed - shift, atol=1e-3)
 
 
+def test_what_is_clearly_heard_needs_no_picture():
+    quiet = loud_bundle(correction=0.0)
+    certain = loud_bundle(correction=0.0, tag_prior=TagPriorConfig(alone=(2.0, 60.0)))
+    never = loud_bundle(correction=0.0, tag_prior=TagPriorConfig(alone=(2.0, -90.0)))
+    for has_picture in (True, False):
+        # Without any tag the log odds are -13.8, so the bias decides.
+        assert logits(certain, has_picture, True).min() > 20.0
+        np.testing.assert_allclose(
+            logits(never, has_picture, True), logits(quiet, has_picture, True), atol=ROUNDING
+        )
+        assert logits(certain, has_picture, False).max() < 20.0
+
+
+def test_a_clip_without_picture_and_sound_shows_nothing():
+    assert logits(loud_bundle(correction=0.0), False, False).max() < -4.0
+
+
 def test_a_bundle_with_a_free_head_has_no_parts():
     assert bundle_parts(make_bundle()) == {}
 
