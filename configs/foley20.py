@@ -28,7 +28,7 @@ def config() -> Config:
             recurrent=RecurrentConfig(cell="gru"),
             regression=RegressionConfig(),
             prior=PriorConfig(gain=0.5, absent=-4.6, most=3.0),
-            tag_prior=TagPriorConfig(alone=(2.0, -1.0)),
+            tag_prior=TagPriorConfig(alone=(2.0, -3.0)),
             correction=0.5,
         ),
     )

@@ -55,7 +55,7 @@ of what the sound alone shows, and the recurrent correction without and with sou
 MAP_WEIGHTS = (0.25, 0.5, 1.0)
 TAG_WEIGHTS = (0.3, 0.5, 0.8)
 CORRECTIONS = (0.0, 1.0)
-THRESHOLDS = tuple(1.0 / (1.0 + np.exp(-x)) for x in np.arange(-3.0, 1.01, 0.5))
+THRESHOLDS = tuple(1.0 / (1.0 + np.exp(-x)) for x in np.arange(-3.0, 0.01, 0.25))
 MOST_FALSE = 0.6
 """False cues a minute that a threshold may give on the clips that choose it."""
 
@@ -133,7 +133,6 @@ def train_without(
         config, vocabulary, train, None, None, show=False
     )
     model = nnx.merge(graphdef, params, statistics)
-    gain, bias = shape.tag_prior.alone
     map_gain, tag_gain = model.prior.gain[...], model.tag_prior.gain[...]
 
     @jax.jit
@@ -143,7 +142,7 @@ def train_without(
             "regression": model.regression(inputs.visual) / shape.regression.gain,
             "map": model.prior(inputs.visual) / map_gain,
             "tags": model.tag_prior(inputs.audio) / tag_gain,
-            "alone": gain * model.tag_prior.log_odds(inputs.audio) + bias,
+            "alone": model.tag_prior.alone(inputs.audio),
         }
         for name, given in (("sighted", silent), ("sounded", inputs)):
             rows = model.frame_parts(given).rows

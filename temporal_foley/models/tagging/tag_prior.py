@@ -36,8 +36,8 @@ class TagPriorConfig:
     absent: float = 0.0
     """Log odds of a clip without sound."""
     alone: tuple[float, float] | None = None
-    """Gain and bias of the log odds that sound alone gives, which suffice for an effect that is
-    heard and not seen; None: it only adds to the picture."""
+    """Gain and bias of the log odds that sound alone gives, at most 0, for effects that are heard
+    and not seen; None: it only adds to the picture."""
 
     def __post_init__(self) -> None:
         for name in ("hidden", "classes"):
@@ -49,6 +49,7 @@ class TagPrior(nnx.Module):
     """Return the log odds of effects from audio features; 0 for effects without a tag."""
 
     def __init__(self, features: int, effects: int, config: TagPriorConfig):
+        self.settings = config
         self.hidden_kernel = Statistic(jnp.zeros((features, config.hidden)))
         self.hidden_bias = Statistic(jnp.zeros(config.hidden))
         self.readout_kernel = Statistic(jnp.zeros((config.hidden, config.classes)))
@@ -62,6 +63,16 @@ class TagPrior(nnx.Module):
     ) -> Float[Array, "batch frames effects"]:
         limited = jnp.clip(self.log_odds(audio) - self.centre[...], -FARTHEST, FARTHEST)
         return self.gain[...] * jnp.where(self.names[...].sum(axis=0) > 0, limited, 0.0)
+
+    def alone(
+        self, audio: Float[Array, "batch frames features"]
+    ) -> Float[Array, "batch frames effects"]:
+        """Return the log odds of what is heard, whether or not it is seen."""
+        if self.settings.alone is None:
+            raise ValueError("tag_prior.alone must be set")
+        gain, bias = self.settings.alone
+        # Limited, for single frames of loud impulses saturate the tags.
+        return jnp.minimum(gain * self.log_odds(audio) + bias, 0.0)
 
     def log_odds(
         self, audio: Float[Array, "batch frames features"]

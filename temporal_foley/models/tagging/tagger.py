@@ -256,8 +256,7 @@ class Tagger(nnx.Module):
         """Add the odds of what is clearly heard, whether or not it is seen."""
         if self.config.tag_prior is None or self.config.tag_prior.alone is None:
             return log_odds
-        gain, bias = self.config.tag_prior.alone
-        alone = jax.lax.stop_gradient(gain * self.tag_prior.log_odds(audio) + bias)
+        alone = jax.lax.stop_gradient(self.tag_prior.alone(audio))
         return jnp.where(has_sound[:, None, None], jnp.logaddexp(log_odds, alone), log_odds)
 
 
