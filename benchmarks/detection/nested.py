@@ -22,6 +22,7 @@ are chosen on the outputs of the models without each fold.
 
 import argparse
 import dataclasses
+import fnmatch
 import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -56,7 +57,7 @@ MAP_WEIGHTS = (0.25, 0.5, 1.0)
 TAG_WEIGHTS = (0.3, 0.5, 0.8)
 CORRECTIONS = (0.0, 1.0)
 THRESHOLDS = tuple(1.0 / (1.0 + np.exp(-x)) for x in np.arange(-3.0, 0.01, 0.25))
-MOST_FALSE = 0.6
+MOST_FALSE = 0.7
 """False cues a minute that a threshold may give on the clips that choose it."""
 
 Logits = Float[np.ndarray, "frames effects"]
@@ -246,9 +247,10 @@ class Detection:
     false: int = 0
     minutes: float = 0.0
 
-    def count(self, clips: Clips, logits: list[Logits], decision: Decision, names) -> "Detection":
+    def count(
+        self, clips: Clips, logits: list[Logits], decision: Decision, vocabulary: Vocabulary
+    ) -> "Detection":
         """Add the cues of some clips."""
-        vocabulary = names
         for clip, rows in zip(clips.scored, logits, strict=True):
             events = apply_decision(calibrate(rows, decision), clip.grid, vocabulary, decision)
             present = {vocabulary.names[k] for k in np.flatnonzero(clip.clip_labels > 0)}
@@ -268,9 +270,27 @@ class Detection:
 
 
 def choose_threshold(
-    clips: Clips, logits: list[Logits], decision: Decision, vocabulary: Vocabulary
+    clips: Clips,
+    logits: list[Logits],
+    decision: Decision,
+    vocabulary: Vocabulary,
+    undecided: Sequence[str],
 ) -> float:
-    """Choose the threshold with the most clips detected within `MOST_FALSE`."""
+    """Choose the threshold with the most clips detected within `MOST_FALSE`.
+
+    Clips whose names match a pattern of `undecided` do not count.
+    """
+    clear = [
+        not any(fnmatch.fnmatchcase(clip.id, pattern) for pattern in undecided)
+        for clip in clips.scored
+    ]
+    clips = Clips(
+        *(
+            list(itertools.compress(part, clear))
+            for part in (clips.records, clips.scored, clips.parts)
+        )
+    )
+    logits = list(itertools.compress(logits, clear))
     best = (-1.0, THRESHOLDS[-1])
     for threshold in THRESHOLDS:
         found = Detection().count(clips, logits, with_threshold(decision, threshold), vocabulary)
@@ -279,7 +299,14 @@ def choose_threshold(
     return best[1]
 
 
-def decide(clips: Clips, vocabulary: Vocabulary, path: Path, out: Path, card: Path | None) -> None:
+def decide(
+    clips: Clips,
+    vocabulary: Vocabulary,
+    path: Path,
+    out: Path,
+    card: Path | None,
+    undecided: Sequence[str],
+) -> None:
     """Give a bundle the decision that suits the clips, with its own weights of the parts."""
     from temporal_foley.models.bundle.bundle import load_bundle, save_bundle
     from temporal_foley.spotting.decision import decision_to_json
@@ -292,7 +319,7 @@ def decide(clips: Clips, vocabulary: Vocabulary, path: Path, out: Path, card: Pa
     logits = [rows for with_sound in (True, False) for rows in clips.logits(weights, with_sound)]
     twice = joined([clips, clips])
     decision = calibrated(twice, logits, vocabulary)
-    threshold = choose_threshold(twice, logits, decision, vocabulary)
+    threshold = choose_threshold(twice, logits, decision, vocabulary, undecided)
     decision = with_threshold(decision, threshold)
     said = f"{threshold:.2f} for all effects, at most {MOST_FALSE:g} false cues a minute"
     decision = dataclasses.replace(decision, rule=f"{said}, on {len(clips.records)} clips")
@@ -316,6 +343,14 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--folds", type=int, default=6)
     parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument(
+        "--undecided",
+        nargs="*",
+        default=[],
+        metavar="PATTERN",
+        help="clips whose truth a picture cannot show, such as a silent dog: they are judged, but "
+        "choose no threshold",
+    )
     parser.add_argument("--bundle", type=Path)
     parser.add_argument("--card", type=Path)
     parser.add_argument("--out", type=Path)
@@ -342,7 +377,7 @@ def main() -> None:
 
     if given.bundle is not None:
         parts = [clips_of(k, frozenset([k])) for k in range(given.folds)]
-        decide(joined(parts), vocabulary, given.bundle, given.out, given.card)
+        decide(joined(parts), vocabulary, given.bundle, given.out, given.card, given.undecided)
         return
     ours = [
         Weights(map=m, tags=t, correction=c)
@@ -362,7 +397,16 @@ def main() -> None:
     for with_sound in (True, False):
         print("with sound" if with_sound else "without sound")
         for name, candidates in models.items():
-            judge(name, candidates, inner, clips_of, given.folds, vocabulary, with_sound)
+            judge(
+                name,
+                candidates,
+                inner,
+                clips_of,
+                given.folds,
+                vocabulary,
+                with_sound,
+                given.undecided,
+            )
 
 
 def judge(
@@ -373,6 +417,7 @@ def judge(
     folds: int,
     vocabulary: Vocabulary,
     with_sound: bool,
+    undecided: Sequence[str],
 ) -> None:
     """Choose on the inner clips of each fold, judge on its own, and print the results."""
     truth, scores, chosen = [], [], []
@@ -394,7 +439,7 @@ def judge(
         scores.append(clip_scores(logits))
         within_logits = within.logits(best, with_sound)
         decision = calibrated(within, within_logits, vocabulary)
-        threshold = choose_threshold(within, within_logits, decision, vocabulary)
+        threshold = choose_threshold(within, within_logits, decision, vocabulary, undecided)
         detection.count(own, logits, with_threshold(decision, threshold), vocabulary)
     any_effect, macro, strongest = ranking(np.concatenate(truth), np.concatenate(scores))
     print(
