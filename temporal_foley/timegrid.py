@@ -19,7 +19,8 @@ def as_fraction(value: Fraction | float | int | str) -> Fraction:
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError(f"a time must be finite, got {value}")
-        return Fraction(repr(value))
+        # Not the type's own text: a numpy float prints as `np.float64(7.76)`.
+        return Fraction(float.__repr__(value))
     return Fraction(value)
 
 

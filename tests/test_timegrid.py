@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,3 +71,8 @@ def test_a_grid_needs_a_rate():
         TimeGrid(frame_rate=Fraction(0), frames=1)
     with pytest.raises(ValueError, match="frame_rate"):
         TimeGrid.covering(1, -4)
+
+
+def test_a_time_of_numpy_keeps_its_written_value():
+    assert as_fraction(np.float64(7.76)) == Fraction("7.76")
+    assert to_sample(np.float64(7.76)) == to_sample(7.76)
