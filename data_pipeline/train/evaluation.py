@@ -320,7 +320,7 @@ def _write(
 
 def score_table(models: Mapping[str, "Judged"]) -> list[tuple[str, ...]]:
     """Return the main scores as rows of a table, one per model, below a header."""
-    from temporal_foley.models.bundle.parts import PARTS
+    from temporal_foley.models.bundle.parts import MAP, REGRESSION
 
     rows = [("", "macro ROC-AUC", "any effect", "event F1", "false cues/min", "detected")]
     for name, judged in models.items():
@@ -336,8 +336,8 @@ def score_table(models: Mapping[str, "Judged"]) -> list[tuple[str, ...]]:
                 name,
                 f"{_shown(macro['roc_auc'])} ({macro['defined_effects']})",
                 _shown(overall["frames"]["any_effect"]["one_minus_product"]["roc_auc"]),
-                # Parts of a model have no thresholds of their own.
-                *("-" if name in PARTS else _shown(value) for value in events),
+                # They have no thresholds of their own.
+                *("-" if name in (MAP, REGRESSION) else _shown(value) for value in events),
             )
         )
     return rows

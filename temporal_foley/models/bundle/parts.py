@@ -10,13 +10,13 @@ import numpy as np
 
 from temporal_foley.models.bundle.bundle import Bundle
 
-PARTS = MAP, REGRESSION, FRAMES = "ImageNet map", "regression", "single frames"
+MAP, REGRESSION, FRAMES = "ImageNet map", "regression", "single frames"
 
 
 def bundle_parts(bundle: Bundle) -> dict[str, Bundle]:
     """Return the simple methods in a bundle by name; none if its head may move them at will.
 
-    They have no decision. The ImageNet map is undiluted: its weight is 1.
+    The first two have no decision. The ImageNet map is undiluted: its weight is 1.
     """
     config = bundle.tagger
     if config.correction is None:
@@ -32,7 +32,9 @@ def bundle_parts(bundle: Bundle) -> dict[str, Bundle]:
     if config.regression is not None:
         parts[REGRESSION] = _with(bundle, {**alone, "regression": config.regression})
     if parts:
-        parts[FRAMES] = _with(bundle, {"correction": 0.0})
+        # On the scale of the whole model, so that its calibration suits it too.
+        frames = _with(bundle, {"correction": 0.0})
+        parts[FRAMES] = dataclasses.replace(frames, decision=bundle.decision)
     return parts
 
 
