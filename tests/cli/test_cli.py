@@ -16,7 +16,7 @@ WRONG = [
     ("exprot cues.json", "did you mean export?"),
     ("libary list", "did you mean library?"),
     ("library ad x.wav", "did you mean add?"),
-    ("nonsense", "unknown command 'nonsense'; known are demo, generate"),
+    ("nonsense", "unknown command 'nonsense'; known are demo, check, generate"),
     ("generate", "VIDEO...: missing; see temporal-foley generate --help"),
     ("generate a.mp4 --orignal keep", "did you mean --original?"),
     ("generate a.mp4 --modle foley20", "did you mean --model?"),
@@ -198,7 +198,8 @@ def test_the_demo_adds_a_cat_and_leaves_the_coffee_silent(tmp_path, capsys):
     assert main(["demo", "--out", str(tmp_path / "demo")]) == 0
     text = capsys.readouterr().out
     assert "not a real video" in text
-    assert text.splitlines()[-1].endswith("review.html")
+    assert any(line.endswith("review.html") for line in text.splitlines())
+    assert "temporal-foley review " in text.splitlines()[-1]
     folder = tmp_path / "demo" / "demo.foley"
     events = [row.split("\t") for row in (folder / "events.tsv").read_text().splitlines()[1:]]
     assert {event[3] for event in events} == {"cat_meowing"}
