@@ -225,6 +225,9 @@ def verdict(name: str, old: str, new: str | None, lines: tuple[str, ...]) -> str
     """Return whether a field was kept, lost with a warning or lost silently."""
     if new == old or name in OWN:
         return "kept"
+    # Two codes of one language: containers know one or the other.
+    if name == "picture language" and {old, new} == {"fre", "fra"}:
+        return "kept"
     # A rate of thousands is the clock of a stream.
     if name == "rate" and (Fraction(old) > 1000 or (new and is_near(old, new))):
         return "kept"
@@ -232,7 +235,7 @@ def verdict(name: str, old: str, new: str | None, lines: tuple[str, ...]) -> str
         "0", "2",
     ):  # fmt: skip
         return "kept"
-    word = WORDS.get(name, name.replace("picture language", "picture language"))
+    word = WORDS.get(name, name)
     if name == "side data DISPLAYMATRIX":
         word = "rotation"
     said = any(word in line or name in line for line in lines)
