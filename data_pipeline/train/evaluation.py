@@ -322,7 +322,9 @@ def score_table(models: Mapping[str, "Judged"]) -> list[tuple[str, ...]]:
     """Return the main scores as rows of a table, one per model, below a header."""
     from temporal_foley.models.bundle.parts import MAP, REGRESSION
 
-    rows = [("", "macro ROC-AUC", "any effect", "event F1", "false cues/min", "detected")]
+    rows: list[tuple[str, ...]] = [
+        ("", "macro ROC-AUC", "any effect", "event F1", "false cues/min", "detected")
+    ]
     for name, judged in models.items():
         overall = judged.results["all"]
         macro = overall["frames"]["macro"]

@@ -206,7 +206,8 @@ def effect_names(
             raise UsageError(f"{name!r}: {match.refused} are recognised and refused", option=option)
         if not match.effect:
             typo = nearest(name, vocabulary.names)
-            meant = tuple(dict.fromkeys((*([typo] if typo else []), *match.nearest)))[:3]
+            near: list[str] = [*([typo] if typo else []), *match.nearest]
+            meant = list(dict.fromkeys(near))[:3]
             raise UsageError(
                 f"unknown effect {name!r}",
                 option=option,

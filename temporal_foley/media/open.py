@@ -10,6 +10,7 @@ import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import av
 import av.container
@@ -95,8 +96,11 @@ def regular_file(path: Path) -> Path:
     return source
 
 
-def native(path: Path) -> str | bytes:
-    """Return a path as libsndfile's wrapper takes it, which refuses names that are not UTF-8."""
+def native(path: Path) -> Any:
+    """Return a path as libsndfile's wrapper takes it, which refuses names that are not UTF-8.
+
+    It takes bytes, which its annotations leave out.
+    """
     return str(path) if os.name == "nt" else os.fsencode(path)
 
 

@@ -20,10 +20,10 @@ def fcpxml_text(session: Session, picture: str | None, folder: str) -> str:
     root = xml.Element("fcpxml", version=_VERSION)
     resources = xml.SubElement(root, "resources")
     frame = 1 / session.edit.rate
-    size = {}
+    form = {"id": "r1", "frameDuration": _time(frame)}
     if session.picture is not None:
-        size = {"width": str(session.picture.width), "height": str(session.picture.height)}
-    xml.SubElement(resources, "format", id="r1", frameDuration=_time(frame), **size)
+        form |= {"width": str(session.picture.width), "height": str(session.picture.height)}
+    xml.SubElement(resources, "format", form)
     if session.picture is not None and picture is not None:
         length = session.picture.frames * frame
         asset = {"id": "r2", "name": session.picture.name, "start": "0s"}
