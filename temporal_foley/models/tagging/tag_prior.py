@@ -36,8 +36,8 @@ class TagPriorConfig:
     absent: float = 0.0
     """Log odds of a clip without sound."""
     alone: tuple[float, float] | None = None
-    """Gain and bias of the log odds that sound alone gives, at most 0, for effects that are heard
-    and not seen; None: it only adds to the picture."""
+    """Gain and bias of the log odds that sound alone gives, at most 0, for effects that are audible
+    and not visible; None: it only adds to the picture."""
 
     def __post_init__(self) -> None:
         for name in ("hidden", "classes"):
@@ -67,7 +67,7 @@ class TagPrior(nnx.Module):
     def alone(
         self, audio: Float[Array, "batch frames features"]
     ) -> Float[Array, "batch frames effects"]:
-        """Return the log odds of what is heard, whether or not it is seen."""
+        """Return the log odds of audible effects, whether visible or not."""
         if self.settings.alone is None:
             raise ValueError("tag_prior.alone must be set")
         gain, bias = self.settings.alone
