@@ -70,7 +70,7 @@ def make_bundle(name, *, ear=True, output="sigmoid", vocabulary=VOCABULARY, **in
         sha256="0" * 64,
         vocabulary=vocabulary,
         inputs=types.SimpleNamespace(**{**known, **inputs}),
-        tagger=types.SimpleNamespace(output=output),
+        tagger=types.SimpleNamespace(output=output, correction=None),
         decision=decision_to_json(default_decision(vocabulary)) if output == "sigmoid" else None,
         logits=logits,
     )
