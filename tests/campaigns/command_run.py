@@ -30,7 +30,8 @@ class CommandRun:
             return f"exit code {self.code}: {self.err.strip()[-300:]}"
         lines = self.err.splitlines()
         errors = [line for line in lines if line.startswith("error: ")]
-        if self.code and not (len(errors) == len(lines) == 1):
+        # `generate` first reports what it found in the film.
+        if self.code and not (len(errors) == 1 and lines[-1] == errors[0]):
             return f"exit code {self.code} with {len(lines)} lines: {self.err.strip()[-300:]}"
         return ""
 

@@ -92,11 +92,19 @@ def written(video: Path, text: str, folder: Path) -> Path:
     return outcome.folder
 
 
+LISTS = (".foley.csv", ".departments.csv", ".markers.csv")
+"""Further tables, for people."""
+
+
 def bones(folder: Path) -> dict[str, object]:
     """Return what of each exported file does not depend on names."""
     found: dict[str, object] = {}
     for suffix, read in READERS.items():
-        paths = [path for path in folder.iterdir() if path.name.endswith(suffix)]
+        paths = [
+            path
+            for path in folder.iterdir()
+            if path.name.endswith(suffix) and not path.name.endswith(LISTS)
+        ]
         if len(paths) != 1:
             raise AssertionError(f"{len(paths)} files end in {suffix}")
         found[suffix] = read(paths[0])
