@@ -109,9 +109,15 @@ def try_mux(info: VideoInfo, timecode: str = "") -> tuple[str, ...]:
     form = FORMS[output_suffix(info)]
     with tempfile.TemporaryDirectory(prefix="temporal-foley-") as folder:
         sound, part = Path(folder) / "silence.wav", Path(folder) / "film.part"
-        soundfile.write(sound, np.zeros((SAMPLE_RATE_HZ // 10, 2)), SAMPLE_RATE_HZ)
         try:
+            soundfile.write(sound, np.zeros((SAMPLE_RATE_HZ // 10, 2)), SAMPLE_RATE_HZ)
             lines = _write(info, sound, part, form, timecode or info.timecode, _TRIED_PACKETS)
+        except soundfile.SoundFileError as error:
+            raise MediaError(
+                f"no room to try its container ({cause(error)})",
+                path=shown(Path(tempfile.gettempdir())),
+                remedy="free some space",
+            ) from None
         except DAMAGE as error:
             raise MediaError(
                 f"cannot be written as {form.muxer} ({cause(error)})", path=shown(info.path)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from temporal_foley.sound.signal.blocks import Block
-from temporal_foley.sound.signal.limiter import limit
+from temporal_foley.sound.signal.limiter import MARGIN_DB, limit
 from temporal_foley.sound.signal.loudness import PEAK_STEP, LoudnessMeter, measure
 from temporal_foley.sound.signal.wav import FULL_SCALE
 from temporal_foley.sound.stems import BLOCK, Stem, add_up, side_by_side
@@ -51,7 +51,7 @@ def find_gains(
         # The meter rounds: a quiet peak may be considerably higher than it reports.
         true_peak = level_of_ratio(ratio_of_level(true_peak) + PEAK_STEP / 2.0)
         gain_db = _gain_for(stems, samples, settings, loudness, true_peak)
-        limiter_db = max(0.0, true_peak + gain_db - settings.true_peak_dbtp)
+        limiter_db = max(0.0, true_peak + gain_db - (settings.true_peak_dbtp - MARGIN_DB))
     # One rounding step below full scale, so that no sample of a stem file clips.
     loudest = stem_peak * ratio_of_level(gain_db) / (1.0 - 2.0 / FULL_SCALE)
     if loudest > 1.0:

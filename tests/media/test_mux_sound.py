@@ -8,7 +8,7 @@ import soundfile
 
 from temporal_foley.errors import MediaError
 from temporal_foley.media.audio import read_audio
-from temporal_foley.media.mux import mux_sound, output_suffix
+from temporal_foley.media.mux import mux_sound, output_suffix, try_mux
 from temporal_foley.media.video import probe_video, sample_frames
 from temporal_foley.timegrid import TimeGrid
 
@@ -205,3 +205,25 @@ def test_failure_leaves_nothing_behind(tmp_path, clips):
     with pytest.raises(MediaError, match=r"o\.webm: cannot be written"):
         mux_sound(info, sound, webm)
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_damaged_first_picture_does_not_lose_the_film(tmp_path, clips):
+    path = clips.make_clip(tmp_path / "a.avi", codec="mjpeg", pixel_format="yuvj420p")
+    data = bytearray(path.read_bytes())
+    begin = data.index(b"\xff\xc4")  # Where the first picture's code tables begin.
+    data[begin + 5 : begin + 21] = b"\xff" * 16
+    path.write_bytes(data)
+    with av.open(str(path)) as container, pytest.raises(av.error.InvalidDataError):
+        next(container.demux(video=0)).decode()
+    assert output_suffix(probe_video(path)) == ".mkv"
+
+
+def test_no_room_to_try_a_container_is_one_line(tmp_path, clips, monkeypatch):
+    info = probe_video(clips.make_clip(tmp_path / "a.mp4"))
+
+    def full(*words, **options):
+        raise soundfile.LibsndfileError(2)
+
+    monkeypatch.setattr(soundfile, "write", full)
+    with pytest.raises(MediaError, match="no room"):
+        try_mux(info)

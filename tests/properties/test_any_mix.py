@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import soundfile
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from temporal_foley.sound.mix import write_mix
@@ -79,6 +79,27 @@ def timelines(draw):
     return make_timeline(*tracks, source=make_source(duration_samples=SAMPLES), mix=mix)
 
 
+def make_near_ceiling():
+    """Return the list of a burst whose peak is so near the ceiling that the limiter touches it."""
+    cue = Cue(
+        id="walk-0",
+        effect="walk",
+        onset_sample=0,
+        offset_sample=827,
+        confidence=1.0,
+        asset=Asset(kind="recipe", name="a", seed=2),
+        licence="CC0",
+        source_start=721,
+        source_end=1548,
+        pan=((0, 0.90625),),
+        fade_in=64,
+        fade_out=195,
+    )
+    track = Track(effect="walk", kind="one_shot", bus="foley", cues=(cue,))
+    source = make_source(duration_samples=SAMPLES)
+    return make_timeline(track, source=source, mix={"loudness_lufs": -23.0})
+
+
 @settings(max_examples=25)
 @given(timelines(), st.lists(st.integers(1, SAMPLES - 1), max_size=5, unique=True))
 def test_a_track_is_the_same_however_it_is_cut_into_blocks(timeline, cuts):
@@ -95,6 +116,7 @@ def test_a_track_is_the_same_however_it_is_cut_into_blocks(timeline, cuts):
 
 @settings(max_examples=12)
 @given(timelines())
+@example(make_near_ceiling())
 def test_stems_add_up_to_the_mix_and_the_ceiling_holds(tmp_path_factory, timeline):
     folder = tmp_path_factory.mktemp("mix")
     report = write_mix(timeline, LIBRARY, folder, original=None)

@@ -141,7 +141,10 @@ def _gives_back(info: VideoInfo, form: Form, tag: str) -> bool:
             data.pts, data.dts, data.time_base = 0, 0, picture.time_base or Fraction(1, 90_000)
             data.duration, data.is_keyframe, data.stream = 1, True, picture
             target.mux(data)
-        old = _first(video, packet)
+        try:
+            old = _first(video, packet)
+        except DAMAGE:  # It says nothing of the container, which is not what damaged it.
+            old = None
         form_before = video.codec_context.pix_fmt
     written.seek(0)
     with av.open(written, "r", metadata_errors="replace") as again:

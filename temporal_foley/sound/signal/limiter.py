@@ -20,8 +20,8 @@ _RELEASE_S = 0.06
 _CHUNK = SAMPLE_RATE_HZ // 2
 # Below a 24-bit rounding step: from here on the limiter counts as released.
 _RELEASED = 2.0**-25
-# The gain changes between the oversampled peaks by up to a few hundredths of a decibel.
-_MARGIN = 10.0 ** (-0.04 / 20.0)
+MARGIN_DB = 0.04
+"""How far below its ceiling the limiter begins: its gain changes a little between the peaks."""
 
 Stereo = Float[np.ndarray, "samples 2"]
 Reduction = Float[np.ndarray, " samples"]
@@ -33,7 +33,7 @@ def limit(blocks: Iterable[Block], ceiling_dbtp: float) -> Iterator[Block]:
     Both channels share one gain, so that the stereo image does not move. The stream is processed in
     pieces of a fixed length, so the result does not depend on its blocks.
     """
-    ceiling = _MARGIN * 10.0 ** (ceiling_dbtp / 20.0)
+    ceiling = 10.0 ** ((ceiling_dbtp - MARGIN_DB) / 20.0)
     # libswresample, because the meter uses it: other filters differ by tenths of a decibel near
     # the Nyquist frequency and at an abrupt start.
     upsampler = av.AudioResampler("flt", "stereo", _OVERSAMPLING * SAMPLE_RATE_HZ)
