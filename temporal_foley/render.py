@@ -37,7 +37,13 @@ from temporal_foley.session.source_video import find_source_video
 from temporal_foley.session.writers.cuesheet import write_cue_sheet
 from temporal_foley.sound.alternates import list_alternates
 from temporal_foley.sound.ambience import carry_through_scenes
-from temporal_foley.sound.mix import MUSIC_AND_EFFECTS, BusReport, MixReport, write_mix
+from temporal_foley.sound.mix import (
+    MUSIC_AND_EFFECTS,
+    BusReport,
+    MixReport,
+    mix_warnings,
+    write_mix,
+)
 from temporal_foley.sound.stem_file import StemReport
 from temporal_foley.sound.takes.credits import CREDITS_NAME, check_licences, write_credits
 from temporal_foley.sound.takes.library import Library, check_library, load_library
@@ -204,7 +210,7 @@ def render_timeline(
     """Write cue sheet, credits, stems, mix, the video with its new sound, overview and review.
 
     Returns:
-        The report of the mix, and a line for everything that the new video could not keep.
+        The report of the mix, and a line for all that is lost, squashed or mixed down.
     """
     write_cue_sheet(timeline, folder / "cues.csv")
     write_credits(timeline, folder / CREDITS_NAME)
@@ -260,7 +266,8 @@ def render_timeline(
             # The sound is made, and worth more than a run that ends with nothing.
             lines = (f"the video with the new sound could not be made: {error.what}",)
             review(None)
-    return report, lines
+    channels = info.audio_channels if info.has_audio else 0
+    return report, (*lines, *mix_warnings(report, timeline.mix, channels))
 
 
 def review_takes(timeline: Timeline, library: Library, seen: Detections) -> list[ReviewTake]:

@@ -39,7 +39,7 @@ from temporal_foley.sound.stems import (
 )
 from temporal_foley.sound.takes.library import Library
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
-from temporal_foley.timeline import Timeline
+from temporal_foley.timeline import MixSettings, Timeline
 
 MUSIC_AND_EFFECTS = "music_and_effects"
 
@@ -51,6 +51,10 @@ class BusReport:
     name: str
     loudness_lufs: float | None
     true_peak_dbtp: float | None
+
+
+MUCH_LIMITING_DB = 6.0
+FAR_FROM_TARGET_LU = 1.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -80,6 +84,31 @@ class MixReport:
     def effects_gain_db(self) -> float:
         """The gain of the effects: that of the mix, and the shift to the original's level."""
         return self.gain_db + (0.0 if self.original is None else self.original.shift_db())
+
+
+def mix_warnings(report: MixReport, mix: MixSettings, original_channels: int) -> tuple[str, ...]:
+    """Return a line for everything in a finished mix that its listener may not expect.
+
+    Args:
+        report: The levels of the mix.
+        mix: What was asked for.
+        original_channels: Channels of the video's own sound; 0 if it has none.
+    """
+    lines = []
+    if original_channels > 2 and mix.original != "mute":
+        lines.append(f"its own sound of {original_channels} channels is mixed down to stereo")
+    if report.limiter_db > MUCH_LIMITING_DB:
+        lines.append(
+            f"the limiter lowers peaks of the mix by up to {report.limiter_db:.0f} dB: "
+            f"a lower --loudness than {mix.loudness_lufs:g} keeps them"
+        )
+    reached = report.loudness_lufs
+    if reached is not None and abs(reached - mix.loudness_lufs) > FAR_FROM_TARGET_LU:
+        lines.append(
+            f"the mix has {reached:.1f} LUFS, not {mix.loudness_lufs:g}: it is too quiet or too "
+            "sparse to be made louder"
+        )
+    return tuple(lines)
 
 
 def write_mix(

@@ -1,5 +1,6 @@
 """Laying up: stems as long as the picture, their sum as the mix, loudness and peaks on target."""
 
+import dataclasses
 import math
 from collections.abc import Iterator
 from fractions import Fraction
@@ -10,7 +11,7 @@ import pytest
 import soundfile
 
 from temporal_foley.errors import CueListError, MediaError
-from temporal_foley.sound.mix import MixReport, write_mix
+from temporal_foley.sound.mix import MixReport, mix_warnings, write_mix
 from temporal_foley.sound.signal.blocks import fit, rechunk
 from temporal_foley.sound.signal.ducking import duck_gains, effect_spans
 from temporal_foley.sound.signal.loudness import measure
@@ -207,6 +208,19 @@ def test_one_click_is_not_limited_out_of_shape(tmp_path: Path) -> None:
     assert report.loudness_lufs < -3.0
     assert report.true_peak_dbtp is not None
     assert report.true_peak_dbtp <= -0.9
+
+
+def test_what_a_listener_may_not_expect_is_said(tmp_path: Path) -> None:
+    mix = MixSettings(loudness_lufs=-0.5)
+    timeline = timeline_of(knocks(9.0, 6.0), loudness_lufs=-0.5)
+    report = write_mix(timeline, LIBRARY, tmp_path, original=None)
+    squashed, missed = mix_warnings(report, mix, 2)
+    assert squashed.startswith("the limiter lowers peaks of the mix by up to 24 dB")
+    assert "LUFS, not -0.5" in missed
+    calm = dataclasses.replace(report, limiter_db=0.0, loudness_lufs=-1.0)
+    assert mix_warnings(calm, mix, 2) == ()
+    assert mix_warnings(calm, mix, 6) == ("its own sound of 6 channels is mixed down to stereo",)
+    assert mix_warnings(calm, dataclasses.replace(mix, original="mute"), 6) == ()
 
 
 @pytest.mark.parametrize("original", [None, speech(level=0.0)])
