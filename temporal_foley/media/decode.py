@@ -71,7 +71,8 @@ def decode_pictures(info: VideoInfo, ticks: Sequence[int]) -> Iterator[tuple[int
         damaged += len(wanted)
         yield from ((tick, previous) for tick in wanted)
     if damaged:
-        log.warning("%s: %d pictures could not be decoded", shown(info.path), damaged)
+        some = "1 picture" if damaged == 1 else f"{damaged} pictures"
+        log.warning("%s: %s could not be decoded", shown(info.path), some)
 
 
 def _decode_some(
