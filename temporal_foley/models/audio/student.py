@@ -14,7 +14,6 @@ from importlib import resources
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import safetensors
 import safetensors.numpy
@@ -156,6 +155,6 @@ def _from_bytes(path: Path, blob: bytes) -> AudioStudent:
         raise WeightsError(f"not the weights of the audio student ({error})", path=path) from error
     return AudioStudent(
         graphdef=graphdef,
-        params=jax.tree.map(jnp.asarray, params),
+        params=jax.device_put(params),
         sha256=hashlib.sha256(blob).hexdigest(),
     )

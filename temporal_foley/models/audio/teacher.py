@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int, PyTree
@@ -128,6 +127,4 @@ def load_teacher(weights: Path | None = None) -> AudioTeacher:
         params = params_from_torch(state)
     except (KeyError, ValueError) as error:
         raise WeightsError(f"not the weights of EfficientAT mn04 ({error})", path=path) from error
-    return AudioTeacher(
-        graphdef=graphdef, params=jax.tree.map(jnp.asarray, params), sha256=release.SHA256
-    )
+    return AudioTeacher(graphdef=graphdef, params=jax.device_put(params), sha256=release.SHA256)

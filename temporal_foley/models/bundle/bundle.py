@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import msgspec
 import numpy as np
 import safetensors
@@ -133,6 +132,7 @@ def tagger_structure(config: TaggerConfig) -> nnx.GraphDef:
     return nnx.split(_abstract(config))[0]
 
 
+@functools.cache
 def _abstract(config: TaggerConfig) -> Tagger:
     return nnx.eval_shape(lambda: Tagger(config, rngs=nnx.Rngs(params=jax.random.key(0))))
 
@@ -232,7 +232,7 @@ def load_bundle(folder: Path) -> Bundle:
             **fields,
             vocabulary_text=contents["vocabulary.toml"].decode("utf-8"),
             tagger=config,
-            weights=jax.tree.map(jnp.asarray, arrange_weights(flat, wanted)),
+            weights=jax.device_put(arrange_weights(flat, wanted)),
             card=contents["card.md"].decode("utf-8"),
             taught=taught,
             background=background,

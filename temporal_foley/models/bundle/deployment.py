@@ -119,7 +119,7 @@ def image_encoder_function(backbone: Backbone) -> Callable[..., Array]:
     loaded = backbone.network
 
     def encode(pictures: Array) -> Array:
-        network: Any = nnx.merge(loaded.graphdef, jax.tree.map(jnp.asarray, loaded.params))
+        network: Any = nnx.merge(loaded.graphdef, jax.device_put(loaded.params))
         return network(pictures)[0]
 
     return encode

@@ -86,7 +86,7 @@ def pad_clip(
 
     def pad(rows: Float[np.ndarray, "real features"]) -> Array:
         padded = np.pad(np.asarray(rows, np.float32), ((0, frames - len(rows)), (0, 0)))
-        return jnp.asarray(padded[None])
+        return jax.device_put(padded[None])
 
     return TaggerInputs(
         visual=pad(visual),
