@@ -174,6 +174,8 @@ def _write(
         element = read_video_element(info.path, place) if "matroska" in info.format else None
         write_video_element(part, element, info.orientation.stored_aspect, title)
     old = {**read_fields(info.path), "timecode": timecode}
+    if info.pictures.has_fields:  # The old file may have counted them as pictures.
+        old.pop("picture rate", None)
     lines += compare_fields({name: text for name, text in old.items() if text}, read_fields(part))
     return tuple(lines)
 

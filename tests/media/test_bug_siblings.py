@@ -1,6 +1,7 @@
 """Try siblings of the films of bug reports: other codecs, containers, starts and layouts."""
 
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -16,6 +17,9 @@ from temporal_foley.media.mux import mux_sound, output_suffix
 from temporal_foley.media.video import probe_video, sample_frames
 from temporal_foley.timegrid import TimeGrid
 from tests.clips import read_number
+
+CASES = Path(__file__).parents[2] / "../shared/data/bugcases"
+needs_cases = pytest.mark.skipif(not CASES.is_dir(), reason="needs ../shared/data/bugcases")
 
 STARTS = [Fraction(7, 5), Fraction(36_000), Fraction(1, 50)]
 
@@ -101,6 +105,31 @@ def test_recordings_in_one_stream_are_joined(tmp_path, clips, codec, late):
     assert sum("clock" in line for line in info.warnings) == 1
     assert (new.frame_count, new.video_rate) == (40, 25)
     assert numbers(info) == [*range(20), *range(20)]
+
+
+@needs_cases
+@pytest.mark.parametrize(
+    ("suffix", "late"), [(".ts", 0), (".ts", 36_000), (".mkv", 0), (".mov", 0), (".mp4", 0)]
+)
+def test_fields_are_pictures_in_every_container(tmp_path, suffix, late):
+    copy = tmp_path / f"a{suffix}"
+    with (
+        av.open(str(CASES / "f12_fields.mts")) as source,
+        av.open(str(copy), "w", format={".ts": "mpegts", ".mkv": "matroska"}.get(suffix)) as target,
+    ):
+        track = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.pts += round(late / packet.time_base)
+                packet.dts += round(late / packet.time_base)
+                packet.stream = track
+                target.mux(packet)
+    info, new, lines = remade(copy, tmp_path)
+    for film in (info, new):
+        assert (film.frame_count, film.video_rate, film.duration) == (30, 25, Fraction(6, 5))
+    assert (info.warnings, lines, new.start) == ((), (), 0)
+    with av.open(str(new.path)) as container:
+        assert len(list(container.decode(video=0))) == 30
 
 
 @pytest.mark.parametrize("frames", [0, 1, 3])
