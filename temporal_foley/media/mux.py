@@ -239,13 +239,14 @@ def _copy(
     pending = next(sounds, None)
     copied, refused, ticks = 0, 0, info.pictures.ticks
     step = constant_step(info) if form.muxer == "avi" else None
+    # Matroska says when a film ends, and AVI does not know.
+    tells_lengths = info.pictures.is_exact and info.format != "avi" and len(ticks) > 1
     for packet in film.packets:
         now = _time(packet)
         while pending is not None and _time(pending) <= now:
             target.mux(pending)
             pending = next(sounds, None)
-        # Matroska says when a film ends, and AVI does not know.
-        if not film.edits and (form.has_boxes or not info.pictures.is_exact or len(ticks) == 1):
+        if not film.edits and (form.has_boxes or not tells_lengths):
             packet.duration = _ticks_on_screen(packet, info)
         if step is not None:
             _round_to(packet, step)

@@ -160,7 +160,8 @@ def _probe(
         raise MediaError("its pictures carry no times", path=shown(path), remedy="export it again")
     rate = _average_rate(video, ticks, time_base)
     last = packets.last_end - int(ticks[-1]) if is_exact else 0
-    if last * time_base * HIGHEST_RATE < 1:
+    # AVI counts in ticks of its header, and every picture lasts one of them.
+    if last * time_base * HIGHEST_RATE < 1 or container.format.name == "avi":
         last = _last_step(ticks, rate, time_base)
     start = int(ticks[0]) * time_base
     duration = (int(ticks[-1] - ticks[0]) + last) * time_base

@@ -107,6 +107,17 @@ def test_recordings_in_one_stream_are_joined(tmp_path, clips, codec, late):
     assert numbers(info) == [*range(20), *range(20)]
 
 
+@pytest.mark.parametrize(
+    ("codec", "form"),
+    [("ffv1", "yuv420p"), ("mjpeg", "yuvj420p"), ("mpeg4", "yuv420p"), ("libx264", "yuv420p")],
+)
+def test_the_last_picture_of_avi_stands_as_long_as_the_others(tmp_path, clips, codec, form):
+    source = clips.make_clip(tmp_path / "a.avi", codec=codec, pixel_format=form)
+    info, new, _ = remade(source, tmp_path)
+    assert info.duration == new.duration == 1
+    assert (info.frame_count, new.frame_count) == (25, 25)
+
+
 @needs_cases
 @pytest.mark.parametrize(
     ("suffix", "late"), [(".ts", 0), (".ts", 36_000), (".mkv", 0), (".mov", 0), (".mp4", 0)]
