@@ -103,7 +103,7 @@ def mix_warnings(report: MixReport, mix: MixSettings, original_channels: int) ->
             f"a lower --loudness than {mix.loudness_lufs:g} keeps them"
         )
     reached = report.loudness_lufs
-    if reached is not None and abs(reached - mix.loudness_lufs) > FAR_FROM_TARGET_LU:
+    if reached is not None and reached < mix.loudness_lufs - FAR_FROM_TARGET_LU:
         lines.append(
             f"the mix has {reached:.1f} LUFS, not {mix.loudness_lufs:g}: it is too quiet or too "
             "sparse to be made louder"

@@ -219,6 +219,7 @@ def test_what_a_listener_may_not_expect_is_said(tmp_path: Path) -> None:
     assert "LUFS, not -0.5" in missed
     calm = dataclasses.replace(report, limiter_db=0.0, loudness_lufs=-1.0)
     assert mix_warnings(calm, mix, 2) == ()
+    assert mix_warnings(calm, dataclasses.replace(mix, loudness_lufs=-9.0), 2) == ()
     assert mix_warnings(calm, mix, 6) == ("its own sound of 6 channels is mixed down to stereo",)
     assert mix_warnings(calm, dataclasses.replace(mix, original="mute"), 6) == ()
 
