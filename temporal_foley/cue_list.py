@@ -14,7 +14,7 @@ from temporal_foley.files.records import RecordError, read_record, to_plain
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 from temporal_foley.timeline import Timeline
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Older versions are read too: what they lack has a default."""
 _SCHEMA = "temporal-foley/cues"
 _KEYS = {"detector": "spotter"}
@@ -64,8 +64,8 @@ def timeline_from_json(text: str) -> Timeline:
     if not isinstance(document, dict) or document.pop("schema", None) != _SCHEMA:
         raise CueListError("not a cue list of temporal-foley")
     version = document.pop("version", None)
-    if isinstance(version, bool) or version not in (1, 2, SCHEMA_VERSION):
-        raise CueListError(f"schema version must be 1, 2 or {SCHEMA_VERSION}, got {version!r}")
+    if isinstance(version, bool) or version not in range(1, SCHEMA_VERSION + 1):
+        raise CueListError(f"schema version must be 1 to {SCHEMA_VERSION}, got {version!r}")
     names = {key: field for field, key in _KEYS.items()}
     fields = {names.get(key, key): value for key, value in document.items()}
     try:

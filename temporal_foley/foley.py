@@ -17,6 +17,7 @@ from typing import Any
 
 from temporal_foley import __version__
 from temporal_foley.cue_list import read_timeline, write_timeline
+from temporal_foley.documents.signing import Credentials
 from temporal_foley.edits.keep import (
     BEFORE_FILE,
     PROPOSED_FILE,
@@ -36,6 +37,7 @@ from temporal_foley.models.detector import Detector
 from temporal_foley.render import (
     CUES_FILE,
     RunResult,
+    check_signing,
     moved_report,
     render_cue_list,
     render_timeline,
@@ -174,6 +176,7 @@ class Foley:
         audio_track: str = "",
         start_timecode: str = "",
         checked: Callable[[FilmCheck], None] | None = None,
+        sign: Credentials | None = None,
         overwrite: bool = False,
         discard_edits: bool = False,
         progress: Progress | None = None,
@@ -192,6 +195,7 @@ class Foley:
             audio_track: The number of a sound track, from 1, or `all`; by default the usual one.
             start_timecode: The timecode of the first picture; by default the camera's.
             checked: Called before the work with what the new video will keep, and what not.
+            sign: With what video and mix are signed by C2PA; None leaves them unsigned.
             overwrite: Replace an earlier output.
             discard_edits: Do not keep edits.
             progress: Called with each stage and the part of it that is done.
@@ -215,6 +219,9 @@ class Foley:
             }
             if start_timecode:
                 made_with["start_timecode"] = start_timecode
+            if sign is not None:
+                made_with["signed_by"] = sign.name
+            check_signing(info, sign)
         folder = output_folder(Path(video), None if out is None else Path(out))
         if check_output(folder, "generate", made_with, overwrite=overwrite) == "unchanged":
             return rendered(folder, info, read_timeline(folder / CUES_FILE), status="unchanged")
@@ -256,7 +263,7 @@ class Foley:
                 _keep_old_list(folder, staging)
             write_timeline(proposed, staging / PROPOSED_FILE)
             report, lines = render_timeline(
-                timeline, self.library, info, staging, record, tags.seen
+                timeline, self.library, info, staging, record, tags.seen, sign
             )
             lines = (*timecode_warning(info), *soundless, *lines)
             write_run(staging, run_document(record, info, made_with, report, lines))

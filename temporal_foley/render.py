@@ -13,7 +13,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from temporal_foley import __version__
 from temporal_foley.cue_list import read_timeline, write_timeline
+from temporal_foley.documents.disclosure import DISCLOSURE_NAME, disclosure_html
+from temporal_foley.documents.signing import Credentials, check_container, sign_run
 from temporal_foley.edits.keep import BEFORE_FILE, PROPOSED_FILE
 from temporal_foley.effects import Vocabulary, load_vocabulary
 from temporal_foley.errors import CueListError, MediaError, OutputExistsError, VocabularyError
@@ -44,6 +47,7 @@ from temporal_foley.sound.mix import (
     mix_warnings,
     write_mix,
 )
+from temporal_foley.sound.room_tone import ROOM_TONE_STEM
 from temporal_foley.sound.stem_file import StemReport
 from temporal_foley.sound.takes.credits import CREDITS_NAME, check_licences, write_credits
 from temporal_foley.sound.takes.library import Library, check_library, load_library
@@ -124,6 +128,7 @@ def render_cue_list(
     library: str | Path | Library | None = None,
     allowed: frozenset[str] = frozenset(),
     mix_changes: Mapping[str, Any] | None = None,
+    sign: Credentials | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> RunResult:
@@ -136,6 +141,7 @@ def render_cue_list(
         library: The sound library, or its folder, if it was not the built-in one.
         allowed: Families of licences; a cue with a take under another is refused. Empty: any.
         mix_changes: Fields of `MixSettings` that replace those of the cue list.
+        sign: With what video and mix are signed by C2PA; None leaves them unsigned.
         overwrite: Replace existing stems, mix and video.
         progress: Called with each stage and the part of it that is done.
 
@@ -156,6 +162,7 @@ def render_cue_list(
         check_licences(timeline, allowed)
         info = _find_video(timeline, cues, None if video is None else Path(video))
         lines = timecode_warning(info)
+        check_signing(info, sign)
         if not isinstance(library, Library):
             library = load_library(None if library is None else Path(library))
         check_library(timeline, library, cues)
@@ -177,7 +184,7 @@ def render_cue_list(
             if (cues.parent / name).is_file():
                 shutil.copyfile(cues.parent / name, staging / name)
         seen = _read_detections(timeline, cues.parent, info)
-        report, more = render_timeline(timeline, library, info, staging, record, seen)
+        report, more = render_timeline(timeline, library, info, staging, record, seen, sign)
         made_with = {
             "video": timeline.source.sha256,
             "cues": file_sha256(staging / CUES_FILE),
@@ -206,8 +213,9 @@ def render_timeline(
     folder: Path,
     record: RunRecord,
     seen: Detections,
+    sign: Credentials | None = None,
 ) -> tuple[MixReport, tuple[str, ...]]:
-    """Write cue sheet, credits, stems, mix, the video with its new sound, overview and review.
+    """Write cue sheet, credits, disclosure, stems, mix, the new video, overview and review.
 
     Returns:
         The report of the mix, and a line for all that is lost, squashed or mixed down.
@@ -226,6 +234,9 @@ def render_timeline(
             original=original if info.has_audio else None,
             progress=done,
         )
+    has_tone = any(stem.name == ROOM_TONE_STEM for stem in report.stems)
+    page = disclosure_html(timeline, __version__, has_room_tone=has_tone)
+    (folder / DISCLOSURE_NAME).write_text(page, encoding="utf-8")
     name = _video_name(info)
     code = timeline.start_timecode if timeline.source.timecode else ""
 
@@ -266,8 +277,31 @@ def render_timeline(
             # The sound is made, and worth more than a run that ends with nothing.
             lines = (f"the video with the new sound could not be made: {error.what}",)
             review(None)
+    if sign is not None:
+        mixes = [stem.path for stem in (report.mix, report.music_and_effects) if stem is not None]
+        video = folder / name
+        with record.stage("sign"):
+            sign_run(
+                timeline,
+                sign,
+                video=video if name and video.is_file() else None,
+                parent=info.path,
+                mixes=mixes,
+                stems={stem.name: stem.path for stem in report.stems},
+                version=__version__,
+            )
     channels = info.audio_channels if info.has_audio else 0
     return report, (*lines, *mix_warnings(report, timeline.mix, channels))
+
+
+def check_signing(info: VideoInfo, sign: Credentials | None) -> None:
+    """Check, before the work, that the new video can be signed if it is to be.
+
+    Raises:
+        MediaError: C2PA does not take its container.
+    """
+    if sign is not None:
+        check_container(Path(_video_name(info) or info.path.name))
 
 
 def review_takes(timeline: Timeline, library: Library, seen: Detections) -> list[ReviewTake]:

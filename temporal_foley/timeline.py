@@ -29,6 +29,10 @@ Timing = Literal["sound", "picture", "grid", "guessed"]
 """Where a time comes from: the video's own sound, the picture at its own rate, the detector's grid,
 or a usual pace from the detector's onset on."""
 
+DigitalSource = Literal["recorded", "synthesised", "generated", "composite"]
+"""Where a sound comes from: a recording, a synthesis by rule, a generative model, or several of
+these in one file."""
+
 Original = Literal["fill", "replace", "keep", "duck", "mute"]
 """What the mix does with the original sound. `fill`: keep it, and leave out effects that it already
 contains; `replace`: lower it under the effects that replace its own; `keep`: keep it under all
@@ -118,9 +122,14 @@ class Asset:
     sha256: str | None = None
     cents: int = 0
     """Pitch shift, by playing faster or slower."""
+    digital_source: DigitalSource | None = None
+    """Where it comes from. If not given: a file is recorded, a recipe is synthesised."""
 
     def __post_init__(self) -> None:
         _require_within("cents", self.cents, -1200, 1200)
+        if self.digital_source is None:
+            usual = "synthesised" if self.kind == "recipe" else "recorded"
+            object.__setattr__(self, "digital_source", usual)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,12 @@ LAYERS = (
         "temporal_foley.evaluation",
         "temporal_foley.pages",
     ),
-    ("temporal_foley.library", "temporal_foley.session", "temporal_foley.training"),
+    (
+        "temporal_foley.documents",
+        "temporal_foley.library",
+        "temporal_foley.session",
+        "temporal_foley.training",
+    ),
     ("temporal_foley.edits", "temporal_foley.stages"),
     ("temporal_foley.render", "temporal_foley.teaching"),
     ("temporal_foley.foley",),

@@ -147,8 +147,8 @@ def test_cues_of_all_tracks_come_in_order_of_onset():
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        (("version",), 99, "schema version must be 1, 2 or 3"),
-        (("version",), True, "schema version must be 1, 2 or 3"),
+        (("version",), 99, "schema version must be 1 to 4"),
+        (("version",), True, "schema version must be 1 to 4"),
         (("start_timecode",), "1 o'clock", "start_timecode must look like 01:00:00:00"),
         (("tracks", 0, "cues", 0, "id"), "\ud800 alone", "is no Unicode text"),
         (("tracks", 0, "cues", 0, "status"), "maybe", "must be one of proposed, accepted"),

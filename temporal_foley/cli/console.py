@@ -20,6 +20,8 @@ STAGES = {
     "mux": "writing the video",
     "draw": "drawing the overview",
     "review": "writing the review page",
+    "sign": "signing",
+    "measure": "measuring",
 }
 
 

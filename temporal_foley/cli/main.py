@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from temporal_foley.cli.commands.check import Check
+from temporal_foley.cli.commands.deliverables import Deliverables
 from temporal_foley.cli.commands.demo import Demo
 from temporal_foley.cli.commands.deploy import Deploy
 from temporal_foley.cli.commands.export import Export
@@ -48,6 +49,7 @@ PROGRAM = Program(
             "generate": Generate,
             "tag": Tag,
             "render": Render,
+            "deliverables": Deliverables,
         },
         "edit": {"review": Review, "export": Export, "import": Import, "reconform": Reconform},
         "sounds": {"library": LIBRARY},

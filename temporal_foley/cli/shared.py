@@ -9,6 +9,7 @@ from temporal_foley.cli.options import Arg
 from temporal_foley.errors import UsageError, nearest
 
 if TYPE_CHECKING:
+    from temporal_foley.documents.signing import Credentials
     from temporal_foley.effects import Vocabulary
     from temporal_foley.foley import Foley
     from temporal_foley.stages import DetectionSettings
@@ -171,6 +172,26 @@ class MixOptions:
                 flag = f"--{name.removesuffix('_lufs').replace('_', '-')}"
                 raise UsageError(str(error), option=flag) from None
         return changes
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SignOptions:
+    """Options of the signature."""
+
+    sign: Annotated[Path | None, Arg(metavar="CERT", advanced=True)] = None
+    """Sign the new video and the mix by C2PA, with this certificate (PEM) and its key."""
+    sign_key: Annotated[Path | None, Arg(metavar="FILE", advanced=True)] = None
+    """The private key of --sign. (default: in the certificate's file, or beside it as .key)"""
+
+    def credentials(self) -> "Credentials | None":
+        """Return what is signed with, checked; None if nothing is signed."""
+        if self.sign is None:
+            if self.sign_key is not None:
+                raise UsageError("needs --sign CERT", option="--sign-key")
+            return None
+        from temporal_foley.documents.signing import load_credentials
+
+        return load_credentials(self.sign, self.sign_key)
 
 
 def _lufs(text: str) -> float:

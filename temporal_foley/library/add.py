@@ -63,6 +63,8 @@ class AddSettings:
     licence: str = ""
     """For sounds without a licence of their own."""
     credit: str = ""
+    digital_source: str = ""
+    """Of sounds whose own metadata does not state it; recorded if empty."""
     listen: bool = True
     table: Path | None = None
     """A person's corrections, which override everything else."""
@@ -230,6 +232,8 @@ class _Work:
             channels=samples.shape[1],
         )
         row = self._with_papers(row, file, embedded.licence, embedded.credit)
+        source = embedded.digital_source or self.settings.digital_source or "recorded"
+        row = dataclasses.replace(row, digital_source=source)
         if not is_allowed(row.licence, self.settings.allowed):
             self.left_out.append((str(file), f"licence {row.licence} is not allowed"))
             return None

@@ -1,4 +1,4 @@
-"""Read the metadata of a sound file: title, description, category and rights.
+"""Read the metadata of a sound file: title, description, category, rights and origin.
 
 FFmpeg reads ID3, Vorbis comments, RIFF INFO and the `bext` chunk (EBU Tech 3285). The `iXML` chunk,
 in which editors store Universal Category System fields, is read here. Of 501 damaged files,
@@ -14,6 +14,7 @@ from pathlib import Path
 from temporal_foley.errors import MediaError, one_line
 from temporal_foley.library.ucs import UcsName, find_cat_id
 from temporal_foley.media.open import DAMAGE, open_media, regular_file
+from temporal_foley.sound.takes.digital_source import found_in_metadata
 from temporal_foley.sound.takes.licences import plain_licence
 
 _TITLES = ("title", "fxname", "name", "track_title", "inam")
@@ -22,6 +23,7 @@ _CATEGORIES = ("category", "subcategory", "categoryfull")
 _CREDITS = ("artist", "author", "originator", "designer", "recordist", "creatorid", "manufacturer")
 _LICENCES = ("license", "licence", "copyright", "rights")
 _LARGEST_IXML = 1 << 20
+_METADATA_BYTES = 1 << 20
 _MOST_CHUNKS = 1_000
 _LONGEST_TEXT = 2_000
 
@@ -35,6 +37,7 @@ class Embedded:
     """Titles and descriptions, the shorter and more reliable ones first."""
     licence: str = ""
     credit: str = ""
+    digital_source: str = ""
 
 
 def read_embedded(path: Path) -> Embedded:
@@ -53,7 +56,23 @@ def read_embedded(path: Path) -> Embedded:
         ),
         licence=plain_licence(rights) if rights else "",
         credit=next((fields[key] for key in _CREDITS if fields.get(key)), "")[:200],
+        digital_source=_digital_source(path),
     )
+
+
+def _digital_source(path: Path) -> str:
+    """Return where a sound comes from, if XMP or a C2PA manifest in its file says so.
+
+    Both contain the address of a term as plain text, and both are at the start or end of a file.
+    """
+    try:
+        with regular_file(path).open("rb") as file:
+            head = file.read(_METADATA_BYTES)
+            end = file.seek(0, 2)
+            file.seek(max(len(head), end - _METADATA_BYTES))
+            return found_in_metadata(head) or found_in_metadata(file.read()) or ""
+    except (MediaError, OSError):
+        return ""
 
 
 def _fields(path: Path) -> dict[str, str]:

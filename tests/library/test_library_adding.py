@@ -14,7 +14,12 @@ from temporal_foley.errors import LibraryError, UsageError
 from temporal_foley.library.add import AddSettings, add_sounds
 from temporal_foley.library.effect_names import Recognition
 from temporal_foley.library.listen import Listener
-from temporal_foley.sound.takes.catalogue import CATALOGUE_NAME, read_catalogue, write_catalogue
+from temporal_foley.sound.takes.catalogue import (
+    CATALOGUE_NAME,
+    read_catalogue,
+    was_changed,
+    write_catalogue,
+)
 from temporal_foley.sound.takes.library import load_library
 
 RATE = 16_000
@@ -241,3 +246,56 @@ def test_a_single_sound_file_can_be_added(source: Path, tmp_path: Path, capsys) 
     assert [path.name for path in library.rglob("*.wav")] == ["dog bark 1.wav"]
     assert main(["library", "add", str(tmp_path / "none.wav"), "--to", str(library)]) == 2
     assert "none.wav: neither a folder nor a sound file" in capsys.readouterr().err
+
+
+def test_where_a_sound_comes_from_is_read_from_its_file_or_given(tmp_path):
+    source, library = tmp_path / "source", tmp_path / "library"
+    write_hit(source / "dog bark.wav", 1)
+    made = write_hit(source / "dog bark made.wav", 2)
+    term = b"http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+    data = made.read_bytes() + b"C2PA" + (len(term) + len(term) % 2).to_bytes(4, "little") + term
+    made.write_bytes(b"RIFF" + (len(data) - 8).to_bytes(4, "little") + data[8:])
+    rows = {row.file: row for row in add_sounds(source, library, SETTINGS).added}
+    sources = {Path(file).stem: row.digital_source for file, row in rows.items()}
+    assert sources == {"dog bark": "recorded", "dog bark made": "generated"}
+    takes = load_library(library).takes("dog_barking")
+    assert sorted(take.asset.digital_source for take in takes) == ["generated", "recorded"]
+    other = tmp_path / "other"
+    words = ["library", "add", str(source), "--to", str(other), "--no-listen"]
+    assert main([*words, "--digital-source", "composite"]) == 0
+    found = {row.digital_source for row in read_catalogue(other / CATALOGUE_NAME)}
+    assert found == {"composite", "generated"}
+
+
+def test_a_table_overrides_where_a_sound_comes_from(tmp_path, capsys):
+    source, library = tmp_path / "source", tmp_path / "library"
+    write_hit(source / "dog bark.wav", 1)
+    add_sounds(source, library, SETTINGS)
+    path = library / CATALOGUE_NAME
+    text = path.read_text()
+    path.write_text(text.replace("\trecorded\t", "\tAI\t"))
+    assert load_library(library).takes("dog_barking")[0].asset.digital_source == "generated"
+    path.write_text(text.replace("\trecorded\t", "\trecorde\t"))
+    with pytest.raises(LibraryError, match=r"line 2: digital_source .*did you mean recorded\?"):
+        load_library(library)
+    words = ["library", "add", str(source), "--to", str(library), "--digital-source", "generatde"]
+    assert main(words) == 2
+    assert "--digital-source: 'generatde' is not known; did you mean generated?" in (
+        capsys.readouterr().err
+    )
+
+
+def test_a_catalogue_without_the_column_is_read_and_not_taken_for_changed(tmp_path):
+    source, library = tmp_path / "source", tmp_path / "library"
+    write_hit(source / "dog bark.wav", 1)
+    add_sounds(source, library, SETTINGS)
+    path = library / CATALOGUE_NAME
+    (row,) = read_catalogue(path)
+    write_catalogue([dataclasses.replace(row, digital_source="")], path)
+    head, line = [text.split("\t") for text in path.read_text().splitlines()]
+    at = head.index("digital_source")
+    del head[at], line[at]
+    path.write_text("\t".join(head) + "\n" + "\t".join(line) + "\n")
+    (old,) = read_catalogue(path)
+    assert not was_changed(old)
+    assert load_library(library).takes("dog_barking")[0].asset.digital_source == "recorded"

@@ -17,6 +17,7 @@ from temporal_foley.cli.shared import (
     MixOptions,
     Names,
     OutFolder,
+    SignOptions,
     Timecode,
     Videos,
 )
@@ -33,7 +34,7 @@ MOST_SHOWN = 6
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Generate(DetectionOptions, MixOptions):
+class Generate(DetectionOptions, MixOptions, SignOptions):
     """Add effects to videos: stems, a mix, and the video with its new sound.
 
     Each video gets a folder VIDEO.foley with cues.json, stems, mix.wav, the video, overview.png and
@@ -75,6 +76,7 @@ class Generate(DetectionOptions, MixOptions):
         from temporal_foley.session.export import check_sessions, export_cues, missing_formats
         from temporal_foley.timeline import MixSettings
 
+        sign = self.credentials()
         foley = self.load(self.library, self.allow)
         settings = self.settings(foley.vocabulary)
 
@@ -105,6 +107,7 @@ class Generate(DetectionOptions, MixOptions):
                 audio_track=self.audio_track or "",
                 start_timecode=self.start_timecode or "",
                 checked=tell,
+                sign=sign,
                 overwrite=self.overwrite,
                 discard_edits=self.discard_edits,
                 progress=progress,

@@ -12,6 +12,7 @@ from temporal_foley.cli.shared import (
     LibraryFolder,
     MixOptions,
     OutFolder,
+    SignOptions,
     allowed_licences,
 )
 from temporal_foley.errors import UsageError
@@ -19,7 +20,7 @@ from temporal_foley.files.run_record import Progress
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Render(MixOptions):
+class Render(MixOptions, SignOptions):
     """Make stems, mix and video from an edited cue list, without a model.
 
     Mix options that are not given stay as they are in the cue list.
@@ -44,6 +45,7 @@ class Render(MixOptions):
         jobs = cue_list_jobs(self.cues, self.out)
         if self.video is not None and len(jobs) > 1:
             raise UsageError(f"is one video, for {len(jobs)} cue lists", option="--video")
+        sign = self.credentials()
         from temporal_foley.render import render_cue_list
 
         def render(job: Job, progress: Progress) -> Report:
@@ -55,6 +57,7 @@ class Render(MixOptions):
                     library=self.library,
                     allowed=allowed,
                     mix_changes=mix,
+                    sign=sign,
                     overwrite=self.overwrite,
                     progress=progress,
                 )

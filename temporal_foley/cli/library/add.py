@@ -9,7 +9,7 @@ from typing import Annotated
 from temporal_foley.cli.console import Console
 from temporal_foley.cli.options import Arg
 from temporal_foley.cli.shared import File, Names, allowed_licences
-from temporal_foley.errors import one_line
+from temporal_foley.errors import UsageError, one_line
 
 DEFAULT_LIBRARY = Path("foley-library")
 MOST_SHOWN = 10
@@ -40,22 +40,32 @@ class LibraryAdd:
     """The licence of sounds that do not state one."""
     credit: Annotated[str | None, Arg(metavar="TEXT")] = None
     """Whom to credit for sounds that do not state it."""
+    digital_source: Annotated[str | None, Arg(metavar="SOURCE")] = None
+    """Where sounds come from whose files do not state it: recorded, synthesised, generated (by a
+    model) or composite, or a term of the IPTC. (default: recorded)"""
     no_listen: bool = False
     """Use names and metadata only."""
 
     def run(self, console: Console) -> None:
         """Add the sounds and print what was recognised."""
         from temporal_foley.effects import load_vocabulary
+        from temporal_foley.files.records import RecordError
         from temporal_foley.library.add import AddSettings, add_sounds
         from temporal_foley.sound.takes.catalogue import CATALOGUE_NAME
+        from temporal_foley.sound.takes.digital_source import read_digital_source
         from temporal_foley.sound.takes.licences import plain_licence
 
         began = time.perf_counter()
+        try:
+            source = read_digital_source(self.digital_source or "")
+        except RecordError as error:
+            raise UsageError(error.problem, option="--digital-source") from None
         settings = AddSettings(
             vocabulary=load_vocabulary(self.vocabulary),
             allowed=allowed_licences(self.allow),
             licence=plain_licence(self.licence) if self.licence else "",
             credit=one_line(self.credit or ""),
+            digital_source=source or "",
             listen=not self.no_listen,
             table=self.table,
         )

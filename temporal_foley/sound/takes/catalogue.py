@@ -20,6 +20,7 @@ from typing import Any, get_type_hints
 from temporal_foley.errors import LibraryError, one_line
 from temporal_foley.files.reading import file_cause, read_whole
 from temporal_foley.files.records import RecordError, read_record
+from temporal_foley.sound.takes.digital_source import read_digital_source
 from temporal_foley.sound.takes.manifest import TakeRecord, file_inside
 
 CATALOGUE_NAME = "library.tsv"
@@ -49,6 +50,8 @@ class CatalogueRow:
     """The method of recognition; `table` for a correction by a person."""
     licence: str = ""
     credit: str = ""
+    digital_source: str = ""
+    """Recorded if empty, or as `read_digital_source` reads it."""
     kind: str = ""
     gain_db: float = 0.0
     marks: str = ""
@@ -251,14 +254,15 @@ def _is_checked(row: CatalogueRow) -> bool:
 
 
 def _check(row: CatalogueRow) -> str:
+    # Tables of earlier releases have no such column, and their hashes stay valid.
+    later = () if row.digital_source else ("digital_source",)
     # Letters before the digits, or a spreadsheet would read 12e34567 as a number.
     parts = (("n", _MEASURED), ("c", ("file", *CORRECTABLE)))
-    return "".join(
-        (letter + hashlib.sha256(repr([getattr(row, n) for n in names]).encode()).hexdigest())[
-            :_CHECK_PART
-        ]
-        for letter, names in parts
-    )
+    hashed = ""
+    for letter, names in parts:
+        cells = repr([getattr(row, name) for name in names if name not in later])
+        hashed += (letter + hashlib.sha256(cells.encode()).hexdigest())[:_CHECK_PART]
+    return hashed
 
 
 def _typed(cells: dict[str, str]) -> dict[str, Any]:
@@ -270,7 +274,9 @@ def _typed(cells: dict[str, str]) -> dict[str, Any]:
         if _CONTROL.search(text):
             raise RecordError(key, f"must be text on one line, got {text!r:.60}")
         kind = _HINTS[key]
-        if kind is str:
+        if key == "digital_source":
+            values[key] = read_digital_source(text) or ""
+        elif kind is str:
             values[key] = text
         elif kind is bool:
             if text.lower() not in _YES_OR_NO:

@@ -16,7 +16,7 @@ def write_credits(timeline: Timeline, path: Path) -> None:
 
 
 def credits_text(timeline: Timeline) -> str:
-    """Return the takes in use by licence, each with its author and effects.
+    """Return the takes in use by licence, each with its author, effects and digital source.
 
     It contains what attribution requires: title, author, licence, and that takes were changed
     (Creative Commons, "Recommended practices for attribution").
@@ -30,13 +30,14 @@ def credits_text(timeline: Timeline) -> str:
         lines.append(f"{licence} ({address})" if address else licence)
         if licence == UNKNOWN:
             lines[-1] = "Under a licence that nobody stated: ask before you publish"
-        takes: dict[tuple[str, str], set[str]] = defaultdict(set)
+        takes: dict[tuple[str, str, str], set[str]] = defaultdict(set)
         for cue in cues:
             if cue.licence == licence:
-                takes[_take_name(cue), cue.credit].add(cue.effect)
-        for (name, credit), effects in sorted(takes.items()):
+                source = cue.asset.digital_source or "recorded"
+                takes[_take_name(cue), cue.credit, source].add(cue.effect)
+        for (name, credit, source), effects in sorted(takes.items()):
             by = f" by {credit}" if credit else ""
-            lines.append(f"  {name}{by} ({', '.join(sorted(effects))})")
+            lines.append(f"  {name}{by} ({', '.join(sorted(effects))}; {source})")
         lines.append("")
     return "\n".join(lines)
 

@@ -18,6 +18,7 @@ from temporal_foley.sound.signal.landmarks import find_anchor
 from temporal_foley.sound.synth import SEEDS_A_FILM, TAKES_A_SET
 from temporal_foley.sound.take import Take, repitch
 from temporal_foley.sound.takes.catalogue import CATALOGUE_NAME, take_records
+from temporal_foley.sound.takes.digital_source import read_digital_source
 from temporal_foley.sound.takes.licences import is_allowed
 from temporal_foley.sound.takes.manifest import (
     MANIFEST_NAME,
@@ -229,7 +230,12 @@ def _seed_of(asset: Asset) -> int:
 def _file_take(record: TakeRecord, sha256: str) -> LibraryTake:
     return LibraryTake(
         effect=record.effect,
-        asset=Asset(kind="file", name=record.file, sha256=sha256),
+        asset=Asset(
+            kind="file",
+            name=record.file,
+            sha256=sha256,
+            digital_source=read_digital_source(record.digital_source or ""),
+        ),
         licence=record.licence,
         credit=record.credit,
         gain_db=record.gain_db,

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from temporal_foley.errors import LibraryError
 from temporal_foley.files.reading import file_cause, read_whole
 from temporal_foley.files.records import RecordError, read_record
+from temporal_foley.sound.takes.digital_source import read_digital_source
 
 MANIFEST_NAME = "library.toml"
 
@@ -26,6 +27,7 @@ class TakeRecord:
     file: str
     licence: str
     credit: str = ""
+    digital_source: str | None = None
     kind: Literal["one_shot", "repeated", "loop", "ambience"] | None = None
     anchor_s: float | None = None
     loop_start_s: float | None = None
@@ -45,6 +47,8 @@ class TakeRecord:
                 raise RecordError(key, "must be given")
             if _CONTROL.search(text) or len(text) > 1000:
                 raise RecordError(key, f"must be text on one line, got {text!r:.60}")
+        if self.digital_source is not None:
+            read_digital_source(self.digital_source)
         if not _EFFECT.fullmatch(self.effect):
             raise RecordError("effect", f"must be the name of an effect, got {self.effect!r:.60}")
         if not -60.0 <= self.gain_db <= 24.0:

@@ -303,3 +303,17 @@ def test_a_table_written_by_hand_needs_three_columns(tmp_path: Path) -> None:
     (tmp_path / "library.tsv").write_text("file\teffect\tlicence\nrex.wav\tdog_barking\tCC0-1.0\n")
     (take,) = load_library(tmp_path).takes("dog_barking")
     assert take.asset.name == "rex.wav"
+
+
+def test_a_manifest_may_say_where_a_take_comes_from(tmp_path):
+    said = edited("gain_db = -3", 'gain_db = -3\ndigital_source = "trainedAlgorithmicMedia"')
+    library = load_library(make_library(tmp_path, said))
+    assert library.takes("dog_barking")[0].asset.digital_source == "generated"
+    assert library.takes("river")[0].asset.digital_source == "recorded"
+    assert library.takes("fire")[0].asset.digital_source == "synthesised"
+
+
+def test_a_misspelt_source_is_named_with_its_line(tmp_path):
+    said = edited("gain_db = -3", 'gain_db = -3\ndigital_source = "recoded"')
+    with pytest.raises(LibraryError, match=r"line 9: digital_source .*did you mean recorded\?"):
+        load_library(make_library(tmp_path, said))
