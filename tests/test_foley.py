@@ -77,6 +77,7 @@ def test_generate_leaves_every_file_and_all_are_as_long_as_the_picture(outcome):
     assert folder.name == "clip.foley"
     assert {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} == {
         *("cues.json", "cues.csv", "credits.txt", "proposed.json", "scores.tsv", "events.tsv"),
+        "disclosure.html",
         *("stems/fire.wav", "stems/dog_barking.wav", "mix.wav", "clip.mp4"),
         *("overview.png", "review.html", "run.json"),
     }

@@ -23,7 +23,7 @@ from tests.campaigns.driver import Campaign, Trial
 from tests.clips import make_clip, tone
 from tests.detectors import BLACK, GREEN, RED, colour_detector, painted
 
-CUES = ("cues.json", "events.tsv", "cues.csv", "credits.txt", "proposed.json")
+CUES = ("cues.json", "events.tsv", "cues.csv", "credits.txt", "disclosure.html", "proposed.json")
 SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
 CODECS = {".webm": "libvpx-vp9"}
 _ROOT = Path(__file__).parents[3]
