@@ -34,7 +34,7 @@ WINDOW = (1200, 680)
 FILM_WIDTH = 960
 CAPTION_HEIGHT = 44
 DEMO_SECONDS = 12
-RULER_HEIGHT, LANE_HEIGHT = 26, 64
+RULER_HEIGHT, LANE_HEIGHT = 42, 64
 
 
 def main() -> None:
@@ -166,7 +166,7 @@ def point_on_canvas(browser: webdriver.Chrome, seconds: float, y: float) -> tupl
 def click_ruler(browser: webdriver.Chrome, seconds: float) -> None:
     """Move the playhead."""
     canvas = browser.find_element(By.ID, "canvas")
-    x, y = point_on_canvas(browser, seconds, RULER_HEIGHT / 2)
+    x, y = point_on_canvas(browser, seconds, RULER_HEIGHT / 4)
     chain = ActionChains(browser, duration=20)
     chain.move_to_element_with_offset(canvas, x, y).click().perform()
 

@@ -10,8 +10,10 @@ import soundfile
 
 from temporal_foley.cue_list import read_timeline, write_timeline
 from temporal_foley.edits.keep import BEFORE_FILE
+from temporal_foley.sound.ambience import carry_through_scenes
 from temporal_foley.sound.takes.library import load_library
-from temporal_foley.timeline import SILENT_STATUSES
+from temporal_foley.timeline import SILENT_STATUSES, Evidence, SceneSpan
+from tests.factories import make_cue, make_track
 
 pytestmark = pytest.mark.slow
 RATE = 48_000
@@ -396,3 +398,55 @@ def test_a_video_without_effects_is_analysed_then_opened(start_desk, page, make_
     wait(lambda: tab.browser.title == "dropped.mp4: review", 120)
     assert (tmp_path / "new" / "dropped.foley" / "cues.json").is_file()
     assert desk.interrupt()[0] == 0
+
+
+def test_a_scene_split_on_the_desk_ends_its_sound_in_the_next_mix(start_desk, page, work):
+    folder = work / "clip.foley"
+    timeline = cues_of(work)
+    library = load_library()
+    take = library.takes("fire")[0]
+    whole = library.read(take.asset)
+    fire = make_cue(
+        "fire-0001",
+        at_s=0.0,
+        length_s=2.0,
+        asset=take.asset,
+        loop=whole.loop,
+        source_end=whole.loop.end,
+        evidence=Evidence(carries=True),
+    )
+    scene = SceneSpan(onset_sample=0, offset_sample=6 * RATE, shots=(0, 2 * RATE, 4 * RATE))
+    tracks = (*timeline.tracks, make_track(fire))
+    timeline = dataclasses.replace(timeline, tracks=tracks, scenes=(scene,))
+    write_timeline(carry_through_scenes(timeline), folder / "cues.json")
+    tab = page(start_desk(folder).address)
+    ready(tab)
+
+    def loud_after(seconds):
+        sound, _ = soundfile.read(folder / "stems" / "fire.wav")
+        return np.abs(sound[round(seconds * RATE) :]).max() > 1e-3
+
+    tab.element("render").click()
+    wait_for(tab, "The new mix", 90)
+    assert loud_after(5.5)
+    tab.press("k", tab.keys.HOME)
+    for _ in range(4):
+        tab.press_with([tab.keys.SHIFT], tab.keys.ARROW_RIGHT)
+    tab.press("x")
+    wait_for(tab, "Split at 0:04.000")
+    tab.element("render").click()
+    wait_for(tab, "The new mix", 90)
+    assert not loud_after(4.2)
+    (off_screen,) = [cue for cue in cues_of(work).cues if cue.evidence.carried_from]
+    assert off_screen.offset_sample == pytest.approx(4 * RATE, abs=RATE // 10)
+    # The page has the list as it was rendered: nothing is left to save.
+    tab.press_with([tab.keys.CONTROL], "s")
+    wait_for(tab, "Saved already")
+    # Undone and rendered again, the sound goes on as before.
+    for _ in range(2):
+        tab.press_with([tab.keys.CONTROL], "z")
+    tab.element("render").click()
+    wait_for(tab, "The new mix", 90)
+    assert loud_after(5.5)
+    assert len(cues_of(work).scenes) == 1
+    assert faults(tab) == []

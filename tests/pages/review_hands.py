@@ -5,7 +5,7 @@ from importlib import resources
 
 from temporal_foley.cue_list import read_timeline
 
-LANE_HEIGHT, RULER_HEIGHT = 64, 26
+LANE_HEIGHT, RULER_HEIGHT = 64, 42
 
 # Kept before the page's own script runs: what is asked of Web Audio, and errors of any kind.
 WATCH = """

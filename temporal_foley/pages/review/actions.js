@@ -64,6 +64,8 @@ function takeChoices(cue) {
   return [...new Map(all.reverse().map((take) => [assetKey(take.asset), take])).values()].reverse();
 }
 
+const FOLLOWS = "Sounds that go on off screen follow with the next render.";
+
 const actions = {
   neighbour(by) {
     const wanted = byId("filter").value;
@@ -150,6 +152,18 @@ const actions = {
     commit(removeCue(doc(), entry.cue.id), `removing ${wordsOf(entry.cue.effect)}`);
     choose(null);
     say("removed");
+  },
+  splitScene() {
+    const done = splitScene(doc(), transport.head(), rate);
+    if (!done) return note("There is nothing to split: a scene begins or ends here.");
+    commit(done.doc, "splitting a scene");
+    note(`Split at ${clockText(done.place)}. ${FOLLOWS}`);
+  },
+  joinScenes() {
+    const done = joinScenes(doc(), transport.head());
+    if (!done) return note("There is only one scene.");
+    commit(done.doc, "joining scenes");
+    note(`Joined at ${clockText(done.place)}. ${FOLLOWS}`);
   },
   meet: () => change("moved", (cue) => moveCue(cue, transport.head() - pictureSample(cue), duration)),
   startHere: () => change("trimmed", (cue, track) => trimStart(cue, transport.head(), track.kind)),

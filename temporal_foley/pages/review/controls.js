@@ -29,6 +29,8 @@ const KEYS = [
   [["o"], "make a cue audible that the original has", () => actions.hearAlready(false)],
   [["shift+o"], "make all of these audible", () => actions.hearAlready(true)],
   [["Delete"], "remove an added cue, reject another", () => actions.remove()],
+  [["x"], "split the scene at the playhead", () => actions.splitScene()],
+  [["shift+x"], "join the scenes at the boundary nearest to it", () => actions.joinScenes()],
   [["s"], "solo the chosen lane", () => actions.toggleLane(state.solo, state.chosenLane)],
   [["u"], "mute the chosen lane", () => actions.toggleLane(state.mute, state.chosenLane)],
   [["+", "="], "closer", () => actions.zoom(1 / 1.5)],
@@ -89,7 +91,8 @@ function pointAt(event) {
   return { x, y, sample: sampleAt(x, state.view) };
 }
 
-const hitAt = ({ x, y }) => hitTest(x, y, state.view, { lanes: state.lanes, chosen: state.chosen });
+const hitAt = ({ x, y }) =>
+  hitTest(x, y, state.view, { lanes: state.lanes, chosen: state.chosen, scenes: scenesOf(doc()) });
 
 let scrubbing = false;
 
@@ -140,9 +143,11 @@ const CURSORS = { start: "ew-resize", end: "ew-resize", body: "grab", ruler: "te
 function hover(event, hit) {
   const tip = byId("tip");
   byId("canvas").style.cursor = CURSORS[hit.part] ?? "default";
-  tip.hidden = !hit.entry;
-  if (!hit.entry) return;
-  tip.textContent = `${describe(hit.entry.cue)}. ${whyText(hit.entry.cue)}`;
+  tip.hidden = !hit.entry && !hit.scene;
+  if (tip.hidden) return;
+  tip.textContent = hit.scene
+    ? sceneText(doc(), hit.scene)
+    : `${describe(hit.entry.cue)}. ${whyText(hit.entry.cue)}`;
   const { width, height } = tip.getBoundingClientRect();
   tip.style.left = `${clamp(event.clientX + 12, 4, innerWidth - width - 4)}px`;
   tip.style.top = `${Math.max(4, event.clientY - height - 14)}px`;
@@ -172,6 +177,7 @@ function begin() {
     ...{ undo: actions.undo, redo: actions.redo, save: actions.save, add: actions.add },
     ...{ "mix-button": () => mixing.open(), "palette-button": () => palette.open() },
     ...{ "perform-button": () => performing.toggle(), render: actions.render },
+    ...{ "split-scene": () => actions.splitScene(), "join-scenes": () => actions.joinScenes() },
     ...{ fit: actions.fit, "help-button": actions.help, play: () => transport.toggle() },
     ...{ back: () => transport.step(-1), ahead: () => transport.step(1) },
     open: () => byId("file").click(),

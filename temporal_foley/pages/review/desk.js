@@ -139,7 +139,7 @@ function createDeskKeeping(facts, disk) {
     const muted = [...state.mute].filter((name) => doc().tracks.some((track) => track.effect === name));
     const also = muted.length ? ` Muted lanes are in it: ${muted.map(wordsOf).join(", ")}.` : "";
     note(`The new mix: ${text ?? "silent"} (${job.seconds.toFixed(1)} s).${warned}${also}`);
-    digest = (await ask(`state?tab=${tab}`)).digest;
+    await follow();
     const again = (url) => `${url.replace(/[?].*/, "")}?v=${job.id}-${Date.now()}`;
     await transport.pause();
     if (page.original && original) original.src = again(page.original.url);
@@ -150,6 +150,17 @@ function createDeskKeeping(facts, disk) {
       await ready;
     }
     transport.toggle();
+  }
+
+  /** Show the list as it was rendered: sounds that go on off screen follow the scenes in it. */
+  async function follow() {
+    const answer = await ask("cues");
+    if (answer.digest === digest) return;
+    digest = answer.digest;
+    if (doc() !== state.saved || savedText(answer.cues) === savedText(doc())) return;
+    commit(answer.cues, "what follows the scenes");
+    state.saved = doc();
+    needAll();
   }
 
   function showExport() {

@@ -1,7 +1,7 @@
 // The lanes as a picture: cues, curves and a view of time in, strokes on a canvas out.
 // Only what is in view is drawn, so that half an hour costs no more than a minute.
 
-const RULER_HEIGHT = 26;
+const RULER_HEIGHT = 42; // the clock, and the scenes below it
 const LANE_HEIGHT = 64;
 const BLOCK_TOP = 9;
 const BLOCK_BOTTOM = 5;
@@ -34,6 +34,7 @@ function drawLanes(pen, view, page, colours) {
     drawLane(pen, view, page, colours, lane, top);
   });
   drawRuler(pen, view, page, colours);
+  drawScenes(pen, view, page.scenes, colours);
 }
 
 /** Draw what moves, over a copy of the lanes: the dragged cue, and the playhead. */
@@ -225,6 +226,7 @@ function drawColumns(pen, view, peaks, top, colour, duration) {
   pen.fill();
 }
 
+const CLOCK_HEIGHT = RULER_HEIGHT - SCENES_HEIGHT;
 const TICKS_S = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600];
 
 function drawRuler(pen, view, page, colours) {
@@ -238,15 +240,19 @@ function drawRuler(pen, view, page, colours) {
   for (let at = Math.floor(view.left / step) * step; at <= page.duration; at += step) {
     const x = Math.round(xOf(at, view)) + 0.5;
     if (x > view.width) break;
-    stroke(pen, colours.line, 1, [[x, RULER_HEIGHT - 8], [x, RULER_HEIGHT]]);
-    pen.fillText(clockText(at, digits), x + 4, RULER_HEIGHT / 2);
+    stroke(pen, colours.line, 1, [[x, CLOCK_HEIGHT - 8], [x, CLOCK_HEIGHT]]);
+    pen.fillText(clockText(at, digits), x + 4, CLOCK_HEIGHT / 2);
   }
   stroke(pen, colours.line, 1, [[0, RULER_HEIGHT - 0.5], [view.width, RULER_HEIGHT - 0.5]]);
 }
 
 /** What lies under a point: a lane, and in it the cue and the part of it that is held. */
 function hitTest(x, y, view, page) {
-  if (y < RULER_HEIGHT) return { part: "ruler" };
+  if (y < RULER_HEIGHT) {
+    const at = sampleAt(x, view);
+    const inside = (one) => one.onset_sample <= at && at < one.offset_sample;
+    return { part: "ruler", scene: y < CLOCK_HEIGHT ? undefined : page.scenes.find(inside) };
+  }
   const lane = page.lanes[Math.floor((y - RULER_HEIGHT + view.top) / LANE_HEIGHT)];
   if (!lane) return { part: "nothing" };
   const under = laneSpan(lane.entries, view).filter(({ cue }) => {

@@ -34,7 +34,7 @@ MOST_SOUND_SAMPLES = 48_000 * 60 * 30
 """Half an hour of takes is about 20 MB in the page; takes beyond that are listed without sound."""
 
 _SCRIPTS = (
-    *("model.js", "sound.js", "transport.js", "draw.js", "panels.js", "review.js"),
+    *("model.js", "sound.js", "transport.js", "scenes.js", "draw.js", "panels.js", "review.js"),
     *("actions.js", "keeping.js", "mix.js", "palette.js", "perform.js", "controls.js"),
 )
 _DESK_SCRIPTS = ("desk.js",)

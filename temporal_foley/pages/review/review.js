@@ -228,7 +228,8 @@ function draw() {
   const sharp = window.devicePixelRatio || 1;
   const lanes = state.lanes.map((lane) => ({ ...lane, isHeard: isHeard(lane.effect) }));
   const { chosen, chosenLane } = state;
-  const shown = { lanes, takes: takeOf, duration, chosen, chosenLane, isDragging: Boolean(drag) };
+  const scenes = scenesOf(doc());
+  const shown = { lanes, takes: takeOf, duration, chosen, chosenLane, scenes, isDragging: Boolean(drag) };
   if (isStale) {
     Object.assign(backdrop, { width: canvas.width, height: canvas.height });
     const pen = backdrop.getContext("2d");
