@@ -3,7 +3,9 @@
 Chooses some hundred images of as many sources, half of them without any effect, and stores their
 standardised features in the bundle (`models/tagging/background.py`). The calibration for a number
 of examples is learnt from the known effects: each is taken out of the bank in turn, taught from a
-few of its images, and evaluated on those of other sources. The tagger is unchanged. `--without
+few of its images, and evaluated on those of other sources. Where the features have too few for
+that, the calibration is that of the shipped model, if it has the same backbone: it is in standard
+deviations of the bank, so it holds for other effects too. The tagger is unchanged. `--without
 EFFECT` leaves out all images of an effect, to try `teach` on it.
 """
 
@@ -20,9 +22,12 @@ from temporal_foley.errors import UsageError
 if TYPE_CHECKING:
     from data_pipeline.features.split import FeatureSplit
     from temporal_foley.effects import Vocabulary
+    from temporal_foley.models.bundle.bundle import Bundle
     from temporal_foley.models.tagging.background import Background
 
 EXAMPLES = (1, 2, 4, 8)
+LEAST_PICTURES = 16
+"""Fewer do not show how much ordinary images vary."""
 LEAST_SOURCES = 16
 """Effects with fewer sources are not used for the calibration."""
 MOST_JUDGED = 100
@@ -90,14 +95,54 @@ def choose(pictures: Pictures, count: int, *, seed: int = 0) -> np.ndarray:
     return np.array(list(chosen), np.int64)
 
 
-def learn_background(pictures: Pictures, *, count: int = 512, seed: int = 0) -> "Background":
-    """Choose the bank, and learn the calibration for each number of examples."""
+Lines = Sequence[tuple[int, float, float]]
+
+
+def learn_background(
+    pictures: Pictures, *, count: int = 512, seed: int = 0, usual: Lines = ()
+) -> "Background":
+    """Choose the bank, and learn the calibration for each number of examples.
+
+    Args:
+        pictures: To choose from.
+        count: Size of the bank.
+        seed: Of the choice.
+        usual: Calibration to use if the pictures are too few to learn one.
+
+    Raises:
+        UsageError: The pictures are too few.
+    """
+    from temporal_foley.models.tagging.background import make_background
+
+    available = len(pictures.features)
+    if available < LEAST_PICTURES:
+        raise UsageError(
+            f"{available} images are too few for a background",
+            remedy=f"give at least {LEAST_PICTURES}, half of them of none of the effects",
+        )
+    # Of a small set half is the bank, and half is there to learn from.
+    bank = choose(pictures, min(count, available // 2), seed=seed)
+    lines = _learn_lines(pictures, bank, seed=seed)
+    if not lines and usual:
+        lines, bank = usual, choose(pictures, count, seed=seed)
+        print("the calibration for the number of examples is that of the shipped model")
+    if not lines:
+        raise UsageError(
+            f"no effect has images of {LEAST_SOURCES} sources: too few to calibrate the number of "
+            "examples",
+            remedy="add images of other sources, or use the default backbone, whose calibration "
+            "is known",
+        )
+    return make_background(pictures.features[bank], lines)
+
+
+def _learn_lines(pictures: Pictures, bank: np.ndarray, *, seed: int) -> Lines:
+    """Learn the calibration from the images outside the bank; empty if they are too few."""
     from temporal_foley.evaluation.fit_calibration import CalibrationLine
     from temporal_foley.models.tagging.background import make_background
     from temporal_foley.models.tagging.taught import judge_frames
     from temporal_foley.teaching.few_shot import fit_effect
 
-    bank = choose(pictures, count, seed=seed)
     others = np.setdiff1d(np.arange(len(pictures.features)), bank)
     generator = np.random.default_rng(seed)
     judged: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {k: [] for k in EXAMPLES}
@@ -105,10 +150,11 @@ def learn_background(pictures: Pictures, *, count: int = 512, seed: int = 0) -> 
         shown = others[pictures.present[others, effect]]
         _, first = np.unique(pictures.sources[shown], return_index=True)
         shown = generator.permutation(shown[first])
-        if len(shown) < LEAST_SOURCES:
-            continue
-        without = make_background(pictures.features[bank[~pictures.present[bank, effect]]])
         plain = generator.permutation(others[pictures.absent[others, effect]])
+        kept = bank[~pictures.present[bank, effect]]
+        if len(shown) < LEAST_SOURCES or not len(plain) or len(kept) < 2:
+            continue
+        without = make_background(pictures.features[kept])
         for k in EXAMPLES:
             taught = fit_effect([pictures.features[[i]] for i in shown[:k]], without)
             logits = [
@@ -117,15 +163,25 @@ def learn_background(pictures: Pictures, *, count: int = 512, seed: int = 0) -> 
             ]
             judged[k].append((logits[0], logits[1]))
     lines = [(k, *_line(judged[k])) for k in EXAMPLES if judged[k]]
-    if not lines:
-        raise UsageError(
-            f"no effect has images of {LEAST_SOURCES} sources: too few to calibrate the number of "
-            "examples"
-        )
     for k, *line in lines:
         fitted = CalibrationLine(*line)
         print(f"{k} examples: slope {fitted.slope:.2f}, bias {fitted.bias:.2f}")
-    return make_background(pictures.features[bank], lines)
+    return lines
+
+
+def shipped_lines(bundle: "Bundle") -> Lines:
+    """Return the calibration of the shipped model, if it has the same backbone as a bundle."""
+    from temporal_foley.models.bundle.bundle import load_bundle
+    from temporal_foley.models.by_name import BEST, SHIPPED, shipped_models
+
+    if BEST not in shipped_models():
+        return ()
+    shipped = load_bundle(SHIPPED / BEST)
+    keys = ("backbone", "backbone_sha256", "aspect")
+    same = all(getattr(shipped.inputs, key) == getattr(bundle.inputs, key) for key in keys)
+    if shipped.background is None or not same:
+        return ()
+    return [(int(k), float(a), float(b)) for k, a, b in shipped.background.lines]
 
 
 def _line(judged: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float]:
@@ -171,7 +227,7 @@ def run(options: BackgroundOptions) -> None:
     for name in options.without:
         column = bundle.vocabulary.index(name)
         pictures = pictures.at(pictures.absent[:, column])
-    background = learn_background(pictures, count=options.pictures)
+    background = learn_background(pictures, count=options.pictures, usual=shipped_lines(bundle))
     info = {**bundle.training_info, "background": split.facts()}
     changed = dataclasses.replace(bundle, background=background, training_info=info)
     sha256 = save_bundle(options.out, changed, overwrite=options.overwrite)

@@ -5,7 +5,7 @@ The new bundle differs in its decision only. Several splits may be joined.
 
 import dataclasses
 import fnmatch
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -51,8 +51,8 @@ def judge_splits(
     return heard
 
 
-def run(options: DecideOptions) -> None:
-    """Fit, and write the bundle."""
+def run(options: DecideOptions) -> dict[str, int]:
+    """Fit, and write the bundle; return the effects that kept their defaults, with their clips."""
     from temporal_foley.evaluation.fit_decision import FitConfig, fit_decision
     from temporal_foley.models.bundle.bundle import load_bundle, save_bundle
     from temporal_foley.spotting.decision import decision_to_json
@@ -90,10 +90,8 @@ def run(options: DecideOptions) -> None:
         decision, heard.clips, bundle.vocabulary, least_clips=options.least_clips
     )
     if kept:
-        few = ", ".join(f"{name} ({count})" for name, count in kept.items())
         print(
-            f"kept the defaults of {few}: fewer than {options.least_clips} clips with the effect; "
-            "add validation clips, or give --least-clips 1"
+            f"{few_clips(kept, options.least_clips)}; add validation clips, or give --least-clips 1"
         )
     if options.raw:
         decision = uncalibrated(decision)
@@ -105,7 +103,7 @@ def run(options: DecideOptions) -> None:
             f"on {effect.threshold_on:.3f} off {effect.threshold_off:.3f}"
         )
     if options.out is None:
-        return
+        return kept
     info = {**bundle.training_info, "decided_on": heard.facts}
     card = bundle.card if options.card is None else read_card(options.card)
     changed = dataclasses.replace(
@@ -113,6 +111,13 @@ def run(options: DecideOptions) -> None:
     )
     sha256 = save_bundle(options.out, changed, overwrite=options.overwrite)
     print(f"wrote {options.out} ({sha256[:12]})")
+    return kept
+
+
+def few_clips(kept: Mapping[str, int], least_clips: int) -> str:
+    """Report effects that kept their defaults."""
+    few = ", ".join(f"{name} ({count})" for name, count in kept.items())
+    return f"kept the defaults of {few}: fewer than {least_clips} clips with the effect"
 
 
 def keep_defaults(

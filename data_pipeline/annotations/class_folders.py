@@ -48,7 +48,11 @@ def read_class_folders(path: Path) -> Reading:
 
     reading = collect(rows, read)
     if not reading.clips:
-        raise AnnotationError("no picture, sound or video in a class folder", path=path)
+        raise AnnotationError(
+            "no picture, sound or video in a class folder",
+            path=path,
+            remedy="put the files into a folder per effect: DIR/dog_barking/SOURCE/FILE",
+        )
     there = {row.text for row in rows}
     missing = tuple(
         Remark(file=str(path), line=0, text=name, reason="is in the table, but does not exist")

@@ -136,18 +136,8 @@ def plan_items(
     scenes: tuple[str, ...] = (),
 ) -> Plan:
     """Assign clips whose files exist to splits."""
-    members = [
-        Member(
-            source=item.clip.source,
-            classes=(item.scene,)
-            if item.scene
-            else tuple(dict.fromkeys(event.name for event in item.clip.events)),
-            split=item.split,
-        )
-        for item in items
-    ]
     parts = PARTS[config.parts]
-    split_of = assign_splits(members, parts, config.seed)
+    split_of = split_clips(items, config)
     settings = f"{vocabulary.sha256} {version} {SHORT_SIDE_PX} {config.frame_rate_hz}"
     make = functools.partial(make_clip, config=config, vocabulary=vocabulary)
     dataset, _, rest = name.partition("-")
@@ -167,6 +157,21 @@ def plan_items(
         rejected=tuple(rejected),
         scenes=scenes,
     )
+
+
+def split_clips(items: Sequence[ClipItem], config: ClipsConfig) -> dict[str, str]:
+    """Assign the sources of clips to splits."""
+    members = [
+        Member(
+            source=item.clip.source,
+            classes=(item.scene,)
+            if item.scene
+            else tuple(dict.fromkeys(event.name for event in item.clip.events)),
+            split=item.split,
+        )
+        for item in items
+    ]
+    return assign_splits(members, PARTS[config.parts], config.seed)
 
 
 def find_media(

@@ -9,6 +9,7 @@ import csv
 import dataclasses
 import hashlib
 import re
+import shlex
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -24,7 +25,7 @@ from data_pipeline.annotations.class_folders import (
     SOUNDS,
     read_class_folders,
 )
-from data_pipeline.annotations.mapping import map_classes
+from data_pipeline.annotations.mapping import map_classes, name_key
 from data_pipeline.annotations.records import AnnotationError
 from data_pipeline.builders.pictures import decode_still
 from data_pipeline.builders.splits import Member
@@ -83,6 +84,7 @@ def read_labelled_files(
     """
     listed, rejected = _from_table(path) if path.is_file() else _from_folders(path)
     class_map = map_classes({(ORIGIN, name) for f in listed for name in f.classes}, vocabulary)
+    nothing_keys = {name_key(name) for name in nothing}
     files: list[LabelledFile] = []
     digests: dict[str, str] = {}
     for file in sorted(listed, key=lambda file: file.id):
@@ -100,7 +102,7 @@ def read_labelled_files(
         unknown = [
             name
             for name in file.classes
-            if (ORIGIN, name) in class_map.unmapped and name not in nothing
+            if (ORIGIN, name) in class_map.unmapped and name_key(name) not in nothing_keys
         ]
         files.append(
             dataclasses.replace(
@@ -112,8 +114,18 @@ def read_labelled_files(
             )
         )
     if not files:
-        raise AnnotationError("contains no picture or sound of a class", path=path)
+        raise AnnotationError(
+            "contains no picture or sound of a class", path=path, remedy=_remedy(rejected)
+        )
     return (group_series(files) if grouping == "series" else files), rejected
+
+
+def _remedy(rejected: Sequence[Rejected]) -> str:
+    """Return what to do about files of which none can be used."""
+    if any("is a video" in one.reason for one in rejected):
+        return "give videos with --videos (train), or build them as clips"
+    first = f"; {rejected[0].item} {rejected[0].reason}" if rejected else ""
+    return f"put pictures and sounds into a folder per effect: DIR/dog_barking/SOURCE/FILE{first}"
 
 
 def check_known(files: Sequence[LabelledFile], vocabulary: Vocabulary) -> None:
@@ -133,17 +145,35 @@ def check_known(files: Sequence[LabelledFile], vocabulary: Vocabulary) -> None:
         )
 
 
-def unknown_class(counts: Mapping[str, int], vocabulary: Vocabulary) -> UsageError:
-    """Return the error about a class that is not an effect, with its number of files."""
-    name, number = max(counts.items(), key=lambda item: (item[1], item[0]))
+def unknown_class(
+    counts: Mapping[str, int],
+    vocabulary: Vocabulary,
+    *,
+    labels: Path | None = None,
+    can_leave_out: bool = True,
+) -> UsageError:
+    """Return the error about classes that are not an effect, with their numbers of files.
+
+    Args:
+        counts: Files, or events of a table, by class.
+        vocabulary: The effects.
+        labels: The table; None if the classes are folders.
+        can_leave_out: Whether `--leave-out` applies to the files.
+    """
+    (name, number), *others = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     near = nearest(name, vocabulary.names)
-    others = f" (and of {len(counts) - 1} more)" if len(counts) > 1 else ""
-    hint = f"did you mean {near}? " if near else ""
+    more = ", ".join(f"{count} of {other}" for other, count in others[:3])
+    more += f" and of {len(others) - 3} more" if len(others) > 3 else ""
+    all_names = " ".join(shlex.quote(other) for other, _ in ((name, number), *others))
+    thing, place = ("file", "folder") if labels is None else ("event", "event")
+    leaves = f", or --leave-out '{name}/*'" if can_leave_out and labels is None else ""
     return UsageError(
-        f"{number} file{'s' * (number > 1)} of the class {name}{others}, which is not an effect of "
-        f"{vocabulary.name}",
-        remedy=f"{hint}rename the folder, give --nothing {name} if it shows none of the effects, "
-        f"or --leave-out '{name}/*'",
+        f"{number} {thing}{'s' * (number > 1)} of the class {name}{f' ({more})' if more else ''}, "
+        f"which is not an effect of {vocabulary.name}",
+        path=labels,
+        remedy=f"{f'did you mean {near}? ' if near else ''}rename the {place}"
+        f"{',' if leaves else ' or'} give --nothing {all_names} if it shows none of the "
+        f"effects{leaves}",
     )
 
 

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
+from data_pipeline.annotations.records import Modality
 from temporal_foley.cli.options import Arg
 from temporal_foley.effects import DEFAULT_VOCABULARY
 from temporal_foley.errors import UsageError
@@ -23,13 +24,15 @@ class BuildOptions:
     files: Annotated[tuple[Path, ...], Arg(metavar="PATH...")] = ()
     """Class folders, or CSV tables with the columns `file` and `class` (stills, composed)."""
     nothing: Annotated[tuple[str, ...], Arg(metavar="CLASS...")] = ()
-    """Classes that are known not to be an effect; `other` always is one (stills, composed)."""
+    """Classes that are known not to be an effect; `other` always is one."""
     leave_out: Annotated[tuple[str, ...], Arg(metavar="PATTERN...")] = ()
     """Patterns of files to skip, such as `helicopter/frames/*`; other files keep their split."""
     annotations: Annotated[tuple[Path, ...], Arg(metavar="PATH...")] = ()
     """The publisher's files (clips, scenes, and videos for composed)."""
     reader: str = "dcase"
     """Reader of the annotations."""
+    modality: Modality | None = None
+    """What events are in tables without a column for it. (default: as the reader says)"""
     ontology: Annotated[Path | None, Arg(metavar="FILE")] = None
     """AudioSet's ontology, for the annotations."""
     media: Annotated[Path | None, Arg(metavar="DIR")] = None

@@ -1,15 +1,18 @@
 """Plan a dataset: find what its lists name, and assign it to splits."""
 
 import dataclasses
+from collections.abc import Collection, Sequence
+from pathlib import Path
 
 import tensorflow_datasets as tfds
 
 from data_pipeline.annotations import class_folders
 from data_pipeline.annotations.catalogue import READERS
 from data_pipeline.annotations.collect import join
-from data_pipeline.annotations.mapping import map_clips
+from data_pipeline.annotations.mapping import map_clips, name_key
 from data_pipeline.annotations.ontology import read_ontology
-from data_pipeline.annotations.records import Reading
+from data_pipeline.annotations.records import Modality, Reading
+from data_pipeline.annotations.tables import read_table_formats
 from data_pipeline.builders.clips import Clips, ClipsConfig, name_effects, plan_clips
 from data_pipeline.builders.dataset import Plan
 from data_pipeline.builders.labelled_files import unknown_class
@@ -95,20 +98,41 @@ def _read(options: BuildOptions, vocabulary: Vocabulary) -> Reading:
     Raises:
         UsageError: A class is neither.
     """
-    reading = join([READERS[options.reader].read(path) for path in options.annotations])
-    if options.reader != class_folders.ORIGIN:
-        return reading
-    clips = [
+    reading = read_annotations(
+        options.annotations, options.reader, options.nothing, options.modality
+    )
+    if options.reader == class_folders.ORIGIN:
+        mapped = map_clips(reading.clips, vocabulary)
+        if mapped.unmapped:
+            raise unknown_class(mapped.unmapped, vocabulary, can_leave_out=False)
+    return reading
+
+
+def read_annotations(
+    paths: Sequence[Path],
+    reader: str,
+    nothing: Collection[str] = (),
+    modality: Modality | None = None,
+) -> Reading:
+    """Read annotations, without the events of classes that are known not to be an effect.
+
+    Args:
+        paths: The publisher's files.
+        reader: Name of their reader.
+        nothing: Classes that are known not to be an effect.
+        modality: That of events in tables that have no such column; None is the reader's.
+    """
+    formats = READERS[reader].formats if modality else ()
+    if modality and formats:
+        formats = tuple(dataclasses.replace(form, modality=modality) for form in formats)
+        reading = join([read_table_formats(path, formats) for path in paths])
+    else:
+        reading = join([READERS[reader].read(path) for path in paths])
+    left_out = {name_key(name) for name in nothing}
+    clips = (
         dataclasses.replace(
-            clip,
-            events=tuple(
-                dataclasses.replace(event, name="other") if event.name in options.nothing else event
-                for event in clip.events
-            ),
+            clip, events=tuple(e for e in clip.events if name_key(e.name) not in left_out)
         )
         for clip in reading.clips
-    ]
-    mapped = map_clips(clips, vocabulary)
-    if mapped.unmapped:
-        raise unknown_class(mapped.unmapped, vocabulary)
+    )
     return dataclasses.replace(reading, clips=tuple(clips))

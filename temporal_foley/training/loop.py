@@ -226,26 +226,29 @@ def _checkpoints(folder: Path | None, config: LoopConfig) -> Checkpoints | Memor
 def _check_identity(
     folder: Path | None, found: Mapping[str, Any], wanted: Mapping[str, Any]
 ) -> None:
-    changed = _differences(found, wanted)
+    changed = differences(found, wanted)
     if changed:
         raise CheckpointError(
-            f"was started with another {', '.join(changed[:3])}",
+            f"was started with another {'; '.join(changed[:3])}",
             path=folder,
-            remedy="choose another folder",
+            remedy="use another --out, or the settings that it was started with",
         )
 
 
-def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:
-    """Return the dotted names of settings that differ."""
-    if not (isinstance(found, dict) and isinstance(wanted, dict)):
-        return [] if found == wanted else [name]
-    return [
-        changed
-        for key in sorted({*found, *wanted})
-        for changed in _differences(
-            found.get(key), wanted.get(key), f"{name}.{key}" if name else key
-        )
-    ]
+def differences(found: Any, wanted: Any, name: str = "") -> list[str]:
+    """Return the dotted names of settings that differ, with both values where they are short."""
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        return [
+            changed
+            for key in sorted({*found, *wanted})
+            for changed in differences(
+                found.get(key), wanted.get(key), f"{name}.{key}" if name else key
+            )
+        ]
+    if found == wanted:
+        return []
+    values = f"{found}, now {wanted}"
+    return [f"{name} ({values})" if len(values) < 80 and "{" not in values else name]
 
 
 def _means(waiting: list[tuple[int, dict[str, jax.Array]]]) -> dict[str, float]:

@@ -27,7 +27,8 @@ class Train:
     videos: Annotated[Path | None, Arg(metavar="DIR")] = None
     """Videos: any, with --annotations, or DIR/EFFECT/SOURCE/FILE."""
     annotations: Annotated[Path | None, Arg(metavar="FILE")] = None
-    """When the effects happen in the videos: filename, onset, offset, event_label."""
+    """When the effects happen in the videos: a table with the columns filename, onset, offset,
+    event_label. A column modality says where they are only audible or only visual."""
     vocabulary: Annotated[str | None, Arg(metavar="NAME|FILE")] = None
     """The effects. (default: made from the names of the folders)"""
     out: Annotated[Path, Arg(metavar="MODEL", short="-o")] = Path("foley-model")
@@ -52,6 +53,8 @@ class Train:
     """Do not train a tagger of single frames to compare with."""
     workers: Annotated[int | None, Arg(advanced=True)] = None
     """Processes. (default: one per core)"""
+    overwrite: bool = False
+    """Train again in a folder that was started with other settings."""
 
     def run(self, console: Console) -> None:
         """Train, and print the scores."""
@@ -65,12 +68,15 @@ class Train:
             given["workers"] = self.workers
         if self.config is not None:
             given["config"] = _load("data_pipeline.train.configuration").load_config(self.config)
-        options = pipeline.TrainOptions(baseline=not self.no_baseline, **given)
+        options = _load("data_pipeline.train.options").TrainOptions(
+            baseline=not self.no_baseline, **given
+        )
         pipeline.train_model(
             options,
             progress=console.progress,
             print_line=console.print,
             print_table=console.table,
+            warn=console.warn,
         )
 
 

@@ -10,7 +10,7 @@ from data_pipeline.builders.labelled_files import LabelledFile, check_known
 from data_pipeline.train.check import check_splits, choose_parts
 from data_pipeline.train.configuration import config_names, load_config
 from data_pipeline.train.demo import EFFECTS, RATE_HZ, draw_scene, write_demo
-from data_pipeline.train.pipeline import TrainOptions
+from data_pipeline.train.options import TrainOptions
 from data_pipeline.train.stages import Stages, folder_digest, no_progress
 from data_pipeline.train.vocabulary import folder_classes, vocabulary_of
 from temporal_foley.effects import load_vocabulary, parse_vocabulary
@@ -59,13 +59,20 @@ def test_small_sets_get_a_larger_part_for_validation(sources, parts):
     files = [
         labelled(f"{effect}{n}", effect) for effect in ("fire", "wave") for n in range(sources)
     ]
-    assert choose_parts([*files, labelled("x", "other")]) == parts
+    assert choose_parts([*files, labelled("x", "other")]).parts == parts
 
 
 def test_too_few_sources_name_the_effect_and_the_remedy():
     files = [labelled(f"{n}.wav", "fire", "one", "sound") for n in range(9)]
-    with pytest.raises(UsageError, match=r"sounds of fire; give at least 3 .* --group series"):
+    with pytest.raises(UsageError, match=r"sounds of fire \(1\); give at least 3") as error:
         choose_parts(files)
+    assert "--group" not in str(error.value), "sounds are not divided by likeness"
+    pictures = [labelled(f"{n}.jpg", "fire", "one") for n in range(9)]
+    with pytest.raises(UsageError, match=r"pictures of fire \(1\).* --group series .*'fire/\*'"):
+        choose_parts(pictures)
+    with pytest.raises(UsageError) as error:
+        choose_parts(pictures, by_series=True)
+    assert "--group" not in str(error.value)
 
 
 def test_an_unknown_class_is_named_counted_and_corrected():
