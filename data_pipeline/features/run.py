@@ -7,7 +7,6 @@ is kept, so a run that was killed resumes, and a shard that a runner hands out t
 import contextlib
 import dataclasses
 import functools
-import logging
 import os
 import threading
 import time
@@ -206,13 +205,7 @@ def _local_flags(workers: int) -> list[str]:
     ]
 
 
-def _is_worth_printing(record: logging.LogRecord) -> bool:
-    # Beam warns of Google's cloud, which is not used.
-    return "apitools" not in record.getMessage()
-
-
 def _run(pipeline: beam.Pipeline, folder: Path) -> None:
-    logging.getLogger().addFilter(_is_worth_printing)
     try:
         pipeline.run().wait_until_finish()
     except (RuntimeError, OSError, ValueError) as error:
