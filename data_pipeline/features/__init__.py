@@ -1,3 +1,5 @@
+"""Make image and audio features of examples, store them, and read them back."""
+
 import logging
 
 
