@@ -42,6 +42,7 @@ from temporal_foley.effects import Vocabulary, load_vocabulary
 from temporal_foley.evaluation.fit_calibration import fit_lines
 from temporal_foley.evaluation.scored_clip import ScoredClip
 from temporal_foley.models.tagging.judging import pad_clip
+from temporal_foley.models.tagging.tagger import TaggerInputs
 from temporal_foley.spotting.decision import (
     Decision,
     apply_decision,
@@ -155,13 +156,9 @@ def train_without(
         for number in range(len(folds[fold])):
             record = folds[fold][number]
             frames = next(n for n in (64, 256, 1024) if n >= record.frames)
-            inputs = pad_clip(
-                record.visual,
-                record.audio,
-                record.has_picture,
-                record.has_sound,
-                frames=frames,
-            )
+            presence = (record.has_picture, record.has_sound)
+            padded = pad_clip(record.visual, record.audio, *presence, frames=frames)
+            inputs = TaggerInputs(*padded)
             for name, rows in parts_of(model, inputs).items():
                 outputs[f"{fold}/{number}/{name}"] = np.asarray(rows)[: record.frames]
     return outputs

@@ -12,8 +12,8 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Float, UInt8
 
-from temporal_foley.models.image.efficientnet_lite import block_shapes
 from temporal_foley.models.image.layers import same_padding
+from temporal_foley.models.image.lite_weights import block_shapes
 
 Look = Callable[[UInt8[np.ndarray, "batch rows columns 3"]], Float[np.ndarray, "batch classes"]]
 SHAPES = block_shapes(1.0, 1.0)

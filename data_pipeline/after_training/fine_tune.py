@@ -182,10 +182,12 @@ def score_bundle(bundle: "Bundle", clips: "TuningClips", most: int) -> Mapping[s
 
     from data_pipeline.features.record import record_labels
     from temporal_foley.models.image.inference import Inference
+    from temporal_foley.models.programs.program import flattened
     from temporal_foley.training.validation import judge_clip_frames
 
     assert bundle.backbone is not None
-    inference = Inference(bundle.backbone.graphdef, bundle.backbone.params)
+    network = bundle.backbone
+    inference = Inference(lambda: network.graphdef, flattened(network.params))
     logits, labels, known = [], [], []
     for number, source in enumerate(clips.sources):
         count = len(source)

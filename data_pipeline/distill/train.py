@@ -19,14 +19,9 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 
 from data_pipeline.distill.windows import Windows, read_shard
 from temporal_foley.errors import FoleyError
-from temporal_foley.models.audio.columns import count_columns
-from temporal_foley.models.audio.mel import mel_frames
-from temporal_foley.models.audio.student import (
-    COLUMNS_EACH,
-    FOLD,
-    StudentNetwork,
-    load_student,
-)
+from temporal_foley.models.audio.efficientat import StudentNetwork
+from temporal_foley.models.audio.geometry import COLUMNS_EACH, FOLD, count_columns, mel_frames
+from temporal_foley.models.audio.student import load_student
 from temporal_foley.models.audio.teacher import AudioTeacher
 from temporal_foley.models.named_weights import name_weights
 from temporal_foley.training.loop import LoopConfig, Run, train

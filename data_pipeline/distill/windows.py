@@ -16,9 +16,8 @@ from jaxtyping import Float16, Int32
 
 from data_pipeline.distill.mix import mix_window
 from data_pipeline.distill.sounds import Pool
-from temporal_foley.models.audio.columns import COLUMN_SAMPLES
-from temporal_foley.models.audio.mel import SAMPLE_RATE_HZ, log_mel
-from temporal_foley.models.audio.student import FOLD
+from temporal_foley.models.audio.geometry import COLUMN_SAMPLES, FOLD, SAMPLE_RATE_HZ
+from temporal_foley.models.audio.mel import log_mel
 from temporal_foley.models.audio.teacher import AudioTeacher
 
 WINDOWS = 256

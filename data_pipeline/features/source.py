@@ -27,7 +27,7 @@ from temporal_foley.errors import MediaError, UsageError
 from temporal_foley.files.digest import file_sha256
 from temporal_foley.media.audio import read_audio, read_sound_file
 from temporal_foley.media.video import probe_video, sample_frames
-from temporal_foley.models.audio.mel import SAMPLE_RATE_HZ
+from temporal_foley.models.audio.geometry import SAMPLE_RATE_HZ
 from temporal_foley.timegrid import TimeGrid, as_fraction, to_sample
 
 SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")

@@ -15,10 +15,10 @@ from jaxtyping import Float
 
 from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import WeightsError
-from temporal_foley.models.attribution import picture_gradients
 from temporal_foley.models.audio.heard_sound import HeardSound
-from temporal_foley.models.bundle.bundle_backbone import load_bundle_backbone
+from temporal_foley.models.bundle.bundle_backbone import OwnBackbone, load_bundle_backbone
 from temporal_foley.models.bundle.bundle_files import BundleFolder, open_bundle
+from temporal_foley.models.bundle.network import BundleNetwork, StoredWeights
 from temporal_foley.models.detector import (
     FrameDetections,
     FrameProbabilities,
@@ -28,6 +28,7 @@ from temporal_foley.models.detector import (
     in_batches,
 )
 from temporal_foley.models.image.backbone import BackboneOutputs
+from temporal_foley.models.programs.program import flattened, single_precision
 from temporal_foley.spotting.decision import calibrate, decision_from_json, default_decision
 from temporal_foley.spotting.places import Places, class_activation, join_places
 from temporal_foley.timegrid import TimeGrid
@@ -58,7 +59,7 @@ class BundleDetector:
             else decision_from_json(bundle.decision, bundle.vocabulary)
         )
         self.listens = fusion != "video"
-        own = self._own_backbone if bundle.has_backbone else None
+        own = self._own_backbone() if bundle.has_backbone else None
         self._backbone = load_bundle_backbone(bundle.name, bundle.inputs, own, weights=weights)
 
     @functools.cached_property
@@ -70,10 +71,26 @@ class BundleDetector:
 
         return load_bundle(self._source.folder)
 
-    def _own_backbone(self) -> "LoadedNetwork":
-        network = self.bundle.backbone
-        assert network is not None
-        return network
+    @functools.cached_property
+    def network(self) -> BundleNetwork:
+        """The tagger; needs no jax where its programs are stored."""
+        source = self._source
+        return self._stored.network if isinstance(source, BundleFolder) else source.network
+
+    @functools.cached_property
+    def _stored(self) -> StoredWeights:
+        assert isinstance(self._source, BundleFolder)
+        return StoredWeights(self._source)
+
+    def _own_backbone(self) -> OwnBackbone:
+        def network() -> "LoadedNetwork":
+            own = self.bundle.backbone
+            assert own is not None
+            return own
+
+        if isinstance(self._source, BundleFolder):
+            return OwnBackbone(network, lambda: self._stored.backbone)
+        return OwnBackbone(network, lambda: single_precision(flattened(network().params)))
 
     def prepare(self, image: Image) -> SmallImage:
         """Scale one RGB image to the input of the backbone."""
@@ -92,7 +109,7 @@ class BundleDetector:
         with_places: bool = False,
     ) -> Iterator[FrameDetections]:
         """Yield the calibrated probabilities of all frames in one block, after the last frame."""
-        is_located = with_places and self.bundle.tagger.fusion.kind != "audio"
+        is_located = with_places and self.network.fusion != "audio"
         places: list[Places] | None = [] if is_located else None
         visual = self.look(frames, places)
         audio = None
@@ -112,8 +129,8 @@ class BundleDetector:
         audio: Float[np.ndarray, "frames features"] | None,
     ) -> FrameProbabilities:
         """Return the calibrated probabilities of frames by what `look` and `listen` returned."""
-        silence = np.zeros((len(visual), self.bundle.tagger.audio_features), np.float32)
-        logits = self.bundle.logits(
+        silence = np.zeros((len(visual), self.network.audio_features), np.float32)
+        logits = self.network.logits(
             visual,
             silence if audio is None else audio,
             has_picture=True,
@@ -125,8 +142,7 @@ class BundleDetector:
         self, visual: Float[np.ndarray, "frames features"]
     ) -> Float[np.ndarray, "frames classes"]:
         """Return the outputs of the backbone's own classifier for features that `look` returned."""
-        readout = self._backbone.network.params["readout"]
-        kernel, bias = (np.asarray(readout[name], np.float32) for name in ("kernel", "bias"))
+        kernel, bias = (self._backbone.weights[f"readout.{name}"] for name in ("kernel", "bias"))
         return visual.astype(np.float32) @ kernel + bias
 
     def look(
@@ -136,7 +152,7 @@ class BundleDetector:
 
         With `places`, the heat maps of each batch are appended to it.
         """
-        features = self.bundle.tagger.visual_features
+        features = self.network.visual_features
         rows = [np.zeros((0, features), np.float16)]
         for batch in in_batches(frames):
             outputs = self._backbone(batch)
@@ -149,7 +165,7 @@ class BundleDetector:
     def _places(
         self, outputs: BackboneOutputs, features: Float[np.ndarray, "frames features"]
     ) -> Places:
-        gradients, logits = picture_gradients(self.bundle, features)
+        gradients, logits = self.network.gradients(features)
         heat = class_activation(outputs.feature_map, gradients)
         if logits.shape[1] != self._decision.columns:
             # Taught effects are judged outside the tagger and have no location.
@@ -165,7 +181,7 @@ class BundleDetector:
         # Imported lazily: loading the audio network takes about a second.
         from temporal_foley.models.audio.encoders import listen, load_encoder
 
-        inputs = self.bundle.inputs
+        inputs = self._source.inputs
         encoder = load_encoder(inputs.listener)
         if encoder.sha256 != inputs.listener_sha256:
             raise WeightsError(

@@ -1,39 +1,57 @@
-"""Cache compiled networks between runs, so that only the first start is slow."""
+"""Cache what jax compiles between runs, for the programs that are not stored ready to run."""
 
-import os
+import contextlib
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
-import jax
+from temporal_foley.files.cache import keep_newest, private_folder
 
-CACHE_VARIABLE = "TEMPORAL_FOLEY_CACHE"
-
-
-def compilation_folder() -> Path:
-    """Return the folder of the cache: that of a variable, or the user's cache folder.
-
-    The variable is `TEMPORAL_FOLEY_CACHE`; the user's cache folder is that of the XDG base
-    directory specification.
-    """
-    chosen = os.environ.get(CACHE_VARIABLE)
-    if chosen:
-        return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME")
-    # The specification says to ignore a relative path.
-    root = Path(base) if base and Path(base).is_absolute() else Path.home() / ".cache"
-    return root / "temporal-foley"
+MOST_BYTES = 1 << 30
+_lock = threading.Lock()
+_without = 0
 
 
-def enable_compilation_cache(folder: Path | None = None) -> Path | None:
+def enable_compilation_cache(root: Path | None = None) -> Path | None:
     """Cache compiled networks in a folder; return it, or None if it cannot be written."""
-    try:
-        folder = (folder or compilation_folder()) / "compiled"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except (OSError, RuntimeError):  # RuntimeError: a user without a home folder
+    folder = private_folder("compiled", root)
+    if folder is None:
         return None
-    if not os.access(folder, os.W_OK | os.X_OK):
-        return None
+    import jax
+
+    keep_newest(folder, MOST_BYTES)
     jax.config.update("jax_compilation_cache_dir", str(folder))
     # The defaults skip programs that compile in under a second, which is most of them.
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     return folder
+
+
+@contextlib.contextmanager
+def without_compilation_cache() -> Iterator[None]:
+    """Compile everything anew: what jax took from its cache cannot be stored a second time."""
+    import jax
+    from jax.experimental.compilation_cache import compilation_cache
+
+    def switch(is_on: bool) -> None:
+        jax.config.update("jax_enable_compilation_cache", is_on)
+        # It remembers whether there is a cache.
+        compilation_cache.reset_cache()
+
+    global _without
+    if not jax.config.jax_compilation_cache_dir or not (
+        jax.config.jax_enable_compilation_cache or _without
+    ):
+        yield
+        return
+    with _lock:
+        _without += 1
+        if _without == 1:
+            switch(False)
+    try:
+        yield
+    finally:
+        with _lock:
+            _without -= 1
+            if _without == 0:
+                switch(True)

@@ -163,7 +163,7 @@ class ImageNetDetector:
     @functools.cached_property
     def _readout(self) -> Float[np.ndarray, "features classes"]:
         assert isinstance(self._backbone, Backbone)
-        return np.asarray(self._backbone.network.params["readout"]["kernel"], np.float32)
+        return self._backbone.weights["readout.kernel"]
 
     def seen_effects(self) -> dict[str, str]:
         """Return the effects with an ImageNet class, and the classes of each."""

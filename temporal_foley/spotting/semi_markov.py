@@ -13,16 +13,23 @@ the time spent so far as part of the state.
 """
 
 import dataclasses
+import hashlib
 from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+
+from temporal_foley.files.cache import Cache
 
 MOST_AGES = 400
 """Longer stays end at a constant rate: a minute of river is as good as two."""
 LEAST_SPREAD = 0.05
 CUT_CHANGES = 0.5
 """Probability that a cut brings or removes the source of an effect."""
+
+_TABLES = Cache("tables", 1 << 24)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -132,8 +139,23 @@ def _trace_back(active: np.ndarray, ended: np.ndarray, frame: int) -> None:
         frame = int(first) - 1
 
 
-def _age_tables(stays: Stays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _age_tables(stays: Stays) -> Sequence[Float[np.ndarray, "effects ages"]]:
     """Return log probabilities of continuing and of ending by age, and of the age at the start."""
+    code = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    key = (
+        f"{code} scipy {metadata.version('scipy')} {stays.median.tolist()} {stays.spread.tolist()}"
+    )
+    names = ("goes_on", "ends", "first_age")
+    stored = _TABLES.read_arrays(key)
+    if stored is not None and set(stored) == set(names):
+        return [stored[name] for name in names]
+    tables = _make_age_tables(stays)
+    _TABLES.write_arrays(key, dict(zip(names, tables, strict=True)))
+    return tables
+
+
+def _make_age_tables(stays: Stays) -> Sequence[Float[np.ndarray, "effects ages"]]:
+    # Imported lazily: it takes half a second, more than all the rest of the search.
     from scipy import special
 
     spread = np.maximum(stays.spread, LEAST_SPREAD)[:, None]

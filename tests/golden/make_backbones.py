@@ -15,7 +15,7 @@ import torch
 from backbone_inputs import KEPT, lite_pictures, resnet_draws, resnet_picture
 from torch.nn import functional
 
-from temporal_foley.models.image.efficientnet_lite import block_shapes
+from temporal_foley.models.image.lite_weights import block_shapes
 from temporal_foley.models.image.releases import RELEASES, RESNET_DEPTHS, weights_path
 from temporal_foley.models.image.resnet_v2 import keras_layers
 

@@ -1,7 +1,7 @@
 import jax
 import pytest
 
-from temporal_foley.models.compilation import compilation_folder, enable_compilation_cache
+from temporal_foley.models.compilation import enable_compilation_cache
 
 
 @pytest.fixture(autouse=True)
@@ -15,17 +15,6 @@ def _restore_settings():
     yield
     for name, value in before.items():
         jax.config.update(name, value)
-
-
-def test_the_folder_follows_the_variables(monkeypatch, tmp_path):
-    monkeypatch.delenv("TEMPORAL_FOLEY_CACHE", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert compilation_folder() == tmp_path / "temporal-foley"
-    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert compilation_folder() == tmp_path / ".cache" / "temporal-foley"
-    monkeypatch.setenv("TEMPORAL_FOLEY_CACHE", str(tmp_path / "mine"))
-    assert compilation_folder() == tmp_path / "mine"
 
 
 def test_the_cache_is_switched_on(tmp_path):

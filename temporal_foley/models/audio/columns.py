@@ -1,8 +1,7 @@
 """Embed sounds of any length: cut them into overlapping windows and blend the results.
 
-A column is one step in time of the network's feature map: column `i` is centred on sample
-`i * COLUMN_SAMPLES` of the sound. Windows begin on columns, so that the columns of neighbouring
-windows coincide and can be blended.
+Windows begin on columns (see `geometry`), so that the columns of neighbouring windows coincide and
+can be blended.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -11,20 +10,16 @@ from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
-from flax import nnx
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Float, Int
 
-from temporal_foley.models.audio.efficientat import FEATURES, FRAMES_PER_COLUMN
-from temporal_foley.models.audio.mel import (
-    HOP_SAMPLES,
+from temporal_foley.models.audio.geometry import (
+    COLUMN_SAMPLES,
+    FEATURES,
     MIN_SAMPLES,
     SAMPLE_RATE_HZ,
-    Count,
-    mel_frames,
+    count_columns,
 )
 from temporal_foley.timegrid import TimeGrid, to_sample
-
-COLUMN_SAMPLES = FRAMES_PER_COLUMN * HOP_SAMPLES
 
 # The network was trained on ten seconds. The windows of a long sound are of that length and
 # overlap by a quarter; a short sound is padded to the next of a few lengths, so that jit compiles
@@ -57,16 +52,12 @@ class ColumnEncoder:
 
     columns_each: int
     """Number of its columns to one of `COLUMN_SAMPLES`."""
+    sha256: str
     features = FEATURES
-
-    def __init__(self, *, graphdef: nnx.GraphDef, params: PyTree[Array], sha256: str):
-        self.graphdef = graphdef
-        self.params = params
-        self.sha256 = sha256
 
     def columns(
         self, waves: Float[np.ndarray, "batch samples"], lengths: Int[np.ndarray, " batch"]
-    ) -> Float[Array, "batch columns features"]:
+    ) -> Float[np.ndarray, "batch columns features"]:
         """Return the embedding of each column of some windows."""
         raise NotImplementedError
 
@@ -93,11 +84,6 @@ class ColumnEncoder:
         """
         columns = self.column_embeddings(sound, samples_until(grid))
         return mean_in_frames(columns, grid, columns_each=self.columns_each)
-
-
-def count_columns(samples: Count, columns_each: int = 1) -> Count:
-    """Return the number of columns of a sound, `columns_each` to one of `COLUMN_SAMPLES`."""
-    return -(-mel_frames(samples) // (FRAMES_PER_COLUMN // columns_each))
 
 
 def cut_windows(sound: Wave | Iterable[Wave], samples: int) -> Iterator[ColumnWindow]:
@@ -145,7 +131,7 @@ def _fill(
 
 def embed_windows(
     windows: Iterable[ColumnWindow],
-    run: Callable[[Float[np.ndarray, "batch samples"], Int[np.ndarray, " batch"]], Array],
+    run: Callable[[Float[np.ndarray, "batch samples"], Int[np.ndarray, " batch"]], np.ndarray],
     *,
     columns_each: int = 1,
 ) -> Iterator[tuple[int, Columns]]:

@@ -1,18 +1,21 @@
-"""EfficientAT, an AudioSet tagger, and how its PyTorch weights are arranged.
+"""EfficientAT, an AudioSet tagger, its student, and how its PyTorch weights are arranged.
 
 Network: Schmid, Koutini and Widmer, "Efficient Large-Scale Audio Tagging via Transformer-to-CNN
 Knowledge Distillation" (ICASSP 2023), on MobileNetV3-Large (Howard et al., ICCV 2019).
 """
 
 import dataclasses
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Float, Int, Shaped
+from jaxtyping import Array, Float, Int, PyTree, Shaped
 
+from temporal_foley.models.audio.geometry import FOLD, FRAME_STRIDE
+from temporal_foley.models.audio.geometry import mel_frames as count_mel_frames
 from temporal_foley.models.audio.layers import (
     Depthwise,
     FrameWeights,
@@ -21,13 +24,11 @@ from temporal_foley.models.audio.layers import (
     keep,
     mean_over_map,
 )
-from temporal_foley.models.image.layers import Pointwise, rounded_width
+from temporal_foley.models.audio.mel import log_mel
+from temporal_foley.models.image.layers import Pointwise
+from temporal_foley.models.image.lite_weights import rounded_width
 
 CLASSES = 527
-FEATURES = 384
-"""Length of an embedding of `mn04` and of its student."""
-FRAMES_PER_COLUMN = 32
-"""Mel frames from one column of the feature map to the next."""
 
 _EPSILON = 1e-3
 # Of each block at width 1: kernel size, expanded features, features, squeeze-excite, hard-swish,
@@ -52,6 +53,7 @@ _BLOCKS = (
 _STEM = 16
 _HEAD_EXPANSION = 6
 _HIDDEN = 1280
+_STUDENT_WIDTH = 0.4
 
 
 class SoundOutputs(NamedTuple):
@@ -171,6 +173,56 @@ class EfficientAT(nnx.Module):
     def tag(self, embedding: Float[Array, "*axes features"]) -> Float[Array, "*axes classes"]:
         """Return the AudioSet logits of embeddings of whole sounds or of frames."""
         return self.readout(jax.nn.hard_swish(self.hidden(embedding)))
+
+
+def student_shapes() -> list[BlockShape]:
+    """List the teacher's blocks, with time reduced by no more than `FRAME_STRIDE`."""
+    shapes, stride = [], 2
+    for shape in block_shapes(_STUDENT_WIDTH):
+        frame_stride = shape.stride if stride * shape.stride <= FRAME_STRIDE else 1
+        stride *= frame_stride
+        shapes.append(dataclasses.replace(shape, frame_stride=frame_stride))
+    return shapes
+
+
+class StudentNetwork(nnx.Module):
+    """Turn log-mel spectrograms into one embedding per column; see `student`."""
+
+    def __init__(self):
+        shapes = student_shapes()
+        self.stem = Depthwise(3, 2, shapes[0].inputs)
+        self.blocks = nnx.List([Bottleneck(shape) for shape in shapes])
+        self.head = Pointwise(shapes[-1].outputs, _HEAD_EXPANSION * shapes[-1].outputs)
+
+    def __call__(
+        self,
+        mel: Float[Array, "batch mel_bands mel_frames"],
+        mel_frames: Int[Array, " batch"] | None = None,
+    ) -> Float[Array, "batch columns features"]:
+        """Embed log-mel spectrograms of fold `FOLD`; frames after `mel_frames` do not count."""
+
+        def mask(stride: int) -> FrameWeights | None:
+            return None if mel_frames is None else column_mask(mel_frames, mel.shape[2], stride)
+
+        maps = jax.nn.hard_swish(self.stem(keep(mel[..., None], mask(1))))
+        stride = self.stem.stride
+        for block in self.blocks:
+            before, stride = stride, stride * block.depthwise.frame_stride
+            maps = block(maps, mask(before), mask(stride))
+        return jax.nn.hard_swish(self.head(maps)).mean(axis=1)
+
+
+def student_step() -> Callable[..., Array]:
+    """Return the step from weights, waves and their lengths to the student's columns."""
+    graphdef = nnx.split(nnx.eval_shape(StudentNetwork))[0]
+
+    def columns(
+        params: PyTree[Array], waves: Float[Array, "batch samples"], lengths: Int[Array, " batch"]
+    ) -> Float[Array, "batch columns features"]:
+        network: StudentNetwork = nnx.merge(graphdef, params)
+        return network(log_mel(waves, lengths, fold=FOLD), count_mel_frames(lengths, FOLD))
+
+    return columns
 
 
 def params_from_torch(state: dict[str, Shaped[np.ndarray, "..."]], width: float = 0.4) -> dict:

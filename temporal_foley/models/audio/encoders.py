@@ -10,7 +10,6 @@ from jaxtyping import Float, Float16
 from temporal_foley.models.audio.columns import ColumnEncoder, Wave, mean_in_frames
 from temporal_foley.models.audio.heard_sound import HeardSound
 from temporal_foley.models.audio.student import load_student
-from temporal_foley.models.audio.teacher import load_teacher
 from temporal_foley.timegrid import TimeGrid
 
 EncoderName = Literal["student", "teacher"]
@@ -56,6 +55,9 @@ def load_encoder(name: EncoderName, weights: Path | None = None) -> AudioEncoder
         case "student":
             return load_student(weights)
         case "teacher":
+            # Imported lazily: it needs jax.
+            from temporal_foley.models.audio.teacher import load_teacher
+
             return load_teacher(weights)
     raise ValueError(f"encoder must be student or teacher, got {name!r}")
 

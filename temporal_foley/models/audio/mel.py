@@ -8,33 +8,27 @@ bands of Kaldi's mel scale from 0 to 15 kHz, logarithm.
 
 import functools
 from functools import partial
-from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-SAMPLE_RATE_HZ = 32_000
-HOP_SAMPLES = 320
+from temporal_foley.models.audio.geometry import (
+    FFT_POINTS,
+    HOP_SAMPLES,
+    MIN_SAMPLES,
+    SAMPLE_RATE_HZ,
+)
+
 MEL_BANDS = 128
 
 _PREEMPHASIS = 0.97
-_FFT_POINTS = 1024
 _WINDOW_SAMPLES = 800
 _TOP_HZ = 15_000.0
 _FLOOR = 1e-5
 
-MIN_SAMPLES = _FFT_POINTS // 2 + 2
-"""Shorter sounds cannot be reflected at their ends."""
-
 Waves = Float[Array | np.ndarray, "batch samples"]
-Count = TypeVar("Count", int, Array, np.ndarray)
-
-
-def mel_frames(samples: Count, fold: int = 1) -> Count:
-    """Return the number of mel frames of a sound."""
-    return 1 + (samples - 1) // (fold * HOP_SAMPLES)
 
 
 def log_mel(
@@ -62,7 +56,7 @@ def _reflected(
     wave: Waves, lengths: Int[Array | np.ndarray, " batch"] | None
 ) -> Float[Array, "batch padded"]:
     """Mirror a sound at both ends by half a frame; `lengths` are those before pre-emphasis."""
-    half = _FFT_POINTS // 2
+    half = FFT_POINTS // 2
     if lengths is None:
         return jnp.pad(wave, ((0, 0), (half, half)), mode="reflect")
     # Only the end is overwritten: to gather the whole sound would cost more than the FFT.
@@ -83,16 +77,16 @@ def power_spectrum(
     # multiples of half a hop, so they are put together from blocks of that length, without a
     # gather.
     block = HOP_SAMPLES // 2
-    margin = (_FFT_POINTS - _WINDOW_SAMPLES) // 2
+    margin = (FFT_POINTS - _WINDOW_SAMPLES) // 2
     step = hop_samples // block
-    frames = 1 + (padded.shape[1] - _FFT_POINTS) // hop_samples
+    frames = 1 + (padded.shape[1] - FFT_POINTS) // hop_samples
     parts = _WINDOW_SAMPLES // block
     used = padded[:, margin : margin + ((frames - 1) * step + parts) * block]
     blocks = used.reshape(padded.shape[0], -1, block)
     framed = jnp.concatenate(
         [blocks[:, part : part + (frames - 1) * step + 1 : step] for part in range(parts)], axis=-1
     )
-    spectrum = jnp.fft.rfft(framed * np.hanning(_WINDOW_SAMPLES).astype(np.float32), _FFT_POINTS)
+    spectrum = jnp.fft.rfft(framed * np.hanning(_WINDOW_SAMPLES).astype(np.float32), FFT_POINTS)
     return spectrum.real**2 + spectrum.imag**2
 
 
@@ -103,7 +97,7 @@ def kaldi_mel_bands() -> Float[np.ndarray, "mel_bands bins"]:
     Source: `MelBanks` of Kaldi's feat/mel-computations.cc: triangles are straight on the mel
     scale, and the topmost bin (half the sample rate) belongs to no band.
     """
-    bins = _mel(np.arange(_FFT_POINTS // 2) * (SAMPLE_RATE_HZ / _FFT_POINTS))
+    bins = _mel(np.arange(FFT_POINTS // 2) * (SAMPLE_RATE_HZ / FFT_POINTS))
     corners = np.linspace(_mel(0.0), _mel(_TOP_HZ), MEL_BANDS + 2)[:, None]
     rising = (bins - corners[:-2]) / (corners[1:-1] - corners[:-2])
     falling = (corners[2:] - bins) / (corners[2:] - corners[1:-1])

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 
 from temporal_foley.effects import Vocabulary
-from temporal_foley.models.audio.columns import Wave, count_columns
+from temporal_foley.models.audio.columns import Wave
 from temporal_foley.models.audio.effect_tags import OTHER_SOUNDS, tagged_probabilities
 from temporal_foley.models.audio.encoders import SILENCE
+from temporal_foley.models.audio.geometry import count_columns
 from temporal_foley.models.audio.heard_sound import HeardSound
 from temporal_foley.models.audio.student import load_student
 from temporal_foley.spotting.own_sound.evidence import SoundEvidence

@@ -7,84 +7,35 @@ enough for the finer steps. A smaller student that was tried ranks effects again
 where this one and the teacher reach .95. `data_pipeline distill` trains others of this shape.
 """
 
-import dataclasses
+import functools
 import hashlib
-from functools import partial
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import jax
 import numpy as np
 import safetensors
 import safetensors.numpy
-from flax import nnx
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Float, Int
 
 from temporal_foley.errors import WeightsError
 from temporal_foley.files.reading import read_whole
 from temporal_foley.models.audio.columns import AT_ONCE, ColumnEncoder
-from temporal_foley.models.audio.efficientat import (
-    FEATURES,
-    FRAMES_PER_COLUMN,
-    BlockShape,
-    Bottleneck,
-    block_shapes,
-    column_mask,
+from temporal_foley.models.audio.geometry import COLUMNS_EACH, MIN_SAMPLES
+from temporal_foley.models.programs.program import (
+    Program,
+    Weights,
+    nested,
+    single_precision,
 )
-from temporal_foley.models.audio.layers import Depthwise, FrameWeights, keep
-from temporal_foley.models.audio.mel import MIN_SAMPLES, log_mel, mel_frames
-from temporal_foley.models.image.layers import Pointwise
-from temporal_foley.models.named_weights import arrange_weights
 from temporal_foley.models.weights import check_sha256
+
+if TYPE_CHECKING:
+    from flax import nnx
+    from jaxtyping import Array, PyTree
 
 FILE = "student.safetensors"
 SHA256 = "19e5d124f9c9a112c30e391641541726ed05dd46bc84ac3e15f2f578704526dc"
-
-FOLD = 1
-"""Mel frames and bands of the teacher per one of the student."""
-FRAME_STRIDE = 16
-"""The student's mel frames per column."""
-COLUMNS_EACH = FRAMES_PER_COLUMN // (FOLD * FRAME_STRIDE)
-"""The student's columns per one of the teacher."""
-
-_WIDTH = 0.4
-
-
-def student_shapes() -> list[BlockShape]:
-    """List the teacher's blocks, with time reduced by no more than `FRAME_STRIDE`."""
-    shapes, stride = [], 2
-    for shape in block_shapes(_WIDTH):
-        frame_stride = shape.stride if stride * shape.stride <= FRAME_STRIDE else 1
-        stride *= frame_stride
-        shapes.append(dataclasses.replace(shape, frame_stride=frame_stride))
-    return shapes
-
-
-class StudentNetwork(nnx.Module):
-    """Turn log-mel spectrograms into one embedding per column."""
-
-    def __init__(self):
-        shapes = student_shapes()
-        self.stem = Depthwise(3, 2, shapes[0].inputs)
-        self.blocks = nnx.List([Bottleneck(shape) for shape in shapes])
-        self.head = Pointwise(shapes[-1].outputs, FEATURES)
-
-    def __call__(
-        self,
-        mel: Float[Array, "batch mel_bands mel_frames"],
-        mel_frames: Int[Array, " batch"] | None = None,
-    ) -> Float[Array, "batch columns features"]:
-        """Embed log-mel spectrograms of fold `FOLD`; frames after `mel_frames` do not count."""
-
-        def mask(stride: int) -> FrameWeights | None:
-            return None if mel_frames is None else column_mask(mel_frames, mel.shape[2], stride)
-
-        maps = jax.nn.hard_swish(self.stem(keep(mel[..., None], mask(1))))
-        stride = self.stem.stride
-        for block in self.blocks:
-            before, stride = stride, stride * block.depthwise.frame_stride
-            maps = block(maps, mask(before), mask(stride))
-        return jax.nn.hard_swish(self.head(maps)).mean(axis=1)
 
 
 class AudioStudent(ColumnEncoder):
@@ -93,11 +44,30 @@ class AudioStudent(ColumnEncoder):
     name = "student"
     columns_each = COLUMNS_EACH
 
+    def __init__(self, weights: Weights, sha256: str):
+        self.weights = weights
+        self.sha256 = sha256
+        self._program = Program(
+            name="audio student", settings="columns", trace=_student_step, weights=weights
+        )
+
+    @functools.cached_property
+    def graphdef(self) -> "nnx.GraphDef":
+        """The structure of the network, for larger differentiable models."""
+        return _structure()[0]
+
+    @functools.cached_property
+    def params(self) -> "PyTree[Array]":
+        """The weights of the network on the device, for larger differentiable models."""
+        import jax
+
+        return jax.device_put(nested(self.weights))
+
     def columns(
         self, waves: Float[np.ndarray, "batch samples"], lengths: Int[np.ndarray, " batch"]
-    ) -> Float[Array, "batch columns features"]:
+    ) -> Float[np.ndarray, "batch columns features"]:
         """Return the embedding of each column of some windows."""
-        return _columns(self.graphdef, self.params, waves, lengths)
+        return self._program(waves, lengths)[0]
 
     def clip_embeddings(
         self, waves: Float[np.ndarray, "batch samples"]
@@ -109,21 +79,9 @@ class AudioStudent(ColumnEncoder):
         waves = np.pad(waves.astype(np.float32), ((0, -batch % AT_ONCE), (0, 0)))
         lengths = np.full(AT_ONCE, length)
         groups = [
-            np.asarray(_columns(self.graphdef, self.params, waves[i : i + AT_ONCE], lengths))
-            for i in range(0, len(waves), AT_ONCE)
+            self.columns(waves[i : i + AT_ONCE], lengths) for i in range(0, len(waves), AT_ONCE)
         ]
         return np.concatenate([group.mean(axis=1) for group in groups])[:batch]
-
-
-@partial(jax.jit, static_argnames="graphdef")
-def _columns(
-    graphdef: nnx.GraphDef,
-    params: PyTree[Array],
-    waves: Float[Array, "batch samples"],
-    lengths: Int[Array, " batch"],
-) -> Float[Array, "batch columns features"]:
-    network = nnx.merge(graphdef, params)
-    return network(log_mel(waves, lengths, fold=FOLD), mel_frames(lengths, FOLD))
 
 
 def load_student(weights: Path | None = None) -> AudioStudent:
@@ -132,12 +90,13 @@ def load_student(weights: Path | None = None) -> AudioStudent:
     Args:
         weights: The weights file of another student; by default the one that ships.
     """
-    if weights is None:
-        with resources.as_file(resources.files("temporal_foley.models.audio") / FILE) as shipped:
-            blob = _read(shipped)
-            check_sha256(shipped, hashlib.sha256(blob).hexdigest(), SHA256)
-            return _from_bytes(shipped, blob)
-    return _from_bytes(weights, _read(weights))
+    if weights is not None:
+        return _from_bytes(weights, _read(weights))
+    with resources.as_file(resources.files("temporal_foley.models.audio") / FILE) as shipped:
+        blob = _read(shipped)
+        check_sha256(shipped, hashlib.sha256(blob).hexdigest(), SHA256)
+        # Its arrays need no further check, so that jax is not needed.
+        return AudioStudent(single_precision(safetensors.numpy.load(blob)), SHA256)
 
 
 def _read(path: Path) -> bytes:
@@ -148,13 +107,28 @@ def _read(path: Path) -> bytes:
 
 
 def _from_bytes(path: Path, blob: bytes) -> AudioStudent:
-    graphdef, state = nnx.split(nnx.eval_shape(StudentNetwork))
+    from temporal_foley.models.named_weights import arrange_weights
+
     try:
-        params = arrange_weights(safetensors.numpy.load(blob), nnx.to_pure_dict(state))
+        named = safetensors.numpy.load(blob)
+        arrange_weights(named, _structure()[1])
     except (safetensors.SafetensorError, ValueError, KeyError) as error:
         raise WeightsError(f"not the weights of the audio student ({error})", path=path) from error
-    return AudioStudent(
-        graphdef=graphdef,
-        params=jax.device_put(params),
-        sha256=hashlib.sha256(blob).hexdigest(),
-    )
+    return AudioStudent(single_precision(named), hashlib.sha256(blob).hexdigest())
+
+
+@functools.cache
+def _structure() -> "tuple[nnx.GraphDef, PyTree]":
+    """Return the structure of the network, and the shapes of its weights."""
+    from flax import nnx
+
+    from temporal_foley.models.audio.efficientat import StudentNetwork
+
+    graphdef, state = nnx.split(nnx.eval_shape(StudentNetwork))
+    return graphdef, nnx.to_pure_dict(state)
+
+
+def _student_step():
+    from temporal_foley.models.audio.efficientat import student_step
+
+    return student_step()

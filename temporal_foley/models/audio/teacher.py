@@ -16,7 +16,8 @@ from temporal_foley.errors import WeightsError
 from temporal_foley.models.audio import release
 from temporal_foley.models.audio.columns import AT_ONCE, ColumnEncoder
 from temporal_foley.models.audio.efficientat import EfficientAT, SoundOutputs, params_from_torch
-from temporal_foley.models.audio.mel import MIN_SAMPLES, log_mel, mel_frames
+from temporal_foley.models.audio.geometry import MIN_SAMPLES, mel_frames
+from temporal_foley.models.audio.mel import log_mel
 from temporal_foley.models.weights import read_torch_checkpoint
 
 
@@ -39,6 +40,11 @@ class AudioTeacher(ColumnEncoder):
 
     name = "teacher"
     columns_each = 1
+
+    def __init__(self, *, graphdef: nnx.GraphDef, params: PyTree[Array], sha256: str):
+        self.graphdef = graphdef
+        self.params = params
+        self.sha256 = sha256
 
     def __call__(
         self,
@@ -72,9 +78,9 @@ class AudioTeacher(ColumnEncoder):
 
     def columns(
         self, waves: Float[np.ndarray, "batch samples"], lengths: Int[np.ndarray, " batch"]
-    ) -> Float[Array, "batch columns features"]:
+    ) -> Float[np.ndarray, "batch columns features"]:
         """Return the embedding of each column of some windows."""
-        return _columns(self.graphdef, self.params, waves, lengths)
+        return np.asarray(_columns(self.graphdef, self.params, waves, lengths))
 
 
 @partial(jax.jit, static_argnames="graphdef")

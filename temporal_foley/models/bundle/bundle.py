@@ -31,7 +31,7 @@ from jaxtyping import Array, Float, Float32, PyTree
 
 from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import OutputExistsError
-from temporal_foley.models.bundle.bundle_backbone import load_bundle_backbone
+from temporal_foley.models.bundle.bundle_backbone import OwnBackbone, load_bundle_backbone
 from temporal_foley.models.bundle.bundle_files import (
     BACKBONE_PREFIX,
     FILES,
@@ -46,14 +46,15 @@ from temporal_foley.models.bundle.bundle_files import (
     read_files,
     to_json,
 )
+from temporal_foley.models.bundle.network import BundleNetwork
 from temporal_foley.models.image.backbone import Backbone
 from temporal_foley.models.image.fine_tuned import read_network
 from temporal_foley.models.image.loaded import LoadedNetwork
 from temporal_foley.models.named_weights import arrange_weights, name_weights
+from temporal_foley.models.programs.program import flattened, single_precision
 from temporal_foley.models.tagging.background import Background
-from temporal_foley.models.tagging.judging import judge_clip
 from temporal_foley.models.tagging.tagger import Tagger, TaggerConfig
-from temporal_foley.models.tagging.taught import TaughtEffects, judge_frames
+from temporal_foley.models.tagging.taught import TaughtEffects
 
 __all__ = ["FILES", "MANIFEST", "Bundle", "BundleError", "ModelInputs", "load_bundle"]
 __all__ += ["save_bundle"]
@@ -99,7 +100,9 @@ class Bundle:
     def load_backbone(self, weights: Path | None = None) -> Backbone:
         """Make the backbone that computes its image features (`load_bundle_backbone`)."""
         network = self.backbone
-        own = None if network is None else lambda: network
+        own = None
+        if network is not None:
+            own = OwnBackbone(lambda: network, lambda: single_precision(flattened(network.params)))
         return load_bundle_backbone(self.name, self.inputs, own, weights=weights)
 
     def logits(
@@ -111,18 +114,16 @@ class Bundle:
         has_sound: bool,
     ) -> Float32[np.ndarray, "frames outputs"]:
         """Return the logits of the frames of a clip of any length; not calibrated."""
-        logits = judge_clip(
-            tagger_structure(self.tagger),
-            self.weights,
-            visual,
-            audio,
-            has_picture=has_picture,
-            has_sound=has_sound,
-        )
-        if self.taught is None:
-            return logits
-        return np.concatenate(
-            [logits, judge_frames(self.taught, visual, has_picture=has_picture)], axis=1
+        return self.network.logits(visual, audio, has_picture=has_picture, has_sound=has_sound)
+
+    @functools.cached_property
+    def network(self) -> BundleNetwork:
+        """The tagger, ready to judge clips."""
+        return BundleNetwork(
+            dataclasses.asdict(self.tagger),
+            single_precision(flattened(self.weights)),
+            self.taught,
+            lambda: tagger_structure(self.tagger),
         )
 
 

@@ -4,6 +4,7 @@ As cheap to make as any backbone: its weights, and jax with them, are loaded whe
 needs them.
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from pathlib import Path
@@ -14,32 +15,48 @@ from temporal_foley.models.bundle.bundle_files import ModelInputs
 from temporal_foley.models.image.backbone import Backbone, load_backbone
 from temporal_foley.models.image.preparation import Aspect
 from temporal_foley.models.image.releases import input_size_px
+from temporal_foley.models.programs.program import Weights
 
 if TYPE_CHECKING:
     from temporal_foley.models.image.loaded import LoadedNetwork
 
 
+@dataclasses.dataclass(frozen=True, kw_only=False)
+class OwnBackbone:
+    """Ways to load the backbone that a bundle carries."""
+
+    network: "Callable[[], LoadedNetwork]"
+    """Loads it as a network of jax."""
+    weights: Callable[[], Weights]
+    """Loads its weights by name, in single precision."""
+
+
 class BundleBackbone(Backbone):
     """A backbone whose weights come from a bundle instead of a weights file."""
 
-    def __init__(self, inputs: ModelInputs, load: "Callable[[], LoadedNetwork]"):
+    def __init__(self, inputs: ModelInputs, own: OwnBackbone):
         self.name = inputs.backbone
         self.sha256 = inputs.backbone_sha256
         self.input_size_px = input_size_px(inputs.backbone)
         self.aspect = cast(Aspect, inputs.aspect)
-        self._load_network = load
+        self._own = own
         self._ahead = None
 
     @functools.cached_property
     def network(self) -> "LoadedNetwork":
         """The network as data: graphdef, params, and what they are."""
-        return self._load_network()
+        return self._own.network()
+
+    @functools.cached_property
+    def weights(self) -> Weights:
+        """The weights of the network by name."""
+        return self._own.weights()
 
 
 def load_bundle_backbone(
     name: str,
     inputs: ModelInputs,
-    own: "Callable[[], LoadedNetwork] | None",
+    own: OwnBackbone | None,
     *,
     weights: Path | None = None,
 ) -> Backbone:

@@ -17,13 +17,21 @@ from flax import nnx
 from jax import export
 from jaxtyping import Array
 
-from temporal_foley.models.audio.columns import COLUMN_SAMPLES, count_columns, mean_in_frames
-from temporal_foley.models.audio.mel import SAMPLE_RATE_HZ, log_mel, mel_frames
-from temporal_foley.models.audio.student import COLUMNS_EACH, FOLD, AudioStudent
+from temporal_foley.models.audio.columns import mean_in_frames
+from temporal_foley.models.audio.geometry import (
+    COLUMN_SAMPLES,
+    COLUMNS_EACH,
+    FOLD,
+    SAMPLE_RATE_HZ,
+    count_columns,
+    mel_frames,
+)
+from temporal_foley.models.audio.mel import log_mel
+from temporal_foley.models.audio.student import AudioStudent
 from temporal_foley.models.bundle.bundle import Bundle, tagger_structure
 from temporal_foley.models.image.backbone import Backbone
+from temporal_foley.models.tagging.steps import taught_logits
 from temporal_foley.models.tagging.tagger import TaggerInputs
-from temporal_foley.models.tagging.taught import taught_logits
 from temporal_foley.timegrid import TimeGrid, to_sample
 
 PLATFORMS = ("cpu", "cuda", "tpu")

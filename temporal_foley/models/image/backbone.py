@@ -13,6 +13,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from temporal_foley.errors import UsageError
+from temporal_foley.models.image.inference import Inference
+from temporal_foley.models.image.lite_weights import lite_params
 from temporal_foley.models.image.preparation import ASPECTS, Aspect, Image, prepare_image
 from temporal_foley.models.image.releases import (
     BACKBONES,
@@ -21,9 +23,14 @@ from temporal_foley.models.image.releases import (
     input_size_px,
     weights_sha256,
 )
+from temporal_foley.models.programs.program import (
+    Weights,
+    flattened,
+    nested,
+    single_precision,
+)
 
 if TYPE_CHECKING:
-    from temporal_foley.models.image.inference import Inference
     from temporal_foley.models.image.loaded import LoadedNetwork
 
 __all__ = ["BACKBONES", "Backbone", "BackboneOutputs", "load_backbone"]
@@ -52,7 +59,7 @@ class Backbone:
         self.sha256 = weights_sha256(name, weights)
         self.input_size_px = input_size_px(name)
         self.aspect: Aspect = aspect
-        self._weights = weights
+        self._file = weights
         self._ahead: Future[None] | None = None
 
     def prepare(self, image: Image) -> UInt8[np.ndarray, "rows columns 3"]:
@@ -62,7 +69,20 @@ class Backbone:
     @functools.cached_property
     def network(self) -> "LoadedNetwork":
         """The network as data: graphdef, params, and what they are."""
-        return _load_network(self.name, self._weights)
+        if self.name in RELEASES:
+            from temporal_foley.models.image.efficientnet_lite import load_lite
+
+            return load_lite(self.name, nested(self.weights))
+        from temporal_foley.models.image.resnet_weights import load_resnet_v2
+
+        return load_resnet_v2(self.name, self._file)
+
+    @functools.cached_property
+    def weights(self) -> Weights:
+        """The weights of the network by name; those of a released one are read without jax."""
+        if self.name not in RELEASES:
+            return flattened(self.network.params)
+        return single_precision(flattened(lite_params(self.name, self._file)))
 
     def load_ahead(self) -> None:
         """Begin to load and compile the network in a thread; `__call__` waits for it."""
@@ -83,10 +103,8 @@ class Backbone:
         return BackboneOutputs(*self._inference.run(images))
 
     @functools.cached_property
-    def _inference(self) -> "Inference":
-        from temporal_foley.models.image.inference import Inference
-
-        return Inference(self.network.graphdef, self.network.params)
+    def _inference(self) -> Inference:
+        return Inference(lambda: self.network.graphdef, self.weights, settings=self.name)
 
     def _load(self) -> None:
         size = self.input_size_px
@@ -113,17 +131,3 @@ def load_backbone(
     if aspect not in ASPECTS:
         raise UsageError(f"unknown aspect {aspect!r}; known are {', '.join(ASPECTS)}")
     return Backbone(name, aspect, find_weights(name, weights))
-
-
-def _load_network(name: str, weights: Path) -> "LoadedNetwork":
-    # Imported lazily: making a backbone should not wait for jax.
-    from temporal_foley.models.compilation import enable_compilation_cache
-
-    enable_compilation_cache()
-    if name in RELEASES:
-        from temporal_foley.models.image.lite_weights import load_lite
-
-        return load_lite(name, weights)
-    from temporal_foley.models.image.resnet_weights import load_resnet_v2
-
-    return load_resnet_v2(name, weights)

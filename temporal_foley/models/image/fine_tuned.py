@@ -5,25 +5,23 @@ it needs no other weights file.
 """
 
 import dataclasses
-import hashlib
 from collections.abc import Callable
 
-import safetensors.numpy
 from flax import nnx
 from jaxtyping import Array, PyTree
 
 from temporal_foley.models.image.efficientnet_lite import FEATURES as LITE_FEATURES
 from temporal_foley.models.image.efficientnet_lite import EfficientNetLite
 from temporal_foley.models.image.loaded import LoadedNetwork, load_network
-from temporal_foley.models.image.releases import RELEASES, RESNET_DEPTHS, input_size_px
+from temporal_foley.models.image.releases import (
+    RELEASES,
+    RESNET_DEPTHS,
+    input_size_px,
+    weights_digest,
+)
 from temporal_foley.models.image.resnet_v2 import FEATURES as RESNET_FEATURES
 from temporal_foley.models.image.resnet_v2 import ResNetV2
 from temporal_foley.models.named_weights import NamedWeights, arrange_weights, name_weights
-
-
-def weights_digest(named: NamedWeights) -> str:
-    """Return the SHA-256 of weights by name."""
-    return hashlib.sha256(safetensors.numpy.save(dict(sorted(named.items())))).hexdigest()
 
 
 def round_network(network: LoadedNetwork, params: PyTree[Array]) -> LoadedNetwork:

@@ -6,15 +6,18 @@ image, so that the maps stay in the cache; the late layers, whose weights are la
 whole group, so that the weights are read once.
 """
 
-import os
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
-import jax
 import numpy as np
-from flax import nnx
-from jaxtyping import Array, Float, PyTree, UInt8
+from jaxtyping import Float, UInt8
+
+from temporal_foley.models.programs.machine import usable_cores
+from temporal_foley.models.programs.program import Program, Weights
+
+if TYPE_CHECKING:
+    from flax import nnx
 
 # One size, with the last group padded: another size would take seconds to compile.
 GROUP = 4
@@ -30,12 +33,25 @@ Outputs = tuple[
 class Inference:
     """Runs the two halves of an `ImageNetwork`; each shape of image is compiled once."""
 
-    def __init__(self, graphdef: nnx.GraphDef, params: PyTree[Array | np.ndarray]):
-        self._graphdef = graphdef
-        self._params = jax.device_put(params)
-        self._pool = ThreadPoolExecutor(max_workers=_cores(), thread_name_prefix="backbone")
-        self._compiled: dict[tuple[int, ...], Callable] = {}
-        self._lock = threading.Lock()
+    def __init__(
+        self, structure: "Callable[[], nnx.GraphDef]", weights: Weights, *, settings: Any = None
+    ):
+        """Take what returns the structure of the network, and its weights by name.
+
+        Args:
+            structure: Called only if a program must be compiled.
+            weights: By dotted names, in single precision.
+            settings: Plain data that decides the structure; None: programs are not stored.
+        """
+        self._program = Program(
+            name="image network",
+            settings=settings,
+            trace=lambda: _group_step(structure()),
+            weights=weights,
+            # Each group has its own thread, so its operations must not use more threads.
+            is_threaded=False,
+        )
+        self._pool = ThreadPoolExecutor(max_workers=usable_cores(), thread_name_prefix="backbone")
 
     def run(self, images: Images) -> Outputs:
         """Return features, logits and feature maps of any number of images."""
@@ -46,7 +62,7 @@ class Inference:
             missing = GROUP - len(group)
             if missing:
                 group = np.concatenate([group, np.zeros((missing, *group.shape[1:]), np.uint8)])
-            features, logits, maps = (np.asarray(part) for part in step(self._params, group))
+            features, logits, maps = step(group)
             return features, logits, maps
 
         groups = list(self._pool.map(run_group, range(0, len(images), GROUP)))
@@ -56,27 +72,17 @@ class Inference:
         return features, logits, maps
 
     def compile_for(self, shape: tuple[int, ...]) -> Callable:
-        """Return the compiled network for images of a shape."""
-        with self._lock:
-            if shape not in self._compiled:
-                images = jax.ShapeDtypeStruct((GROUP, *shape), np.uint8)
-                is_cpu = jax.default_backend() == "cpu"
-                # Each group has its own thread, so its operations must not use more threads.
-                options: dict[str, str | bool] | None = (
-                    {"xla_cpu_multi_thread_eigen": False} if is_cpu else None
-                )
-                lowered = jax.jit(self._run_group).lower(self._params, images)
-                self._compiled[shape] = lowered.compile(compiler_options=options)
-            return self._compiled[shape]
+        """Return the compiled network for groups of images of a shape."""
+        return self._program.compile_for(("uint8", (GROUP, *shape)))
 
-    def _run_group(self, params: PyTree[Array], images: Array) -> tuple[Array, Array, Array]:
-        network = nnx.merge(self._graphdef, params)
+
+def _group_step(graphdef: "nnx.GraphDef") -> Callable:
+    import jax
+    from flax import nnx
+
+    def run_group(params: Any, images: Any) -> tuple[Any, Any, Any]:
+        network = nnx.merge(graphdef, params)
         maps = jax.lax.map(lambda image: network.early(image[None])[0], images)
         return network.late(maps)
 
-
-def _cores() -> int:
-    # A container may be allowed fewer cores than the machine has.
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return run_group

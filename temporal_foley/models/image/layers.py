@@ -29,12 +29,6 @@ def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
-def rounded_width(features: float) -> int:
-    """Round a number of features to a multiple of 8, as MobileNets do, by no more than 10 %."""
-    rounded = max(8, int(features + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * features else rounded
-
-
 class Convolution(nnx.Module):
     """Dense square convolution with bias; `padding` zeros on all sides, or TensorFlow's "SAME"."""
 

@@ -1,8 +1,13 @@
 """List the image networks and find their weights files, without loading them."""
 
 import dataclasses
+import hashlib
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
 
 from temporal_foley.errors import UsageError, WeightsError
 from temporal_foley.models.weights import sha256_of
@@ -100,3 +105,8 @@ def input_size_px(name: str) -> int:
 def weights_sha256(name: str, path: Path) -> str:
     """Return the SHA-256 of a network's weights: the published one, or that of the user's file."""
     return RELEASES[name].sha256 if name in RELEASES else sha256_of(path)
+
+
+def weights_digest(named: Mapping[str, np.ndarray]) -> str:
+    """Return the SHA-256 of weights by name."""
+    return hashlib.sha256(safetensors.numpy.save(dict(sorted(named.items())))).hexdigest()

@@ -5,25 +5,78 @@ computed frame by frame (wide image features, priors) goes through in blocks, so
 not grow with it; the recurrent layers then read the narrow rows of the whole clip at once.
 """
 
-import functools
+import importlib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from flax import nnx
-from jaxtyping import Array, Float, Float32, PyTree
+from jaxtyping import Float, Float32, Shaped
 
-from temporal_foley.models.tagging.tagger import FrameParts, Tagger, TaggerInputs
+from temporal_foley.models.programs.program import Program, Weights
+
+if TYPE_CHECKING:
+    from flax import nnx
 
 BLOCK_FRAMES = 256
 SHORT_FRAMES = (8, 64, BLOCK_FRAMES)
+GRADIENT_FRAMES = 16
+"""Most frames that gradients are computed of at once."""
 
-Weights = PyTree[Array | np.ndarray]
+
+class TaggerPrograms:
+    """The compiled steps of a tagger."""
+
+    def __init__(
+        self,
+        structure: "Callable[[], nnx.GraphDef]",
+        weights: Weights,
+        *,
+        outputs: int,
+        settings: Any = None,
+    ):
+        """Take what returns the structure of a `Tagger`, and its weights by name.
+
+        Args:
+            structure: Called only if a program must be compiled.
+            weights: By dotted names, in single precision.
+            outputs: Number of logits of a frame.
+            settings: Plain data that decides the structure; None: programs are not stored.
+        """
+
+        def program(name: str, step: str) -> Program:
+            def trace() -> Callable[..., Any]:
+                # Imported lazily: it needs jax.
+                steps = importlib.import_module("temporal_foley.models.tagging.steps")
+                return getattr(steps, step)(structure())
+
+            return Program(name=name, settings=settings, trace=trace, weights=weights)
+
+        self.outputs = outputs
+        self.judge = program("tagger: clip", "clip_step")
+        self.frame_parts = program("tagger: frames", "frames_step")
+        self.read = program("tagger: head", "head_step")
+        self._gradients = program("tagger: gradients", "gradients_step")
+
+    def gradients(
+        self, visual: Float[np.ndarray, "frames features"]
+    ) -> tuple[Float[np.ndarray, "effects frames features"], Float[np.ndarray, "frames outputs"]]:
+        """Return how much each image feature of each frame speaks for each effect, and the logits.
+
+        It is the Jacobian over a few frames as a clip of their own, without sound: a frame's
+        gradient is that of the effect's logits in all of the frames, since recurrent layers carry
+        information from one frame to the others.
+        """
+        frames = len(visual)
+        if not 1 <= frames <= GRADIENT_FRAMES:
+            raise ValueError(f"visual must have 1 to {GRADIENT_FRAMES} frames, got {frames}")
+        # One shape: another would be another compilation.
+        padded = np.pad(np.asarray(visual, np.float32), ((0, GRADIENT_FRAMES - frames), (0, 0)))
+        gradients, logits = self._gradients(padded, np.asarray(frames, np.int32))
+        return gradients[:, :frames], logits[:frames]
 
 
 def judge_clip(
-    graphdef: nnx.GraphDef,
-    weights: Weights,
+    programs: TaggerPrograms,
     visual: Float[np.ndarray, "frames visual_features"],
     audio: Float[np.ndarray, "frames audio_features"],
     *,
@@ -34,8 +87,7 @@ def judge_clip(
     """Return the logits of all frames of a clip.
 
     Args:
-        graphdef: Structure of a `Tagger`.
-        weights: All its variables.
+        programs: The steps of the tagger.
         visual: Image features; ignored without a picture.
         audio: Audio features; ignored without sound.
         has_picture: Whether the clip has pictures.
@@ -47,31 +99,25 @@ def judge_clip(
         raise ValueError(f"visual and audio must be of one length, got {frames} and {len(audio)}")
     presence = (has_picture, has_sound)
     if frames == 0:
-        return np.zeros((0, nnx.merge(graphdef, weights).config.outputs), np.float32)
+        return np.zeros((0, programs.outputs), np.float32)
     if frames <= block_frames:
         padded = next((n for n in SHORT_FRAMES if frames <= n <= block_frames), block_frames)
-        inputs = pad_clip(visual, audio, *presence, frames=padded)
-        return np.asarray(_judge(graphdef, weights, inputs))[0, :frames]
+        (logits,) = programs.judge(*pad_clip(visual, audio, *presence, frames=padded))
+        return logits[0, :frames]
     blocks = [
         slice(start, min(start + block_frames, frames)) for start in range(0, frames, block_frames)
     ]
-    parts = [
-        jax.device_get(
-            _frame_parts(
-                graphdef,
-                weights,
-                pad_clip(visual[block], audio[block], *presence, frames=block_frames),
-            )
-        )
+    parts: list[Sequence[Shaped[np.ndarray, ...]]] = [
+        programs.frame_parts(*pad_clip(visual[block], audio[block], *presence, frames=block_frames))
         for block in blocks
     ]
     padded = block_frames << (len(blocks) - 1).bit_length()
-    rows = np.concatenate([part.rows[0] for part in parts])
+    rows = np.concatenate([rows[0] for rows, _ in parts])
     rows = np.pad(rows, ((0, padded - len(rows)), (0, 0)))
-    logits = np.asarray(_read(graphdef, weights, rows[None], np.array([frames], np.int32)))[0]
-    if parts[0].prior.ndim:
-        logits = logits[:frames] + np.concatenate([part.prior[0] for part in parts])[:frames]
-    return logits[:frames]
+    (logits,) = programs.read(rows[None], np.array([frames], np.int32))
+    if parts[0][1].ndim:
+        return logits[0, :frames] + np.concatenate([prior[0] for _, prior in parts])[:frames]
+    return logits[0, :frames]
 
 
 def pad_clip(
@@ -81,34 +127,11 @@ def pad_clip(
     has_sound: bool,
     *,
     frames: int,
-) -> TaggerInputs:
-    """Pad one clip to a number of frames, as a batch of one."""
+) -> tuple[Shaped[np.ndarray, "..."], ...]:
+    """Pad one clip to a number of frames, as a batch of one: the fields of `TaggerInputs`."""
 
-    def pad(rows: Float[np.ndarray, "real features"]) -> Array:
-        padded = np.pad(np.asarray(rows, np.float32), ((0, frames - len(rows)), (0, 0)))
-        return jax.device_put(padded[None])
+    def pad(rows: Float[np.ndarray, "real features"]) -> Float32[np.ndarray, "1 frames features"]:
+        return np.pad(np.asarray(rows, np.float32), ((0, frames - len(rows)), (0, 0)))[None]
 
-    return TaggerInputs(
-        visual=pad(visual),
-        audio=pad(audio),
-        has_picture=jnp.asarray([has_picture]),
-        has_sound=jnp.asarray([has_sound]),
-        lengths=jnp.asarray([len(visual)], jnp.int32),
-    )
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _judge(graphdef: nnx.GraphDef, weights: Weights, inputs: TaggerInputs) -> Array:
-    return nnx.merge(graphdef, weights)(inputs).frames
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _frame_parts(graphdef: nnx.GraphDef, weights: Weights, inputs: TaggerInputs) -> FrameParts:
-    model: Tagger = nnx.merge(graphdef, weights)
-    return model.frame_parts(inputs)
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _read(graphdef: nnx.GraphDef, weights: Weights, rows: Array, lengths: Array) -> Array:
-    model: Tagger = nnx.merge(graphdef, weights)
-    return model.head(rows, lengths)[0]
+    presence = (np.array([has_picture]), np.array([has_sound]))
+    return (pad(visual), pad(audio), *presence, np.array([len(visual)], np.int32))

@@ -9,7 +9,8 @@ from flax import nnx
 from jaxtyping import Array, Float, Float32
 
 from temporal_foley.models.bundle.bundle import Bundle, tagger_structure
-from temporal_foley.models.tagging.judging import Weights, pad_clip
+from temporal_foley.models.tagging.judging import pad_clip
+from temporal_foley.models.tagging.steps import Weights
 from temporal_foley.models.tagging.tagger import Tagger, TaggerInputs
 
 _STEP_FRAMES = 64
@@ -30,7 +31,7 @@ def readout_rows(
     """Return the features that the readout reads in each frame of a clip with pictures."""
     frames = len(visual)
     padded = max(1, -(-frames // _STEP_FRAMES)) * _STEP_FRAMES
-    inputs = pad_clip(visual, audio, True, has_sound, frames=padded)
+    inputs = TaggerInputs(*pad_clip(visual, audio, True, has_sound, frames=padded))
     return np.asarray(_rows(tagger_structure(bundle.tagger), bundle.weights, inputs))[0, :frames]
 
 

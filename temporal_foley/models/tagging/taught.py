@@ -7,11 +7,13 @@ ICANN 2021).
 """
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Float16, Float32
+from jaxtyping import Float, Float16, Float32
+
+from temporal_foley.models.programs.program import Program
 
 NOT_SEEN = -20.0
 """The logit of a taught effect where there is no image."""
@@ -51,21 +53,6 @@ def draw_in(features: Float[np.ndarray, "*axes"]) -> Float32[np.ndarray, "*axes"
     return np.sign(wide) * np.sqrt(np.abs(wide))
 
 
-def taught_logits(
-    kernel: Float[Array | np.ndarray, "visual_features taught"],
-    bias: Float[Array | np.ndarray, " taught"],
-    visual: Float[Array | np.ndarray, "batch frames visual_features"],
-    has_picture: Bool[Array | np.ndarray, " batch"],
-) -> Float[Array, "batch frames taught"]:
-    """Return the logits of the frames of clips, each frame by itself."""
-    wide = jnp.asarray(visual, jnp.float32)
-    rows = jnp.sign(wide) * jnp.sqrt(jnp.abs(wide))
-    # Full single precision: some devices would round the factors of a product.
-    seen = jnp.matmul(rows, kernel.astype(jnp.float32), precision=jax.lax.Precision.HIGHEST)
-    seen = seen + bias.astype(jnp.float32)
-    return jnp.where(has_picture[:, None, None], seen, NOT_SEEN)
-
-
 def judge_frames(
     taught: TaughtEffects,
     visual: Float[np.ndarray, "frames visual_features"],
@@ -84,11 +71,18 @@ def judge_frames(
         padded = np.pad(rows, ((0, BLOCK_FRAMES - len(rows)), (0, 0)))[None]
         # One by one: an effect's logit must not depend on the number of effects.
         judged = [
-            np.asarray(_judge(taught.kernel[:, [k]], taught.bias[[k]], padded, presence))[0]
+            _judge(taught.kernel[:, [k]], taught.bias[[k]], padded, presence)[0][0]
             for k in range(len(taught))
         ]
         blocks.append(np.concatenate(judged, axis=1)[: len(rows)])
     return np.concatenate(blocks)
 
 
-_judge = jax.jit(taught_logits)
+def _trace() -> Callable[..., Any]:
+    # Imported lazily: it needs jax.
+    from temporal_foley.models.tagging.steps import taught_logits
+
+    return lambda _weights, *inputs: taught_logits(*inputs)
+
+
+_judge = Program(name="taught effect", settings="logits", trace=_trace, weights={})

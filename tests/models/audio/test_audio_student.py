@@ -10,8 +10,10 @@ from flax import nnx
 
 from temporal_foley.errors import WeightsError
 from temporal_foley.models.audio import student
+from temporal_foley.models.audio.efficientat import StudentNetwork
 from temporal_foley.models.audio.encoders import listen, load_encoder
-from temporal_foley.models.audio.mel import SAMPLE_RATE_HZ, log_mel
+from temporal_foley.models.audio.geometry import SAMPLE_RATE_HZ
+from temporal_foley.models.audio.mel import log_mel
 from temporal_foley.models.named_weights import name_weights
 from temporal_foley.timegrid import TimeGrid
 
@@ -61,10 +63,7 @@ def test_what_lies_behind_the_end_of_a_sound_is_not_heard(encoder):
     length = np.array([30_000])
     other = sound.copy()
     other[:, 30_000:] = 0.9
-    first, second = (
-        student._columns(encoder.graphdef, encoder.params, wave, length)[:, :5]
-        for wave in (sound, other)
-    )
+    first, second = (encoder.columns(wave, length)[:, :5] for wave in (sound, other))
     np.testing.assert_allclose(first, second, atol=PADDING_TOLERANCE)
 
 
@@ -112,7 +111,7 @@ def test_a_folded_picture_has_every_second_frame_and_pairs_of_bands():
 
 
 def random_params(seed=0):
-    _, state = nnx.split(nnx.eval_shape(student.StudentNetwork))
+    _, state = nnx.split(nnx.eval_shape(StudentNetwork))
     rng = np.random.default_rng(seed)
     return jax.tree.map(
         lambda leaf: rng.normal(0, 0.1, leaf.shape).astype(np.float16).astype(np.float32),

@@ -11,7 +11,8 @@ from flax import nnx
 from temporal_foley.errors import VocabularyError, WeightsError
 from temporal_foley.models.audio.audioset import audioset_classes, class_places
 from temporal_foley.models.audio.efficientat import EfficientAT, params_from_torch
-from temporal_foley.models.audio.mel import SAMPLE_RATE_HZ, log_mel, mel_frames
+from temporal_foley.models.audio.geometry import SAMPLE_RATE_HZ, mel_frames
+from temporal_foley.models.audio.mel import log_mel
 from temporal_foley.models.audio.teacher import AudioTeacher, load_teacher
 from temporal_foley.timegrid import TimeGrid
 

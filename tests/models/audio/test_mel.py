@@ -7,14 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from temporal_foley.models.audio.mel import (
-    MIN_SAMPLES,
-    SAMPLE_RATE_HZ,
-    kaldi_mel_bands,
-    log_mel,
-    mel_frames,
-    power_spectrum,
-)
+from temporal_foley.models.audio.geometry import MIN_SAMPLES, SAMPLE_RATE_HZ, mel_frames
+from temporal_foley.models.audio.mel import kaldi_mel_bands, log_mel, power_spectrum
 
 REFERENCE = Path(__file__).parents[3] / "../shared/weights/reference/efficientat_mn04.npz"
 MEL_TOLERANCE = 1e-3

@@ -8,10 +8,11 @@ from flax import nnx
 from temporal_foley.effects import load_vocabulary
 from temporal_foley.models.imagenet_classes import class_weights
 from temporal_foley.models.imagenet_detector import effect_probabilities
+from temporal_foley.models.programs.program import flattened
 from temporal_foley.models.tagging import class_prior
 from temporal_foley.models.tagging.class_prior import ClassPrior, PriorConfig, prior_statistics
 from temporal_foley.models.tagging.fusion import FusionConfig
-from temporal_foley.models.tagging.judging import judge_clip
+from temporal_foley.models.tagging.judging import TaggerPrograms, judge_clip
 from temporal_foley.models.tagging.recurrent import RecurrentConfig
 from temporal_foley.models.tagging.tagger import Tagger, TaggerConfig, TaggerInputs
 
@@ -75,12 +76,13 @@ def test_without_pictures_it_is_silent():
 def test_blocks_equal_the_whole_clip():
     model = tagger()
     graphdef, state = nnx.split(model)
+    weights = flattened(nnx.to_pure_dict(state))
+    programs = TaggerPrograms(lambda: graphdef, weights, outputs=model.config.outputs)
     rng = np.random.default_rng(2)
     visual, audio = rng.normal(size=(21, 8)), rng.normal(size=(21, 4))
     judged = [
         judge_clip(
-            graphdef,
-            nnx.to_pure_dict(state),
+            programs,
             visual,
             audio,
             has_picture=True,

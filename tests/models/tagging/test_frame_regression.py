@@ -142,11 +142,11 @@ def test_wrong_settings_are_refused_by_name(wrong):
 def test_training_moves_the_evidence_only_towards_the_usual():
     bundle = loud_bundle()
     from temporal_foley.models.tagging.judging import pad_clip
-    from temporal_foley.models.tagging.tagger import Tagger
+    from temporal_foley.models.tagging.tagger import Tagger, TaggerInputs
 
     graphdef = nnx.split(Tagger(bundle.tagger, rngs=nnx.Rngs(params=0)))[0]
     model = nnx.merge(graphdef, bundle.weights)
-    given = pad_clip(rows(), rows(features=384, seed=2), True, False, frames=9)
+    given = TaggerInputs(*pad_clip(rows(), rows(features=384, seed=2), True, False, frames=9))
     plain = np.asarray(model.frame_parts(given).prior)
     trained = np.asarray(model.frame_parts(given, rngs=nnx.Rngs(dropout=0)).prior)
     assert (np.abs(trained + 3.0) <= np.abs(plain + 3.0) + ROUNDING).all()

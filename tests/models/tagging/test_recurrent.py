@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from temporal_foley.models.programs.program import flattened
 from temporal_foley.models.tagging.fusion import FUSIONS, FusionConfig
-from temporal_foley.models.tagging.judging import judge_clip
+from temporal_foley.models.tagging.judging import TaggerPrograms, judge_clip
 from temporal_foley.models.tagging.recurrent import (
     RecurrentConfig,
     RecurrentLayer,
@@ -137,13 +138,14 @@ def test_features_of_a_missing_modality_are_ignored(kind):
 def test_a_clip_in_blocks_equals_the_whole_clip(cell, kind):
     model = small(cell, kind, layers=2)
     graphdef, state = nnx.split(model)
-    weights = nnx.to_pure_dict(state)
+    weights = flattened(nnx.to_pure_dict(state))
+    programs = TaggerPrograms(lambda: graphdef, weights, outputs=model.config.outputs)
     clip = inputs(41, [41])
     visual, audio = np.asarray(clip.visual[0]), np.asarray(clip.audio[0])
     whole = model(clip).frames[0]
     for size in (8, 41, 64):
         found = judge_clip(
-            graphdef, weights, visual, audio, has_picture=True, has_sound=True, block_frames=size
+            programs, visual, audio, has_picture=True, has_sound=True, block_frames=size
         )
         np.testing.assert_allclose(found, whole, atol=EQUAL)
 

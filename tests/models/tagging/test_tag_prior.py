@@ -8,8 +8,9 @@ from flax import nnx
 from temporal_foley.effects import load_vocabulary
 from temporal_foley.models.audio.audioset import class_places
 from temporal_foley.models.audio.tag_layer import tag_probabilities
+from temporal_foley.models.programs.program import flattened
 from temporal_foley.models.tagging.fusion import FusionConfig
-from temporal_foley.models.tagging.judging import judge_clip
+from temporal_foley.models.tagging.judging import TaggerPrograms, judge_clip
 from temporal_foley.models.tagging.recurrent import RecurrentConfig
 from temporal_foley.models.tagging.tag_prior import (
     FARTHEST,
@@ -83,11 +84,12 @@ def test_without_sound_it_says_nothing():
 
 def test_blocks_equal_the_whole_clip():
     graphdef, state = nnx.split(tagger())
+    weights = flattened(nnx.to_pure_dict(state))
+    programs = TaggerPrograms(lambda: graphdef, weights, outputs=tagger().config.outputs)
     visual = np.random.default_rng(2).normal(size=(21, 8))
     judged = [
         judge_clip(
-            graphdef,
-            nnx.to_pure_dict(state),
+            programs,
             visual,
             embeddings((21, 384)),
             has_picture=True,

@@ -1,0 +1,65 @@
+"""Describe what a compiled program depends on beside the network: versions, code and processor."""
+
+import functools
+import hashlib
+import importlib.util
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+
+_PACKAGES = ("jax", "jaxlib", "flax", "numpy")
+_SETTINGS = ("JAX_", "XLA_")
+_ACCELERATORS = ("jax_plugins", "libtpu")
+"""Modules that give jax another device than the processor."""
+
+
+@functools.cache
+def machine_key() -> str:
+    """Return a hash of all that decides, beside a network, which program is compiled."""
+    settings = sorted(f"{k}={v}" for k, v in os.environ.items() if k.startswith(_SETTINGS))
+    parts = [_version(name) for name in _PACKAGES]
+    parts += [*settings, *_processor(), str(usable_cores()), _code()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def runs_on_processor() -> bool:
+    """Return whether jax would compute on the processor, without asking it."""
+    for name in ("JAX_PLATFORMS", "JAX_PLATFORM_NAME"):
+        if chosen := os.environ.get(name):
+            return chosen == "cpu"
+    return not any(importlib.util.find_spec(name) for name in _ACCELERATORS)
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use; a container may be allowed fewer than all."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _version(name: str) -> str:
+    try:
+        return f"{name} {metadata.version(name)}"
+    except metadata.PackageNotFoundError:
+        return f"{name} none"
+
+
+def _processor() -> list[str]:
+    """Return what is known of the processor and what it can do."""
+    try:
+        text = Path("/proc/cpuinfo").read_text("utf-8", "replace")
+    except OSError:
+        # The name of the machine is in it: a home folder may be shared by several.
+        return list(platform.uname())
+    kept = ("vendor_id", "cpu family", "model", "stepping", "flags", "Features", "CPU ")
+    first = text.split("\n\n", 1)[0].splitlines()
+    return [platform.machine(), *(line for line in first if line.startswith(kept))]
+
+
+def _code() -> str:
+    """Return a hash of the modules that programs are traced from."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parents[1].rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
