@@ -27,13 +27,16 @@ from temporal_foley.edits.keep import (
 )
 from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import OutputExistsError
-from temporal_foley.files.digest import file_sha256
+from temporal_foley.files.cache import Cache, Memory
+from temporal_foley.files.digest import code_sha256, file_sha256
 from temporal_foley.files.output import check_output, output_folder, staged, write_run
 from temporal_foley.files.run_record import Progress, RunRecord
+from temporal_foley.files.versions import versions
 from temporal_foley.media.check import FilmCheck, check_film
 from temporal_foley.media.video import probe_video
 from temporal_foley.models.by_name import load_detector
 from temporal_foley.models.detector import Detector
+from temporal_foley.models.programs.machine import machine_key
 from temporal_foley.render import (
     CUES_FILE,
     RunResult,
@@ -63,6 +66,9 @@ from temporal_foley.stages import (
 )
 from temporal_foley.timeline import MixSettings
 
+MOST_KEPT_BYTES = 1 << 30
+_ANALYSIS = ("media", "models", "spotting", "stages.py", "timegrid.py")
+
 
 class Foley:
     """A detector and a sound library, loaded once for many videos.
@@ -74,9 +80,11 @@ class Foley:
         PosixPath('clip.foley/stems/dog_barking.wav')
     """
 
-    def __init__(self, detector: Detector, library: Library):
+    def __init__(self, detector: Detector, library: Library, *, cache: Cache | None = None):
+        """Take a detector, a sound library, and where the analysis of videos is kept, if at all."""
         self.detector = detector
         self.library = library
+        self.cache = cache
 
     @classmethod
     def load(
@@ -88,6 +96,7 @@ class Foley:
         weights: str | Path | None = None,
         library: str | Path | None = None,
         allowed: frozenset[str] = frozenset(),
+        cache: bool = True,
     ) -> "Foley":
         """Load a model and a sound library. The networks are read when they are first needed.
 
@@ -100,6 +109,7 @@ class Foley:
             weights: A weights file for a backbone that comes without one.
             library: The folder of your own sound library.
             allowed: Families of licences (`cc0`, `cc-by`); takes under others are left out.
+            cache: Keep the analysis of videos in the user's cache folder, and use what is kept.
         """
         detector = load_detector(
             str(model),
@@ -108,7 +118,8 @@ class Foley:
             weights=None if weights is None else Path(weights),
         )
         own = None if library is None else Path(library)
-        return cls(detector, load_library(own, allowed=allowed))
+        kept = Cache("analyses", MOST_KEPT_BYTES) if cache else None
+        return cls(detector, load_library(own, allowed=allowed), cache=kept)
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -159,8 +170,10 @@ class Foley:
                 f"{folder}: has a cue list with edits, which tag would remove; use --out DIR"
             )
         with staged(folder) as staging:
+            memory = self._memory(made_with["video"], audio_track)
             with record.stage("detect") as done:
-                tags, _ = select_events(tag_video(info, self.detector, settings, done))
+                tags = tag_video(info, self.detector, settings, done, memory=memory)
+            tags, _ = select_events(tags)
             _write_tables(tags, staging)
             write_run(staging, run_document(record, info, made_with))
         return RunResult(folder=folder, status="made", events=tags.events, warnings=info.warnings)
@@ -231,12 +244,14 @@ class Foley:
         changes = None
         with staged(folder) as staging:
             threading.Thread(target=import_ahead, name="import-ahead", daemon=True).start()
-            glimpses = Glimpses()
+            glimpses, memory = Glimpses(), self._memory(sha256, audio_track)
             with record.stage("detect") as done:
-                tags = tag_video(info, self.detector, settings, done, glimpses=glimpses)
+                tags = tag_video(
+                    info, self.detector, settings, done, glimpses=glimpses, memory=memory
+                )
             tags, soundless = select_events(tags, self.library)
             with record.stage("align") as done:
-                aligned = align_events(tags, glimpses, done)
+                aligned = align_events(tags, glimpses, done, memory)
                 aligned = align_with_original(aligned, analyse_original(aligned), settings)
                 aligned, _ = select_events(aligned, self.library)
             with record.stage("cast"):
@@ -280,6 +295,13 @@ class Foley:
     def render(self, cues: str | Path, out: str | Path | None = None, **options: Any) -> RunResult:
         """Render a cue list with this library; options are those of `render_cue_list`."""
         return render_cue_list(cues, out, library=self.library, **options)
+
+    def _memory(self, source_sha256: str, audio_track: str) -> Memory:
+        """Return what is kept of a video; its name is all that its analysis depends on."""
+        detector = self.detector
+        parts = [source_sha256, audio_track, detector.name, detector.sha256]
+        parts += [self.vocabulary.sha256, machine_key(), code_sha256(*_ANALYSIS)]
+        return Memory(self.cache, f"{parts} {sorted(versions().items())}")
 
     def _made_with(
         self, source_sha256: str, settings: DetectionSettings, audio_track: str

@@ -12,11 +12,17 @@ from fractions import Fraction
 import numpy as np
 
 from temporal_foley.errors import UsageError
+from temporal_foley.files.cache import Memory
 from temporal_foley.media.audio import read_audio
 from temporal_foley.media.read_ahead import read_ahead
 from temporal_foley.media.video import SampledFrame, VideoInfo, sample_frames
 from temporal_foley.models.audio.heard_sound import HeardSound
 from temporal_foley.models.detector import Detector, FrameProbabilities, detect_all
+from temporal_foley.models.kept_detections import (
+    KeptDetections,
+    keep_detections,
+    recall_detections,
+)
 from temporal_foley.session.camera_timecode import first_timecode, source_of
 from temporal_foley.sound.alternates import fill_alternates
 from temporal_foley.sound.ambience import (
@@ -89,25 +95,37 @@ def tag_video(
     done: Callable[[float], None] = lambda part: None,
     *,
     glimpses: Glimpses | None = None,
+    memory: Memory | None = None,
 ) -> Tags:
     """Detect the events of a video: pictures at grid times, then probabilities, then events.
 
     Decoding runs ahead in a thread of its own. With `glimpses`, what `align_events` needs is
-    collected on the way.
+    collected on the way. What `memory` has of an earlier run is not computed again.
     """
-    detector.load_ahead()
+    memory = memory or Memory()
     vocabulary = detector.vocabulary
     chosen = vocabulary.select(settings.only, settings.exclude)
     grid = TimeGrid.covering(info.duration, grid_rate(detector, settings))
-    thumbnails: list[tuple[float, np.ndarray]] = []
-    ahead = read_ahead(sample_frames(info, grid, detector.prepare), READ_AHEAD_FRAMES)
-    heard = hear_original(info, grid) if settings.listen else None
+    heard = hear_original(info, grid, memory) if settings.listen else None
+    sound = heard if detector.listens else None
     changes = PictureChanges() if glimpses is None else glimpses.changes
-    with contextlib.closing(ahead) as frames:
-        pictures = _pictures(frames, grid, thumbnails, done, changes)
-        with_places = glimpses is not None
-        sound = heard if detector.listens else None
-        found = detect_all(detector, pictures, grid=grid, sound=sound, with_places=with_places)
+    with_places = glimpses is not None
+    name = ("pictures", str(grid.frame_rate), grid.frames, sound is not None)
+    kept = recall_detections(memory, name, with_places=with_places)
+    if kept is None:
+        kept = KeptDetections(changes=changes)
+        detector.load_ahead()
+        ahead = read_ahead(sample_frames(info, grid, detector.prepare), READ_AHEAD_FRAMES)
+        with contextlib.closing(ahead) as frames:
+            pictures = _pictures(frames, grid, kept.thumbnails, done, changes)
+            kept.found = detect_all(
+                detector, pictures, grid=grid, sound=sound, with_places=with_places
+            )
+        keep_detections(memory, name, kept, with_places=with_places)
+    else:
+        changes.__dict__.update(kept.changes.__dict__)
+        done(1.0)
+    found, thumbnails = kept.found, kept.thumbnails
     cuts = cut_frames(changes)
     events = find_events(detector, settings, found.probabilities, grid, info.duration, cuts)
     return Tags(
@@ -126,14 +144,19 @@ def tag_video(
 
 
 def align_events(
-    tags: Tags, glimpses: Glimpses, done: Callable[[float], None] = lambda part: None
+    tags: Tags,
+    glimpses: Glimpses,
+    done: Callable[[float], None] = lambda part: None,
+    memory: Memory | None = None,
 ) -> Tags:
     """Move events from the grid to the moments that the picture shows, and place them in it."""
-    events, sights = look_closely(tags.info, tags.events, tags.seen, glimpses, done)
+    events, sights = look_closely(tags.info, tags.events, tags.seen, glimpses, done, memory)
     return dataclasses.replace(tags, events=events, sights=sights)
 
 
-def hear_original(info: VideoInfo, grid: TimeGrid) -> HeardSound | None:
+def hear_original(
+    info: VideoInfo, grid: TimeGrid, memory: Memory | None = None
+) -> HeardSound | None:
     """Return the video's own sound, to be decoded when it is first needed; None without any."""
     if not info.has_audio:
         return None
@@ -141,7 +164,7 @@ def hear_original(info: VideoInfo, grid: TimeGrid) -> HeardSound | None:
     def read() -> Iterable[np.ndarray]:
         return read_audio(info, sample_rate_hz=LISTENING_RATE_HZ, channels=1) or ()
 
-    return HeardSound(read, max(0, to_sample(grid.end, LISTENING_RATE_HZ)))
+    return HeardSound(read, max(0, to_sample(grid.end, LISTENING_RATE_HZ)), memory)
 
 
 def analyse_original(tags: Tags) -> SoundEvidence | None:

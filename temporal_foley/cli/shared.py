@@ -85,6 +85,8 @@ class DetectionOptions(ModelOptions):
         Literal["none", "mode", "median", "gaussian", "mean"] | None, Arg(advanced=True)
     ] = None
     """How to smooth probabilities over time. (default: as the model decides)"""
+    no_cache: Annotated[bool, Arg(advanced=True)] = False
+    """Analyse the video again even if that was kept from an earlier run, and keep nothing."""
     smoothing_window: Annotated[float | None, Arg(metavar="SECONDS", advanced=True)] = None
     """Length of the smoothing window. (default: 1.5 if --smoothing is given)"""
 
@@ -103,7 +105,10 @@ class DetectionOptions(ModelOptions):
             found = {match_name(name, wide).effect for name in self.effects}
             if not found <= set(usual.names):
                 return dataclasses.replace(self, model=EVERYDAY).load(library, allow)
-        return super().load(library, allow)
+        foley = super().load(library, allow)
+        if self.no_cache:
+            foley.cache = None
+        return foley
 
     def settings(self, vocabulary: "Vocabulary") -> "DetectionSettings":
         """Return the detection settings for a vocabulary."""

@@ -7,28 +7,32 @@ everything is merely computed again.
 
 import contextlib
 import hashlib
+import itertools
+import json
+import math
 import os
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import safetensors
-import safetensors.numpy
+from jaxtyping import Shaped
 
-from temporal_foley.files.reading import read_whole
+from temporal_foley.files.reading import open_regular
 
 CACHE_VARIABLE = "TEMPORAL_FOLEY_CACHE"
+Content = bytes | bytearray | memoryview
+Stored = Shaped[np.ndarray, "..."]
 _MAGIC = b"temporal-foley/cache/1\n"
-_HASH_BYTES = 32
+_HEAD_BYTES = len(_MAGIC) + 2 * 32
 _SUFFIX = ".entry"
 _MOST_ENTRY_BYTES = 1 << 30
 _STALE_S = 3600
 """Parts of files older than this are of runs that were killed."""
 
 
-def cache_folder() -> Path:
+def user_cache_folder() -> Path:
     """Return the folder of all caches: that of a variable, or the user's cache folder.
 
     The variable is `TEMPORAL_FOLEY_CACHE`; the user's cache folder is that of the XDG base
@@ -49,7 +53,7 @@ def cache_folder() -> Path:
 def private_folder(name: str, root: Path | None = None) -> Path | None:
     """Return a folder of the cache that only the user can write to; None if there can be none."""
     try:
-        folder = (root or cache_folder()) / name
+        folder = (root or user_cache_folder()) / name
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         found = os.stat(folder)
     except (OSError, RuntimeError):  # RuntimeError: a user without a home folder
@@ -62,6 +66,27 @@ def private_folder(name: str, root: Path | None = None) -> Path | None:
     return folder if os.access(folder, os.W_OK | os.X_OK) else None
 
 
+class Memory:
+    """Arrays about one video that the next run need not compute; without a cache it is empty."""
+
+    def __init__(self, cache: "Cache | None" = None, about: str = ""):
+        """Take the cache, and text that names the video and all that its analysis depends on."""
+        self._cache = cache
+        self._about = about
+
+    def recall(self, *what: object) -> dict[str, Stored] | None:
+        """Return what was kept under a name, or None."""
+        return None if self._cache is None else self._cache.read_arrays(self._key(what))
+
+    def keep(self, arrays: Mapping[str, Stored], *what: object) -> None:
+        """Keep arrays under a name."""
+        if self._cache is not None:
+            self._cache.write_arrays(self._key(what), arrays)
+
+    def _key(self, what: Sequence[object]) -> str:
+        return f"{self._about} {what!r}"
+
+
 class Cache:
     """Entries of one kind, by key; the ones that were used longest ago go first."""
 
@@ -71,53 +96,76 @@ class Cache:
         self._most_bytes = most_bytes
         self._root = root
 
-    def read(self, key: str) -> bytes | None:
+    def read(self, key: str) -> bytearray | None:
         """Return an entry, or None if there is none that is whole."""
         path = self._path(key)
         if path is None:
             return None
         try:
-            stored = read_whole(path, _MOST_ENTRY_BYTES)
+            with open_regular(path) as file:
+                size = os.fstat(file.fileno()).st_size - _HEAD_BYTES
+                head = file.read(_HEAD_BYTES)
+                if not 0 <= size <= _MOST_ENTRY_BYTES:
+                    return None
+                content = bytearray(size)
+                is_whole = file.readinto(content) == size
             os.utime(path)
-        except OSError:
+        except (OSError, MemoryError):
             return None
-        head = len(_MAGIC) + 2 * _HASH_BYTES
-        content = memoryview(stored)[head:]
-        if stored[:head] != _MAGIC + _digest(key.encode()) + _digest(content):
-            return None
-        return bytes(content)
+        return content if is_whole and head == _head(key, [content]) else None
 
-    def write(self, key: str, content: bytes) -> None:
+    def write(self, key: str, content: Content) -> None:
         """Store an entry in one step, then remove old ones if they are too many."""
-        path = self._path(key)
-        if path is None or len(content) > min(self._most_bytes, _MOST_ENTRY_BYTES // 2):
-            return
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            with part.open("wb") as file:
-                file.write(_MAGIC + _digest(key.encode()) + _digest(content))
-                file.write(content)
-            os.replace(part, path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
-            return
-        keep_newest(path.parent, self._most_bytes)
+        self._write(key, [content])
 
-    def read_arrays(self, key: str) -> dict[str, np.ndarray] | None:
-        """Return an entry that `write_arrays` stored, or None if there is none that is whole."""
+    def read_arrays(self, key: str) -> dict[str, Stored] | None:
+        """Return the arrays that `write_arrays` stored, or None if they are not whole."""
         stored = self.read(key)
         if stored is None:
             return None
         try:
-            return safetensors.numpy.load(stored)
-        except (safetensors.SafetensorError, ValueError):
+            start = 8 + int.from_bytes(stored[:8], "little")
+            found: dict[str, Stored] = {}
+            for name, dtype, shape, place in json.loads(stored[8:start]):
+                count = math.prod(shape)
+                flat = np.frombuffer(stored, np.dtype(dtype), count, start + place)
+                found[name] = flat.reshape(shape)
+        except (ValueError, TypeError):
             return None
+        return found
 
-    def write_arrays(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:
-        """Store arrays by name."""
-        whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-        self.write(key, safetensors.numpy.save(whole))
+    def write_arrays(self, key: str, arrays: Mapping[str, Stored]) -> None:
+        """Store arrays by name; none of them is copied."""
+        whole = [np.asarray(array, order="C") for array in arrays.values()]
+        places = [0, *itertools.accumulate(-(-array.nbytes // 8) * 8 for array in whole)]
+        described = [
+            (name, array.dtype.str, array.shape, place)
+            for name, array, place in zip(arrays, whole, places, strict=False)
+        ]
+        head = json.dumps(described).encode()
+        head += b" " * (-len(head) % 8)
+        parts: list[Content] = [len(head).to_bytes(8, "little"), head]
+        for array in whole:
+            parts += [memoryview(array.reshape(-1).view(np.uint8)), bytes(-array.nbytes % 8)]
+        self._write(key, parts)
+
+    def _write(self, key: str, parts: Sequence[Content]) -> None:
+        path = self._path(key)
+        size = sum(len(part) for part in parts)
+        if path is None or size > min(self._most_bytes, _MOST_ENTRY_BYTES):
+            return
+        part_path = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            with part_path.open("wb") as file:
+                file.write(_head(key, parts))
+                for part in parts:
+                    file.write(part)
+            os.replace(part_path, path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                part_path.unlink(missing_ok=True)
+            return
+        keep_newest(path.parent, self._most_bytes)
 
     def _path(self, key: str) -> Path | None:
         folder = private_folder(self._name, self._root)
@@ -147,5 +195,8 @@ def keep_newest(folder: Path, most_bytes: int) -> None:
             total -= size
 
 
-def _digest(content: bytes | memoryview) -> bytes:
-    return hashlib.sha256(content).digest()
+def _head(key: str, parts: Sequence[Content]) -> bytes:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return _MAGIC + hashlib.sha256(key.encode()).digest() + digest.digest()

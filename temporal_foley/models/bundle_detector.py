@@ -34,6 +34,8 @@ from temporal_foley.spotting.places import Places, class_activation, join_places
 from temporal_foley.timegrid import TimeGrid
 
 if TYPE_CHECKING:
+    from flax import nnx
+
     from temporal_foley.models.bundle.bundle import Bundle
     from temporal_foley.models.image.loaded import LoadedNetwork
 
@@ -80,7 +82,13 @@ class BundleDetector:
     @functools.cached_property
     def _stored(self) -> StoredWeights:
         assert isinstance(self._source, BundleFolder)
-        return StoredWeights(self._source)
+        return StoredWeights(self._source, self._structure)
+
+    def _structure(self) -> "nnx.GraphDef":
+        # Imported lazily: it needs jax. All of the bundle is checked before a step is compiled.
+        from temporal_foley.models.bundle.bundle import tagger_structure
+
+        return tagger_structure(self.bundle.tagger)
 
     def _own_backbone(self) -> OwnBackbone:
         def network() -> "LoadedNetwork":

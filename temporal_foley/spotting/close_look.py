@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from temporal_foley.files.cache import Memory
 from temporal_foley.media.close_up import CloseUp, close_ups
 from temporal_foley.media.video import VideoInfo
 from temporal_foley.spotting.detections import Detections, PictureEvidence
-from temporal_foley.spotting.motion import measure_motion
+from temporal_foley.spotting.motion import Motion, measure_motion
 from temporal_foley.spotting.scenes import find_scenes, look_at_shots, mark_steady
 from temporal_foley.spotting.shots import PictureChanges, cut_frames, cut_times, keep_to_shots
 from temporal_foley.spotting.sync import join_stretches, meet_picture, stretches_to_watch
@@ -33,6 +34,7 @@ def look_closely(
     seen: Detections,
     glimpses: Glimpses,
     done: Callable[[float], None] = lambda part: None,
+    memory: Memory | None = None,
 ) -> tuple[tuple[Event, ...], PictureEvidence]:
     """Let events meet the picture; return them with what places and levels are made of."""
     grid, vocabulary = seen.grid, seen.vocabulary
@@ -43,7 +45,7 @@ def look_closely(
         for cut in cuts
     ]
     stretches = join_stretches([*watched, *around])
-    motion = measure_motion(_told(close_ups(info, stretches), stretches, done))
+    motion = _motion(info, stretches, done, memory or Memory())
     begins = cut_times(cuts, motion, grid)
     shots = None
     if glimpses.changes.colours:
@@ -73,6 +75,21 @@ def look_closely(
     )
     done(1.0)
     return tuple(meet_picture(kept, motion, vocabulary, grid)), sights
+
+
+def _motion(
+    info: VideoInfo,
+    stretches: list[tuple[float, float]],
+    done: Callable[[float], None],
+    memory: Memory,
+) -> Motion:
+    kept = memory.recall("motion", stretches)
+    if kept is not None:
+        return Motion(**kept)
+    motion = measure_motion(_told(close_ups(info, stretches), stretches, done))
+    fields = {field.name: getattr(motion, field.name) for field in dataclasses.fields(motion)}
+    memory.keep(fields, "motion", stretches)
+    return motion
 
 
 def _told(

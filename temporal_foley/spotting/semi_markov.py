@@ -13,15 +13,14 @@ the time spent so far as part of the state.
 """
 
 import dataclasses
-import hashlib
 from collections.abc import Sequence
 from importlib import metadata
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from temporal_foley.files.cache import Cache
+from temporal_foley.files.digest import code_sha256
 
 MOST_AGES = 400
 """Longer stays end at a constant rate: a minute of river is as good as two."""
@@ -141,7 +140,7 @@ def _trace_back(active: np.ndarray, ended: np.ndarray, frame: int) -> None:
 
 def _age_tables(stays: Stays) -> Sequence[Float[np.ndarray, "effects ages"]]:
     """Return log probabilities of continuing and of ending by age, and of the age at the start."""
-    code = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    code = code_sha256("spotting/semi_markov.py")
     key = (
         f"{code} scipy {metadata.version('scipy')} {stays.median.tolist()} {stays.spread.tolist()}"
     )

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from temporal_foley.files.cache import Cache, cache_folder, keep_newest, private_folder
+from temporal_foley.files.cache import Cache, keep_newest, private_folder, user_cache_folder
 
 
 @pytest.fixture
@@ -22,12 +22,12 @@ def only_file(tmp_path):
 def test_the_folder_follows_the_variables(monkeypatch, tmp_path):
     monkeypatch.delenv("TEMPORAL_FOLEY_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / "temporal-foley"
+    assert user_cache_folder() == tmp_path / "temporal-foley"
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / ".cache" / "temporal-foley"
+    assert user_cache_folder() == tmp_path / ".cache" / "temporal-foley"
     monkeypatch.setenv("TEMPORAL_FOLEY_CACHE", str(tmp_path / "mine"))
-    assert cache_folder() == tmp_path / "mine"
+    assert user_cache_folder() == tmp_path / "mine"
 
 
 def test_what_was_written_is_read_under_its_own_key_only(cache):

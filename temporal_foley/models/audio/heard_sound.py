@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
+from temporal_foley.files.cache import Memory
 from temporal_foley.spotting.own_sound.onset_strength import LevelMeter, SoundLevels
 
 if TYPE_CHECKING:
@@ -22,10 +23,20 @@ class HeardSound:
     A detector that knows it takes `columns`; another reads its blocks, which decodes it again.
     """
 
-    def __init__(self, read: Callable[[], Iterable[Block]], samples: int):
-        """Take a function that reads the sound from time 0 on, and the length that counts."""
+    def __init__(
+        self, read: Callable[[], Iterable[Block]], samples: int, memory: Memory | None = None
+    ):
+        """Take a function that reads the sound from time 0 on, and the length that counts.
+
+        Args:
+            read: Called for each pass over the sound.
+            samples: Length at 32 kHz.
+            memory: Where embeddings and levels are kept for the next run.
+        """
         self.samples = samples
         self._read = read
+        self._memory = memory or Memory()
+        self._levels: SoundLevels | None = None
         self._meter = LevelMeter()
         self._peak: float | None = None
         self._columns: dict[str, Columns] = {}
@@ -36,8 +47,23 @@ class HeardSound:
     def columns(self, encoder: "ColumnEncoder") -> Columns:
         """Return the embedding of each column by an audio network."""
         if encoder.sha256 not in self._columns:
-            self._columns[encoder.sha256] = encoder.column_embeddings(self._mono(), self.samples)
+            kept = self._recall(encoder)
+            self._columns[encoder.sha256] = self._embed(encoder) if kept is None else kept
         return self._columns[encoder.sha256]
+
+    def _recall(self, encoder: "ColumnEncoder") -> Columns | None:
+        kept = self._memory.recall("sound", encoder.sha256, self.samples)
+        if kept is None:
+            return None
+        self._peak = float(kept["peak"])
+        self._levels = SoundLevels(bands_db=kept["levels"])
+        return kept["columns"]
+
+    def _embed(self, encoder: "ColumnEncoder") -> Columns:
+        columns = encoder.column_embeddings(self._mono(), self.samples)
+        kept = {"columns": columns, "peak": np.array(self.peak), "levels": self.levels.bands_db}
+        self._memory.keep(kept, "sound", encoder.sha256, self.samples)
+        return columns
 
     @property
     def peak(self) -> float:
@@ -49,7 +75,7 @@ class HeardSound:
     @property
     def levels(self) -> SoundLevels:
         """Levels of what was read; `columns` comes first."""
-        return self._meter.levels()
+        return self._meter.levels() if self._levels is None else self._levels
 
     def _mono(self) -> Iterator[Float[np.ndarray, " _"]]:
         """Pass the sound on as mono, and measure it the first time."""

@@ -23,7 +23,7 @@ from temporal_foley.files.reading import read_whole
 from temporal_foley.models.audio.columns import AT_ONCE, ColumnEncoder
 from temporal_foley.models.audio.geometry import COLUMNS_EACH, MIN_SAMPLES
 from temporal_foley.models.programs.program import (
-    Program,
+    NetworkStep,
     Weights,
     nested,
     single_precision,
@@ -47,7 +47,7 @@ class AudioStudent(ColumnEncoder):
     def __init__(self, weights: Weights, sha256: str):
         self.weights = weights
         self.sha256 = sha256
-        self._program = Program(
+        self._program = NetworkStep(
             name="audio student", settings="columns", trace=_student_step, weights=weights
         )
 

@@ -32,6 +32,7 @@ from temporal_foley.models.bundle.bundle import Bundle, tagger_structure
 from temporal_foley.models.image.backbone import Backbone
 from temporal_foley.models.tagging.steps import taught_logits
 from temporal_foley.models.tagging.tagger import TaggerInputs
+from temporal_foley.models.tagging.taught import NOT_SEEN
 from temporal_foley.timegrid import TimeGrid, to_sample
 
 PLATFORMS = ("cpu", "cuda", "tpu")
@@ -116,7 +117,7 @@ def tagger_function(bundle: Bundle) -> Callable[..., Array]:
         if bundle.taught is None:
             return logits
         kernel, bias = jnp.asarray(bundle.taught.kernel), jnp.asarray(bundle.taught.bias)
-        taught = taught_logits(kernel, bias, visual, has_picture)
+        taught = taught_logits(kernel, bias, visual, has_picture, NOT_SEEN)
         return jnp.concatenate([logits, taught], axis=-1)
 
     return judge

@@ -78,9 +78,13 @@ class BundleNetwork:
 class StoredWeights:
     """The weights file of a bundle, read once: those of its tagger and those of its backbone."""
 
-    def __init__(self, bundle: BundleFolder):
-        """Take an opened bundle; nothing is read before it is needed."""
+    def __init__(self, bundle: BundleFolder, structure: "Callable[[], nnx.GraphDef]"):
+        """Take an opened bundle, and what returns the structure of its tagger.
+
+        Nothing is read before it is needed.
+        """
         self._bundle = bundle
+        self._structure = structure
 
     @functools.cached_property
     def network(self) -> BundleNetwork:
@@ -128,12 +132,6 @@ class StoredWeights:
             return safetensors.numpy.load(contents["weights.safetensors"])
         except (ValueError, safetensors.SafetensorError) as error:
             raise self._invalid(error) from error
-
-    def _structure(self) -> "nnx.GraphDef":
-        # Imported lazily: it needs jax. All of the bundle is checked before a step is compiled.
-        from temporal_foley.models.bundle.bundle import load_bundle, tagger_structure
-
-        return tagger_structure(load_bundle(self._bundle.folder).tagger)
 
     def _invalid(self, error: Exception) -> BundleError:
         return BundleError(f"not a valid bundle ({error})", path=self._bundle.folder)

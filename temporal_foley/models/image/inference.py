@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from temporal_foley.models.programs.machine import usable_cores
-from temporal_foley.models.programs.program import Program, Weights
+from temporal_foley.models.programs.program import NetworkStep, Weights
 
 if TYPE_CHECKING:
     from flax import nnx
@@ -43,7 +43,7 @@ class Inference:
             weights: By dotted names, in single precision.
             settings: Plain data that decides the structure; None: programs are not stored.
         """
-        self._program = Program(
+        self._program = NetworkStep(
             name="image network",
             settings=settings,
             trace=lambda: _group_step(structure()),

@@ -8,6 +8,8 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
+from temporal_foley.files.digest import code_sha256
+
 _PACKAGES = ("jax", "jaxlib", "flax", "numpy")
 _SETTINGS = ("JAX_", "XLA_")
 _ACCELERATORS = ("jax_plugins", "libtpu")
@@ -19,7 +21,7 @@ def machine_key() -> str:
     """Return a hash of all that decides, beside a network, which program is compiled."""
     settings = sorted(f"{k}={v}" for k, v in os.environ.items() if k.startswith(_SETTINGS))
     parts = [_version(name) for name in _PACKAGES]
-    parts += [*settings, *_processor(), str(usable_cores()), _code()]
+    parts += [*settings, *_processor(), str(usable_cores()), code_sha256("models")]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -55,11 +57,3 @@ def _processor() -> list[str]:
     kept = ("vendor_id", "cpu family", "model", "stepping", "flags", "Features", "CPU ")
     first = text.split("\n\n", 1)[0].splitlines()
     return [platform.machine(), *(line for line in first if line.startswith(kept))]
-
-
-def _code() -> str:
-    """Return a hash of the modules that programs are traced from."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parents[1].rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()

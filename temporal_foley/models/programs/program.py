@@ -40,7 +40,7 @@ _NARROW = {"int64": np.int32, "float64": np.float32}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Program:
+class NetworkStep:
     """A step of a network with its weights, compiled for each shape of its inputs."""
 
     name: str
@@ -120,7 +120,7 @@ class Program:
         with without_compilation_cache() if is_stored else contextlib.nullcontext():
             compiled = lowered.compile(compiler_options=options)
 
-        def run(program: Program, inputs: Sequence[Array]) -> Outputs:
+        def run(program: NetworkStep, inputs: Sequence[Array]) -> Outputs:
             outputs = jax.tree.leaves(compiled(program._on_device, *inputs))
             return tuple(np.asarray(output) for output in outputs)
 
@@ -153,7 +153,7 @@ class Program:
         return jax.device_put(self._sorted)
 
 
-Compiled = Callable[[Program, Sequence[Array]], Outputs]
+Compiled = Callable[[NetworkStep, Sequence[Array]], Outputs]
 _SHARED: dict[str, Compiled] = {}
 """Compiled steps of this process by key: bundles of one shape share them."""
 
@@ -164,7 +164,7 @@ class _Stored:
     def __init__(self, run: StoredProgram):
         self._run = run
 
-    def __call__(self, program: Program, inputs: Sequence[Array]) -> Outputs:
+    def __call__(self, program: NetworkStep, inputs: Sequence[Array]) -> Outputs:
         return self._run(program._buffers, inputs)
 
 

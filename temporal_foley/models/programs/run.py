@@ -46,7 +46,7 @@ class _Exported(NamedTuple):
 class StoredProgram:
     """A compiled program; inputs and outputs are arrays on the host."""
 
-    def __init__(self, content: bytes):
+    def __init__(self, content: bytes | bytearray):
         """Load what `serialize` returned."""
         runtime = _runtime()
         length = int.from_bytes(content[:8], "little")
@@ -55,7 +55,7 @@ class StoredProgram:
             runtime.result_handler(_Kind(tuple(shape), np.dtype(dtype)), runtime.sharding)
             for dtype, shape in outputs
         ]
-        self._executable = runtime.load(content[8 + length :])
+        self._executable = runtime.load(bytes(content[8 + length :]))
 
     def __call__(self, weights: Sequence[Any], inputs: Arrays) -> tuple[np.ndarray, ...]:
         """Run the program on weights from `as_buffers` and on inputs."""

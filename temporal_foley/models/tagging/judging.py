@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float, Float32, Shaped
 
-from temporal_foley.models.programs.program import Program, Weights
+from temporal_foley.models.programs.program import NetworkStep, Weights
 
 if TYPE_CHECKING:
     from flax import nnx
@@ -43,13 +43,13 @@ class TaggerPrograms:
             settings: Plain data that decides the structure; None: programs are not stored.
         """
 
-        def program(name: str, step: str) -> Program:
+        def program(name: str, step: str) -> NetworkStep:
             def trace() -> Callable[..., Any]:
                 # Imported lazily: it needs jax.
                 steps = importlib.import_module("temporal_foley.models.tagging.steps")
                 return getattr(steps, step)(structure())
 
-            return Program(name=name, settings=settings, trace=trace, weights=weights)
+            return NetworkStep(name=name, settings=settings, trace=trace, weights=weights)
 
         self.outputs = outputs
         self.judge = program("tagger: clip", "clip_step")

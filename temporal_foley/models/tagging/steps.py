@@ -9,7 +9,6 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float, PyTree
 
 from temporal_foley.models.tagging.tagger import FrameParts, Tagger, TaggerInputs, frame_mask
-from temporal_foley.models.tagging.taught import NOT_SEEN
 
 Weights = PyTree[Array]
 
@@ -71,11 +70,12 @@ def taught_logits(
     bias: Float[Array | np.ndarray, " taught"],
     visual: Float[Array | np.ndarray, "batch frames visual_features"],
     has_picture: Bool[Array | np.ndarray, " batch"],
+    absent: float,
 ) -> Float[Array, "batch frames taught"]:
-    """Return the logits of the frames of clips, each frame by itself."""
+    """Return the logits of single frames of clips; `absent` where there is no image."""
     wide = jnp.asarray(visual, jnp.float32)
     rows = jnp.sign(wide) * jnp.sqrt(jnp.abs(wide))
     # Full single precision: some devices would round the factors of a product.
     seen = jnp.matmul(rows, kernel.astype(jnp.float32), precision=jax.lax.Precision.HIGHEST)
     seen = seen + bias.astype(jnp.float32)
-    return jnp.where(has_picture[:, None, None], seen, NOT_SEEN)
+    return jnp.where(has_picture[:, None, None], seen, absent)

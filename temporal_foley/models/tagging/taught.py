@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float16, Float32
 
-from temporal_foley.models.programs.program import Program
+from temporal_foley.models.programs.program import NetworkStep
 
 NOT_SEEN = -20.0
 """The logit of a taught effect where there is no image."""
@@ -82,7 +82,7 @@ def _trace() -> Callable[..., Any]:
     # Imported lazily: it needs jax.
     from temporal_foley.models.tagging.steps import taught_logits
 
-    return lambda _weights, *inputs: taught_logits(*inputs)
+    return lambda _weights, *inputs: taught_logits(*inputs, absent=NOT_SEEN)
 
 
-_judge = Program(name="taught effect", settings="logits", trace=_trace, weights={})
+_judge = NetworkStep(name="taught effect", settings="logits", trace=_trace, weights={})

@@ -15,7 +15,7 @@ from jax.experimental.compilation_cache import compilation_cache
 from temporal_foley.files.cache import Cache
 from temporal_foley.models.compilation import enable_compilation_cache
 from temporal_foley.models.programs import machine, program, run
-from temporal_foley.models.programs.program import Program, flattened, nested, single_precision
+from temporal_foley.models.programs.program import NetworkStep, flattened, nested, single_precision
 
 ROWS = np.random.default_rng(1).normal(size=(3, 4)).astype(np.float32)
 
@@ -60,7 +60,7 @@ def make(cache, traced, *, settings="net", own=None, **changes):
 
     own = weights() if own is None else own
     fields = {"name": "test", "settings": settings, "trace": trace, "weights": own, "cache": cache}
-    return Program(**fields | changes)
+    return NetworkStep(**fields | changes)
 
 
 def outputs_of(made, rows=ROWS, count=3):
@@ -130,7 +130,7 @@ def test_entries_that_cannot_be_used_are_replaced(cache, traced, monkeypatch, da
     whole = cache.read(key)
     assert whole is not None
     # Whole as files, so that only the runtime can notice.
-    other = Program(
+    other = NetworkStep(
         name="other",
         settings="other",
         trace=lambda: lambda weights, rows: rows + 1,
@@ -187,7 +187,7 @@ def test_errors_of_a_step_itself_are_not_hidden(cache):
     def trace():
         return lambda weights, rows: rows @ jnp.ones((7, 7))
 
-    made = Program(name="wrong", settings="wrong", trace=trace, weights={}, cache=cache)
+    made = NetworkStep(name="wrong", settings="wrong", trace=trace, weights={}, cache=cache)
     with pytest.raises(TypeError, match="dot_general"):
         made(ROWS)
     assert entries(cache) == []
@@ -255,14 +255,14 @@ import sys
 import numpy as np
 from pathlib import Path
 from temporal_foley.files.cache import Cache
-from temporal_foley.models.programs.program import Program, single_precision
+from temporal_foley.models.programs.program import NetworkStep, single_precision
 rng = np.random.default_rng(0)
 weights = single_precision({{
     "layers.0.kernel": rng.normal(size=(4, 5)), "layers.10.bias": rng.normal(size=5),
     "layers.2.unused": np.ones(3), "scale": np.array(0.5)}})
 def trace():
     raise SystemExit("traced")
-made = Program(name="test", settings="net", trace=trace, weights=weights,
+made = NetworkStep(name="test", settings="net", trace=trace, weights=weights,
                cache=Cache("programs", 1 << 24, Path({str(tmp_path)!r})))
 rows = np.random.default_rng(1).normal(size=(3, 4)).astype(np.float32)
 found = made(rows, np.asarray(3))[0]
