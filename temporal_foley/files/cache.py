@@ -146,7 +146,7 @@ class Cache:
         head += b" " * (-len(head) % 8)
         parts: list[Content] = [len(head).to_bytes(8, "little"), head]
         for array in whole:
-            parts += [memoryview(array.reshape(-1).view(np.uint8)), bytes(-array.nbytes % 8)]
+            parts += [array.reshape(-1).view(np.uint8).data, bytes(-array.nbytes % 8)]
         self._write(key, parts)
 
     def _write(self, key: str, parts: Sequence[Content]) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from temporal_foley.files.cache import keep_newest, private_folder
 
@@ -39,9 +40,9 @@ def without_compilation_cache() -> Iterator[None]:
         compilation_cache.reset_cache()
 
     global _without
-    if not jax.config.jax_compilation_cache_dir or not (
-        jax.config.jax_enable_compilation_cache or _without
-    ):
+    settings: Any = jax.config
+    is_on = settings.jax_compilation_cache_dir and settings.jax_enable_compilation_cache
+    if not is_on and not _without:
         yield
         return
     with _lock:

@@ -5,6 +5,7 @@ program to be compiled again by jax itself. The version of jaxlib is part of a p
 """
 
 import functools
+import importlib
 import json
 import os
 import sys
@@ -91,17 +92,18 @@ class _Runtime:
     def __init__(self):
         # jax does the same: else the runtime reports its devices on the terminal.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-        from jaxlib import _jax, xla_client
+        from jaxlib import xla_client
 
+        core: Any = importlib.import_module("jaxlib._jax")
         if "jax" not in sys.modules:
             # It has no value before jax gives it one, and jax does so again when it is imported.
-            _jax.jax_jit.set_enable_x64_state(_jax.config.Config("temporal_foley_x64", False))
+            core.jax_jit.set_enable_x64_state(core.config.Config("temporal_foley_x64", False))
         client = xla_client.make_cpu_client(asynchronous=False)
         self._client, self._module = client, xla_client
         self._device = client.local_devices()[0]
         devices = xla_client.DeviceList((self._device,))
         self._devices = devices
-        self.export = _jax.buffer_to_dlpack_managed_tensor
+        self.export = core.buffer_to_dlpack_managed_tensor
 
         class OnProcessor(xla_client.SingleDeviceSharding):
             """What the runtime asks of a sharding; jax adds it to the class when it is imported."""
