@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 
+from data_pipeline.commands import evaluate, train_tagger
 from data_pipeline.commands.acquire import AcquireClips, AcquirePictures
 from data_pipeline.commands.after_training import AddBackground, Decide, FineTune
 from data_pipeline.commands.annotations import Annotations
@@ -17,7 +18,8 @@ from temporal_foley.cli.runner import Program, run
 from temporal_foley.errors import leave
 
 PROGRAM = Program(
-    about="Make training data, features and models. Train with train.py, test with evaluate.py.",
+    about="Make training data, features and models. `train CONFIG` and `evaluate BUNDLE` do what "
+    "train.py and evaluate.py do; see their --help.",
     groups={
         "collect": {
             "acquire": Program(
@@ -63,7 +65,13 @@ PROGRAM = Program(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    return run("python -m data_pipeline", PROGRAM, argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    # Their programs are of their own: the settings of a configuration are options of `train`.
+    if words[:1] == ["train"]:
+        return train_tagger.main(words[1:], "python -m data_pipeline train")
+    if words[:1] == ["evaluate"]:
+        return evaluate.main(words[1:], "python -m data_pipeline evaluate")
+    return run("python -m data_pipeline", PROGRAM, words)
 
 
 if __name__ == "__main__":

@@ -50,9 +50,11 @@ def program_of(words):
     assert (ROOT / path).is_file(), f"no file {path}"
     if path.name == "train.py" and len(path.parts) == 1:
         config = importlib.import_module(f"configs.{rest[0]}" if "mine" not in rest[0] else FOLEY20)
-        return "train.py", train.Train, rest, {"config": config.config()}
+        return "train.py", train.TrainTagger, rest, {"config": config.config()}
     if path.name == "evaluate.py" and len(path.parts) == 1:
         return "evaluate.py", evaluate.Evaluate, rest
+    if path == Path("data_pipeline/__main__.py") and rest[0] in ("train", "evaluate"):
+        return program_of(["python", f"{rest[0]}.py", *rest[1:]])
     if "\nPROGRAM" not in (ROOT / path).read_text("utf-8"):
         return None
     module = importlib.import_module(".".join(path.with_suffix("").parts))
