@@ -24,9 +24,15 @@ __all__ = ["chromium", "hands"]
 @pytest.fixture(scope="session")
 def rendered(tmp_path_factory, make_clip, clips):
     """A clip of six seconds with three drops, one of them already in the original, rendered."""
-    folder = tmp_path_factory.mktemp("rendered")
+    return render_drops(tmp_path_factory.mktemp("rendered"), "clip.mp4", make_clip, clips)
+
+
+def render_drops(folder, name, make_clip, clips, **options):
+    """Make and render a clip with three drops, one of them already in the original."""
     sound = 0.1 * clips.tone(6.0)
-    video = make_clip(folder / "clip.mp4", seconds=6.0, rate=25, audio=sound.astype(np.float32))
+    video = make_clip(
+        folder / name, seconds=6.0, rate=25, audio=sound.astype(np.float32), **options
+    )
     library = load_library()
     take = library.takes("water_drop")[0]
     samples = library.read(take.asset)
