@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from temporal_foley.errors import CueListError
+from temporal_foley.errors import CueListError, meant_file
 from temporal_foley.files.reading import file_cause, read_whole
 from temporal_foley.files.records import RecordError, read_record, to_plain
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
@@ -17,6 +17,7 @@ from temporal_foley.timeline import Timeline
 SCHEMA_VERSION = 4
 """Older versions are read too: what they lack has a default."""
 _SCHEMA = "temporal-foley/cues"
+_NOT_ONE = "give the cues.json in a folder VIDEO.foley"
 _KEYS = {"detector": "spotter"}
 """Fields that have another name in the file, which older programs read."""
 
@@ -43,8 +44,12 @@ def read_timeline(path: Path) -> Timeline:
     """
     try:
         text = read_whole(path).decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CueListError(f"{path}: cannot be read ({file_cause(error)})") from None
+    except FileNotFoundError:
+        raise CueListError("no such file", path=path, remedy=meant_file(path)) from None
+    except UnicodeDecodeError:
+        raise CueListError("not a cue list", path=path, remedy=_NOT_ONE) from None
+    except OSError as error:
+        raise CueListError(f"cannot be read ({file_cause(error)})", path=path) from None
     try:
         return timeline_from_json(text)
     except CueListError as error:

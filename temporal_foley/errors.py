@@ -109,6 +109,18 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return spelt[found[0]] if found else None
 
 
+def meant_file(path: object) -> str:
+    """Return what to do about a missing file: try one of that folder with nearly the same name."""
+    folder, name = os.path.split(str(path).rstrip("/\\"))
+    try:
+        with os.scandir(folder or ".") as entries:
+            names = [entry.name for entry in entries if not entry.name.startswith(".")]
+    except (OSError, ValueError):
+        return "check the name"
+    near = nearest(name, names)
+    return f"did you mean {one_line(os.path.join(folder, near))}?" if near else "check the name"
+
+
 def leave(code: int) -> NoReturn:
     """End the process with an exit code; after a FoleyError without waiting for threads."""
     if code == FoleyError.exit_code:

@@ -41,11 +41,11 @@ from temporal_foley.render import (
     CUES_FILE,
     RunResult,
     check_signing,
-    moved_report,
     render_cue_list,
     render_timeline,
     rendered,
     run_document,
+    video_name,
 )
 from temporal_foley.session.camera_timecode import file_timecode, timecode_warning
 from temporal_foley.sound.ambience import carry_through_scenes
@@ -188,6 +188,7 @@ class Foley:
         seed: int = 0,
         audio_track: str = "",
         start_timecode: str = "",
+        same_name: bool = False,
         checked: Callable[[FilmCheck], None] | None = None,
         sign: Credentials | None = None,
         overwrite: bool = False,
@@ -207,6 +208,7 @@ class Foley:
             seed: Another one chooses other takes.
             audio_track: The number of a sound track, from 1, or `all`; by default the usual one.
             start_timecode: The timecode of the first picture; by default the camera's.
+            same_name: Name the new video as the source, not `VIDEO.foley.mp4`.
             checked: Called before the work with what the new video will keep, and what not.
             sign: With what video and mix are signed by C2PA; None leaves them unsigned.
             overwrite: Replace an earlier output.
@@ -234,6 +236,8 @@ class Foley:
                 made_with["start_timecode"] = start_timecode
             if sign is not None:
                 made_with["signed_by"] = sign.name
+            if same_name:
+                made_with["same_name"] = "True"
             check_signing(info, sign)
         folder = output_folder(Path(video), None if out is None else Path(out))
         if check_output(folder, "generate", made_with, overwrite=overwrite) == "unchanged":
@@ -277,18 +281,20 @@ class Foley:
             if decided is not None or discard_edits:
                 _keep_old_list(folder, staging)
             write_timeline(proposed, staging / PROPOSED_FILE)
+            name = video_name(info, same_name=same_name)
             report, lines = render_timeline(
-                timeline, self.library, info, staging, record, tags.seen, sign
+                timeline, self.library, info, staging, record, tags.seen, name, sign
             )
             lines = (*timecode_warning(info), *soundless, *lines)
-            write_run(staging, run_document(record, info, made_with, report, lines))
+            made = made_with | {"cues": file_sha256(staging / CUES_FILE)}
+            write_run(staging, run_document(record, info, made, report, lines))
         return rendered(
             folder,
             info,
             timeline,
             status="made",
             events=tags.events,
-            report=moved_report(report, staging, folder),
+            report=report.moved(staging, folder),
             changes=changes,
         )
 

@@ -37,18 +37,20 @@ from temporal_foley.pages.overview import SHOWN_PROBABILITY, RenderedSound, draw
 from temporal_foley.pages.review import ReviewTake, write_review
 from temporal_foley.session.camera_timecode import timecode_warning
 from temporal_foley.session.source_video import find_source_video
+from temporal_foley.session.stem_names import StemNames
 from temporal_foley.session.writers.cuesheet import write_cue_sheet
 from temporal_foley.sound.alternates import list_alternates
 from temporal_foley.sound.ambience import carry_through_scenes
 from temporal_foley.sound.mix import (
+    MIX,
     MUSIC_AND_EFFECTS,
-    BusReport,
+    STEMS_FOLDER,
     MixReport,
     mix_warnings,
     write_mix,
 )
 from temporal_foley.sound.room_tone import ROOM_TONE_STEM
-from temporal_foley.sound.stem_file import StemReport
+from temporal_foley.sound.stems import ORIGINAL_STEM
 from temporal_foley.sound.takes.credits import CREDITS_NAME, check_licences, write_credits
 from temporal_foley.sound.takes.library import Library, check_library, load_library
 from temporal_foley.spotting.detections import Detections
@@ -58,8 +60,7 @@ from temporal_foley.timegrid import TimeGrid
 from temporal_foley.timeline import MOST_ALTERNATES, Cue, Event, Timeline, without_rejected
 
 CUES_FILE = "cues.json"
-MIX_FILE = "mix.wav"
-STEMS_FOLDER = "stems"
+MIX_FILE = f"{MIX}.wav"
 TABLES = ("scores.tsv", "events.tsv", PROPOSED_FILE, BEFORE_FILE)
 THUMBNAIL_ROWS = 224
 EFFECTS_WITHOUT_CUES = 6
@@ -103,7 +104,15 @@ def rendered(folder: Path, info: VideoInfo, timeline: Timeline, **fields: Any) -
     """Describe a finished output folder."""
     run = read_run(folder)
     names = (Path(name) for name in (() if run is None else run.files))
-    stems = {name.stem: folder / name for name in names if name.parent == Path(STEMS_FOLDER)}
+    stem_names = StemNames.of(timeline)
+    effects = (*(track.effect for track in timeline.tracks), ORIGINAL_STEM, ROOM_TONE_STEM)
+    # By the name of its file; folders of earlier versions have that of the effect there.
+    stem_of = {stem_names(effect).name: effect for effect in effects}
+    stems = {
+        stem_of.get(name.name, name.stem): folder / name
+        for name in names
+        if name.parent == Path(STEMS_FOLDER)
+    }
     return RunResult(
         folder=folder,
         timeline=timeline,
@@ -116,8 +125,9 @@ def rendered(folder: Path, info: VideoInfo, timeline: Timeline, **fields: Any) -
 
 
 def _made_video(folder: Path, info: VideoInfo, run: FinishedRun | None) -> Path | None:
-    name = _video_name(info)
-    return folder / name if name and (run is None or name in run.files) else None
+    names = [video_name(info, same_name=same_name) for same_name in (False, True)]
+    known = names if run is None else [name for name in names if name in run.files]
+    return folder / known[0] if known and known[0] else None
 
 
 def render_cue_list(
@@ -128,6 +138,7 @@ def render_cue_list(
     library: str | Path | Library | None = None,
     allowed: frozenset[str] = frozenset(),
     mix_changes: Mapping[str, Any] | None = None,
+    same_name: bool | None = None,
     sign: Credentials | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -141,6 +152,7 @@ def render_cue_list(
         library: The sound library, or its folder, if it was not the built-in one.
         allowed: Families of licences; a cue with a take under another is refused. Empty: any.
         mix_changes: Fields of `MixSettings` that replace those of the cue list.
+        same_name: Name the new video as the source; by default, as the last run in the folder.
         sign: With what video and mix are signed by C2PA; None leaves them unsigned.
         overwrite: Replace existing stems, mix and video.
         progress: Called with each stage and the part of it that is done.
@@ -166,8 +178,9 @@ def render_cue_list(
         if not isinstance(library, Library):
             library = load_library(None if library is None else Path(library))
         check_library(timeline, library, cues)
-    targets = [STEMS_FOLDER, MIX_FILE, f"{MUSIC_AND_EFFECTS}.wav", _video_name(info), RUN_FILE]
-    existing = [name for name in targets if name and (folder / name).exists()]
+    name = video_name(info, same_name=_is_same_name(folder, info, same_name))
+    targets = [STEMS_FOLDER, MIX_FILE, f"{MUSIC_AND_EFFECTS}.wav", name, RUN_FILE]
+    existing = [target for target in targets if target and (folder / target).exists()]
     if existing and not overwrite:
         raise OutputExistsError(
             "exists", path=folder / existing[0], remedy="use --overwrite or --out DIR"
@@ -180,11 +193,11 @@ def render_cue_list(
         if followed != timeline:
             timeline = followed
             write_timeline(timeline, staging / CUES_FILE)
-        for name in TABLES:
-            if (cues.parent / name).is_file():
-                shutil.copyfile(cues.parent / name, staging / name)
+        for table in TABLES:
+            if (cues.parent / table).is_file():
+                shutil.copyfile(cues.parent / table, staging / table)
         seen = _read_detections(timeline, cues.parent, info)
-        report, more = render_timeline(timeline, library, info, staging, record, seen, sign)
+        report, more = render_timeline(timeline, library, info, staging, record, seen, name, sign)
         made_with = {
             "video": timeline.source.sha256,
             "cues": file_sha256(staging / CUES_FILE),
@@ -195,11 +208,9 @@ def render_cue_list(
         changed = folder == cues.parent and file_sha256(cues) != read
         if changed:
             # Saved while this ran: `run.json` names the lists, so they stay as they are now.
-            for name in (CUES_FILE, BEFORE_FILE):
-                (staging / name).unlink(missing_ok=True)
-    result = rendered(
-        folder, info, timeline, status="made", report=moved_report(report, staging, folder)
-    )
+            for changed_file in (CUES_FILE, BEFORE_FILE):
+                (staging / changed_file).unlink(missing_ok=True)
+    result = rendered(folder, info, timeline, status="made", report=report.moved(staging, folder))
     if not changed:
         return result
     text = f"{CUES_FILE} was changed meanwhile: this mix is of the list before that"
@@ -213,9 +224,12 @@ def render_timeline(
     folder: Path,
     record: RunRecord,
     seen: Detections,
+    name: str,
     sign: Credentials | None = None,
 ) -> tuple[MixReport, tuple[str, ...]]:
     """Write cue sheet, credits, disclosure, stems, mix, the new video, overview and review.
+
+    `name` is that of the video, empty if none can be made; see `video_name`.
 
     Returns:
         The report of the mix, and a line for all that is lost, squashed or mixed down.
@@ -226,25 +240,33 @@ def render_timeline(
     def original() -> Iterator[Sound]:
         return read_audio(info) or iter(())
 
+    stem_names = StemNames.of(timeline)
     with record.stage("render") as done:
         report = write_mix(
             without_rejected(timeline),
             library,
             folder,
             original=original if info.has_audio else None,
+            files=stem_names,
             progress=done,
         )
     has_tone = any(stem.name == ROOM_TONE_STEM for stem in report.stems)
     page = disclosure_html(timeline, __version__, has_room_tone=has_tone)
     (folder / DISCLOSURE_NAME).write_text(page, encoding="utf-8")
-    name = _video_name(info)
+    is_kept = not without_rejected(timeline).tracks and timeline.mix.original != "mute"
     code = timeline.start_timecode if timeline.source.timecode else ""
 
     def mux() -> tuple[str, ...]:
         if not name:
             return (f"no container takes {info.codec}: there is no video with the new sound",)
         with record.stage("mux"):
-            return mux_sound(info, folder / MIX_FILE, folder / name, timecode=code)
+            lines: tuple[str, ...] = ()
+            if is_kept:
+                try:
+                    return mux_sound(info, None, folder / name, timecode=code)
+                except MediaError as error:
+                    lines = (f"its own sound is encoded anew: {error.what}",)
+            return *mux_sound(info, folder / MIX_FILE, folder / name, timecode=code), *lines
 
     envelopes = {stem.name: stem.envelope for stem in (*report.stems, report.mix)}
 
@@ -255,7 +277,8 @@ def render_timeline(
             seen,
             review_takes(timeline, library, seen),
             video=video,
-            original=envelopes.get("original"),
+            original=envelopes.get(ORIGINAL_STEM),
+            original_file=f"{STEMS_FOLDER}/{stem_names(ORIGINAL_STEM).name}",
             mix_gain_db=report.effects_gain_db,
         )
 
@@ -290,7 +313,7 @@ def render_timeline(
                 stems={stem.name: stem.path for stem in report.stems},
                 version=__version__,
             )
-    channels = info.audio_channels if info.has_audio else 0
+    channels = info.audio_channels if info.has_audio and not is_kept else 0
     return report, (*lines, *mix_warnings(report, timeline.mix, channels))
 
 
@@ -301,7 +324,7 @@ def check_signing(info: VideoInfo, sign: Credentials | None) -> None:
         MediaError: C2PA does not take its container.
     """
     if sign is not None:
-        check_container(Path(_video_name(info) or info.path.name))
+        check_container(Path(video_name(info) or info.path.name))
 
 
 def review_takes(timeline: Timeline, library: Library, seen: Detections) -> list[ReviewTake]:
@@ -342,46 +365,8 @@ def run_document(
         made_with=made_with,
         warnings=[*info.warnings, *lines],
         video_seconds=round(float(info.duration), 6),
-        levels=None if report is None else _levels(report),
+        levels=None if report is None else report.levels(),
     )
-
-
-def moved_report(report: MixReport, staging: Path, folder: Path) -> MixReport:
-    """Return a report whose paths are those in the finished folder."""
-
-    def moved(stem: StemReport) -> StemReport:
-        return dataclasses.replace(stem, path=folder / stem.path.relative_to(staging))
-
-    without = report.music_and_effects
-    return dataclasses.replace(
-        report,
-        mix=moved(report.mix),
-        stems=tuple(map(moved, report.stems)),
-        music_and_effects=None if without is None else moved(without),
-    )
-
-
-def _levels(report: MixReport) -> dict[str, Any]:
-    """Round a mix report for `run.json`."""
-
-    def read(meter: StemReport | BusReport | MixReport, *names: str) -> dict[str, float | None]:
-        values = {name: getattr(meter, name) for name in (*names, *_LOUDNESS)}
-        return {name: None if value is None else round(value, 2) for name, value in values.items()}
-
-    without = report.music_and_effects
-    return {
-        **read(report.mix),
-        **{name: round(getattr(report, name), 2) for name in _GAINS},
-        "stems": {stem.name: read(stem, "peak_dbfs") for stem in report.stems},
-        "buses": {bus.name: read(bus) for bus in report.buses},
-        **({} if without is None else {"music_and_effects": read(without)}),
-        "speech_s": [list(span) for span in report.speech_s],
-        "matched_to": None if report.original is None else dataclasses.asdict(report.original),
-    }
-
-
-_LOUDNESS = ("loudness_lufs", "true_peak_dbtp")
-_GAINS = ("gain_db", "effects_gain_db", "limiter_db", "stems_trim_db")
 
 
 def _find_video(timeline: Timeline, cues: Path, given: Path | None) -> VideoInfo:
@@ -402,10 +387,22 @@ def _find_video(timeline: Timeline, cues: Path, given: Path | None) -> VideoInfo
     return info
 
 
-def _video_name(info: VideoInfo) -> str:
-    """Return the name of the video with its new sound; an empty text if none can be made."""
+def video_name(info: VideoInfo, *, same_name: bool = False) -> str:
+    """Return the name of the video with its new sound; an empty text if none can be made.
+
+    It differs from the source's, so that nobody takes one for the other in a bin.
+    """
     suffix = output_suffix(info)
-    return fitting_stem(info.path.stem, suffix) + suffix if suffix else ""
+    end = suffix if same_name else f".foley{suffix}"
+    return fitting_stem(info.path.stem, end) + end if suffix else ""
+
+
+def _is_same_name(folder: Path, info: VideoInfo, wanted: bool | None) -> bool:
+    """Return whether a video is named as its source: as asked, or as before, for who links it."""
+    if wanted is not None:
+        return wanted
+    run = read_run(folder)
+    return run is not None and video_name(info, same_name=True) in run.files
 
 
 def _read_detections(timeline: Timeline, folder: Path, info: VideoInfo) -> Detections:

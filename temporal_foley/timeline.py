@@ -325,7 +325,8 @@ class MixSettings:
     """How far `replace` lowers the original."""
     tails: Literal["auto", "cut", "ring"] = "auto"
     """Whether the tail of a hit ends at a cut that removes its source; `auto`: by its kind."""
-    loudness_lufs: float = -23.0
+    loudness_lufs: float | None = -23.0
+    """None leaves the original at its own level, with the effects matched to it."""
     true_peak_dbtp: float = -1.0
     speech_db: float = -6.0
     """How much quieter effects are under speech in the original; 0 disables it."""
@@ -346,7 +347,8 @@ class MixSettings:
         for field, least in (*((name, -60.0) for name in depths), ("true_peak_dbtp", -20.0)):
             _require_within(field, getattr(self, field), least, 0.0)
         lufs = self.loudness_lufs
-        require(-70.0 < lufs <= 0.0, "loudness_lufs", f"must be in (-70, 0], got {lufs}")
+        in_range = lufs is None or -70.0 < lufs <= 0.0
+        require(in_range, "loudness_lufs", f"must be in (-70, 0], got {lufs}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -177,3 +177,33 @@ def _encode_sound(track, audio: np.ndarray, rate_hz: int, first: int) -> list[av
         frame.pts = first + place
         packets += track.encode(frame)
     return packets + track.encode(None)
+
+
+def two_tracks(path: Path, tracks, codec: str = "pcm_s16le", languages=()) -> Path:
+    """Write a film with sound tracks: a click at each time, or silence for None."""
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=25)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        streams = []
+        for _, layout in tracks:
+            stream = container.add_stream(codec, rate=48_000)
+            stream.codec_context.layout = layout
+            streams.append(stream)
+        for stream, language in zip(streams, languages, strict=False):
+            stream.metadata["language"] = language
+        for number in range(25):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 9 * number, np.uint8), "rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+        for (place, layout), stream in zip(tracks, streams, strict=True):
+            channels = 1 if layout == "mono" else 2
+            samples = np.zeros((1, 48_000 * channels), np.int16)
+            if place is not None:
+                begin = round(place * 48_000) * channels
+                samples[0, begin : begin + channels] = 30_000
+            frame = av.AudioFrame.from_ndarray(samples, "s16", layout)
+            frame.sample_rate, frame.pts, frame.time_base = 48_000, 0, Fraction(1, 48_000)
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    return path

@@ -337,3 +337,10 @@ def make_bundle(
         }
         | fields
     )
+
+
+def stem_path(folder: Path, stem: str) -> Path:
+    """Return the file of a stem in an output folder, by its effect."""
+    title = stem.replace("_", " ")
+    (path,) = (p for p in (folder / "stems").iterdir() if f"_{title}_" in f"_{p.name}")
+    return path

@@ -15,10 +15,14 @@ from temporal_foley.errors import CueListError, LibraryError, MediaError, Output
 from temporal_foley.files.output import read_run
 from temporal_foley.foley import Foley
 from temporal_foley.render import render_cue_list
+from temporal_foley.session.export import export_cues
 from temporal_foley.sound.takes.library import load_library
 from temporal_foley.stages import DetectionSettings
 from temporal_foley.timeline import MixSettings
 from tests.detectors import BLACK, GREEN, RED, colour_detector, painted
+from tests.factories import stem_path
+
+FIRE, DOG = "stems/FIRECrkl_fire_TFOLEY_clip.wav", "stems/ANMLDog_dog barking_TFOLEY_clip.wav"
 
 
 @pytest.fixture(scope="module")
@@ -78,11 +82,11 @@ def test_generate_leaves_every_file_and_all_are_as_long_as_the_picture(outcome):
     assert {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} == {
         *("cues.json", "cues.csv", "credits.txt", "proposed.json", "scores.tsv", "events.tsv"),
         "disclosure.html",
-        *("stems/fire.wav", "stems/dog_barking.wav", "mix.wav", "clip.mp4"),
+        *(FIRE, DOG, "mix.wav", "clip.foley.mp4"),
         *("overview.png", "review.html", "run.json"),
     }
     assert outcome.cues[0].id == read_timeline(folder / "cues.json").cues[0].id
-    assert outcome.video == folder / "clip.mp4"
+    assert outcome.video == folder / "clip.foley.mp4"
     assert [stem.path for stem in outcome.report.stems] == list(outcome.stems.values())
     for path in (outcome.stems["fire"], outcome.stems["dog_barking"], outcome.mix):
         info = soundfile.info(path)
@@ -90,7 +94,7 @@ def test_generate_leaves_every_file_and_all_are_as_long_as_the_picture(outcome):
 
 
 def test_sound_is_where_the_picture_asks_for_it_and_nowhere_else(outcome):
-    fire, _ = soundfile.read(outcome.folder / "stems" / "fire.wav")
+    fire, _ = soundfile.read(outcome.stems["fire"])
     assert np.abs(fire[: 2 * 48_000]).max() > 0.01
     assert not fire[2 * 48_000 :].any()
     mix, _ = soundfile.read(outcome.folder / "mix.wav")
@@ -111,7 +115,7 @@ def test_a_video_without_events_stays_silent(foley, tmp_path, make_clip):
     outcome = foley.generate(make_clip(tmp_path / "dark.mp4", **painted((2, BLACK))))
     assert outcome.events == ()
     assert not soundfile.read(outcome.folder / "mix.wav")[0].any()
-    assert (outcome.folder / "dark.mp4").exists()
+    assert (outcome.folder / "dark.foley.mp4").exists()
 
 
 def test_the_video_keeps_its_picture_and_gets_the_sound(made, clip):
@@ -119,9 +123,52 @@ def test_the_video_keeps_its_picture_and_gets_the_sound(made, clip):
         with av.open(str(path)) as container:
             return [bytes(p) for p in container.demux(video=0) if p.size]
 
-    assert packets(made / "clip.mp4") == packets(clip)
-    with av.open(str(made / "clip.mp4")) as container:
+    assert packets(made / "clip.foley.mp4") == packets(clip)
+    with av.open(str(made / "clip.foley.mp4")) as container:
         assert len(container.streams.audio) == 1
+
+
+def test_a_video_without_events_keeps_its_sound_packet_by_packet(foley, tmp_path, make_clip, clips):
+    def packets(path):
+        with av.open(str(path)) as container:
+            return [bytes(p) for p in container.demux(audio=0) if p.size]
+
+    clip = make_clip(tmp_path / "dark.mp4", audio=clips.tone(2.0), **painted((2, BLACK)))
+    outcome = foley.generate(clip, mix=MixSettings(loudness_lufs=-14.0))
+    assert packets(outcome.video) == packets(clip)
+    assert outcome.report.gain_db == 0.0
+    assert not outcome.warnings
+    muted = foley.generate(clip, tmp_path / "muted", mix=MixSettings(original="mute"))
+    assert packets(muted.video) != packets(clip)
+
+
+def test_a_video_without_events_and_sound_gets_no_sound_track(foley, tmp_path, make_clip):
+    outcome = foley.generate(make_clip(tmp_path / "dark.mp4", **painted((2, BLACK))))
+    with av.open(str(outcome.video)) as container:
+        assert not container.streams.audio
+
+
+def test_the_video_is_named_as_asked_and_a_render_keeps_that_name(foley, clip, made, tmp_path):
+    same = foley.generate(clip, tmp_path / "same", same_name=True)
+    assert same.video == same.folder / "clip.mp4"
+    assert render_cue_list(same.folder / "cues.json", overwrite=True).video == same.video
+    other = render_cue_list(same.folder / "cues.json", overwrite=True, same_name=False)
+    assert other.video == same.folder / "clip.foley.mp4"
+    assert not same.video.exists()
+
+
+def test_exported_stems_are_those_of_the_folder(made, tmp_path):
+    export_cues(made / "cues.json", ["stems"], tmp_path / "out")
+    exported = {path.name: path.read_bytes() for path in (tmp_path / "out" / "stems").iterdir()}
+    own = {path.name: path.read_bytes() for path in (made / "stems").iterdir()}
+    assert own.items() <= exported.items()
+    assert exported["mix_TFOLEY_clip.wav"] == (made / "mix.wav").read_bytes()
+    change_json(made / "cues.json", lambda cues: cues["tracks"].pop(1))
+    export_cues(made / "cues.json", ["stems"], tmp_path / "less")
+    assert len(list((tmp_path / "less" / "stems").iterdir())) == 2
+    for name, data in own.items():
+        assert data[:4] == b"RIFF", name
+        assert data[12:16] == b"bext", name
 
 
 def test_the_original_sound_is_kept_ducked_or_muted(foley, tmp_path, make_clip, clips):
@@ -132,12 +179,12 @@ def test_the_original_sound_is_kept_ducked_or_muted(foley, tmp_path, make_clip, 
     for original in ("keep", "duck", "mute"):
         mix = MixSettings(original=original)
         folder = foley.generate(clip, tmp_path / original, mix=mix).folder
-        stem = folder / "stems" / "original.wav"
+        stems = [path.name for path in (folder / "stems").iterdir()]
         if original == "mute":
-            assert not stem.exists()
+            assert not any(name.startswith("original") for name in stems)
             assert not soundfile.read(folder / "mix.wav")[0][last_second].any()
         else:
-            sound, _ = soundfile.read(stem)
+            sound, _ = soundfile.read(stem_path(folder, "original"))
             under, after = np.std(sound[48_000:72_000]), np.std(sound[last_second])
             levels[original] = 20 * np.log10(under / after)
     assert levels["keep"] == pytest.approx(0.0, abs=0.2)
@@ -145,7 +192,7 @@ def test_the_original_sound_is_kept_ducked_or_muted(foley, tmp_path, make_clip, 
 
 
 def test_the_same_input_and_seed_give_the_same_bytes(foley, clip, outcome, tmp_path):
-    names = ("cues.json", "cues.csv", "scores.tsv", "events.tsv", "mix.wav", "stems/fire.wav")
+    names = ("cues.json", "cues.csv", "scores.tsv", "events.tsv", "mix.wav", FIRE)
     again = Foley(colour_detector(), load_library()).generate(clip, tmp_path / "b").folder
     other = foley.generate(clip, tmp_path / "c", seed=1).folder
     assert digests(outcome.folder, *names) == digests(again, *names)
@@ -187,7 +234,7 @@ def test_a_failed_run_leaves_nothing_behind(foley, tmp_path):
 
 def test_rendering_the_cue_list_gives_the_same_sound(made, tmp_path):
     again = render_cue_list(made / "cues.json", tmp_path / "again").folder
-    names = ("mix.wav", "stems/fire.wav", "stems/dog_barking.wav", "clip.mp4", "cues.csv")
+    names = ("mix.wav", FIRE, DOG, "clip.foley.mp4", "cues.csv")
     assert digests(again, *names) == digests(made, *names)
 
 
@@ -197,7 +244,7 @@ def test_an_edited_cue_list_is_rendered_as_edited(made):
         render_cue_list(made / "cues.json")
     render_cue_list(made / "cues.json", overwrite=True)
     (track,) = read_timeline(made / "cues.json").tracks
-    assert [path.stem for path in (made / "stems").iterdir()] == [track.effect]
+    assert list((made / "stems").iterdir()) == [stem_path(made, track.effect)]
     assert (made / "scores.tsv").exists()
 
 
@@ -211,7 +258,7 @@ def test_a_cue_that_is_moved_by_hand_sounds_there(made, clip, tmp_path):
     tracks = (dataclasses.replace(dog, cues=(moved,)),)
     write_timeline(dataclasses.replace(timeline, tracks=tracks), tmp_path / "cues.json")
     done = render_cue_list(tmp_path / "cues.json", tmp_path / "out", video=clip).folder
-    stem, _ = soundfile.read(done / "stems" / "dog_barking.wav")
+    stem, _ = soundfile.read(stem_path(done, "dog_barking"))
     sounding = np.flatnonzero(np.abs(stem).max(axis=1) > 1e-4)
     assert moved.onset_sample <= sounding[0] < moved.onset_sample + 4_800
 
@@ -225,7 +272,7 @@ def test_a_cue_list_finds_its_video_or_asks_for_it(made, clip, tmp_path):
         render_cue_list(made / "cues.json", tmp_path / "out")
     assert render_cue_list(made / "cues.json", tmp_path / "out", video=moved).status == "made"
     with pytest.raises(CueListError, match="is not the video"):
-        render_cue_list(made / "cues.json", tmp_path / "o2", video=made / "clip.mp4")
+        render_cue_list(made / "cues.json", tmp_path / "o2", video=made / "clip.foley.mp4")
 
 
 def lead_outside(cues):

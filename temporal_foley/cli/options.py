@@ -166,6 +166,9 @@ def _given(options: Sequence[Option], words: list[str]) -> dict[Option, list[str
         name, equals, attached = word.partition("=")
         name = name if name in flags else name.replace("_", "-")
         if name not in flags:
+            if name == "--out" and "-o" in flags:
+                remedy = f"did you mean {flags['-o'][0].flag}?"
+                raise UsageError(f"unknown option {name!r}", remedy=remedy)
             raise UsageError.unknown("option", name, flags)
         option, is_on = flags[name]
         values = given.setdefault(option, [])

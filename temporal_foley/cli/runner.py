@@ -7,12 +7,13 @@ project is run by this module.
 import dataclasses
 import os
 import runpy
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from temporal_foley.cli.console import Console
-from temporal_foley.errors import FoleyError, UsageError
+from temporal_foley.errors import FoleyError, UsageError, nearest
 
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
@@ -100,11 +101,13 @@ def _read(
 
             print(f"{prog} {__version__}")
             return None
+        if argv[:1] == ["help"]:
+            argv = [*argv[1:], "--help"]
         if not argv or argv[0] in ("-h", "--help", "--help-all"):
             _print_program(prog, program)
             return None
         if argv[0] not in program.commands:
-            raise UsageError.unknown("command", argv[0], program.commands)
+            raise _unknown_command(prog, argv[0], program)
         return _read(f"{prog} {argv[0]}", program.commands[argv[0]], argv[1:], defaults)
     options = argv[: argv.index("--")] if "--" in argv else argv
     if {"-h", "--help", "--help-all"}.intersection(options):
@@ -122,6 +125,22 @@ def _read(
     except UsageError as error:
         error.remedy = error.remedy or f"see {prog} --help"
         raise
+
+
+def _unknown_command(prog: str, word: str, program: Program) -> FoleyError:
+    if word.startswith("-"):
+        flags = ["--help", "--help-all", *(["--version"] if program.has_version else [])]
+        near = nearest(word, flags) or (
+            "--version" if word.lower() == "-v" and program.has_version else None
+        )
+        remedy = f"did you mean {near}?" if near else f"see {prog} --help"
+        return UsageError(f"unknown option {word!r}", remedy=remedy)
+    if program.has_version and os.path.exists(word):
+        # A file or folder where a command belongs.
+        return UsageError(
+            f"{word!r} is no command", remedy=f"did you mean {prog} generate {shlex.quote(word)}?"
+        )
+    return UsageError.unknown("command", word, program.commands)
 
 
 def _print_program(prog: str, program: Program) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from temporal_foley.cli.options import Arg
-from temporal_foley.errors import UsageError, nearest
+from temporal_foley.errors import UsageError, nearest, plain_name
 
 if TYPE_CHECKING:
     from temporal_foley.documents.signing import Credentials
@@ -25,6 +25,7 @@ File = Annotated[Path | None, Arg(metavar="FILE")]
 AdvancedFile = Annotated[Path | None, Arg(metavar="FILE", advanced=True)]
 AudioTrack = Annotated[str | None, Arg(metavar="N|all")]
 Timecode = Annotated[str | None, Arg(metavar="HH:MM:SS:FF")]
+AS_IS = "as-is"
 Space = Literal["none", "indoor", "outdoor"]
 
 
@@ -139,7 +140,8 @@ class MixOptions:
     effects on top; `duck` lowers it under them; `mute` leaves it out. (default: fill)"""
     loudness: Annotated[str | None, Arg(metavar="PRESET|LUFS")] = None
     """Loudness of the mix: r128 (-23 LUFS), atsc (-24), netflix (-27), podcast (-16), streaming
-    (-14), or a number. (default: r128)"""
+    (-14), a number, or as-is, which leaves the video's own sound at its level. Where no effect is
+    added, that sound always stays as it is. (default: r128)"""
     speech_db: Annotated[float | None, Arg(metavar="DB", advanced=True)] = None
     """Lower effects by this many dB under speech; 0 disables it. (default: -6)"""
     tails: Annotated[Literal["auto", "cut", "ring"] | None, Arg(advanced=True)] = None
@@ -161,7 +163,6 @@ class MixOptions:
 
         given = {
             "original": self.original,
-            "loudness_lufs": None if self.loudness is None else _lufs(self.loudness),
             "speech_db": self.speech_db,
             "tails": self.tails,
             "space": self.space,
@@ -170,6 +171,8 @@ class MixOptions:
             "music_and_effects": self.music_and_effects,
         }
         changes = {name: value for name, value in given.items() if value is not None}
+        if self.loudness is not None:
+            changes["loudness_lufs"] = _lufs(self.loudness)
         for name, value in changes.items():
             try:
                 MixSettings(**{name: value})
@@ -199,17 +202,23 @@ class SignOptions:
         return load_credentials(self.sign, self.sign_key)
 
 
-def _lufs(text: str) -> float:
+def _lufs(text: str) -> float | None:
+    """Return a target loudness; None leaves the original at its own."""
     from temporal_foley.sound.signal.loudness import LOUDNESS_PRESETS
 
-    if text in LOUDNESS_PRESETS:
-        return LOUDNESS_PRESETS[text]
+    plain = plain_name(text)
+    if plain.replace("_", "") == "asis":
+        return None
+    if plain in LOUDNESS_PRESETS:
+        return LOUDNESS_PRESETS[plain]
+    number = text.lower().removesuffix("lufs").removesuffix("lkfs")
     try:
-        return float(text)
+        return float(number)
     except ValueError:
-        near = nearest(text, LOUDNESS_PRESETS)
+        names = (*LOUDNESS_PRESETS, AS_IS)
+        near = nearest(text, names)
         raise UsageError(
-            f"must be {', '.join(LOUDNESS_PRESETS)} or a number of LUFS, got {text!r}",
+            f"must be {', '.join(names)} or a number of LUFS, got {text!r}",
             option="--loudness",
             remedy=f"did you mean {near}?" if near else None,
         ) from None

@@ -15,7 +15,7 @@ from temporal_foley.edits.edit_cue import decided, edit_cue, with_take
 from temporal_foley.edits.read_otio import check_otio, read_bundle, read_otio
 from temporal_foley.edits.read_reaper import read_reaper
 from temporal_foley.edits.recognise_clips import with_recognised
-from temporal_foley.errors import FoleyError, OutputExistsError, UsageError
+from temporal_foley.errors import FoleyError, OutputExistsError, UsageError, meant_file
 from temporal_foley.session.build_session import MARK, is_file_of
 from temporal_foley.session.curves import shifted
 from temporal_foley.session.edited import (
@@ -121,7 +121,7 @@ def read_session(path: Path) -> EditedSession:
         raise UsageError(f"{path}: must be an .rpp, .otio or .otioz; save the session as one")
     try:
         if not path.is_file():
-            raise FoleyError("no such file; check the name")
+            raise FoleyError(f"no such file; {meant_file(path)}")
         if suffix == ".otioz":
             text = read_bundle(path)
         elif path.stat().st_size > MOST_BYTES:

@@ -39,6 +39,7 @@ from temporal_foley.media.containers.fields import (
     read_fields,
 )
 from temporal_foley.media.containers.film import Film, read_film, speed_changes
+from temporal_foley.media.containers.kept_sound import due, own_sound, sounds_alike
 from temporal_foley.media.containers.matroska import ROOM, read_video_element, write_video_element
 from temporal_foley.media.containers.timecode import reel_name
 from temporal_foley.media.open import DAMAGE, cause, native, open_media, regular_file, shown
@@ -54,7 +55,9 @@ _NO_ROOM = {errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOENT, 
 _NO_ROOM |= {errno.EDQUOT, errno.ENAMETOOLONG}
 
 
-def mux_sound(info: VideoInfo, sound: Path, out: Path, *, timecode: str = "") -> tuple[str, ...]:
+def mux_sound(
+    info: VideoInfo, sound: Path | None, out: Path, *, timecode: str = ""
+) -> tuple[str, ...]:
     """Write the picture of a video with a new sound; the container is that of `out`'s suffix.
 
     The first picture is at 0. Video packets, their distances, rotation, colour and metadata stay as
@@ -65,7 +68,7 @@ def mux_sound(info: VideoInfo, sound: Path, out: Path, *, timecode: str = "") ->
 
     Args:
         info: The video.
-        sound: The sound.
+        sound: The sound; None keeps the video's own sound tracks, packet by packet.
         out: The file to write.
         timecode: The timecode of the first picture; by default that of the video, if it has one.
 
@@ -73,7 +76,8 @@ def mux_sound(info: VideoInfo, sound: Path, out: Path, *, timecode: str = "") ->
         A line for everything that could not be kept.
 
     Raises:
-        MediaError: The video or sound cannot be read, or `out` cannot be written.
+        MediaError: The video or sound cannot be read, or `out` cannot be written, or its container
+            cannot keep the video's own sound as it is.
     """
     form = FORMS.get(out.suffix.lower())
     if form is None:
@@ -84,6 +88,8 @@ def mux_sound(info: VideoInfo, sound: Path, out: Path, *, timecode: str = "") ->
     part = out.with_name(f".{os.getpid()}-{threading.get_ident()}.mux.part")
     try:
         lines = _write(info, sound, part, form, timecode or info.timecode)
+        if sound is None and not sounds_alike(info, part):
+            raise MediaError(f"{form.muxer} plays its own sound otherwise", path=shown(out))
         with part.open("rb") as file:
             os.fsync(file.fileno())
         os.replace(part, out)
@@ -128,7 +134,7 @@ def try_mux(info: VideoInfo, timecode: str = "") -> tuple[str, ...]:
 
 def _write(
     info: VideoInfo,
-    sound: Path,
+    sound: Path | None,
     part: Path,
     form: Form,
     timecode: str,
@@ -136,7 +142,7 @@ def _write(
 ) -> tuple[str, ...]:
     lines: list[str] = []
     with contextlib.ExitStack() as stack:
-        wav = stack.enter_context(_open_sound(sound))
+        wav = None if sound is None else stack.enter_context(_open_sound(sound))
         source = stack.enter_context(open_media(info.path))
         video = video_stream(source, info.path)
         target = stack.enter_context(
@@ -150,11 +156,14 @@ def _write(
                 target.metadata[name] = text
         picture = copy_stream(target, video, info, form, accepted_tag(info, video, form))
         _tag_picture(picture, info, form, timecode)
-        track = add_sound(target, wav.channels, form)
+        if wav is None:
+            sounds = own_sound(info, source, target)
+        else:
+            sounds = _sound_packets(wav, add_sound(target, wav.channels, form), form, info)
         target.set_chapters(_chapters(source, info))
         target.start_encoding()
         film = read_film(info, source, video, most_packets)
-        lines += _copy(target, picture, film, _sound_packets(wav, track, form, info), info, form)
+        lines += _copy(target, picture, film, sounds, info, form)
         lines += [f"{_some(count, name)} left out" for name, count in _others(source, video)]
         if speed_changes(info, video):
             lines.append("the edit list plays parts at another speed: here all play at their own")
@@ -242,8 +251,8 @@ def _copy(
     # Matroska says when a film ends, and AVI does not know.
     tells_lengths = info.pictures.is_exact and info.format != "avi" and len(ticks) > 1
     for packet in film.packets:
-        now = _time(packet)
-        while pending is not None and _time(pending) <= now:
+        now = due(packet)
+        while pending is not None and due(pending) <= now:
             target.mux(pending)
             pending = next(sounds, None)
         if not film.edits and (form.has_boxes or not tells_lengths):
@@ -290,12 +299,6 @@ def _ticks_on_screen(packet: av.Packet, info: VideoInfo) -> int:
         if left > 0:
             return left
     return packet.duration or round(1 / info.video_rate / packet.time_base)
-
-
-def _time(packet: av.Packet) -> Fraction:
-    """Return when a packet is due; one without any time is due at once."""
-    ticks = packet.dts if packet.dts is not None else packet.pts
-    return -Fraction(10**9) if ticks is None else ticks * packet.time_base
 
 
 def _open_sound(sound: Path) -> soundfile.SoundFile:

@@ -16,7 +16,7 @@ import av
 import av.container
 import av.error
 
-from temporal_foley.errors import MediaError
+from temporal_foley.errors import MediaError, meant_file
 
 FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mxf,flv,asf,dv,wav,mp3,flac,ogg,aiff"
@@ -80,7 +80,7 @@ def regular_file(path: Path) -> Path:
         source = Path(path).resolve(strict=True)
         mode = source.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
-        raise MediaError("no such file", path=shown(path), remedy="check the name") from None
+        raise MediaError("no such file", path=shown(path), remedy=meant_file(path)) from None
     except (OSError, RuntimeError, ValueError) as error:
         raise MediaError(
             f"cannot be reached ({cause(error)})", path=shown(path), remedy="check the name"

@@ -1,11 +1,9 @@
 """Write broadcast WAV files: 24-bit samples at 48 kHz, with metadata.
 
-RIFF/WAVE with a `bext` chunk (EBU Tech 3285, version 1) and an `iXML` chunk (Gallery's iXML 2.0);
-above 4 GiB RF64 (EBU Tech 3306). Files have no date: the same sound gives the same bytes.
+A `bext` chunk (EBU Tech 3285, version 1) and an `iXML` chunk (Gallery's iXML 2.0).
 """
 
 import dataclasses
-import os
 import struct
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,10 +13,10 @@ import numpy as np
 from jaxtyping import Int
 
 from temporal_foley.session.timecode import EditRate
+from temporal_foley.sound.signal.wav import WavWriter
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 
 _BYTES_A_SAMPLE = 3
-_RIFF_LIMIT = (1 << 32) - 1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,37 +44,17 @@ def write_broadcast_wav(
     Raises:
         ValueError: The blocks have another number of samples than `samples`.
     """
-    header = _header(samples, channels, notes)
-    size = samples * channels * _BYTES_A_SAMPLE
-    written = 0
-    with path.open("wb") as file:
-        file.write(header)
+    with WavWriter(path, samples, channels, broadcast_chunks(notes, channels)) as file:
         for block in blocks:
-            written += len(block)
-            if not block.any():
-                file.seek(len(block) * channels * _BYTES_A_SAMPLE, os.SEEK_CUR)
-                continue
-            whole = np.ascontiguousarray(block, "<i4").view(np.uint8).reshape(-1, 4)
-            file.write(np.ascontiguousarray(whole[:, :_BYTES_A_SAMPLE]).data)
-        if written != samples:
-            raise ValueError(f"{path.name} must hold {samples} samples, got {written}")
-        file.truncate(len(header) + size + size % 2)
+            if block.any():
+                file.write(block)
+            else:
+                file.skip(len(block))
 
 
-def _header(samples: int, channels: int, notes: SoundNotes) -> bytes:
-    block = channels * _BYTES_A_SAMPLE
-    data_bytes = samples * block
-    rates = (SAMPLE_RATE_HZ, SAMPLE_RATE_HZ * block, block, 8 * _BYTES_A_SAMPLE)
-    form = struct.pack("<HHIIHH", 1, channels, *rates)
-    chunks = _chunk(b"bext", _bext(notes, channels)) + _chunk(b"iXML", _ixml(notes, channels))
-    chunks += _chunk(b"fmt ", form)
-    riff_bytes = 4 + len(chunks) + 8 + data_bytes + data_bytes % 2
-    if riff_bytes <= _RIFF_LIMIT:
-        start = struct.pack("<4sI4s", b"RIFF", riff_bytes, b"WAVE")
-        return start + chunks + struct.pack("<4sI", b"data", data_bytes)
-    sizes = struct.pack("<QQQI", riff_bytes + 36, data_bytes, samples, 0)
-    start = struct.pack("<4sI4s", b"RF64", _RIFF_LIMIT, b"WAVE") + _chunk(b"ds64", sizes)
-    return start + chunks + struct.pack("<4sI", b"data", _RIFF_LIMIT)
+def broadcast_chunks(notes: SoundNotes, channels: int = 2) -> bytes:
+    """Return the chunks that make a WAV file a broadcast WAV file."""
+    return _chunk(b"bext", _bext(notes, channels)) + _chunk(b"iXML", _ixml(notes, channels))
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:

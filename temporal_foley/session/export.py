@@ -13,17 +13,23 @@ from fractions import Fraction
 from pathlib import Path
 
 from temporal_foley.cue_list import read_timeline
-from temporal_foley.effects import load_vocabulary
 from temporal_foley.errors import CueListError, OutputExistsError, UsageError
-from temporal_foley.files.output import RUN_FILE, read_run, staged
+from temporal_foley.files.digest import file_sha256
+from temporal_foley.files.output import RUN_FILE, FinishedRun, read_run, staged
 from temporal_foley.files.run_record import Progress, RunRecord
 from temporal_foley.media.probe import VideoInfo, probe_video
 from temporal_foley.session.build_session import SessionSettings, build_session
 from temporal_foley.session.camera_timecode import lead_frames
-from temporal_foley.session.export_media import shape_reader, write_media, write_stems
+from temporal_foley.session.export_media import (
+    copy_stems,
+    shape_reader,
+    write_media,
+    write_stems,
+)
 from temporal_foley.session.names import FOLDERS, FORMATS, clean_name, export_name, file_name
 from temporal_foley.session.session_model import MEDIA_FOLDER, Session, SessionPicture
 from temporal_foley.session.source_video import find_source_video
+from temporal_foley.session.stem_names import StemNames, categories_of, usual_edit
 from temporal_foley.session.timecode import EditRate, nearest_rate, parse_timecode
 from temporal_foley.session.writers.cuesheet import write_cue_sheet
 from temporal_foley.session.writers.department_lists import departments_text, foley_sheet_text
@@ -59,7 +65,9 @@ class ExportSettings:
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.handles_s <= 60.0:
-            raise UsageError(f"--handles must be in [0, 60] seconds, got {self.handles_s}")
+            raise UsageError(
+                f"must be in [0, 60] seconds, got {self.handles_s}", option="--handles"
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -153,7 +161,11 @@ def export_cues(
     mix_gain_db = 0.0 if run is None else run.mix_gain_db or 0.0
     own_gain_db = mix_gain_db if run is None else run.original_gain_db or mix_gain_db
     with staged(folder) as staging:
-        if "stems" in formats and sounds is not None:
+        is_made = run is not None and sounds is not None and _holds_stems(job, cues, run, sounds)
+        if "stems" in formats and is_made:
+            names = StemNames(timeline, edit, first_frame)
+            copy_stems(cues.parent, staging, names)
+        elif "stems" in formats and sounds is not None:
             mix_gain_db, own_gain_db = _export_stems(job, sounds, staging)
         if {*formats} & {*SESSIONS} and sounds is not None:
             _export_sessions(job, sounds, formats, staging, (mix_gain_db, own_gain_db))
@@ -248,10 +260,16 @@ def _warnings(job: _Job, formats: Sequence[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _categories(timeline: Timeline) -> dict[str, str]:
-    """Return the UCS CatID of each effect from the shipped vocabulary, or an empty text."""
-    known = {effect.name: effect.ucs for effect in load_vocabulary().effects}
-    return {track.effect: known.get(track.effect, "") for track in timeline.tracks}
+def _holds_stems(job: _Job, cues: Path, run: FinishedRun, sounds: Library) -> bool:
+    """Return whether the folder of a cue list has the very stems that are to be exported."""
+    made = {"cues": file_sha256(cues), "library": sounds.sha256}
+    is_usual = (job.edit, job.first_frame) == usual_edit(job.timeline)
+    return (
+        is_usual
+        and not job.settings.has_pop
+        and made.items() <= run.made_with.items()
+        and all((cues.parent / name).is_file() for name in run.files)
+    )
 
 
 def _export_stems(job: _Job, sounds: Library, staging: Path) -> tuple[float, float]:
@@ -269,7 +287,7 @@ def _export_stems(job: _Job, sounds: Library, staging: Path) -> tuple[float, flo
     )
     info = job.info if needs_video else None
     with job.record.stage("render") as done:
-        return write_stems(timeline, sounds, info, staging, settings, _categories(timeline), done)
+        return write_stems(timeline, sounds, info, staging, settings, done)
 
 
 def _export_sessions(
@@ -290,7 +308,7 @@ def _export_sessions(
             slate=settings.slate,
         ),
         shape_reader(sounds),
-        categories=_categories(timeline),
+        categories=categories_of(timeline),
         track_gains_db={
             track.effect: track.gain_db + sounds.levels.bus_db(track.bus)
             for track in timeline.tracks

@@ -1,6 +1,9 @@
 """Write the sound files of an export: takes and stems as broadcast WAV."""
 
+import contextlib
 import math
+import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -21,20 +24,19 @@ from temporal_foley.session.build_session import (
     POP_HZ,
     SessionSettings,
 )
-from temporal_foley.session.names import clean_name, title_of, ucs_name
 from temporal_foley.session.session_model import Media, Session, TakeShape
+from temporal_foley.session.stem_names import StemNames
 from temporal_foley.session.timecode import DAY_S, EditRate, time_reference
-from temporal_foley.sound.mix import write_mix
+from temporal_foley.sound.mix import MIX, STEMS_FOLDER, write_mix
 from temporal_foley.sound.render import render_track
 from temporal_foley.sound.signal.blocks import Block
 from temporal_foley.sound.signal.distance import REACH, distance_lowpass
-from temporal_foley.sound.signal.wav import quantise
+from temporal_foley.sound.signal.wav import WavWriter, quantise
 from temporal_foley.sound.takes.library import Library
 from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample
 from temporal_foley.timeline import Asset, Cue, Loop, Timeline, Track
 
 _BLOCK = 1 << 18
-_STEMS = "stems"
 
 Done = Callable[[float], None]
 Whole = Int[np.ndarray, "samples channels"]
@@ -92,7 +94,6 @@ def write_stems(
     info: VideoInfo | None,
     folder: Path,
     settings: SessionSettings,
-    categories: dict[str, str],
     done: Done,
 ) -> tuple[float, float]:
     """Render stems and mix of a timeline into the folder `stems`.
@@ -104,10 +105,8 @@ def write_stems(
     """
     edit = settings.edit
     leader = LEADER_S * edit.nominal if settings.has_pop else 0
-    head = _leader(edit) if settings.has_pop else np.zeros((0, 2), np.int32)
-    reference = time_reference(settings.first_frame - leader, edit)
-    source = Path(timeline.source.name).stem
-    target = folder / _STEMS
+    names = StemNames(timeline, edit, settings.first_frame - leader)
+    target = folder / STEMS_FOLDER
     target.mkdir()
     with tempfile.TemporaryDirectory(dir=folder) as made:
         report = write_mix(
@@ -115,27 +114,36 @@ def write_stems(
             library,
             Path(made),
             original=None if info is None else lambda: read_audio(info) or iter(()),
+            files=names,
             progress=lambda part: done(0.8 * part),
         )
         sounds = (*report.stems, report.mix)
         for number, stem in enumerate(sounds, 1):
-            category = categories.get(stem.name, "")
-            notes = SoundNotes(
-                description=f"{clean_name(source)}: {title_of(stem.name)}",
-                project=clean_name(source),
-                track_name=title_of(stem.name),
-                time_reference=reference,
-                edit=edit,
-            )
-            write_broadcast_wav(
-                target / f"{ucs_name(category, stem.name, '', source)}.wav",
-                _stem_blocks(stem.path, head),
-                notes,
-                samples=len(head) + timeline.source.duration_samples,
-                channels=2,
-            )
+            name, chunks = names(stem.name)
+            if settings.has_pop:
+                _write_after(_leader(edit), stem.path, target / name, chunks)
+            else:
+                os.replace(stem.path, target / name)
             done(0.8 + 0.2 * number / len(sounds))
     return report.effects_gain_db, report.gain_db
+
+
+def copy_stems(made: Path, folder: Path, names: StemNames) -> None:
+    """Copy the stems and the mix of an output folder into the folder `stems`."""
+    target = folder / STEMS_FOLDER
+    shutil.copytree(made / STEMS_FOLDER, target)
+    shutil.copyfile(made / f"{MIX}.wav", target / names(MIX).name)
+
+
+def _write_after(head: Whole, sound: Path, path: Path, chunks: bytes) -> None:
+    """Write a sound file with something before it."""
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(soundfile.SoundFile(native(sound)))
+        size = len(head) + file.frames
+        writer = stack.enter_context(WavWriter(path, size, chunks=chunks))
+        writer.write(head)
+        while len(block := file.read(_BLOCK, dtype="int32", always_2d=True)):
+            writer.write(np.right_shift(block, 8))  # 24 bits stand on top of the 32.
 
 
 def _media_blocks(media: Media, library: Library) -> Iterator[Whole]:
@@ -199,14 +207,6 @@ def _looped(
     track = Track(effect="loop", kind="loop", bus="hard_effects", cues=(cue,))
     both: Block = render_track(track, library, start, stop)
     return both if media.channels == 2 else both[:, :1] * np.float32(math.sqrt(2.0))
-
-
-def _stem_blocks(path: Path, head: Whole) -> Iterator[Whole]:
-    if len(head):
-        yield head
-    with soundfile.SoundFile(native(path)) as file:
-        while len(block := file.read(_BLOCK, dtype="int32", always_2d=True)):
-            yield np.right_shift(block, 8)  # 24 bits stand on top of the 32.
 
 
 def _leader(edit: EditRate) -> Whole:

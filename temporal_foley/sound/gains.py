@@ -1,4 +1,7 @@
-"""Find the gain at which a mix reaches its target loudness."""
+"""Find the gain at which a mix reaches its target loudness.
+
+A mix without a target keeps the level of its stems; only what would clip is limited.
+"""
 
 import dataclasses
 import math
@@ -33,6 +36,10 @@ class Gains:
     ceiling_dbtp: float
 
 
+UNTOUCHED = Gains(gain_db=0.0, trim_db=0.0, limiter_db=0.0, ceiling_dbtp=120.0)
+"""The gains of a sound that nothing is added to."""
+
+
 def find_gains(
     stems: Sequence[Stem], samples: int, settings: MixSettings, done: Callable[[float], None]
 ) -> Gains:
@@ -47,11 +54,14 @@ def find_gains(
         done(0.6 * (start + len(total)) / samples)
     loudness, true_peak = meter.finish()
     gain_db = limiter_db = trim_db = 0.0
+    target = settings.loudness_lufs
+    ceiling = settings.true_peak_dbtp if target is not None else 0.0
     if loudness is not None and true_peak is not None:
         # The meter rounds: a quiet peak may be considerably higher than it reports.
         true_peak = level_of_ratio(ratio_of_level(true_peak) + PEAK_STEP / 2.0)
-        gain_db = _gain_for(stems, samples, settings, loudness, true_peak)
-        limiter_db = max(0.0, true_peak + gain_db - (settings.true_peak_dbtp - MARGIN_DB))
+        if target is not None:
+            gain_db = _gain_for(stems, samples, target, ceiling, loudness, true_peak)
+        limiter_db = max(0.0, true_peak + gain_db - (ceiling - MARGIN_DB))
     # One rounding step below full scale, so that no sample of a stem file clips.
     loudest = stem_peak * ratio_of_level(gain_db) / (1.0 - 2.0 / FULL_SCALE)
     if loudest > 1.0:
@@ -61,24 +71,29 @@ def find_gains(
         gain_db=gain_db,
         trim_db=trim_db,
         limiter_db=limiter_db,
-        ceiling_dbtp=settings.true_peak_dbtp,
+        ceiling_dbtp=ceiling,
     )
 
 
 def _gain_for(
-    stems: Sequence[Stem], samples: int, settings: MixSettings, loudness: float, true_peak: float
+    stems: Sequence[Stem],
+    samples: int,
+    target: float,
+    ceiling: float,
+    loudness: float,
+    true_peak: float,
 ) -> float:
     """Return the gain at which the limited sum reaches the target loudness."""
-    most = min(MOST_GAIN_DB, settings.true_peak_dbtp - true_peak + MOST_LIMITING_DB)
-    gain = min(most, settings.loudness_lufs - loudness)
+    most = min(MOST_GAIN_DB, ceiling - true_peak + MOST_LIMITING_DB)
+    gain = min(most, target - loudness)
     # With more gain, more quiet parts pass the meter's gate at -70 LUFS: measure again.
-    if gain <= 0.0 and true_peak + gain <= settings.true_peak_dbtp:
+    if gain <= 0.0 and true_peak + gain <= ceiling:
         return gain
     before: tuple[float, float] | None = None
     for _ in range(_MOST_PASSES):
-        limited = limit(_sum(stems, samples, gain), settings.true_peak_dbtp)
+        limited = limit(_sum(stems, samples, gain), ceiling)
         reached, _ = measure(limited, true_peak=False)
-        missing = settings.loudness_lufs - (loudness + gain if reached is None else reached)
+        missing = target - (loudness + gain if reached is None else reached)
         if abs(missing) <= _TOLERANCE_LU or (missing > 0.0 and gain >= most):
             break
         # The more the limiter works, the less a decibel of gain adds: follow the secant.

@@ -11,12 +11,13 @@ import functools
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from temporal_foley.errors import MediaError
-from temporal_foley.sound.gains import Gains, find_gains, ratio_of_level
+from temporal_foley.sound.gains import UNTOUCHED, Gains, find_gains, ratio_of_level
 from temporal_foley.sound.matching import OriginalSound, floor_noise, measure_original
 from temporal_foley.sound.room_tone import bare_foley, loop_range, room_tone
 from temporal_foley.sound.signal.blocks import Block, fit
@@ -25,7 +26,7 @@ from temporal_foley.sound.signal.limiter import limit
 from temporal_foley.sound.signal.loudness import LoudnessMeter
 from temporal_foley.sound.signal.speech import speech_spans
 from temporal_foley.sound.signal.wav import FULL_SCALE, quantise
-from temporal_foley.sound.stem_file import StemFile, StemReport
+from temporal_foley.sound.stem_file import StemFile, StemReport, WavName, bare_name
 from temporal_foley.sound.stems import (
     BLOCK,
     ORIGINAL_STEM,
@@ -41,6 +42,8 @@ from temporal_foley.sound.takes.library import Library
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 from temporal_foley.timeline import MixSettings, Timeline
 
+MIX = "mix"
+STEMS_FOLDER = "stems"
 MUSIC_AND_EFFECTS = "music_and_effects"
 
 
@@ -71,6 +74,8 @@ class MixReport:
     gain_db: float
     limiter_db: float
     stems_trim_db: float
+    target_lufs: float | None
+    """The loudness asked for; None where the original keeps its own, as nothing is added to it."""
     mix: StemReport
     stems: tuple[StemReport, ...]
     buses: tuple[BusReport, ...] = ()
@@ -85,6 +90,35 @@ class MixReport:
         """The gain of the effects: that of the mix, and the shift to the original's level."""
         return self.gain_db + (0.0 if self.original is None else self.original.shift_db())
 
+    def moved(self, old: Path, new: Path) -> "MixReport":
+        """Return the report of the same files in another folder."""
+        without = self.music_and_effects
+        return dataclasses.replace(
+            self,
+            mix=self.mix.moved(old, new),
+            stems=tuple(stem.moved(old, new) for stem in self.stems),
+            music_and_effects=None if without is None else without.moved(old, new),
+        )
+
+    def levels(self) -> dict[str, Any]:
+        """Return the levels for `run.json`, in whole hundredths."""
+        without = self.music_and_effects
+        names = ("gain_db", "effects_gain_db", "limiter_db", "stems_trim_db")
+        return {
+            **_rounded(self.mix),
+            **{name: round(getattr(self, name), 2) for name in names},
+            "stems": {stem.name: _rounded(stem, "peak_dbfs") for stem in self.stems},
+            "buses": {bus.name: _rounded(bus) for bus in self.buses},
+            **({} if without is None else {"music_and_effects": _rounded(without)}),
+            "speech_s": [list(span) for span in self.speech_s],
+            "matched_to": None if self.original is None else dataclasses.asdict(self.original),
+        }
+
+
+def _rounded(meter: StemReport | BusReport, *names: str) -> dict[str, float | None]:
+    values = {name: getattr(meter, name) for name in (*names, "loudness_lufs", "true_peak_dbtp")}
+    return {name: None if value is None else round(value, 2) for name, value in values.items()}
+
 
 def mix_warnings(report: MixReport, mix: MixSettings, original_channels: int) -> tuple[str, ...]:
     """Return a line for everything in a finished mix that its listener may not expect.
@@ -94,19 +128,19 @@ def mix_warnings(report: MixReport, mix: MixSettings, original_channels: int) ->
         mix: What was asked for.
         original_channels: Channels of the video's own sound; 0 if it has none.
     """
-    lines = []
+    lines, target = [], report.target_lufs
     if original_channels > 2 and mix.original != "mute":
         lines.append(f"its own sound of {original_channels} channels is mixed down to stereo")
     if report.limiter_db > MUCH_LIMITING_DB:
+        remedy = "" if target is None else f": a lower --loudness than {target:g} keeps them"
         lines.append(
-            f"the limiter lowers peaks of the mix by up to {report.limiter_db:.0f} dB: "
-            f"a lower --loudness than {mix.loudness_lufs:g} keeps them"
+            f"the limiter lowers peaks of the mix by up to {report.limiter_db:.0f} dB{remedy}"
         )
     reached = report.loudness_lufs
-    if reached is not None and reached < mix.loudness_lufs - FAR_FROM_TARGET_LU:
+    if reached is not None and target is not None and reached < target - FAR_FROM_TARGET_LU:
         lines.append(
-            f"the mix has {reached:.1f} LUFS, not {mix.loudness_lufs:g}: it is too quiet or too "
-            "sparse to be made louder"
+            f"the mix has {reached:.1f} LUFS, not {target:g}: it is too quiet or too sparse to be "
+            "made louder"
         )
     return tuple(lines)
 
@@ -117,12 +151,14 @@ def write_mix(
     folder: Path,
     *,
     original: Original | None,
+    files: Callable[[str], WavName] = bare_name,
     progress: Callable[[float], None] | None = None,
 ) -> MixReport:
-    """Write `stems/<effect>.wav`, `stems/original.wav` and `mix.wav` into a folder.
+    """Write the stems of all effects and of the original, and `mix.wav`, into a folder.
 
-    Files of the same names are replaced. `original` streams the video's own sound from its start
-    each time it is called, in stereo at 48 kHz; None if there is none. `progress` is called with
+    `files` names the file of a stem in `stems`, by effect. Files of the same names are replaced.
+    `original` streams the video's own sound from its start each time it is called, in stereo at
+    48 kHz; None if there is none. `progress` is called with
     the fraction done, from 0 to 1.
 
     Raises:
@@ -154,16 +190,25 @@ def write_mix(
         stems.append(room_tone_stem(join_spans(spans), samples, tone))
     if own is not None:
         stems.append(original_stem(own, timeline))
-    gains = find_gains(stems, samples, timeline.mix, lambda part: done(0.5 * part))
+    if own is not None and not timeline.tracks:
+        # Nothing is added: the sound stays as it was.
+        mix = dataclasses.replace(mix, loudness_lufs=None)
+        gains = UNTOUCHED
+    else:
+        gains = find_gains(stems, samples, mix, lambda part: done(0.5 * part))
     without = speech if timeline.mix.music_and_effects else None
     try:
-        report = _write(stems, folder, samples, gains, lambda part: done(0.5 + 0.5 * part), without)
+        report = _write(
+            stems, folder, samples, gains, files, lambda part: done(0.5 + 0.5 * part), without
+        )
     except OSError as error:
         raise MediaError(
             f"{folder}: cannot be written ({error.strerror}); choose another folder"
         ) from None
     seconds = [(round(a / SAMPLE_RATE_HZ, 3), round(b / SAMPLE_RATE_HZ, 3)) for a, b in speech]
-    return dataclasses.replace(report, speech_s=tuple(seconds), original=measured)
+    return dataclasses.replace(
+        report, target_lufs=mix.loudness_lufs, speech_s=tuple(seconds), original=measured
+    )
 
 
 def _write(
@@ -171,19 +216,21 @@ def _write(
     folder: Path,
     samples: int,
     gains: Gains,
+    names: Callable[[str], WavName],
     done: Callable[[float], None],
     speech: Spans | None,
 ) -> MixReport:
     """Write the stems, the mix and, if `speech` is given, a mix of music and effects without it."""
-    (folder / "stems").mkdir(parents=True, exist_ok=True)
+    (folder / STEMS_FOLDER).mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         # The mix is opened first and so renamed last: once it exists, all files do.
-        path = folder / "mix.wav"
-        mix = stack.enter_context(StemFile("mix", path, samples))
+        mix = StemFile(MIX, folder / f"{MIX}.wav", samples, names(MIX).chunks)
+        stack.enter_context(mix)
         files: list[StemFile] = []
         for stem in stems:
-            path = folder / "stems" / f"{stem.name}.wav"
-            files.append(stack.enter_context(StemFile(stem.name, path, samples)))
+            name, chunks = names(stem.name)
+            file = StemFile(stem.name, folder / STEMS_FOLDER / name, samples, chunks)
+            files.append(stack.enter_context(file))
         # A bus of one stem has the levels of that stem.
         counts = Counter(stem.bus for stem in stems)
         meters = {bus: LoudnessMeter() for bus, count in counts.items() if count > 1}
@@ -195,8 +242,8 @@ def _write(
         buses = tuple(_bus_reports(stems, reports, meters, gains))
         without = None
         if speech is not None:
-            path = folder / f"{MUSIC_AND_EFFECTS}.wav"
-            file = stack.enter_context(StemFile(MUSIC_AND_EFFECTS, path, samples))
+            path, chunks = folder / f"{MUSIC_AND_EFFECTS}.wav", names(MUSIC_AND_EFFECTS).chunks
+            file = stack.enter_context(StemFile(MUSIC_AND_EFFECTS, path, samples, chunks))
             for block in limit(_unspoken(stems, samples, gains, speech), gains.ceiling_dbtp):
                 file.write(quantise(block))
             without = file.report()
@@ -206,6 +253,7 @@ def _write(
         gain_db=gains.gain_db,
         limiter_db=gains.limiter_db,
         stems_trim_db=gains.trim_db,
+        target_lufs=None,
         mix=mixed,
         stems=reports,
         buses=buses,

@@ -4,6 +4,7 @@ import dataclasses
 import math
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int
@@ -14,6 +15,18 @@ from temporal_foley.sound.signal.waveform import Envelope, WaveformPen
 
 # As long as the meter's window: more silence after it changes nothing.
 _SILENCE = np.zeros((4 * HOP, 2), np.float32)
+
+
+class WavName(NamedTuple):
+    """The name of a sound file, and the RIFF chunks that describe it."""
+
+    name: str
+    chunks: bytes = b""
+
+
+def bare_name(stem: str) -> WavName:
+    """Return the name of a stem's file where nothing more is known of it."""
+    return WavName(f"{stem}.wav")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,13 +40,17 @@ class StemReport:
     true_peak_dbtp: float | None
     envelope: Envelope
 
+    def moved(self, old: Path, new: Path) -> "StemReport":
+        """Return the report of the same file in another folder."""
+        return dataclasses.replace(self, path=new / self.path.relative_to(old))
+
 
 class StemFile:
     """A stem file being written; after its `with` block it is complete or does not exist."""
 
-    def __init__(self, name: str, path: Path, samples: int):
+    def __init__(self, name: str, path: Path, samples: int, chunks: bytes = b""):
         self.name = name
-        self._writer = WavWriter(path, samples)
+        self._writer = WavWriter(path, samples, chunks=chunks)
         self._meter = LoudnessMeter()
         self._pen = WaveformPen(samples)
         self._peak = 0

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from temporal_foley.cli.main import main
+from temporal_foley.cli.shared import MixOptions
 from temporal_foley.effects import load_vocabulary
 from temporal_foley.errors import MediaError, one_line
 from temporal_foley.files.output import output_folder
@@ -57,6 +58,12 @@ WRONG = [
     ("teach --examples x --out y", "NAME: missing"),
     ("teach bell --examples x --out y --kind repeat", "did you mean repeated?"),
     ("deploy", "--out: missing"),
+    ("--versoin", "unknown option '--versoin'; did you mean --version?"),
+    ("-v", "did you mean --version?"),
+    ("library add x --out y", "unknown option '--out'; did you mean --to?"),
+    ("export cues.json --to edl --handles -1", "--handles: must be in [0, 60] seconds"),
+    ("export cues.json --to edl --rate 24fps", "--rate: must be a picture rate such as 25"),
+    ("review nosuch.foley", "no such file or folder"),
     ("library audition --out x.mp3", "--out: must end in .wav"),
 ]
 
@@ -86,7 +93,7 @@ def test_bad_files_are_errors_in_one_line_and_leave_nothing(command, tmp_path, c
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        ("render {}/cues.json", "cues.json"),
+        ("render {}/cues.json", "no such file; check the name"),
         ("export {}/cues.json --to csv", "cues.json"),
         ("library list {}", "make it with temporal-foley library add DIR --to"),
     ],
@@ -95,6 +102,41 @@ def test_missing_files_are_bad_input(words, text, tmp_path, capsys):
     assert main(words.format(tmp_path).split()) == 3
     (line,) = capsys.readouterr().err.splitlines()
     assert text in line
+
+
+def test_a_mistyped_file_is_found_by_its_neighbours(tmp_path, capsys):
+    (tmp_path / "street.mp4").write_bytes(b"\x00\xff no video")
+    (tmp_path / "street.foley").mkdir()
+    (tmp_path / "street.foley" / "cues.json").touch()
+    for words, text in [
+        ("generate {}/street.mp5", "no such file; did you mean {}/street.mp4?"),
+        ("render {}/street.foley/cues.jsn", "did you mean {}/street.foley/cues.json?"),
+        ("export {}/street.foley/cue.json --to csv", "did you mean {}/street.foley/cues.json?"),
+        ("review {}/stret.foley", "no such file or folder; did you mean {}/street.foley?"),
+        ("render {}/street.mp4", "street.mp4: not a cue list; give the cues.json in a folder"),
+        ("{}/street.mp4", "is no command; did you mean temporal-foley generate {}/street.mp4?"),
+    ]:
+        assert main(words.replace("{}", str(tmp_path)).split()) in (2, 3)
+        (line,) = capsys.readouterr().err.splitlines()
+        assert text.replace("{}", str(tmp_path)) in line
+
+
+@pytest.mark.parametrize(
+    ("text", "lufs"),
+    [
+        *(("as-is", None), ("as is", None), ("AsIs", None), ("Netflix", -27.0)),
+        *(("-23 LUFS", -23.0), ("-18lufs", -18.0), ("-24 LKFS", -24.0), ("-16.5", -16.5)),
+    ],
+)
+def test_loudness_is_read_as_people_write_it(text, lufs):
+    assert MixOptions(loudness=text).mix_changes() == {"loudness_lufs": lufs}
+
+
+def test_help_is_a_command_too(capsys):
+    assert main(["help", "render"]) == 0
+    assert capsys.readouterr().out.startswith("usage: temporal-foley render")
+    assert main(["help"]) == 0
+    assert "--version" in capsys.readouterr().out
 
 
 def test_empty_folders_are_errors_with_a_remedy(tmp_path, capsys):

@@ -13,7 +13,7 @@ from temporal_foley.edits.keep import BEFORE_FILE
 from temporal_foley.sound.ambience import carry_through_scenes
 from temporal_foley.sound.takes.library import load_library
 from temporal_foley.timeline import SILENT_STATUSES, Evidence, SceneSpan
-from tests.factories import make_cue, make_track
+from tests.factories import make_cue, make_track, stem_path
 
 pytestmark = pytest.mark.slow
 RATE = 48_000
@@ -116,9 +116,9 @@ def test_edit_save_render_play_and_reload(start_desk, page, work):
     assert levels["loudness_lufs"] == pytest.approx(-20.0, abs=0.2)
     assert cues_of(work).mix.loudness_lufs == -20.0
     # What was decided is in the samples.
-    bell, _ = soundfile.read(folder / "stems" / "church_bell.wav")
+    bell, _ = soundfile.read(stem_path(folder, "church_bell"))
     assert np.abs(bell[:RATE]).max() > 0.01
-    drops, _ = soundfile.read(folder / "stems" / "water_drop.wav")
+    drops, _ = soundfile.read(stem_path(folder, "water_drop"))
     assert np.abs(drops[RATE // 2 : RATE]).max() > 0.001
     assert np.abs(drops[2 * RATE + 100 : 3 * RATE - 100]).max() < 1e-4
     assert np.abs(drops[3 * RATE : 4 * RATE]).max() > 0.001
@@ -287,7 +287,7 @@ def test_everything_can_be_added_where_nothing_was_found(start_desk, page, work,
     timeline = cues_of(work)
     assert {cue.effect for cue in timeline.cues} == {"squeak", "rain"}
     assert timeline.library.name != load_library().name
-    squeak, _ = soundfile.read(work / "clip.foley" / "stems" / "squeak.wav")
+    squeak, _ = soundfile.read(stem_path(work / "clip.foley", "squeak"))
     assert np.abs(squeak[:RATE]).max() > 0.01
     assert faults(tab) == []
 

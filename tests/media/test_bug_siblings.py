@@ -155,34 +155,6 @@ def test_b_frames_in_avi_are_shown_in_order(tmp_path, clips, frames, refs):
     assert lines == ()
 
 
-def two_tracks(path, tracks, codec="pcm_s16le"):
-    """Write a film with sound tracks: a click at each time, or silence for None."""
-    with av.open(str(path), "w") as container:
-        video = container.add_stream("libx264", rate=25)
-        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
-        streams = []
-        for _, layout in tracks:
-            stream = container.add_stream(codec, rate=48_000)
-            stream.codec_context.layout = layout
-            streams.append(stream)
-        for number in range(25):
-            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 9 * number, np.uint8), "rgb24")
-            frame.pts, frame.time_base = number, Fraction(1, 25)
-            container.mux(video.encode(frame))
-        container.mux(video.encode(None))
-        for (place, layout), stream in zip(tracks, streams, strict=True):
-            channels = 1 if layout == "mono" else 2
-            samples = np.zeros((1, 48_000 * channels), np.int16)
-            if place is not None:
-                begin = round(place * 48_000) * channels
-                samples[0, begin : begin + channels] = 30_000
-            frame = av.AudioFrame.from_ndarray(samples, "s16", layout)
-            frame.sample_rate, frame.pts, frame.time_base = 48_000, 0, Fraction(1, 48_000)
-            container.mux(stream.encode(frame))
-            container.mux(stream.encode(None))
-    return path
-
-
 def clicks(info):
     both = np.abs(np.concatenate(list(read_audio(info))))
     return [int(side.argmax()) if side.max() > 0.1 else None for side in both.T]
@@ -201,8 +173,8 @@ def clicks(info):
         ([(0.25, "mono"), (0.5, "mono"), (0.75, "mono")], "", [12_000, 24_000]),
     ],
 )
-def test_sound_tracks_are_used_or_named(tmp_path, suffix, tracks, wanted, heard):
-    info = probe_video(two_tracks(tmp_path / f"a{suffix}", tracks), wanted)
+def test_sound_tracks_are_used_or_named(tmp_path, clips, suffix, tracks, wanted, heard):
+    info = probe_video(clips.two_tracks(tmp_path / f"a{suffix}", tracks), wanted)
     assert clicks(info) == heard
     if not wanted:
         named = " ".join(info.warnings)
@@ -236,9 +208,9 @@ def test_pixel_shape_and_profile_of_prores_are_kept(tmp_path, clips, suffix):
         assert lines == ()
 
 
-def test_check_names_what_a_film_loses(tmp_path):
+def test_check_names_what_a_film_loses(tmp_path, clips):
     tracks = [(0.25, "stereo"), (0.5, "stereo")]
-    report = check_film(probe_video(two_tracks(tmp_path / "a.mov", tracks)))
+    report = check_film(probe_video(clips.two_tracks(tmp_path / "a.mov", tracks)))
     assert report.refused == ()
     assert any("sound track 2" in line and "not used" in line for line in report.left_out)
     assert report.lines[0].startswith("kept: picture h264 64x48, 25 Hz, 25 pictures, 1.00 s")

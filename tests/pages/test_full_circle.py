@@ -17,6 +17,7 @@ from temporal_foley.foley import Foley
 from temporal_foley.render import render_cue_list
 from temporal_foley.session.export import export_cues
 from temporal_foley.timeline import MixSettings
+from tests.factories import stem_path
 
 CLIP = Path(__file__).parents[2] / "../shared/data/clips/dev/dog_video_02677.mp4"
 RATE = 48_000
@@ -83,7 +84,7 @@ def test_edits_in_the_review_page_outlive_another_run(foley, work, hands, chromi
     assert edited[before[1].id].status == "rejected"
     # Rendered: the moved bark and the added one are heard, the rejected one is not.
     render_cue_list(folder / "cues.json", overwrite=True)
-    stem = folder / "stems" / f"{before[0].effect}.wav"
+    stem = stem_path(folder, before[0].effect)
     assert loudest_near(stem, round(1.5 * RATE)) > 0.01
     assert loudest_near(stem, edited[added].picture_sample) > 0.01
     assert loudest_near(stem, before[1].picture_sample + RATE // 10) < 0.01
@@ -115,7 +116,7 @@ def test_edits_in_a_reaper_project_outlive_another_run(foley, work):
     assert [cue.onset_sample for cue in copies] == [3 * RATE, 4 * RATE]
     assert [cue.asset for cue in copies] == [first.asset, second.asset]
     render_cue_list(folder / "cues.json", overwrite=True)
-    stem = folder / "stems" / f"{first.effect}.wav"
+    stem = stem_path(folder, first.effect)
     for cue in copies:
         assert loudest_near(stem, cue.picture_sample) > 0.01
     changes, again = look_again(foley, work)

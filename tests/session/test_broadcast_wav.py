@@ -8,8 +8,9 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from temporal_foley.session.broadcast_wav import SoundNotes, _header, write_broadcast_wav
+from temporal_foley.session.broadcast_wav import SoundNotes, broadcast_chunks, write_broadcast_wav
 from temporal_foley.session.timecode import EditRate
+from temporal_foley.sound.signal.wav import _header
 
 NOTES = SoundNotes(
     description="Film: dog barking",
@@ -61,6 +62,6 @@ def test_a_wrong_number_of_samples_is_refused(tmp_path):
 
 
 def test_a_file_above_four_gibibytes_is_rf64():
-    head = _header(1 << 30, 2, NOTES)
+    head = _header(1 << 30, 2, broadcast_chunks(NOTES))
     assert head[:4] == b"RF64"
     assert head[12:16] == b"ds64"

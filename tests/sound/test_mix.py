@@ -79,6 +79,10 @@ def noise(onset: float, offset: float, effect: str = "river", name: str = "noise
     return Track(effect=effect, kind="loop", bus="hard_effects", cues=(cue,))
 
 
+INAUDIBLE = noise(0.0, 1.0, gain_db=-100.0)
+"""An effect that changes nothing that can be measured: with none, the original stays as it is."""
+
+
 def timeline_of(*tracks: Track, seconds: float = 6.0, **settings) -> Timeline:
     source = Source(
         name="clip.mp4",
@@ -291,7 +295,7 @@ def test_numbers_that_are_none_do_not_break_the_mix(tmp_path: Path) -> None:
         block[100], block[200] = np.nan, np.inf
         yield block
 
-    report = write_mix(timeline_of(), LIBRARY, tmp_path, original=broken)
+    report = write_mix(timeline_of(INAUDIBLE), LIBRARY, tmp_path, original=broken)
     assert report.loudness_lufs == pytest.approx(-23.0, abs=0.2)
 
 
@@ -407,6 +411,36 @@ def test_a_floor_that_passes_the_gate_only_when_louder_does_not_spoil_the_loudne
     loudness, _ = measure(iter([floor * np.float32(0.01)]))
     floor *= np.float32(0.01 * 10 ** ((-72.0 - loudness) / 20))
     floor[RATE : 2 * RATE] *= np.float32(10 ** (17 / 20))
-    timeline = timeline_of(seconds=10.0, loudness_lufs=-30.0)
+    timeline = timeline_of(INAUDIBLE, seconds=10.0, loudness_lufs=-30.0)
     report = write_mix(timeline, LIBRARY, tmp_path, original=lambda: iter([floor]))
     assert report.loudness_lufs == pytest.approx(-30.0, abs=0.1)
+
+
+def test_an_original_without_effects_stays_at_its_own_level(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    own = (0.2 * rng.standard_normal((6 * RATE, 2))).clip(-0.99, 0.99).astype(np.float32)
+    timeline = timeline_of(loudness_lufs=-16.0)
+    report = write_mix(timeline, LIBRARY, tmp_path, original=lambda: iter([own]))
+    assert (report.gain_db, report.target_lufs) == (0.0, None)
+    assert np.abs(read(report.mix.path) / 2**23 - own).max() < 2**-22
+    assert mix_warnings(report, timeline.mix, 2) == ()
+
+
+def test_as_is_leaves_the_original_at_its_level_and_adds_effects(tmp_path: Path) -> None:
+    own = 0.05 * np.random.default_rng(1).standard_normal((6 * RATE, 2)).astype(np.float32)
+    timeline = timeline_of(knocks(1.0, 6.0), loudness_lufs=None, match=False)
+    report = write_mix(timeline, LIBRARY, tmp_path, original=lambda: iter([own]))
+    stem = next(stem for stem in report.stems if stem.name == "original")
+    assert report.gain_db == 0.0
+    assert np.abs(read(stem.path) / 2**23 - own).max() < 2**-22
+    assert np.abs(read(report.mix.path) - read(stem.path)).max() > 1000
+
+
+@pytest.mark.parametrize("peak", [0.9, 3.0])
+def test_as_is_limits_only_what_would_clip(tmp_path: Path, peak: float) -> None:
+    own = np.zeros((6 * RATE, 2), np.float32)
+    own[:, :] = (peak * np.sin(2 * np.pi * 100 * np.arange(6 * RATE) / RATE))[:, None]
+    timeline = timeline_of(INAUDIBLE, loudness_lufs=None)
+    report = write_mix(timeline, LIBRARY, tmp_path, original=lambda: iter([own]))
+    assert report.true_peak_dbtp <= 0.01
+    assert (report.limiter_db > 9.0) == (peak > 1.0)

@@ -56,6 +56,8 @@ class Generate(DetectionOptions, MixOptions, SignOptions):
     of a camera are left and right)"""
     start_timecode: Timecode = None
     """Timecode of the first picture. (default: the camera's, or 01:00:00:00)"""
+    same_name: Annotated[bool, Arg(advanced=True)] = False
+    """Name the new video as the source, not VIDEO.foley.mp4."""
     export: Names = None
     """Also write these formats, or those of these programs, into the folder export; see
     `temporal-foley export --help`."""
@@ -106,6 +108,7 @@ class Generate(DetectionOptions, MixOptions, SignOptions):
                 seed=self.seed,
                 audio_track=self.audio_track or "",
                 start_timecode=self.start_timecode or "",
+                same_name=self.same_name,
                 checked=tell,
                 sign=sign,
                 overwrite=self.overwrite,

@@ -1,10 +1,12 @@
 """The command `render`: make stems, mix and video from a cue list."""
 
 import dataclasses
+from typing import Annotated
 
 from temporal_foley.cli.batch import Job, Report, cue_list_jobs, run_jobs
 from temporal_foley.cli.commands.generate import describe
 from temporal_foley.cli.console import Console
+from temporal_foley.cli.options import Arg
 from temporal_foley.cli.shared import (
     AdvancedNames,
     CueLists,
@@ -36,6 +38,8 @@ class Render(MixOptions, SignOptions):
     """The sound library that the cues were made with, if it was not the built-in one."""
     allow: AdvancedNames = None
     """Refuse sounds under other licences than these, such as cc0,cc-by."""
+    same_name: Annotated[bool | None, Arg(advanced=True)] = None
+    """Name the new video as the source, not VIDEO.foley.mp4. (default: as the last run did)"""
     overwrite: bool = False
     """Replace earlier stems, mix and video."""
 
@@ -58,6 +62,7 @@ class Render(MixOptions, SignOptions):
                     allowed=allowed,
                     mix_changes=mix,
                     sign=sign,
+                    same_name=self.same_name,
                     overwrite=self.overwrite,
                     progress=progress,
                 )

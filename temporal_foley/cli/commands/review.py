@@ -7,7 +7,7 @@ from typing import Annotated
 from temporal_foley.cli.console import Console
 from temporal_foley.cli.options import Arg
 from temporal_foley.cli.shared import AdvancedNames, LibraryFolder, ModelOptions, allowed_licences
-from temporal_foley.errors import FoleyError, UsageError
+from temporal_foley.errors import FoleyError, UsageError, meant_file
 from temporal_foley.files.output import VIDEO_SUFFIXES, output_folder
 
 INSTALL = "pip install 'temporal-foley[desk]'"
@@ -38,7 +38,7 @@ class Review(ModelOptions):
         if not 0 <= self.port <= 65_535:
             raise UsageError(f"must be in [0, 65535], got {self.port}", option="--port")
         if not self.path.exists():
-            raise UsageError("no such file or folder", path=self.path, remedy="check the name")
+            raise UsageError("no such file or folder", path=self.path, remedy=meant_file(self.path))
         try:
             from temporal_foley.desk.serve import leave_now, serve
             from temporal_foley.desk.workplace import Workplace

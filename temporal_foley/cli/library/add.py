@@ -27,7 +27,7 @@ class LibraryAdd:
     source: Annotated[Path, Arg(positional=True, metavar="FILE|DIR|ZIP")]
     """A sound file, a folder, or a ZIP file. Sounds are copied, unless the folder is the library
     itself."""
-    to: Annotated[Path, Arg(metavar="LIBRARY")] = DEFAULT_LIBRARY
+    to: Annotated[Path, Arg(metavar="LIBRARY", short="-o")] = DEFAULT_LIBRARY
     """The library, which is made if it does not exist."""
     vocabulary: Annotated[str, Arg(metavar="NAME|FILE")] = "foley20"
     """The effects to recognise: a shipped vocabulary, or a TOML file of your own."""

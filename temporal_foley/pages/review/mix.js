@@ -1,6 +1,6 @@
 // The settings of the mix, which are part of the cue list, and the levels of the last render.
 
-const PRESETS = { r128: -23, atsc: -24, netflix: -27, podcast: -16, streaming: -14 };
+const PRESETS = { r128: -23, atsc: -24, netflix: -27, podcast: -16, streaming: -14, "as it is": null };
 const ORIGINALS = {
   fill: "keep, add what it lacks",
   replace: "lower where effects replace it",
@@ -43,15 +43,19 @@ function createMixing() {
     } else {
       node = make("input", { id, type: "number", min: least, max: most, step });
       node.addEventListener("change", () => set(name, clamp(node.valueAsNumber, least, most)));
+      if (list) node.placeholder = "as it is";
     }
     fields.set(name, node);
     const value = make("span", {}, node);
     if (list) {
       const choice = make("select", { title: "A usual target" });
-      const named = Object.entries(list).map(([word, level]) => [String(level), `${word} (${level})`]);
+      const named = Object.entries(list).map(([word, level]) => [
+        String(level),
+        level === null ? word : `${word} (${level})`,
+      ]);
       setOptions(choice, [["", "usual targets"], ...named], "");
       choice.addEventListener("change", () => {
-        if (choice.value) set(name, Number(choice.value));
+        if (choice.value) set(name, JSON.parse(choice.value));
         choice.value = "";
       });
       value.append(" ", choice);
@@ -63,7 +67,7 @@ function createMixing() {
     for (const [name, node] of fields) {
       const value = doc().mix[name];
       if (node.type === "checkbox") node.checked = value;
-      else node.value = String(value);
+      else node.value = String(value ?? "");
     }
   }
 

@@ -67,6 +67,7 @@ def write_review(
     *,
     video: str | None,
     original: Float[np.ndarray, "columns 2"] | None = None,
+    original_file: str = "",
     mix_gain_db: float = 0.0,
 ) -> None:
     """Write a page in which the cues of a timeline are reviewed, played and edited.
@@ -78,7 +79,8 @@ def write_review(
         takes: The takes that cues have or could have; if they exceed the limit of the page, only
             the first ones are embedded.
         video: Name of the video file in the same folder; None shows the pictures instead.
-        original: Waveform of `stems/original.wav`; None if there is no such file.
+        original: Waveform of the stem of the original; None if there is none.
+        original_file: The path of that stem from the folder.
         mix_gain_db: The gain of the rendered mix, so that levels match it.
     """
     vocabulary = seen.vocabulary
@@ -97,7 +99,7 @@ def write_review(
         "missing": [dataclasses.asdict(one) for one in explain_missing(seen, timeline.cues)],
         "thumbnails": _thumbnails(timeline, seen),
         "video": None if video is None else _relative_url(video),
-        "original": None if original is None else _original(original),
+        "original": None if original is None else _original(original, original_file),
         "mix_gain_db": mix_gain_db,
     }
     path.write_text(review_html(data), encoding="utf-8", errors="replace")
@@ -188,9 +190,9 @@ def _thumbnails(timeline: Timeline, seen: Detections) -> list[dict[str, Any]]:
     ]
 
 
-def _original(envelope: Float[np.ndarray, "columns 2"]) -> dict[str, str]:
+def _original(envelope: Float[np.ndarray, "columns 2"], file: str) -> dict[str, str]:
     level = np.abs(envelope).max(axis=1)
-    return {"url": "stems/original.wav", "peaks": bytes_text(level / max(float(level.max()), 1e-6))}
+    return {"url": _relative_url(file), "peaks": bytes_text(level / max(float(level.max()), 1e-6))}
 
 
 def _relative_url(name: str) -> str:

@@ -1,5 +1,7 @@
 """Write a 24-bit WAV file at 48 kHz as a stream, with silence as holes in the file.
 
+Files have no date: the same sound gives the same bytes.
+
 The layout is Microsoft's RIFF/WAVE, or RF64 (EBU Tech 3306) above 4 GiB.
 """
 
@@ -33,15 +35,18 @@ def quantise(
 
 
 class WavWriter:
-    """Writer of a WAV file of known length, which gets its name when it is complete."""
+    """Writer of a WAV file of known length, which gets its name when it is complete.
 
-    def __init__(self, path: Path, samples: int, channels: int = 2):
+    `chunks` is metadata, as whole RIFF chunks that come before the sound.
+    """
+
+    def __init__(self, path: Path, samples: int, channels: int = 2, chunks: bytes = b""):
         self.path = path
         self.samples = samples
         self.channels = channels
         self._part = path.with_name(path.name + ".part")
         self._written = 0
-        self._header = _header(samples, channels)
+        self._header = _header(samples, channels, chunks)
         self._file = self._part.open("wb")
         self._file.write(self._header)
 
@@ -97,18 +102,18 @@ class WavWriter:
         self._written += samples
 
 
-def _header(samples: int, channels: int) -> bytes:
+def _header(samples: int, channels: int, chunks: bytes) -> bytes:
     block = channels * _BYTES_A_SAMPLE
     data_bytes = samples * block
-    format_chunk = struct.pack(
+    chunks += struct.pack(
         "<4sIHHIIHH",
         *(b"fmt ", 16, 1, channels, SAMPLE_RATE_HZ, SAMPLE_RATE_HZ * block, block),
         8 * _BYTES_A_SAMPLE,
     )
-    riff_bytes = 4 + len(format_chunk) + 8 + data_bytes + data_bytes % 2
+    riff_bytes = 4 + len(chunks) + 8 + data_bytes + data_bytes % 2
     if riff_bytes <= _RIFF_LIMIT:
         riff = struct.pack("<4sI4s", b"RIFF", riff_bytes, b"WAVE")
-        return riff + format_chunk + struct.pack("<4sI", b"data", data_bytes)
+        return riff + chunks + struct.pack("<4sI", b"data", data_bytes)
     ds64 = struct.pack("<4sIQQQI", b"ds64", 28, riff_bytes + 36, data_bytes, samples, 0)
     riff = struct.pack("<4sI4s", b"RF64", _RIFF_LIMIT, b"WAVE")
-    return riff + ds64 + format_chunk + struct.pack("<4sI", b"data", _RIFF_LIMIT)
+    return riff + ds64 + chunks + struct.pack("<4sI", b"data", _RIFF_LIMIT)

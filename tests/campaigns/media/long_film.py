@@ -18,6 +18,7 @@ import numpy as np
 
 from tests.campaigns.driver import Campaign, Trial
 from tests.detectors import BLACK, COLOURS, colour_detector, painted
+from tests.factories import stem_path
 
 MINUTES = ((1.0, 3.0), (7.5, 120.0))
 """Lengths of the two films of each case."""
@@ -196,7 +197,7 @@ def _sound_drift(folder: Path, timeline) -> int:
     take = load_library().read(cue.asset).samples[cue.source_start : cue.source_end]
     wanted = take[: RATE_HZ // 2].mean(axis=1)
     start = cue.onset_sample - 1000
-    with soundfile.SoundFile(folder / "stems" / "glass_breaking.wav") as stem:
+    with soundfile.SoundFile(stem_path(folder, "glass_breaking")) as stem:
         stem.seek(start)
         heard = stem.read(len(wanted) + 2000, always_2d=True).mean(axis=1)
     return abs(int(np.argmax(np.correlate(heard, wanted, "valid"))) - 1000)
@@ -206,7 +207,7 @@ def _original_drift(folder: Path) -> int:
     """Find the last click of the video's own sound in its stem."""
     import soundfile
 
-    with soundfile.SoundFile(folder / "stems" / "original.wav") as stem:
+    with soundfile.SoundFile(stem_path(folder, "original")) as stem:
         minute = stem.frames // (60 * RATE_HZ)
         wanted = minute * 60 * RATE_HZ - RATE_HZ // 2
         stem.seek(wanted - 1000)
