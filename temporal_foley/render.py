@@ -57,7 +57,14 @@ from temporal_foley.spotting.detections import Detections
 from temporal_foley.spotting.tables import read_scores
 from temporal_foley.stages import THUMBNAILS, picture_samples
 from temporal_foley.timegrid import TimeGrid
-from temporal_foley.timeline import MOST_ALTERNATES, Cue, Event, Timeline, without_rejected
+from temporal_foley.timeline import (
+    MOST_ALTERNATES,
+    Cue,
+    Event,
+    Timeline,
+    keeps_own_sound,
+    without_rejected,
+)
 
 CUES_FILE = "cues.json"
 MIX_FILE = f"{MIX}.wav"
@@ -253,7 +260,7 @@ def render_timeline(
     has_tone = any(stem.name == ROOM_TONE_STEM for stem in report.stems)
     page = disclosure_html(timeline, __version__, has_room_tone=has_tone)
     (folder / DISCLOSURE_NAME).write_text(page, encoding="utf-8")
-    is_kept = not without_rejected(timeline).tracks and timeline.mix.original != "mute"
+    is_kept = keeps_own_sound(timeline)
     code = timeline.start_timecode if timeline.source.timecode else ""
 
     def mux() -> tuple[str, ...]:

@@ -427,3 +427,8 @@ def without_rejected(timeline: Timeline, *, keep: tuple[str, ...] = ()) -> Timel
         if cues:
             tracks.append(dataclasses.replace(track, cues=cues))
     return dataclasses.replace(timeline, tracks=tuple(tracks))
+
+
+def keeps_own_sound(timeline: Timeline) -> bool:
+    """Return whether nothing is added to a video's own sound, which then stays as it is."""
+    return timeline.mix.original != "mute" and not without_rejected(timeline).tracks

@@ -22,6 +22,7 @@ from temporal_foley.files.output import VIDEO_SUFFIXES
 from temporal_foley.media.open import DAMAGE, open_media, shown
 from temporal_foley.sound.signal.loudness import LoudnessMeter
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
+from temporal_foley.timeline import keeps_own_sound
 
 JSON_NAME, TEXT_NAME = "deliverables.json", "deliverables.txt"
 SILENCE_DBFS = -80.0
@@ -248,14 +249,15 @@ def _notes(files: Sequence[Deliverable], folder: Path) -> Iterator[str]:
         yield from _beside_mix(mix, waves)
     cues = folder / "cues.json"
     if mix is not None and cues.is_file():
-        settings, sound = read_timeline(cues).mix, mix.sounds[0]
-        reached, target = sound.integrated_lufs, settings.loudness_lufs
+        timeline, sound = read_timeline(cues), mix.sounds[0]
+        settings, reached = timeline.mix, sound.integrated_lufs
+        target = None if keeps_own_sound(timeline) else settings.loudness_lufs
         if reached is None:
             yield f"{mix.name}: is silent"
-        elif abs(reached - target) > NEAR_TARGET_LU:
+        elif target is not None and abs(reached - target) > NEAR_TARGET_LU:
             yield f"{mix.name}: has {reached:.1f} LUFS, not {target:g} as its cue list asks"
         peak, most = sound.true_peak_dbtp, settings.true_peak_dbtp
-        if peak is not None and peak > most + 0.1:
+        if target is not None and peak is not None and peak > most + 0.1:
             yield f"{mix.name}: peaks at {peak:.1f} dBTP, above {most:g}"
 
 

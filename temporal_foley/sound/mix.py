@@ -40,7 +40,7 @@ from temporal_foley.sound.stems import (
 )
 from temporal_foley.sound.takes.library import Library
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
-from temporal_foley.timeline import MixSettings, Timeline
+from temporal_foley.timeline import MixSettings, Timeline, keeps_own_sound
 
 MIX = "mix"
 STEMS_FOLDER = "stems"
@@ -190,7 +190,7 @@ def write_mix(
         stems.append(room_tone_stem(join_spans(spans), samples, tone))
     if own is not None:
         stems.append(original_stem(own, timeline))
-    if own is not None and not timeline.tracks:
+    if own is not None and keeps_own_sound(timeline):
         # Nothing is added: the sound stays as it was.
         mix = dataclasses.replace(mix, loudness_lufs=None)
         gains = UNTOUCHED

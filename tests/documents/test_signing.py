@@ -218,7 +218,7 @@ def test_the_command_line_signs(tmp_path, make_clip, studio, capsys):
     words = ["render", str(cues), "--overwrite"]
     assert main([*words, "--sign-key", "x"]) == 2
     assert main([*words, "--sign", str(studio[0])]) == 0
-    video = tmp_path / "clip.foley" / "clip.mp4"
+    video = tmp_path / "clip.foley" / "clip.foley.mp4"
     assert read_signature(video)["state"] in ("Valid", "Trusted")
     missing = str(tmp_path / "none.pem")
     assert main([*words, "--sign", missing]) == 3
