@@ -7,13 +7,17 @@
 - UnAV-100 (Geng et al., CVPR 2023): mean average precision of events over IoU 0.5, 0.6 ... 0.9.
 """
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import io
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from temporal_foley.errors import UsageError
+from data_pipeline.prepare.built import built_datasets, open_splits
+from temporal_foley.errors import OutputExistsError, UsageError
 from temporal_foley.spotting.decision import Decision, apply_decision, calibrate
 from temporal_foley.timeline import Event
 
@@ -170,6 +174,74 @@ def _average_precision(
     precision = np.maximum.accumulate(precision[::-1])[::-1]
     steps = np.flatnonzero(np.diff(recall)) + 1
     return float(((recall[steps] - recall[steps - 1]) * precision[steps]).sum())
+
+
+def make_split(
+    dataset: str,
+    bundle: Path,
+    annotations: Sequence[Path],
+    media: Path,
+    out: Path,
+    *,
+    split: str = "test",
+    workers: int = 1,
+    progress: Callable[[str, float], None] = lambda stage, part: None,
+) -> Path:
+    """Build the clips of a data set and their features for a bundle; return their folder.
+
+    What was built in the folder earlier, of the same files for the same bundle, is kept.
+
+    Args:
+        dataset: Its reader.
+        bundle: The model, which gives effects and networks.
+        annotations: The publisher's files.
+        media: Folder of the videos.
+        out: Folder for both.
+        split: The split to make.
+        workers: Processes.
+        progress: Called with a stage and how much of it is done.
+    """
+    from data_pipeline.features.jobs import dataset_jobs, extraction_config
+    from data_pipeline.features.run import extract_features
+    from data_pipeline.prepare.build import build_dataset
+    from data_pipeline.prepare.options import BuildOptions
+    from data_pipeline.train.stages import folder_digest
+    from temporal_foley.models.bundle.bundle import load_bundle
+
+    model = load_bundle(bundle)
+    digest = folder_digest(media, *annotations)
+    place = out / f"{dataset}-{model.sha256[:8]}-{digest[:8]}"
+    place.mkdir(parents=True, exist_ok=True)
+    vocabulary = place / f"{model.vocabulary.name}.toml"
+    vocabulary.write_text(model.vocabulary_text, "utf-8")
+    options = BuildOptions(
+        dataset="clips",
+        out=place / "data",
+        annotations=tuple(annotations),
+        media=media,
+        reader=dataset,
+        vocabulary=str(vocabulary),
+        frame_rate=float(model.frame_rate),
+        workers=workers,
+    )
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(OutputExistsError):
+        build_dataset(options, progress)
+    (folder,) = built_datasets(place / "data")["clips"]
+    if split not in open_splits(folder):
+        raise UsageError(
+            f"no clip of the split {split} was found in {media}",
+            option="--split",
+            remedy=f"the reasons are in {folder / 'rejected.tsv'}",
+        )
+    ((source, features),) = dataset_jobs(folder, split, place / "features" / "clips" / split)
+    extract_features(
+        source,
+        features,
+        extraction_config(bundle=bundle),
+        workers=workers,
+        progress=lambda done, shards: progress("features", done / shards),
+    )
+    return place / "features"
 
 
 def published_scores(

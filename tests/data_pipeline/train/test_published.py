@@ -1,10 +1,12 @@
 """The metrics of papers: known answers, and perfect and empty predictions."""
 
+import json
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
+from data_pipeline.__main__ import main as run_pipeline
 from data_pipeline.features.record import FeatureRecord
 from data_pipeline.schema import EffectEvent
 from data_pipeline.train.published import (
@@ -15,8 +17,11 @@ from data_pipeline.train.published import (
     segment_accuracy,
 )
 from temporal_foley.errors import UsageError
+from temporal_foley.models.bundle.bundle import save_bundle
 from temporal_foley.spotting.decision import default_decision
+from tests.data_pipeline.train.test_material import write_video
 from tests.factories import make_event, make_vocabulary
+from tests.tiny_backbone import add_tiny, tiny_bundle
 
 
 def active(*spans, effects=3):
@@ -137,3 +142,60 @@ def test_a_perfect_model_scores_one_on_every_set(dataset, name):
 def test_a_set_without_a_metric_is_named():
     with pytest.raises(UsageError, match="unknown data set 'vggsound'"):
         published_scores("vggsound", Oracle(), list(), default_decision(Oracle.vocabulary))
+
+
+ROWS = {
+    "ave": (
+        "Annotations.txt",
+        "Church bell&aaaaaaaaaaa&good&0&10\nBark&bbbbbbbbbbb&good&2&5\n"
+        "Bark&ccccccccccc&good&0&10\nBark&ddddddddddd&good&0&10\n",
+    ),
+    "avvp": (
+        "AVVP_test_pd.csv",
+        "filename\tevent_labels\naaaaaaaaaaa_0_10\tDog\nbbbbbbbbbbb_0_10\tDog\n"
+        "ccccccccccc_0_10\tSpeech\n",
+    ),
+    "unav100": (
+        "unav100_annotations.json",
+        json.dumps(
+            {
+                "database": {
+                    name * 11: {
+                        "duration": 4.0,
+                        "subset": "test",
+                        "annotations": [
+                            {"segment": [0.5, 2.5], "label": "dog barking", "label_id": 1}
+                        ],
+                    }
+                    for name in "abc"
+                }
+            }
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("dataset", ["ave", "avvp", "unav100"])
+def test_one_command_scores_a_model_on_a_publishers_files(dataset, tmp_path, monkeypatch, capsys):
+    add_tiny(monkeypatch)
+    save_bundle(tmp_path / "model", tiny_bundle())
+    name, text = ROWS[dataset]
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / name).write_text(text)
+    for letter in "abcd":
+        stem = letter * 11 + ("_0_10" if dataset == "avvp" else "")
+        write_video(tmp_path / f"videos/{stem}.mp4")
+    words = ["score", dataset, str(tmp_path / "model"), "--data", str(tmp_path / "work")]
+    words += ["--annotations", str(tmp_path / "set" / name), "--media", str(tmp_path / "videos")]
+    for _ in range(2):
+        # The second time nothing is made again.
+        assert run_pipeline(words) == 0
+        printed = capsys.readouterr().out
+        assert {"ave": "segment accuracy", "avvp": "Type@AV", "unav100": "mAP@0.5"}[
+            dataset
+        ] in printed
+    if dataset == "avvp":
+        assert run_pipeline([*words, "--split", "train"]) == 2
+        assert "no clip of the split train" in capsys.readouterr().err
+    assert run_pipeline(words[:-2]) == 2
+    assert "--media go together" in capsys.readouterr().err
