@@ -98,7 +98,13 @@ class PlannedBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 made = make_examples(works[split], config.staging)
                 config.rejected.extend(one for one in made if isinstance(one, Rejected))
         if not streams:
-            raise FoleyError("no item can be used", path=self.name, remedy="see the rejected items")
+            first = config.rejected[0] if config.rejected else None
+            raise FoleyError(
+                f"none of the {len(config.rejected)} files can be used"
+                + (f", such as {first.item} ({first.reason})" if first else ""),
+                path=self.name,
+                remedy="give files of other sources, or export them again",
+            )
         return streams
 
     def _generate_examples(self, **kwargs: Any) -> Iterable[tuple[str, Any]]:

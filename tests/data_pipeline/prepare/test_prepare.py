@@ -136,7 +136,7 @@ def test_nothing_that_can_be_used_is_one_line(tmp_path, capsys):
     (tmp_path / "fire/a.jpg").write_bytes(b"no picture")
     assert _build("stills", "--files", tmp_path, "--out", tmp_path / "out") == 3
     error = capsys.readouterr().err
-    assert "no item can be used" in error
+    assert "files can be used" in error
     assert error.count("\n") == 1
 
 
