@@ -12,6 +12,7 @@ from data_pipeline.commands.datasets import Build, CheckDataset, ListDatasets
 from data_pipeline.commands.distill import DistillTrain, DistillWindows
 from data_pipeline.commands.feature_tools import Folds, Relisten
 from data_pipeline.commands.features import FeaturesAll, FeaturesDataset, FeaturesMedia
+from data_pipeline.commands.lay_up import LayUp
 from data_pipeline.commands.published import Score
 from data_pipeline.commands.self_label import SelfLabel
 from temporal_foley.cli.runner import Program, run
@@ -49,6 +50,7 @@ PROGRAM = Program(
             "relisten": Relisten,
             "folds": Folds,
         },
+        "films": {"lay_up": LayUp},
         "models": {
             "decide": Decide,
             "background": AddBackground,

@@ -40,6 +40,7 @@ LAYERS = (
     ("data_pipeline.compose",),
     ("data_pipeline.distill", "data_pipeline.prepare"),
     ("data_pipeline.features",),
+    ("data_pipeline.lay_up",),
     ("data_pipeline.acquire", "data_pipeline.input", "data_pipeline.self_label"),
     ("data_pipeline.after_training",),
     ("data_pipeline.train",),

@@ -112,8 +112,8 @@ def extract_features(
     waiting = [i for i, name in enumerate(shards) if read_note(folder, name) is None]
     if waiting:
         driver = None if beam_flags else os.getpid()
-        flags = list(beam_flags) or _local_flags(workers)
-        with _importable(), _watching(folder, shards, progress):
+        flags = list(beam_flags) or local_flags(workers)
+        with importable(), _watching(folder, shards, progress):
             pipeline = beam.Pipeline(options=PipelineOptions(flags))
             _ = (
                 pipeline
@@ -121,7 +121,7 @@ def extract_features(
                 | "Spread" >> beam.Reshuffle()
                 | "Make" >> beam.ParDo(MakeShards(source, config, folder.resolve(), driver))
             )
-            _run(pipeline, folder)
+            run_pipeline(pipeline, folder)
     notes = [read_note(folder, name) for name in shards]
     missing = [name for name, note in zip(shards, notes, strict=True) if note is None]
     if missing:
@@ -194,7 +194,8 @@ class MakeShards(beam.DoFn):
         yield number
 
 
-def _local_flags(workers: int) -> list[str]:
+def local_flags(workers: int) -> list[str]:
+    """Return the flags for processes on this machine; 0 is one per core, 1 is this process."""
     # Beam's own DirectRunner first tries to download another runner, written in Go.
     mode = "in_memory" if workers == 1 else "multi_processing"
     return [
@@ -205,7 +206,12 @@ def _local_flags(workers: int) -> list[str]:
     ]
 
 
-def _run(pipeline: beam.Pipeline, folder: Path) -> None:
+def run_pipeline(pipeline: beam.Pipeline, folder: Path) -> None:
+    """Run a pipeline to its end.
+
+    Raises:
+        FoleyError: A worker failed; the message is its last line.
+    """
     try:
         pipeline.run().wait_until_finish()
     except (RuntimeError, OSError, ValueError) as error:
@@ -228,7 +234,7 @@ def _end_with(process: int) -> None:
 
 
 @contextlib.contextmanager
-def _importable() -> Iterator[None]:
+def importable() -> Iterator[None]:
     """Let worker processes import this package, whatever the working directory."""
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *([before] if before else [])])

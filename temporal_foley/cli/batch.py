@@ -1,36 +1,19 @@
 """Find the files that a command is given, and run it for each of them."""
 
+import contextlib
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from temporal_foley.cli.console import Console
+from temporal_foley.cli.jobs import Job, Outcome, Report, Worker
 from temporal_foley.errors import FoleyError, OutputExistsError, UsageError, one_line
 from temporal_foley.files.output import VIDEO_SUFFIXES
 from temporal_foley.files.run_record import Progress
 
 CUES_FILE = "cues.json"
 OUTPUT_SUFFIX = ".foley"
-
-
-class Job(NamedTuple):
-    """One file to work on, and the folder for what is made of it."""
-
-    path: Path
-    out: Path | None
-
-
-class Report(NamedTuple):
-    """What a command prints about one file."""
-
-    text: str
-    warnings: Sequence[str] = ()
-    more: Sequence[str] = ()
-    """Further lines."""
-    is_new: bool = True
-    """Whether anything was written."""
 
 
 def video_jobs(paths: Sequence[Path], out: Path | None) -> list[Job]:
@@ -83,6 +66,9 @@ def run_jobs(
     console: Console,
     run: Callable[[Job, Progress], Report],
     target: Callable[[Job], Path] | None = None,
+    *,
+    worker: Worker | None = None,
+    processes: int = 1,
 ) -> int:
     """Run a command for each file; one that fails does not stop the rest.
 
@@ -91,40 +77,36 @@ def run_jobs(
         console: Where to report.
         run: Does the work.
         target: Returns the folder of a job's output, which may not be that of another job.
+        worker: The command, for more than one process; `run` is what its `worker` returns.
+        processes: How many files to work on at a time.
 
     Returns:
         The exit code.
     """
     began = time.perf_counter()
-    taken: dict[Path, Path] = {}
     made = failed = 0
-    for number, job in enumerate(jobs, 1):
-        start = time.perf_counter()
-        name = _name(job, jobs)
-        title = f"{number} of {len(jobs)} {name}" if len(jobs) > 1 else name
-        try:
-            first = job.path if target is None else taken.setdefault(target(job), job.path)
-            if first != job.path:
-                raise OutputExistsError(
-                    f"its output folder is already that of {first.name}",
-                    path=job.path,
-                    remedy="run it alone, with --out DIR",
-                )
-            with console.progress(title) as progress:
-                report = run(job, progress)
-        except UsageError:
-            raise
-        except FoleyError as error:
-            console.error(error)
-            failed += 1
-            continue
-        made += report.is_new
-        for warning in report.warnings:
-            console.warn(f"{name}: {warning}")
-        seconds = f" ({time.perf_counter() - start:.1f} s)" if report.is_new else ""
-        console.print(f"{name}: {report.text}{seconds}")
-        for line in report.more:
-            console.print(f"{name}: {line}")
+    outcomes = (
+        _one_by_one(jobs, console, run, target)
+        if worker is None or processes == 1 or len(jobs) == 1
+        else _at_a_time(jobs, console, worker, processes, target)
+    )
+    # Closed before anything else happens, so that no process outlives an interrupted run.
+    with contextlib.closing(outcomes):
+        for outcome, took_s in outcomes:
+            name = _name(outcome.job, jobs)
+            if outcome.error is not None:
+                console.error(outcome.error)
+                failed += 1
+            if outcome.report is None:
+                continue
+            report = outcome.report
+            made += report.is_new
+            for warning in report.warnings:
+                console.warn(f"{name}: {warning}")
+            seconds = f" ({took_s:.1f} s)" if report.is_new else ""
+            console.print(f"{name}: {report.text}{seconds}")
+            for line in report.more:
+                console.print(f"{name}: {line}")
     if len(jobs) > 1:
         unchanged = len(jobs) - made - failed
         console.print(
@@ -132,6 +114,66 @@ def run_jobs(
             f"({time.perf_counter() - began:.1f} s)"
         )
     return FoleyError.exit_code if failed else 0
+
+
+def _one_by_one(
+    jobs: Sequence[Job],
+    console: Console,
+    run: Callable[[Job, Progress], Report],
+    target: Callable[[Job], Path] | None,
+) -> Generator[tuple[Outcome, float], None, None]:
+    """Run a command for each file in this process."""
+    taken: dict[Path, Path] = {}
+    for number, job in enumerate(jobs, 1):
+        start = time.perf_counter()
+        name = _name(job, jobs)
+        title = f"{number} of {len(jobs)} {name}" if len(jobs) > 1 else name
+        try:
+            _take(job, target, taken)
+            with console.progress(title) as progress:
+                outcome = Outcome(job, report=run(job, progress))
+        except UsageError:
+            raise
+        except FoleyError as error:
+            outcome = Outcome(job, error=error)
+        yield outcome, time.perf_counter() - start
+
+
+def _at_a_time(
+    jobs: Sequence[Job],
+    console: Console,
+    worker: Worker,
+    processes: int,
+    target: Callable[[Job], Path] | None,
+) -> Generator[tuple[Outcome, float], None, None]:
+    """Run a command for several files at a time, and print what it printed when one is done."""
+    # Imported here: it takes as long as all else of the command line.
+    from temporal_foley.cli.parallel import run_in_processes
+
+    taken: dict[Path, Path] = {}
+    free: list[Job] = []
+    for job in jobs:
+        try:
+            _take(job, target, taken)
+            free.append(job)
+        except FoleyError as error:
+            yield Outcome(job, error=error), 0.0
+    with contextlib.closing(run_in_processes(worker, free, processes)) as outcomes:
+        for outcome, took_s in outcomes:
+            for kind, line in outcome.lines:
+                (console.warn if kind == "warn" else console.note)(line)
+            yield outcome, took_s
+
+
+def _take(job: Job, target: Callable[[Job], Path] | None, taken: dict[Path, Path]) -> None:
+    """Note the folder of a job's output; raise if it is that of another job."""
+    first = job.path if target is None else taken.setdefault(target(job), job.path)
+    if first != job.path:
+        raise OutputExistsError(
+            f"its output folder is already that of {first.name}",
+            path=job.path,
+            remedy="run it alone, with --out DIR",
+        )
 
 
 def _name(job: Job, jobs: Sequence[Job]) -> str:

@@ -24,6 +24,7 @@ LibraryFolder = Annotated[Path | None, Arg(metavar="DIR")]
 File = Annotated[Path | None, Arg(metavar="FILE")]
 AdvancedFile = Annotated[Path | None, Arg(metavar="FILE", advanced=True)]
 AudioTrack = Annotated[str | None, Arg(metavar="N|all")]
+Processes = Annotated[int, Arg(metavar="N")]
 Timecode = Annotated[str | None, Arg(metavar="HH:MM:SS:FF")]
 AS_IS = "as-is"
 Space = Literal["none", "indoor", "outdoor"]
@@ -222,6 +223,12 @@ def _lufs(text: str) -> float | None:
             option="--loudness",
             remedy=f"did you mean {near}?" if near else None,
         ) from None
+
+
+def check_processes(number: int) -> None:
+    """Raise `UsageError` unless this is a number of processes."""
+    if number < 1:
+        raise UsageError(f"must be at least 1, got {number}", option="--jobs")
 
 
 def effect_names(

@@ -18,6 +18,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from temporal_foley.errors import MediaError
+from temporal_foley.files.cores import decoder_threads
 from temporal_foley.media.coding.keyframes import marks_non_reference
 from temporal_foley.media.open import DAMAGE, MAX_PIXELS, cause, open_media, shown
 from temporal_foley.media.probe import PictureTimes, VideoInfo
@@ -51,6 +52,7 @@ def decode_pictures(info: VideoInfo, ticks: Sequence[int]) -> Iterator[tuple[int
         if not info.pictures.is_exact:
             video.codec_context.options |= IN_ORDER
         video.thread_type = "AUTO"
+        video.codec_context.thread_count = decoder_threads()
         decode = _decode_some if info.pictures.is_exact else _decode_all
         for tick, frame in decode(container, video, info, wanted):
             if last is not None and tick <= last:  # Times that run backwards: already shown.

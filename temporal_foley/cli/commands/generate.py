@@ -2,6 +2,7 @@
 
 import dataclasses
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,9 +18,11 @@ from temporal_foley.cli.shared import (
     MixOptions,
     Names,
     OutFolder,
+    Processes,
     SignOptions,
     Timecode,
     Videos,
+    check_processes,
 )
 from temporal_foley.errors import UsageError, one_line
 from temporal_foley.files.run_record import Progress
@@ -61,6 +64,8 @@ class Generate(DetectionOptions, MixOptions, SignOptions):
     export: Names = None
     """Also write these formats, or those of these programs, into the folder export; see
     `temporal-foley export --help`."""
+    jobs: Processes = 1
+    """Work on this many videos at a time, each in a process with its share of the cores."""
     overwrite: bool = False
     """Replace an earlier output. Edits in its cues.json are kept."""
     discard_edits: Annotated[bool, Arg(advanced=True)] = False
@@ -70,10 +75,23 @@ class Generate(DetectionOptions, MixOptions, SignOptions):
         """Generate all videos, and export them if asked."""
         if self.discard_edits and not self.overwrite:
             raise UsageError("needs --overwrite", option="--discard-edits")
+        self.mix_changes()
+        check_processes(self.jobs)
+        read_formats(self.export, console, "--export")
+        jobs = video_jobs(self.videos, self.out)
+        generate = self.worker(console)
+        # Imported here: everything that a wrong option need not wait for.
+        from temporal_foley.files.output import output_folder
+
+        def target(job: Job) -> Path:
+            return output_folder(job.path, job.out)
+
+        return run_jobs(jobs, console, generate, target, worker=self, processes=self.jobs)
+
+    def worker(self, console: Console) -> Callable[[Job, Progress], Report]:
+        """Load the model and return the function that generates one video."""
         changes = self.mix_changes()
         formats = read_formats(self.export, console, "--export")
-        jobs = video_jobs(self.videos, self.out)
-        # Imported here: everything that a wrong option need not wait for.
         from temporal_foley.files.output import output_folder
         from temporal_foley.session.export import check_sessions, export_cues, missing_formats
         from temporal_foley.timeline import MixSettings
@@ -82,13 +100,10 @@ class Generate(DetectionOptions, MixOptions, SignOptions):
         foley = self.load(self.library, self.allow)
         settings = self.settings(foley.vocabulary)
 
-        def target(job: Job) -> Path:
-            return output_folder(job.path, job.out)
-
         def generate(job: Job, progress: Progress) -> Report:
             if formats and self.overwrite:
                 # Before the list is replaced: it and the session belong together.
-                check_sessions(target(job), job.path, formats)
+                check_sessions(output_folder(job.path, job.out), job.path, formats)
             said: set[str] = set()
 
             def tell(report: "FilmCheck") -> None:
@@ -132,7 +147,7 @@ class Generate(DetectionOptions, MixOptions, SignOptions):
             )
             return report._replace(warnings=(*report.warnings, *exported.warnings))
 
-        return run_jobs(jobs, console, generate, target)
+        return generate
 
 
 def describe(outcome: "RunResult") -> Report:

@@ -17,6 +17,7 @@ import numpy as np
 from av.video.stream import VideoStream
 from jaxtyping import Int64
 
+from temporal_foley.files.cores import decoder_threads
 from temporal_foley.media.coding.field_pairs import FieldPairs
 from temporal_foley.media.coding.keyframes import starts_afresh
 from temporal_foley.media.containers.boxes import (
@@ -238,6 +239,7 @@ def _shown_order(info: VideoInfo, most: int | None) -> list[int]:
             return list(range(count))
         video.codec_context.options = {"max_pixels": str(MAX_PIXELS)} | IN_ORDER
         video.thread_type = "AUTO"
+        video.codec_context.thread_count = decoder_threads()
         shown: list[int] = []
         for number, packet in enumerate(itertools.islice(read_packets(source, video), count)):
             packet.pts = packet.dts = number

@@ -9,6 +9,7 @@ where this one and the teacher reach .95. `data_pipeline distill` trains others 
 
 import functools
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,8 +20,9 @@ import safetensors.numpy
 from jaxtyping import Float, Int
 
 from temporal_foley.errors import WeightsError
+from temporal_foley.files.cores import usable_cores
 from temporal_foley.files.reading import read_whole
-from temporal_foley.models.audio.columns import AT_ONCE, ColumnEncoder
+from temporal_foley.models.audio.columns import ColumnEncoder
 from temporal_foley.models.audio.geometry import COLUMNS_EACH, MIN_SAMPLES
 from temporal_foley.models.programs.program import (
     NetworkStep,
@@ -47,9 +49,10 @@ class AudioStudent(ColumnEncoder):
     def __init__(self, weights: Weights, sha256: str):
         self.weights = weights
         self.sha256 = sha256
-        self._program = NetworkStep(
+        self._step = NetworkStep(
             name="audio student", settings="columns", trace=_student_step, weights=weights
         )
+        self._pool = ThreadPoolExecutor(max_workers=usable_cores(), thread_name_prefix="sound")
 
     @functools.cached_property
     def graphdef(self) -> "nnx.GraphDef":
@@ -67,7 +70,10 @@ class AudioStudent(ColumnEncoder):
         self, waves: Float[np.ndarray, "batch samples"], lengths: Int[np.ndarray, " batch"]
     ) -> Float[np.ndarray, "batch columns features"]:
         """Return the embedding of each column of some windows."""
-        return self._program(waves, lengths)[0]
+        windows = zip(np.split(waves, len(waves)), np.split(lengths, len(lengths)), strict=True)
+        # Each in its own thread: a column does not depend on the windows beside it.
+        found = self._pool.map(lambda window: self._step(*window)[0], windows)
+        return np.concatenate(list(found))
 
     def clip_embeddings(
         self, waves: Float[np.ndarray, "batch samples"]
@@ -76,12 +82,7 @@ class AudioStudent(ColumnEncoder):
         batch, length = waves.shape
         if length < MIN_SAMPLES:
             raise ValueError(f"waves must have at least {MIN_SAMPLES} samples, got {length}")
-        waves = np.pad(waves.astype(np.float32), ((0, -batch % AT_ONCE), (0, 0)))
-        lengths = np.full(AT_ONCE, length)
-        groups = [
-            self.columns(waves[i : i + AT_ONCE], lengths) for i in range(0, len(waves), AT_ONCE)
-        ]
-        return np.concatenate([group.mean(axis=1) for group in groups])[:batch]
+        return self.columns(waves.astype(np.float32), np.full(batch, length)).mean(axis=1)
 
 
 def load_student(weights: Path | None = None) -> AudioStudent:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from temporal_foley.models.programs.machine import usable_cores
+from temporal_foley.files.cores import usable_cores
 from temporal_foley.models.programs.program import NetworkStep, Weights
 
 if TYPE_CHECKING:
@@ -48,10 +48,8 @@ class Inference:
             settings=settings,
             trace=lambda: _group_step(structure()),
             weights=weights,
-            # Each group has its own thread, so its operations must not use more threads.
-            is_threaded=False,
         )
-        self._pool = ThreadPoolExecutor(max_workers=usable_cores(), thread_name_prefix="backbone")
+        self._pool = ThreadPoolExecutor(max_workers=usable_cores(), thread_name_prefix="images")
 
     def run(self, images: Images) -> Outputs:
         """Return features, logits and feature maps of any number of images."""

@@ -8,6 +8,7 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
+from temporal_foley.files.cores import usable_cores
 from temporal_foley.files.digest import code_sha256
 
 _PACKAGES = ("jax", "jaxlib", "flax", "numpy")
@@ -21,7 +22,7 @@ def machine_key() -> str:
     """Return a hash of all that decides, beside a network, which program is compiled."""
     settings = sorted(f"{k}={v}" for k, v in os.environ.items() if k.startswith(_SETTINGS))
     parts = [_version(name) for name in _PACKAGES]
-    parts += [*settings, *_processor(), str(usable_cores()), code_sha256("models")]
+    parts += [*settings, *_processor(), code_sha256("models")]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -33,11 +34,14 @@ def runs_on_processor() -> bool:
     return not any(importlib.util.find_spec(name) for name in _ACCELERATORS)
 
 
-def usable_cores() -> int:
-    """Return how many cores this process may use; a container may be allowed fewer than all."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def steady_threads() -> None:
+    """Let the runtime of jax have two threads or more, before it starts.
+
+    With one thread, products of matrices add up in another order than with several, so that results
+    would differ in the last bits on a machine with one core.
+    """
+    if usable_cores() == 1:
+        os.environ.setdefault("PJRT_NPROC", "2")
 
 
 def _version(name: str) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from temporal_foley.files.cache import Cache
-from temporal_foley.models.programs.machine import machine_key, runs_on_processor
+from temporal_foley.models.programs.machine import machine_key, runs_on_processor, steady_threads
 from temporal_foley.models.programs.run import (
     CACHE_LINE_BYTES,
     RUN_ERRORS,
@@ -49,8 +49,6 @@ class NetworkStep:
     trace: Callable[[], Step]
     """Returns the step, a function of nested weights and of the inputs; may import jax."""
     weights: Weights
-    is_threaded: bool = True
-    """Whether its operations may use several threads."""
     cache: Cache = CACHE
     _steps: dict[Shapes, "Compiled"] = dataclasses.field(default_factory=dict)
     _lock: threading.Lock = dataclasses.field(default_factory=threading.Lock)
@@ -95,6 +93,7 @@ class NetworkStep:
             return None
 
     def _compile(self, shapes: Shapes) -> "Compiled":
+        steady_threads()
         import jax
 
         from temporal_foley.models.compilation import (
@@ -107,7 +106,9 @@ class NetworkStep:
         step = self.trace()
         on_processor = jax.default_backend() == "cpu"
         options: dict[str, str | bool] | None = None
-        if on_processor and not self.is_threaded:
+        if on_processor:
+            # Steps run in threads of their own. One that uses several itself adds in another order
+            # for each number of cores, and the results would depend on the machine.
             options = {"xla_cpu_multi_thread_eigen": False}
 
         def flat(weights: Any, *inputs: Any) -> Any:
@@ -134,7 +135,7 @@ class NetworkStep:
 
     def _key(self, shapes: Shapes) -> str:
         own = [(name, array.dtype.name, array.shape) for name, array in self._sorted.items()]
-        parts = [self.name, self.settings, self.is_threaded, own, shapes, machine_key()]
+        parts = [self.name, self.settings, own, shapes, machine_key()]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     @functools.cached_property

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Shaped
 
+from temporal_foley.models.programs.machine import steady_threads
+
 Arrays = Sequence[Shaped[np.ndarray, "..."]]
 
 CACHE_LINE_BYTES = 64
@@ -90,6 +92,7 @@ class _Runtime:
     """The processor as a device of the runtime, without jax."""
 
     def __init__(self):
+        steady_threads()
         # jax does the same: else the runtime reports its devices on the terminal.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
         from jaxlib import xla_client

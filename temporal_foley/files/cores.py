@@ -1,0 +1,35 @@
+"""Count the cores that this process may use, and give it only a share of them."""
+
+import os
+
+CORES_VARIABLE = "TEMPORAL_FOLEY_CORES"
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use: fewer than all in a container or beside others.
+
+    The variable `TEMPORAL_FOLEY_CORES` lowers it further.
+    """
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    chosen = os.environ.get(CORES_VARIABLE, "")
+    return min(cores, max(1, int(chosen))) if chosen.isdecimal() else cores
+
+
+def decoder_threads() -> int:
+    """Return how many threads a decoder may use; 0 leaves it to the decoder."""
+    return usable_cores() if os.environ.get(CORES_VARIABLE) else 0
+
+
+def limit_cores(cores: int) -> None:
+    """Let this process and its children use at most this many cores for decoding and networks.
+
+    The libraries of linear algebra keep their number of threads, on which their rounding depends:
+    results do not change.
+    """
+    os.environ[CORES_VARIABLE] = str(max(1, cores))
+    import cv2
+
+    cv2.setNumThreads(max(1, cores))
