@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from pathlib import Path
 
 from temporal_foley.cli.console import Console
-from temporal_foley.cli.jobs import Job, Outcome, Report, Worker
+from temporal_foley.cli.jobs import FileWorker, Job, Outcome, Report
 from temporal_foley.errors import FoleyError, OutputExistsError, UsageError, one_line
 from temporal_foley.files.output import VIDEO_SUFFIXES
 from temporal_foley.files.run_record import Progress
@@ -67,7 +67,7 @@ def run_jobs(
     run: Callable[[Job, Progress], Report],
     target: Callable[[Job], Path] | None = None,
     *,
-    worker: Worker | None = None,
+    worker: FileWorker | None = None,
     processes: int = 1,
 ) -> int:
     """Run a command for each file; one that fails does not stop the rest.
@@ -142,7 +142,7 @@ def _one_by_one(
 def _at_a_time(
     jobs: Sequence[Job],
     console: Console,
-    worker: Worker,
+    worker: FileWorker,
     processes: int,
     target: Callable[[Job], Path] | None,
 ) -> Generator[tuple[Outcome, float], None, None]:

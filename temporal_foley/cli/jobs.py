@@ -36,7 +36,7 @@ class Outcome(NamedTuple):
     lines: Sequence[tuple[str, str]] = ()
 
 
-class Worker(Protocol):
+class FileWorker(Protocol):
     """A command that can be run for one file; it is copied to each process."""
 
     def worker(self, console: Console) -> Callable[[Job, Progress], Report]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from temporal_foley.cli.console import Console
-from temporal_foley.cli.jobs import Job, Outcome, Report, Worker
+from temporal_foley.cli.jobs import FileWorker, Job, Outcome, Report
 from temporal_foley.errors import FoleyError, UsageError
 from temporal_foley.files.cores import limit_cores, usable_cores
 from temporal_foley.files.run_record import Progress
@@ -49,7 +49,7 @@ class _Running:
 
 
 def run_in_processes(
-    worker: Worker, jobs: Sequence[Job], processes: int
+    worker: FileWorker, jobs: Sequence[Job], processes: int
 ) -> Generator[tuple[Outcome, float], None, None]:
     """Yield what became of each file, and in how many seconds, in the order they are done.
 
@@ -76,7 +76,7 @@ def run_in_processes(
         _end(running)
 
 
-def _start(worker: Worker, cores: int) -> _Running:
+def _start(worker: FileWorker, cores: int) -> _Running:
     # Spawned, not forked: libraries have threads.
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
@@ -123,7 +123,7 @@ def _end(running: Sequence[_Running]) -> None:
             one.process.join()
 
 
-def _work(worker: Worker, pipe: "Connection", cores: int) -> None:
+def _work(worker: FileWorker, pipe: "Connection", cores: int) -> None:
     """Work on files until the pipe is closed."""
 
     def interrupt(_signal: int, _frame: object) -> None:

@@ -24,7 +24,7 @@ LibraryFolder = Annotated[Path | None, Arg(metavar="DIR")]
 File = Annotated[Path | None, Arg(metavar="FILE")]
 AdvancedFile = Annotated[Path | None, Arg(metavar="FILE", advanced=True)]
 AudioTrack = Annotated[str | None, Arg(metavar="N|all")]
-Processes = Annotated[int, Arg(metavar="N")]
+Processes = Annotated[int, Arg(metavar="N", advanced=True)]
 Timecode = Annotated[str | None, Arg(metavar="HH:MM:SS:FF")]
 AS_IS = "as-is"
 Space = Literal["none", "indoor", "outdoor"]
