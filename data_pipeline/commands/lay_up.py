@@ -42,7 +42,7 @@ class LayUp:
         """Add the effects, and list what failed."""
         import logging
 
-        from data_pipeline.lay_up.pipeline import LayUpConfig, lay_up, match_videos
+        from data_pipeline.lay_up.pipeline import LayUpConfig, films_of, lay_up
 
         if self.workers < 0:
             raise UsageError(f"must be 0 or more, got {self.workers}", option="--workers")
@@ -55,7 +55,7 @@ class LayUp:
             overwrite=self.overwrite,
         )
         reports = lay_up(
-            match_videos(self.videos), self.out, config, beam_flags=flags, workers=self.workers
+            films_of(self.videos), self.out, config, beam_flags=flags, workers=self.workers
         )
         failed = [report for report in reports if report.status == "failed"]
         for report in failed:

@@ -48,7 +48,7 @@ class LayUpConfig:
     overwrite: bool = False
 
 
-def match_videos(patterns: Sequence[str]) -> list[Path]:
+def films_of(patterns: Sequence[str]) -> list[Path]:
     """Return the videos that patterns name, sorted; `**` also searches in folders of folders.
 
     Raises:

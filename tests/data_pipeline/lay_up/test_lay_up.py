@@ -7,7 +7,7 @@ import pytest
 beam = pytest.importorskip("apache_beam")
 
 from data_pipeline.__main__ import main  # noqa: E402
-from data_pipeline.lay_up.pipeline import match_videos, output_folders, read_report  # noqa: E402
+from data_pipeline.lay_up.pipeline import films_of, output_folders, read_report  # noqa: E402
 from temporal_foley.cli.main import main as foley  # noqa: E402
 from temporal_foley.errors import FoleyError, UsageError  # noqa: E402
 
@@ -66,14 +66,14 @@ def test_two_workers_make_the_same(films, tmp_path):
 
 
 def test_videos_are_found_by_patterns(films):
-    found = match_videos([f"{films}/*.mp4", f"{films}/**/*.mkv", f"{films}/one.*"])
+    found = films_of([f"{films}/*.mp4", f"{films}/**/*.mkv", f"{films}/one.*"])
     assert [path.name for path in found] == ["broken.mp4", "one.mp4", "two.mkv"]
     with pytest.raises(UsageError, match="no video matches"):
-        match_videos([f"{films}/*.mp4", f"{films}/*.txt"])
+        films_of([f"{films}/*.mp4", f"{films}/*.txt"])
 
 
 def test_outputs_lie_as_the_videos_do_and_never_meet(films, tmp_path):
-    folders = output_folders(match_videos([f"{films}/**/*"]), tmp_path)
+    folders = output_folders(films_of([f"{films}/**/*"]), tmp_path)
     assert {path.relative_to(tmp_path).as_posix() for path in folders.values()} == {".", "second"}
     with pytest.raises(UsageError, match="already that of"):
         output_folders([films / "a.mp4", films / "a.mkv"], tmp_path)
