@@ -19,6 +19,7 @@ from temporal_foley.session.names import (
     clean_text,
     cue_names,
     file_name,
+    take_number,
     title_of,
     ucs_name,
 )
@@ -270,7 +271,7 @@ def file_gain_db(cue: Cue, shape: TakeShape) -> float:
 
 def _title(asset: Asset) -> str:
     if asset.kind == "recipe":
-        return f"take {0 if asset.seed is None else asset.seed + 1}"
+        return f"take {take_number(asset)}"
     # Short enough that the digest behind it is never cut off.
     return file_name(Path(asset.name).stem)[:20].strip()
 
@@ -283,7 +284,10 @@ def is_file_of(cue: Cue, file: str, start: int, end: int) -> bool:
 def _digest(key: _Key, start: int, end: int) -> str:
     """Return a text that depends on the sound, so that an old session never gets another sound."""
     asset, loop, lowpass_hz = key
-    plain = [dataclasses.asdict(asset), loop and dataclasses.asdict(loop), start, end]
+    own = dataclasses.asdict(asset)
+    # The sound does not depend on it, and earlier sessions do not name it.
+    del own["digital_source"]
+    plain = [own, loop and dataclasses.asdict(loop), start, end]
     if lowpass_hz is not None:
         plain.append(lowpass_hz)
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:6]

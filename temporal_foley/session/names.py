@@ -4,7 +4,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from temporal_foley.timeline import Timeline
+from temporal_foley.sound.synth import SEEDS_A_FILM
+from temporal_foley.timeline import Asset, Timeline
 
 FORMATS = {
     "stems": "stems",
@@ -38,6 +39,11 @@ _FORBIDDEN = re.compile(r'[<>:"/\\|?*]')
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 _JOINERS = "\u200c\u200d"
 """Invisible, but some scripts and emoji need them."""
+
+
+def take_number(asset: Asset) -> int:
+    """Return the number of a recipe's take among those of its film, as reasons count it."""
+    return (asset.seed or 0) % SEEDS_A_FILM + 1
 
 
 def clean_name(text: str, instead: str = "untitled") -> str:

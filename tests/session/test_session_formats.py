@@ -17,7 +17,7 @@ from benchmarks.session.session_lists import (
 )
 from benchmarks.session.session_matrix import losses, worst
 from benchmarks.session.session_reopen import WAYS, wanted
-from temporal_foley.session.build_session import LEADER_S
+from temporal_foley.session.build_session import LEADER_S, is_file_of
 from temporal_foley.session.session_model import exact_place, lanes
 from temporal_foley.session.writers.aaf import write_aaf
 from temporal_foley.session.writers.dawproject import write_dawproject
@@ -198,3 +198,15 @@ def test_a_dawproject_has_its_sound_inside(tmp_path):
         names = set(archive.namelist())
         assert archive.testzip() is None
     assert {f"audio/{media.name}" for media in session.media} <= names
+
+
+def test_files_are_named_by_their_sound_and_not_by_where_it_comes_from():
+    # A session that was exported before cues recorded their source is still recognised.
+    cue = LISTS["unique"].cues[0]
+    other = dataclasses.replace(cue.asset, digital_source="generated")
+    (named,) = [one for one in session_of(LISTS["unique"], "25").clips if one.cue == cue.id]
+    whole = (named.media.start, named.media.start + named.media.samples)
+    assert is_file_of(cue, named.media.name, *whole)
+    assert is_file_of(dataclasses.replace(cue, asset=other), named.media.name, *whole)
+    changed = dataclasses.replace(cue.asset, seed=(cue.asset.seed or 0) + 1)
+    assert not is_file_of(dataclasses.replace(cue, asset=changed), named.media.name, *whole)

@@ -31,6 +31,8 @@ def test_levels_include_the_curve_and_takes_are_counted_as_in_reasons():
     assert ">-5.5 dB<" in page_of(CUE, gain_db=-1.5, level=((0, -4.0),))
     assert CUE.asset.seed == 7
     assert ">dog barking, take 8<" in page_of(CUE)
+    of_a_film = dataclasses.replace(CUE.asset, seed=24 * 1_156_811_666 + 7)
+    assert ">dog barking, take 8<" in page_of(CUE, asset=of_a_film)
     pitched = dataclasses.replace(CUE.asset, cents=-150)
     assert ">dog barking, take 8, -150 cents<" in page_of(CUE, asset=pitched)
 

@@ -5,6 +5,7 @@ const SAMPLE_RATE = 48000;
 const SHORTEST_CUE = 480; // 10 ms
 const HAND_ADDED_LENGTH = 2 * SAMPLE_RATE;
 const MOST_ALTERNATES = 3;
+const SEEDS_A_FILM = 24;
 const SUSTAINED_KINDS = ["loop", "ambience"];
 
 const clamp = (value, least, most) => Math.max(least, Math.min(value, most));

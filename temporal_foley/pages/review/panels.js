@@ -20,8 +20,10 @@ function make(tag, fields = {}, ...children) {
 
 function takeText(asset) {
   const { kind, name, seed, cents } = asset;
-  // Counted as reasons count them.
-  const text = kind === "file" ? name.split("/").at(-1) : `${wordsOf(name)} take ${seed + 1}`;
+  // Counted as reasons count them, within the seeds of a film.
+  const film = seed >= SEEDS_A_FILM ? " of this film" : "";
+  const take = `${wordsOf(name)} take ${(seed % SEEDS_A_FILM) + 1}${film}`;
+  const text = kind === "file" ? name.split("/").at(-1) : take;
   return cents ? `${text}, ${cents > 0 ? "+" : "−"}${Math.abs(cents)} cents` : text;
 }
 

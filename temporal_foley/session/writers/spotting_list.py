@@ -5,7 +5,7 @@ import dataclasses
 import html
 from collections.abc import Mapping
 
-from temporal_foley.session.names import clean_name, clean_text, cue_names, title_of
+from temporal_foley.session.names import clean_name, clean_text, cue_names, take_number, title_of
 from temporal_foley.session.timecode import EditRate, sample_timecode
 from temporal_foley.session.writers.cuesheet import asset_text
 from temporal_foley.timeline import Asset, Cue, Timeline, without_rejected
@@ -70,7 +70,7 @@ def _take_text(asset: Asset) -> str:
     if asset.kind == "file" or asset.seed is None:
         return asset_text(asset)
     pitch = f", {asset.cents:+d} cents" if asset.cents else ""
-    return f"{title_of(asset.name)}, take {asset.seed + 1}{pitch}"
+    return f"{title_of(asset.name)}, take {take_number(asset)}{pitch}"
 
 
 def _level_text(cue: Cue) -> str:
