@@ -100,6 +100,12 @@ class EffectGroup:
 
     name: str
     effects: tuple[str, ...]
+    never_together: tuple[str, ...] = ()
+    """Those of them that are one thing by two names, such as a river and waves."""
+
+    def __post_init__(self) -> None:
+        strangers = [name for name in self.never_together if name not in self.effects]
+        require(not strangers, "never_together", f"must be effects of the group: {strangers}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ not change the others.
 import dataclasses
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -59,6 +60,8 @@ class _Casting:
     library: Library
     duration: int
     cuts_s: tuple[float, ...]
+    uses: Counter[int]
+    """How often each take was used in earlier events."""
 
 
 def cast_events(
@@ -128,6 +131,7 @@ def _cast_effect(
         library=library,
         duration=duration,
         cuts_s=cuts_s,
+        uses=Counter(),
     )
     cues: list[Cue] = []
     for number, event in enumerate(events):
@@ -192,6 +196,7 @@ def _strike(event: Event, casting: _Casting, rng: np.random.Generator) -> Iterat
     # A source has one pitch; each hit deviates from it by a step.
     run_steps = int(rng.integers(1 - MOST_CENTS // STEP_CENTS, MOST_CENTS // STEP_CENTS))
     spread_db = casting.library.levels.hit_spread_db
+    drawn: list[int] = []
     for number, time in enumerate(times, 1):
         if casting.kind == "repeated":
             chosen = bag.draw()
@@ -201,6 +206,7 @@ def _strike(event: Event, casting: _Casting, rng: np.random.Generator) -> Iterat
                 seconds = event.lengths_s[number - 1]
             chosen = bag.draw(lambda take, seconds=seconds: _misfit(take, seconds, casting))
         entry = casting.takes[chosen]
+        is_again = casting.uses[chosen] > 0
         # The mean of two draws: most hits are near the middle. Only where strengths are unknown.
         strayed_db = float(rng.uniform(-spread_db, spread_db, 2).mean()) if varies else 0.0
         if event.strengths_db:
@@ -209,8 +215,10 @@ def _strike(event: Event, casting: _Casting, rng: np.random.Generator) -> Iterat
         varied_db = strayed_db - doubtful_db * (1.0 - event.confidence)
         steps = run_steps + int(rng.integers(-1, 2))
         asset = entry.asset
-        if asset.kind == "file" and varies and casting.sizes[chosen_set] < _ENOUGH_TAKES:
-            asset = dataclasses.replace(asset, cents=steps * STEP_CENTS)
+        is_varied = varies or is_again
+        if asset.kind == "file" and is_varied and casting.sizes[chosen_set] < _ENOUGH_TAKES:
+            asset = dataclasses.replace(asset, cents=(steps or int(is_again)) * STEP_CENTS)
+        drawn.append(chosen)
         take = casting.library.read(asset)
         meets = to_sample(time)
         begin = max(0, meets - take.anchor)
@@ -257,6 +265,7 @@ def _strike(event: Event, casting: _Casting, rng: np.random.Generator) -> Iterat
             reason=_reason(event, chosen, casting) + hit + pitch,
             evidence=_evidence(event, number),
         )
+    casting.uses.update(drawn)
 
 
 def _matching_gain(level_db: float, take: Take, casting: _Casting) -> float:
@@ -312,6 +321,14 @@ def _sustain(event: Event, casting: _Casting) -> Iterator[Cue]:
     seconds = event.offset - event.onset
     chosen = casting.bags[0].draw(lambda number: _misfit(number, seconds, casting))
     entry = casting.takes[chosen]
+    asset, again = entry.asset, casting.uses[chosen]
+    casting.uses[chosen] += 1
+    if asset.kind == "file" and again and len(casting.takes) < _ENOUGH_TAKES:
+        # Higher and lower in turn: a second use is not the very same sound.
+        steps = (again + 1) // 2 * (1 if again % 2 else -1)
+        cents = min(max(steps * STEP_CENTS, -MOST_CENTS), MOST_CENTS)
+        asset = dataclasses.replace(asset, cents=cents)
+        entry = dataclasses.replace(entry, asset=asset)
     take = casting.library.read(entry.asset)
     begin = max(0, to_sample(event.onset))
     end = min(casting.duration, to_sample(event.offset))

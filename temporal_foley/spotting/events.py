@@ -117,11 +117,17 @@ def events_of_activity(
 def keep_one_per_group(events: Sequence[Event], vocabulary: Vocabulary) -> list[Event]:
     """Keep one effect of each of the vocabulary's groups at a time, unless others are certain too.
 
-    Where events of a group overlap, the most probable stays whole; of equally probable ones, that
-    which the group names first. Others keep what is left of them if that is most of them.
+    Those that are never together are not, however certain. Where events of a group overlap, the
+    most probable stays whole; of equally probable ones, that which the group names first. Others
+    keep what is left of them if that is most of them.
     """
     place = {
         name: (g, n) for g, e in enumerate(vocabulary.groups) for n, name in enumerate(e.effects)
+    }
+    apart = {
+        name: set(group.never_together)
+        for group in vocabulary.groups
+        for name in group.never_together
     }
     grouped = [event for event in events if event.effect in place]
     grouped.sort(key=lambda event: (-event.confidence, place[event.effect], event.onset))
@@ -131,7 +137,11 @@ def keep_one_per_group(events: Sequence[Event], vocabulary: Vocabulary) -> list[
         rivals = [
             other
             for other in taken.get(place[event.effect][0], [])
-            if other.effect != event.effect and min(other.confidence, event.confidence) < CERTAIN
+            if other.effect != event.effect
+            and (
+                min(other.confidence, event.confidence) < CERTAIN
+                or other.effect in apart.get(event.effect, ())
+            )
         ]
         rest = _outside(event, rivals, vocabulary[event.effect])
         if rest is not None:

@@ -285,6 +285,19 @@ def test_few_recordings_are_told_apart_by_pitch_and_still_meet_the_picture() -> 
     assert ((gaps >= 0.449) & (gaps <= 0.601)).all()
 
 
+@pytest.mark.parametrize("effect", ["door", "river"])
+def test_the_only_recording_is_not_heard_twice_as_it_is(effect: str) -> None:
+    made = {"one.wav": sound(4 * RATE)}
+    take = LibraryTake(effect=effect, asset=Asset(kind="file", name="one.wav"), licence="CC0-1.0")
+    library = Library(name="own", sha256="", takes=[take], load=lambda _: made["one.wav"])
+    events = [event(effect, onset, onset + 2.0) for onset in (1.0, 5.0, 9.0)]
+    cents = [cue.asset.cents for cue in cast(*events, library=library)[effect]]
+    assert cents[0] == 0
+    assert 0 not in cents[1:]
+    if effect == "river":
+        assert cents == [0, 50, -50]
+
+
 def test_a_recording_as_long_as_its_event_is_preferred() -> None:
     made = {"short.wav": sound(RATE), "long.wav": sound(10 * RATE)}
     entries = [

@@ -221,6 +221,14 @@ def test_one_effect_of_a_group_is_kept_unless_both_are_certain(events, kept):
     assert found == sorted(kept if kept is not None else [one[:3] for one in events])
 
 
+@pytest.mark.parametrize("name", ["foley20", "everyday"])
+@pytest.mark.parametrize("confidence", [0.4, 0.99])
+def test_one_body_of_water_has_one_sound_however_certain(name, confidence):
+    events = [event("river", 0, 9, 0.98), event("wave", 0, 9, confidence), event("fire", 0, 9, 0.5)]
+    kept = keep_one_per_group(events, load_vocabulary(name))
+    assert {e.effect for e in kept} == {"fire", "wave" if confidence > 0.98 else "river"}
+
+
 def test_without_groups_events_are_as_they_were():
     events = [event("cars", 0, 9, 0.5), event("train_passing", 0, 9, 0.6)]
     kept = keep_one_per_group(events, load_vocabulary("foley20"))
