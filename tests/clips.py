@@ -1,4 +1,4 @@
-"""Small videos for tests: a path and a few wishes in, a playable file with known content out.
+"""Make small videos with known content for tests.
 
 Every picture carries its number as a row of black and white bars, so that a test can tell which
 one it was given, whatever codec, size or turn lies between.

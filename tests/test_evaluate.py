@@ -1,4 +1,4 @@
-"""The command: a bundle and features in, metrics.json and report.html out, or one line of why not.
+"""Test the command `evaluate.py`: its metrics and report, or one line of why there are none.
 
 The networks are stood in for by tables of logits, so that nothing is compiled.
 """

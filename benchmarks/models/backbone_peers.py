@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0's params in, the same network in other hands out, for `backbone.py`.
+"""Build the networks of other packages from EfficientNet-Lite0's params, for `backbone.py`.
 
 Each function returns one that takes a batch of pictures and returns logits; it raises ImportError
 where the peer is not installed.

@@ -1,4 +1,4 @@
-"""Folders that `generate` left for clips with known content in, a table of what they hold out.
+"""Tabulate the effects in folders that `generate` made of clips with known content.
 
     temporal-foley generate CLIPS_DIR/dev CLIPS_DIR/sync --out LAYERS_DIR
     python benchmarks/sound/layers_table.py CLIPS_DIR LAYERS_DIR [--json FILE]

@@ -1,4 +1,4 @@
-"""How well places are told: scenes with a known moving object in; errors of pan and level out.
+"""Measure how well places are found: errors of pan and level in scenes with a known object.
 
     python benchmarks/sound/position.py IMAGES [--model NAME] [--objects N] [--strip FILE.png]
     python benchmarks/sound/position.py --clip VIDEO --effect NAME --strip FILE.png

@@ -1,4 +1,4 @@
-"""A folder of features and the name of a split in, the records of all its datasets out, as one.
+"""Read one split of a folder of features: the records of all its datasets as one.
 
 Every finished feature folder that is called like the split, anywhere below the folder, belongs to
 it: `features/stills/train` and `features/composed/train` are the datasets `stills` and `composed`

@@ -1,4 +1,4 @@
-"""Pictures, sounds and batches of features in, changed ones out: augmentation in JAX.
+"""Augment pictures, sounds and batches of features in JAX.
 
 Everything is a pure function of a key and belongs inside the jitted step. The ranges for pictures
 are those of the first report, which names them as Keras' ImageDataGenerator does: rotation 15

@@ -1,4 +1,4 @@
-"""Any layout of loudspeakers to stereo or mono: decoded sound in, mixed sound out, level kept."""
+"""Mix any layout of loudspeakers down to stereo or mono, at the same level."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A picture file in, its pixels out: read by the same rules as any other file of a user's."""
+"""Read a picture file by the same rules as any other file of a user's."""
 
 from pathlib import Path
 

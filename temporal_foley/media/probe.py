@@ -1,4 +1,4 @@
-"""What a video is: a path in, its size, times and sound out, read from packets alone."""
+"""Read size, times and sound tracks of a video from its packets alone."""
 
 import array
 import dataclasses

@@ -1,4 +1,4 @@
-"""Let a producer run ahead of its consumer: an iterator in, its items out, made in a thread."""
+"""Let a producer run ahead of its consumer in a thread."""
 
 import queue
 import threading

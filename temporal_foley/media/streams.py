@@ -1,4 +1,4 @@
-"""Which streams of a file count, and what can be read of them: an open container in."""
+"""Find the streams of a file that count, and read their packets."""
 
 import logging
 from collections.abc import Iterator

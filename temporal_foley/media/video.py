@@ -1,4 +1,4 @@
-"""The pictures of a video at the times of a grid: file and grid in, RGB arrays out, streamed."""
+"""Read the pictures of a video at the times of a grid, as a stream of RGB arrays."""
 
 import dataclasses
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""A closer look: what was gathered while a model looked, in; events that meet the picture, out.
+"""Fit events to the picture, from what was gathered while the model looked at it.
 
 The picture is decoded once more, but only around what strikes and around cuts.
 """

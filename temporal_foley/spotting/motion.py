@@ -1,4 +1,4 @@
-"""Motion at the picture's own rate: small grey pictures in; how they change and what stops, out.
+"""Measure how small grey pictures change at the picture's own rate, and what stops in them.
 
 What strikes comes near, meets, and stops or turns back: the moment of a sound is where motion
 ceases. So the impact at a picture is how much less the pictures change after it than before it,

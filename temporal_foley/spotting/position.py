@@ -1,4 +1,4 @@
-"""Where and how large: heats of an effect over time in; place, size, visibility, all smooth, out.
+"""Follow where an effect is in the picture and how large it is, smoothed over time.
 
 Between cuts a place moves no faster than a pan may; at a cut it may jump.
 """

@@ -1,4 +1,4 @@
-"""A review page under the hands of a test: a browser and a page in; keys, drags and saving out."""
+"""Use a review page as hands do: press keys, drag, and save."""
 
 import time
 from importlib import resources

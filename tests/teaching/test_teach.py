@@ -1,4 +1,4 @@
-"""`teach` as a user meets it: pictures and clips in, a bundle that knows one more effect out."""
+"""Test `teach` as a user meets it: pictures and clips make a bundle know one more effect."""
 
 import dataclasses
 from fractions import Fraction

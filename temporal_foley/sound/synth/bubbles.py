@@ -1,4 +1,4 @@
-"""Clouds of bubbles in water: where they may sound and how big they are in, a stereo sound out.
+"""Synthesise clouds of bubbles in water.
 
 Method: Minnaert bubbles with rising pitch (K. van den Doel, Physically based models for liquid
 sounds, ACM Transactions on Applied Perception 2(4), 2005), which also make up the noise of a

@@ -1,4 +1,4 @@
-"""Fine-tuning as a command: built clips in, a bundle that looks with its own backbone out."""
+"""Test the command that fine-tunes a bundle with its own backbone on built clips."""
 
 import jax
 import numpy as np

@@ -1,4 +1,4 @@
-"""A kitchen blender: a random generator in, a loop of motor, blades and slosh out.
+"""Synthesise a kitchen blender: a loop of motor, blades and slosh.
 
 Method: a universal motor as harmonics of its turning rate with brush whine and mains hum, the
 blade passage, fan noise, and the load: chunks that hit the jar and liquid that drags the speed

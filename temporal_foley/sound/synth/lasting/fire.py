@@ -1,4 +1,4 @@
-"""Fire: a random generator in, a loop of crackle, hiss and low roar out.
+"""Synthesise fire: a loop of crackle, hiss and low roar.
 
 Method: Poisson crackle in clusters, hiss and lapping roar (A. Farnell, Designing Sound, MIT Press
 2010). A crackle is a burst of gas through a crack in the wood: a click of a

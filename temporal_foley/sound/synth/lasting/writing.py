@@ -1,4 +1,4 @@
-"""Writing by hand: a random generator in, a loop of pencil strokes on paper out.
+"""Synthesise writing by hand: a loop of pencil strokes on paper.
 
 Method: friction noise whose loudness and pitch follow the speed of the tip, stroke by stroke
 (K. van den Doel, P. Kry and D. Pai, FoleyAutomatic, SIGGRAPH 2001, on scraping); the speed of a
