@@ -1,4 +1,4 @@
-"""Make a short clip for `demo`, from photographs that scikit-image ships."""
+"""Make a short clip for `demo`, from photographs that ship with the package."""
 
 import math
 from fractions import Fraction
@@ -14,7 +14,7 @@ from temporal_foley.errors import FoleyError
 
 RATE = 25
 WIDTH, HEIGHT = 640, 360
-REINSTALL = "pip install --force-reinstall scikit-image"
+REINSTALL = "pip install --force-reinstall temporal-foley"
 
 # A cat (chelsea.png, CC0), a cup of coffee (coffee.png, CC0) without any effect, and the cat again,
 # nearer. Each shot: file, seconds, and centre and width of the visible part at its beginning and
@@ -45,11 +45,11 @@ def make_demo_clip(path: Path) -> None:
 
 
 def _shipped_picture(name: str) -> UInt8[np.ndarray, "height width 3"]:
-    file = resources.files("skimage") / "data" / name
+    file = resources.files("temporal_foley.cli") / "pictures" / name
     try:
         encoded = np.frombuffer(file.read_bytes(), np.uint8)
     except OSError:
-        raise FoleyError("not in scikit-image", path=name, remedy=REINSTALL) from None
+        raise FoleyError("not in the package", path=name, remedy=REINSTALL) from None
     picture = cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB)
     if picture is None:
         raise FoleyError("not a picture", path=name, remedy=REINSTALL)

@@ -33,7 +33,7 @@ class Demo:
             except OSError as error:
                 raise FoleyError(f"cannot be written ({error.strerror})", path=clip) from None
         console.print(
-            f"{clip}: 12 s made of two photographs from scikit-image (a cat, a cup of coffee, the "
+            f"{clip}: 12 s made of two photographs (a cat, a cup of coffee, the "
             "cat again) with camera moves, not a real video; its second shot has no effect in it"
         )
         return Generate(videos=(clip,), overwrite=self.overwrite).run(console)
