@@ -4,8 +4,8 @@
 
 Runs, in turn and each in a process of its own, medians of wall clock, processor time and peak
 memory: plain decoding with PyAV; `tag` and `generate` with stored programs (the analysis of the
-video is not kept: `--no-cache`); the same with a kept analysis; with `--cold`, a first start with an
-empty cache, which compiles everything; with `--peers`, what one would pick instead for the pictures
+video is not kept: `--no-cache`); the same with a kept analysis; with `--cold`, a first start with
+an empty cache, which compiles all; with `--peers`, what one would pick instead for the pictures
 alone: the first report's way (ResNet152V2 on every frame, with drawn weights), and the same network
 in ONNX Runtime and OpenVINO at the same pictures. The first line states the load of the machine.
 """
