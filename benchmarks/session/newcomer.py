@@ -114,12 +114,17 @@ def walk(video: Path, pictures: Path | None) -> None:
         path.step(f"temporal-foley review {video.name}: the analysed video is open", start, ready)
         path.step("space: it plays with its effects", lambda: path.press(" "), plays)
         path.press(" ")
-        chosen = "return !document.getElementById('form').hidden"
-        path.step("down: the first cue, and why it is there", lambda: path.press(Keys.DOWN), chosen)
-        path.step("a: accept it", lambda: path.press("a"))
-        path.step(
-            "down, then . three times: three frames later", lambda: path.press(Keys.DOWN, "...")
-        )
+        if not browser.find_elements(By.CSS_SELECTOR, "[data-cue]"):
+            print("    no cue was found: nothing to decide on")
+        else:
+            chosen = "return !document.getElementById('form').hidden"
+            path.step(
+                "down: the first cue, and why it is there", lambda: path.press(Keys.DOWN), chosen
+            )
+            path.step("a: accept it", lambda: path.press("a"))
+            path.step(
+                "down, then . three times: three frames later", lambda: path.press(Keys.DOWN, "...")
+            )
         path.step(
             "add sound: search church bell, add",
             lambda: path.find("church", "#offers [aria-label^='Add ']"),

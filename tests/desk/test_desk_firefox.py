@@ -11,6 +11,7 @@ from temporal_foley.cue_list import read_timeline
 from temporal_foley.edits.keep import BEFORE_FILE
 from tests.desk.conftest import render_drops
 from tests.desk.firefox import Firefox, find_firefox
+from tests.factories import stem_path
 
 pytestmark = pytest.mark.slow
 RATE = 48_000
@@ -77,7 +78,7 @@ def test_firefox_opens_edits_saves_renders_plays_and_reloads(
         )
     was = firefox.evaluate(clock)
     firefox.wait(f"{clock} !== {json.dumps(was)}")
-    drops, _ = soundfile.read(folder / "stems" / "water_drop.wav")
+    drops, _ = soundfile.read(stem_path(folder, "water_drop"))
     assert np.abs(drops[RATE : 2 * RATE]).max() > 0.001
     assert np.abs(drops[2 * RATE + 100 : 3 * RATE - 100]).max() < 1e-4
     assert np.abs(drops[3 * RATE : 4 * RATE]).max() > 0.001

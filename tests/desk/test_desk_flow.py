@@ -423,7 +423,7 @@ def test_a_scene_split_on_the_desk_ends_its_sound_in_the_next_mix(start_desk, pa
     ready(tab)
 
     def loud_after(seconds):
-        sound, _ = soundfile.read(folder / "stems" / "fire.wav")
+        sound, _ = soundfile.read(stem_path(folder, "fire"))
         return np.abs(sound[round(seconds * RATE) :]).max() > 1e-3
 
     tab.element("render").click()

@@ -12,7 +12,7 @@ from temporal_foley.errors import UsageError
 from temporal_foley.files.digest import file_sha256
 from temporal_foley.timeline import MixSettings
 from tests.clips import tone
-from tests.factories import make_timeline, write_cue_list
+from tests.factories import make_cue, make_timeline, write_cue_list
 
 RATE = 48_000
 
@@ -108,7 +108,7 @@ def test_the_order_of_channels_is_that_of_the_file(tmp_path, make_clip):
 
 def test_a_folder_is_reported_with_what_does_not_fit_together(tmp_path, make_clip):
     mix = MixSettings(loudness_lufs=-23.0, true_peak_dbtp=-1.0)
-    folder = write_cue_list(tmp_path, make_timeline(mix=mix)).parent
+    folder = write_cue_list(tmp_path, make_timeline(make_cue(), mix=mix)).parent
     write(folder / "mix.wav", sine(-16, 5))
     write(folder / "stems" / "door.wav", sine(-16, 4))
     write(folder / "stems" / "dog.wav", sine(-16, 5))
