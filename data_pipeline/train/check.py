@@ -174,9 +174,10 @@ def check_splits(
         )
     if not _can_score(validation, vocabulary):
         raise UsageError(
-            "validation has no example with an effect beside one without it, so nothing can be "
-            "scored",
-            remedy="add pictures or sounds of none of the effects (DIR/other), or another effect",
+            "validation has no frame of which an effect is known, beside one without it, so "
+            "nothing can be scored",
+            remedy="add pictures, or videos with times of their events, and some of none of the "
+            "effects (DIR/other)",
         )
 
 

@@ -244,7 +244,13 @@ def _check_variety(
             remedy=f"name the folders or events after its effects ({names}), or give --vocabulary "
             "FILE",
         )
-    spans = any(event.offset_s is not None for item in clips for event in item.clip.events)
+    spans = any(event.strength == "frame" for item in clips for event in item.clip.events)
+    if not spans and not any(file.medium == "picture" and file.effects for file in files):
+        raise UsageError(
+            "no label says when an effect happens: a folder of sounds or videos names only what is "
+            "somewhere in each",
+            remedy="add --pictures DIR, or --annotations TABLE with times of events in the videos",
+        )
     if len(effects) == 1 and all(shown) and not spans:
         (name,) = effects
         raise UsageError(

@@ -219,6 +219,7 @@ def evaluate_model(
 ) -> str:
     from data_pipeline.train.evaluation import (
         EvaluateOptions,
+        behind,
         effect_table,
         evaluate,
         score_table,
@@ -240,7 +241,7 @@ def evaluate_model(
     table[:] = [*score_table(models), ("",) * 6]
     rows = effect_table(models, vocabulary.names)
     table += [(*row, *("",) * (6 - len(row))) for row in rows]
-    return ""
+    return "; ".join(behind(models))
 
 
 def make_library(options: TrainOptions, material: TrainingMaterial, report: Progress) -> str:

@@ -149,8 +149,9 @@ def train(
             log.scalars(number, {f"validation/{k}": v for k, v in scores.items()})
             if not math.isfinite(scores[score]):
                 raise NotFiniteError(
-                    f"step {number}: the validation score is {scores[score]}; the validation data "
-                    "must have examples with and without an effect"
+                    f"step {number}: the validation score is {scores[score]}",
+                    remedy="add validation examples of an effect and of none (a folder `other`); "
+                    "python -m data_pipeline check finds features that are not finite",
                 )
             if is_candidate and scores[score] > best:
                 best, best_step = scores[score], number

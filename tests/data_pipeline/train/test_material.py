@@ -104,6 +104,16 @@ def test_a_set_of_one_effect_and_nothing_else_is_refused(folders):
     assert "all 8 files are of fire" in refused(folders)
 
 
+def test_labels_without_any_time_are_refused(folders, videos):
+    assert "says when" in refused(folders, pictures=None)
+    for number in range(6):
+        place = folders / f"clips/{'fire' if number < 3 else 'wave'}/{number}.mp4"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        (videos / f"videos/v{number}.mp4").rename(place)
+    message = refused(folders, pictures=None, sounds=None, videos=folders / "clips")
+    assert "--annotations TABLE" in message
+
+
 def test_exchanged_folders_are_noticed(folders):
     message = refused(folders, pictures=folders / "sounds", sounds=folders / "pictures")
     assert "--pictures" in message
