@@ -1,5 +1,10 @@
 """Test the command that fine-tunes a bundle with its own backbone on built clips."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import jax
 import numpy as np
 import pytest
@@ -27,6 +32,8 @@ from temporal_foley.models.bundle.bundle import load_bundle, save_bundle
 from temporal_foley.models.bundle_detector import BundleDetector
 from temporal_foley.training.log import read_log
 from tests.tiny_backbone import SIZE_PX, add_tiny, tiny_bundle
+
+ROOT = Path(__file__).parents[3]
 
 
 def main(words):
@@ -186,6 +193,42 @@ def test_a_killed_run_with_a_frozen_start_continues_bit_for_bit(built, tmp_path,
         before.weights["head"],
     )
     assert max(jax.tree.leaves(moved)) > 1e-3
+
+
+EIGHT = """
+import sys
+import pytest
+from data_pipeline.__main__ import main
+from tests.tiny_backbone import add_tiny
+import jax
+assert jax.device_count() == 8
+add_tiny(pytest.MonkeyPatch())
+sys.exit(main(["fine-tune", *sys.argv[1:]]))
+"""
+
+
+@pytest.mark.slow
+def test_eight_devices_lose_as_much_as_one(built, tmp_path):
+    save_bundle(tmp_path / "in", tiny_bundle(cell="gru"))
+    more = ("--batch-size", 8, "--validation-clips", 1, "--steps", 2, "--evaluate-every", 1)
+    one, eight = (words(built, tmp_path, *more) for _ in range(2))
+    one[4], eight[4] = str(tmp_path / "one"), str(tmp_path / "eight")
+    assert main(one) == 0
+    devices = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", EIGHT, *eight],
+        env={**os.environ, **devices},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    losses = [
+        [row["loss"] for row in read_log(tmp_path / f"{name}.run") if "loss" in row]
+        for name in ("one", "eight")
+    ]
+    assert len(losses[0]) == 2
+    np.testing.assert_allclose(*losses, rtol=1e-4)
 
 
 def test_wrong_words_are_told_in_one_line(built, tmp_path, capsys):
