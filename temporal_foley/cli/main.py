@@ -26,6 +26,7 @@ from temporal_foley.cli.library.audition import LibraryAudition
 from temporal_foley.cli.library.check import LibraryCheck
 from temporal_foley.cli.library.list import LibraryList
 from temporal_foley.cli.runner import Program, run
+from temporal_foley.files.allocator import return_freed_memory
 
 LIBRARY = Program(
     about="Make and check a sound library of your own: add, list, check, audition.",
@@ -71,4 +72,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def entry() -> None:
     """Leave the process with the exit code of `main`."""
+    return_freed_memory()
     sys.exit(main())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from temporal_foley.cli.console import Console
 from temporal_foley.cli.jobs import FileWorker, Job, Outcome, Report
 from temporal_foley.errors import FoleyError, UsageError
+from temporal_foley.files.allocator import return_freed_memory
 from temporal_foley.files.cores import limit_cores, usable_cores
 from temporal_foley.files.run_record import Progress
 
@@ -133,6 +134,7 @@ def _work(worker: FileWorker, pipe: "Connection", cores: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, interrupt)
     limit_cores(cores)
+    return_freed_memory()
     console = _Recorder()
     run: Callable[[Job, Progress], Report] | None = None
     with contextlib.suppress(EOFError, OSError, KeyboardInterrupt):
