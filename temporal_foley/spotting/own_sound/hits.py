@@ -255,6 +255,8 @@ def _peaks(strength: PerFrame, reach: int) -> list[int]:
     padded = np.pad(strength, reach, mode="constant")
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
     is_peak: Bool[np.ndarray, " frames"] = (strength >= windows.max(axis=1)) & (strength > 0.0)
+    if not is_peak.any():  # A steady sound.
+        return []
     wide = round(1.0 / FRAME_S)
     least = np.maximum(1.0, 0.12 * float(np.percentile(strength[is_peak], 95.0, method="higher")))
     places = np.flatnonzero(is_peak & (strength >= least))

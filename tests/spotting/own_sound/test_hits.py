@@ -11,10 +11,11 @@ from temporal_foley.spotting.own_sound.align import align_with_sound, envelope, 
 from temporal_foley.spotting.own_sound.attacks import BLAST, CALL, KEY, STRIKE, THUNDER, attack_of
 from temporal_foley.spotting.own_sound.audibility import audible_probability
 from temporal_foley.spotting.own_sound.evidence import TAG_STEP_S, SoundEvidence
-from temporal_foley.spotting.own_sound.hits import find_hits
+from temporal_foley.spotting.own_sound.hits import find_candidates, find_hits
 from temporal_foley.spotting.own_sound.onset_strength import (
     FRAME_S,
     LevelMeter,
+    SoundLevels,
     band_centres,
     band_slice,
     measure_levels,
@@ -132,6 +133,15 @@ def test_a_steady_sound_has_no_onset_strength() -> None:
     assert not onset_strength(bands, 2, np.full(8, -80.0)).any()
     bands[25:] += 12.0
     assert onset_strength(bands, 2, np.full(8, -80.0)).argmax() in (25, 26)
+
+
+@pytest.mark.parametrize("attack", [BLAST, CALL, KEY, STRIKE, THUNDER])
+@pytest.mark.parametrize("frames", [0, 2, 3, 400])
+def test_a_steady_sound_has_no_hits(attack, frames) -> None:
+    levels = SoundLevels(bands_db=np.full((frames, 40), -30.0, np.float16))
+    hits, spectra = find_candidates(levels, attack)
+    assert hits == []
+    assert len(spectra) == 0
 
 
 def test_families_follow_category_and_pace() -> None:
