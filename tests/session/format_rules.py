@@ -1,7 +1,8 @@
 """State what the XML formats require of what we write: children in order, attributes, references.
 
-Restated from the published definitions: Apple's DTD of FCPXML 1.9 and its reference of `xmeml`, and
-the schemas of DAWproject 1.0. Only elements that we write are listed: any other one is a fault.
+In our own words, after Apple's DTD of FCPXML, the `Project.xsd` of DAWproject, and what is commonly
+known of `xmeml` and of DAWproject's `MetaData.xsd`: with the published files in a folder, the tests
+validate against those as well (`FOLEY_SCHEMAS`). Only elements that we write are listed: any other one is a fault.
 """
 
 import dataclasses
