@@ -2,7 +2,8 @@
 
 In our own words, after Apple's DTD of FCPXML, the `Project.xsd` of DAWproject, and what is commonly
 known of `xmeml` and of DAWproject's `MetaData.xsd`: with the published files in a folder, the tests
-validate against those as well (`FOLEY_SCHEMAS`). Only elements that we write are listed: any other one is a fault.
+validate against those as well (`FOLEY_SCHEMAS`). Only elements that we write are listed: any other
+one is a fault.
 """
 
 import dataclasses
