@@ -252,11 +252,11 @@ def test_effects_take_the_best_of_their_audioset_classes() -> None:
     assert logits[VOCABULARY.index("ambulance")] == 3.0
     assert logits[DOG] == -6.0
     effect = dataclasses.replace(VOCABULARY["fire"], audioset=())
-    deaf = dataclasses.replace(VOCABULARY, effects=(effect,))
+    deaf = dataclasses.replace(VOCABULARY, effects=(effect,), groups=())
     assert effect_logits(tags, deaf)[0, 0] == LEAST_LOGIT
     wrong = dataclasses.replace(effect, audioset=("No such class",))
     with pytest.raises(VocabularyError, match="No such class"):
-        effect_logits(tags, dataclasses.replace(VOCABULARY, effects=(wrong,)))
+        effect_logits(tags, dataclasses.replace(VOCABULARY, effects=(wrong,), groups=()))
 
 
 def test_a_label_lasts_as_long_as_it_is_heard_however_short_its_cue_must_be() -> None:
