@@ -164,6 +164,7 @@ def test_sigterm_cuts_an_evaluation_short_which_the_next_run_makes(
     assert (run / manifest).read_text() == (finished / manifest).read_text()
 
 
+@pytest.mark.campaign
 def test_two_processes_stop_at_the_same_step_if_one_is_told_to(features, finished, tmp_path):
     run = tmp_path / "run"
     processes = start_two(features, run, save_every=1000, steps=100_000)

@@ -207,7 +207,7 @@ sys.exit(main(["fine-tune", *sys.argv[1:]]))
 """
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_eight_devices_lose_as_much_as_one(built, tmp_path):
     save_bundle(tmp_path / "in", tiny_bundle(cell="gru"))
     more = ("--batch-size", 8, "--validation-clips", 1, "--steps", 2, "--evaluate-every", 1)

@@ -101,7 +101,7 @@ def test_columns_between_the_teachers_are_interpolated_up_to_the_last_real_one()
     np.testing.assert_array_equal(line, [0, 1, 2, 4, 6, 6, 6, 6])
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_a_student_learns_its_windows_and_a_finished_run_stays_finished(tmp_path, monkeypatch):
     import jax
     from flax import nnx

@@ -54,7 +54,7 @@ def test_it_resumes_lists_failures_and_equals_the_command(films, tmp_path, capsy
     assert (out / "one.foley" / "run.json").stat().st_mtime_ns == before
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_two_workers_make_the_same(films, tmp_path):
     for workers in ("1", "2"):
         assert run(films, tmp_path / workers, "--workers", workers) == 3
