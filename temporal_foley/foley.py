@@ -10,7 +10,6 @@ first picture of the video; terms are defined in `docs/explanation/architecture.
 
 import dataclasses
 import shutil
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -60,7 +59,6 @@ from temporal_foley.stages import (
     analyse_original,
     cast_timeline,
     grid_rate,
-    import_ahead,
     select_events,
     tag_video,
 )
@@ -247,7 +245,6 @@ class Foley:
         decided = None if discard_edits else read_decided(folder / CUES_FILE, sha256)
         changes = None
         with staged(folder) as staging:
-            threading.Thread(target=import_ahead, name="import-ahead", daemon=True).start()
             glimpses, memory = Glimpses(), self._memory(sha256, audio_track)
             with record.stage("detect") as done:
                 tags = tag_video(

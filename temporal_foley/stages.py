@@ -5,7 +5,6 @@ Each stage can be called alone; `foley.py` calls them one after the other.
 
 import contextlib
 import dataclasses
-import importlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 
@@ -315,12 +314,6 @@ def scenes_of(sights: PictureEvidence, duration_samples: int) -> tuple[SceneSpan
         for start, end in spans
         if start < end
     )
-
-
-def import_ahead() -> None:
-    """Import what casting and drawing need, while the cores wait for pictures."""
-    for name in ("scipy.signal", "scipy.ndimage", "matplotlib.backends.backend_agg"):
-        importlib.import_module(name)
 
 
 def _pictures(

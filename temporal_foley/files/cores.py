@@ -1,6 +1,8 @@
-"""Count the cores that this process may use, and give it only a share of them."""
+"""Describe the processor, count the cores that may be used, and use only a share of them."""
 
 import os
+import platform
+from pathlib import Path
 
 CORES_VARIABLE = "TEMPORAL_FOLEY_CORES"
 
@@ -33,3 +35,15 @@ def limit_cores(cores: int) -> None:
     import cv2
 
     cv2.setNumThreads(max(1, cores))
+
+
+def describe_processor() -> list[str]:
+    """Return what is known of the processor and what it can do."""
+    try:
+        text = Path("/proc/cpuinfo").read_text("utf-8", "replace")
+    except OSError:
+        # The name of the machine is in it: a home folder may be shared by several.
+        return list(platform.uname())
+    kept = ("vendor_id", "cpu family", "model", "stepping", "flags", "Features", "CPU ")
+    first = text.split("\n\n", 1)[0].splitlines()
+    return [platform.machine(), *(line for line in first if line.startswith(kept))]

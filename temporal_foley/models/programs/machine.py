@@ -4,11 +4,9 @@ import functools
 import hashlib
 import importlib.util
 import os
-import platform
 from importlib import metadata
-from pathlib import Path
 
-from temporal_foley.files.cores import usable_cores
+from temporal_foley.files.cores import describe_processor, usable_cores
 from temporal_foley.files.digest import code_sha256
 
 _PACKAGES = ("jax", "jaxlib", "flax", "numpy")
@@ -22,7 +20,7 @@ def machine_key() -> str:
     """Return a hash of all that decides, beside a network, which program is compiled."""
     settings = sorted(f"{k}={v}" for k, v in os.environ.items() if k.startswith(_SETTINGS))
     parts = [_version(name) for name in _PACKAGES]
-    parts += [*settings, *_processor(), code_sha256("models")]
+    parts += [*settings, *describe_processor(), code_sha256("models")]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -50,14 +48,3 @@ def _version(name: str) -> str:
     except metadata.PackageNotFoundError:
         return f"{name} none"
 
-
-def _processor() -> list[str]:
-    """Return what is known of the processor and what it can do."""
-    try:
-        text = Path("/proc/cpuinfo").read_text("utf-8", "replace")
-    except OSError:
-        # The name of the machine is in it: a home folder may be shared by several.
-        return list(platform.uname())
-    kept = ("vendor_id", "cpu family", "model", "stepping", "flags", "Features", "CPU ")
-    first = text.split("\n\n", 1)[0].splitlines()
-    return [platform.machine(), *(line for line in first if line.startswith(kept))]

@@ -102,10 +102,11 @@ def _release(needed: Reduction, held: float) -> tuple[Reduction, float]:
 
 def _reduce(samples: Stereo, reduction: Float[np.ndarray, " wider"]) -> Stereo:
     """Apply reductions, which begin a look-ahead before the samples and end one after them."""
-    from scipy import ndimage
-
     if not reduction.any():
         return samples
+    # Imported lazily: most streams need no reduction.
+    from scipy import ndimage
+
     length = _LOOK_AHEAD + 1
     begin = length // 2
     ahead = ndimage.maximum_filter1d(reduction, length, mode="nearest")

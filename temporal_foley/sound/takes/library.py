@@ -130,7 +130,8 @@ def load_library(path: Path | None = None, *, allowed: frozenset[str] = frozense
     Raises:
         LibraryError: The manifest or catalogue is wrong; the text names the file and line.
     """
-    from temporal_foley.sound.synth import RECIPES, recipes_sha256, synthesize
+    from temporal_foley.sound.synth import RECIPES, recipes_sha256
+    from temporal_foley.sound.takes.built_in import built_in_take
 
     built_in = [take for name in RECIPES for take in _built_in_takes(name)]
     if path is None:
@@ -138,7 +139,7 @@ def load_library(path: Path | None = None, *, allowed: frozenset[str] = frozense
             name="built-in",
             sha256=recipes_sha256(),
             takes=built_in,
-            load=lambda asset: synthesize(asset.name, _seed_of(asset)),
+            load=lambda asset: built_in_take(asset.name, _seed_of(asset)),
         )
     folder = path.parent if path.name in (MANIFEST_NAME, CATALOGUE_NAME) else path
     levels = folder / LEVELS_NAME
@@ -153,7 +154,7 @@ def load_library(path: Path | None = None, *, allowed: frozenset[str] = frozense
 
     def load(asset: Asset) -> Take:
         if asset.kind == "recipe":
-            return synthesize(asset.name, _seed_of(asset))
+            return built_in_take(asset.name, _seed_of(asset))
         return _read_file(asset, by_file, folder, sources[0])
 
     return Library(
