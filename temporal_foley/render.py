@@ -18,7 +18,7 @@ from temporal_foley.cue_list import read_timeline, write_timeline
 from temporal_foley.documents.disclosure import DISCLOSURE_NAME, disclosure_html
 from temporal_foley.documents.signing import Credentials, check_container, sign_run
 from temporal_foley.edits.keep import BEFORE_FILE, PROPOSED_FILE
-from temporal_foley.effects import Vocabulary, load_vocabulary
+from temporal_foley.effects import Effect, Vocabulary, load_vocabulary
 from temporal_foley.errors import CueListError, MediaError, OutputExistsError, VocabularyError
 from temporal_foley.files.digest import file_sha256
 from temporal_foley.files.output import (
@@ -39,7 +39,7 @@ from temporal_foley.session.camera_timecode import timecode_warning
 from temporal_foley.session.source_video import find_source_video
 from temporal_foley.session.stem_names import StemNames
 from temporal_foley.session.writers.cuesheet import write_cue_sheet
-from temporal_foley.sound.alternates import list_alternates
+from temporal_foley.sound.alternates import choose_alternates, list_alternates
 from temporal_foley.sound.ambience import carry_through_scenes
 from temporal_foley.sound.mix import (
     MIX,
@@ -59,6 +59,7 @@ from temporal_foley.stages import THUMBNAILS, picture_samples
 from temporal_foley.timegrid import TimeGrid
 from temporal_foley.timeline import (
     MOST_ALTERNATES,
+    Asset,
     Cue,
     Event,
     Timeline,
@@ -345,14 +346,22 @@ def review_takes(timeline: Timeline, library: Library, seen: Detections) -> list
     least = SHOWN_PROBABILITY
     if not tracks and len(peaks):
         least = min(least, float(np.sort(peaks)[-EFFECTS_WITHOUT_CUES:][0]))
-    used: list[ReviewTake] = []
-    spare: list[ReviewTake] = []
+    wanted: list[tuple[Effect, tuple[Asset, ...], int]] = []
     for effect, peak in zip(seen.vocabulary.effects, peaks, strict=True):
         track = tracks.get(effect.name)
-        if track is None and peak < least:
-            continue
-        own = tuple(dict.fromkeys(cue.asset for cue in track.cues)) if track is not None else ()
-        most = 1 if track is None else len(own) + MOST_ALTERNATES
+        if track is not None:
+            own = tuple(dict.fromkeys(cue.asset for cue in track.cues))
+            wanted.append((effect, own, len(own) + MOST_ALTERNATES))
+        elif peak >= least:
+            wanted.append((effect, (), 1))
+    library.read_ahead(
+        entry.asset
+        for effect, own, most in wanted
+        for entry in choose_alternates(effect, library, first=own, most=most)
+    )
+    used: list[ReviewTake] = []
+    spare: list[ReviewTake] = []
+    for effect, own, most in wanted:
         for alternate, take in list_alternates(effect, library, first=own, most=most):
             one = ReviewTake(effect=effect.name, take=alternate, samples=take.samples)
             (used if alternate.asset in own else spare).append(one)

@@ -4,7 +4,9 @@ It needs the whole video before it can answer for a frame, because its recurrent
 both ends. Until then it keeps the features of each frame, some 5 kB.
 """
 
+import contextlib
 import functools
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +17,7 @@ from jaxtyping import Float
 
 from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import WeightsError
+from temporal_foley.models.audio.columns import ColumnEncoder
 from temporal_foley.models.audio.heard_sound import HeardSound
 from temporal_foley.models.bundle.bundle_backbone import OwnBackbone, load_bundle_backbone
 from temporal_foley.models.bundle.bundle_files import BundleFolder, open_bundle
@@ -36,6 +39,7 @@ from temporal_foley.timegrid import TimeGrid
 if TYPE_CHECKING:
     from flax import nnx
 
+    from temporal_foley.models.audio.encoders import AudioEncoder
     from temporal_foley.models.bundle.bundle import Bundle
     from temporal_foley.models.image.loaded import LoadedNetwork
 
@@ -117,19 +121,56 @@ class BundleDetector:
         with_places: bool = False,
     ) -> Iterator[FrameDetections]:
         """Yield the calibrated probabilities of all frames in one block, after the last frame."""
-        is_located = with_places and self.network.fusion != "audio"
-        places: list[Places] | None = [] if is_located else None
-        visual = self.look(frames, places)
-        audio = None
-        if sound is not None and self.listens and len(visual):
-            if grid is None:
-                raise ValueError("grid must be given with a sound")
-            audio = self.listen(sound, grid)
-        yield FrameDetections(
-            probabilities=self.judge(visual, None if audio is None else audio[: len(visual)]),
-            places=join_places(places or []),
-            features=visual,
+        visual, audio, places = self.look_and_listen(
+            frames, grid, sound if self.listens else None, with_places=with_places
         )
+        yield FrameDetections(
+            probabilities=self.judge(visual, audio), places=places, features=visual
+        )
+
+    def look_and_listen(
+        self,
+        frames: Iterable[SmallImage],
+        grid: TimeGrid | None,
+        sound: Iterable[SoundBlock] | None,
+        *,
+        with_places: bool,
+    ) -> tuple[
+        Float[np.ndarray, "frames features"],
+        Float[np.ndarray, "frames features"] | None,
+        Places | None,
+    ]:
+        """Return image features, audio features if there is sound, and places if asked for.
+
+        Pictures and sound are read side by side; meanwhile the tagger is made ready.
+        """
+        if sound is not None and grid is None:
+            raise ValueError("grid must be given with a sound")
+        with_places = with_places and self.network.fusion != "audio"
+        places: list[Places] | None = [] if with_places else None
+        if grid is not None:
+            self._make_ready(grid, with_gradients=with_places)
+        ahead = (
+            sound.embedding_ahead(self._encoder)
+            if isinstance(sound, HeardSound) and isinstance(self._encoder, ColumnEncoder)
+            else contextlib.nullcontext()
+        )
+        with ahead:
+            visual = self.look(frames, places)
+            audio = None
+            if sound is not None and grid is not None and len(visual):
+                heard = self.listen(sound, grid)
+                audio = None if heard is None else heard[: len(visual)]
+        return visual, audio, join_places(places or [])
+
+    def _make_ready(self, grid: TimeGrid, *, with_gradients: bool) -> None:
+        """Begin to load the tagger's steps in a thread; errors are left to who uses them."""
+
+        def load() -> None:
+            with contextlib.suppress(Exception):
+                self.network.make_ready(grid.frames, with_gradients=with_gradients)
+
+        threading.Thread(target=load, name="load-tagger", daemon=True).start()
 
     def judge(
         self,
@@ -187,7 +228,15 @@ class BundleDetector:
     ) -> Float[np.ndarray, "frames features"] | None:
         """Return the audio features of each frame, or None if the sound is silence."""
         # Imported lazily: loading the audio network takes about a second.
-        from temporal_foley.models.audio.encoders import listen, load_encoder
+        from temporal_foley.models.audio.encoders import listen
+
+        if not isinstance(sound, HeardSound):
+            sound = (block.mean(axis=1) for block in sound)
+        return listen(self._encoder, sound, grid)
+
+    @functools.cached_property
+    def _encoder(self) -> "AudioEncoder":
+        from temporal_foley.models.audio.encoders import load_encoder
 
         inputs = self._source.inputs
         encoder = load_encoder(inputs.listener)
@@ -197,9 +246,7 @@ class BundleDetector:
                 path=inputs.listener,
                 remedy="install the version that its card names",
             )
-        if not isinstance(sound, HeardSound):
-            sound = (block.mean(axis=1) for block in sound)
-        return listen(encoder, sound, grid)
+        return encoder
 
     def seen_effects(self) -> dict[str, str]:
         """Return the effects that it has examples of, and how many of each dataset."""

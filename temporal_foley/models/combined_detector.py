@@ -34,7 +34,7 @@ from temporal_foley.spotting.decision import (
     default_decision,
     with_usual_durations,
 )
-from temporal_foley.spotting.places import Places, join_places
+from temporal_foley.spotting.places import Places
 from temporal_foley.timegrid import TimeGrid
 
 
@@ -109,16 +109,12 @@ class CombinedDetector:
         with_places: bool = False,
     ) -> Iterator[FrameDetections]:
         """Yield the probabilities of all frames in one block, after the last frame."""
-        places: list[Places] | None = [] if with_places else None
-        visual = self.bundle.look(frames, places)
-        audio = None
-        if sound is not None and len(visual):
-            if grid is None:
-                raise ValueError("grid must be given with a sound")
-            audio = self.bundle.listen(sound, grid)
+        visual, audio, places = self.bundle.look_and_listen(
+            frames, grid, sound, with_places=with_places
+        )
         yield FrameDetections(
-            probabilities=self.judge(visual, None if audio is None else audio[: len(visual)]),
-            places=self._spread(join_places(places or [])),
+            probabilities=self.judge(visual, audio),
+            places=self._spread(places),
             features=visual,
         )
 

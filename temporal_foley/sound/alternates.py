@@ -77,8 +77,21 @@ def list_alternates(
 ) -> Iterator[tuple[Alternate, Take]]:
     """Yield the takes in `first` that the library has, then others, up to `most`.
 
-    All of `first` are yielded even beyond `most`. Takes of a sustained kind are left out for a
-    struck effect and vice versa. A recipe makes as many takes as necessary.
+    All of `first` are yielded even beyond `most`.
+    """
+    entries = choose_alternates(effect, library, first=first, most=most)
+    library.read_ahead(entry.asset for entry in entries)
+    for entry in entries:
+        yield _alternate(entry, effect, library), library.read(entry.asset)
+
+
+def choose_alternates(
+    effect: Effect, library: Library, *, first: tuple[Asset, ...] = (), most: int
+) -> list[LibraryTake]:
+    """Return the takes that `list_alternates` yields; none is read.
+
+    Takes of a sustained kind are left out for a struck effect and vice versa. A recipe makes as
+    many takes as necessary.
     """
     kinds = {entry.asset: entry.kind or effect.kind for entry in library.takes(effect.name)}
     entries = [
@@ -96,8 +109,7 @@ def list_alternates(
     entries.sort(key=lambda entry: order.get(entry.asset, len(order)))
     own = sum(entry.asset in order for entry in entries)
     entries += _more_by_recipe(entries, max(own, most) - len(entries))
-    for entry in entries[: max(own, most)]:
-        yield _alternate(entry, effect, library), library.read(entry.asset)
+    return entries[: max(own, most)]
 
 
 def _made_by_recipe(asset: Asset, entries: Sequence[LibraryTake]) -> LibraryTake | None:

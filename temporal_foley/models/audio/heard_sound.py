@@ -1,5 +1,7 @@
 """Decode and embed a video's own sound once, for detection and for timing."""
 
+import contextlib
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -40,12 +42,44 @@ class HeardSound:
         self._meter = LevelMeter()
         self._peak: float | None = None
         self._columns: dict[str, Columns] = {}
+        self._ahead: threading.Thread | None = None
+        self._error: BaseException | None = None
+        self._is_stopped = False
 
     def __iter__(self) -> Iterator[Block]:
         return iter(self._read())
 
     def columns(self, encoder: "ColumnEncoder") -> Columns:
         """Return the embedding of each column by an audio network."""
+        if self._ahead is not None:
+            self._ahead.join()
+            self._ahead = None
+            if self._error is not None:
+                raise self._error
+        return self._known_columns(encoder)
+
+    @contextlib.contextmanager
+    def embedding_ahead(self, encoder: "ColumnEncoder") -> Iterator[None]:
+        """Embed the sound in a thread, for which `columns` waits; leaving the context ends it."""
+
+        def embed() -> None:
+            try:
+                self._known_columns(encoder)
+            except BaseException as error:  # Whatever it is, it belongs to who asks for columns.
+                self._error = error
+
+        thread = threading.Thread(target=embed, name="listen", daemon=True)
+        self._ahead = thread
+        thread.start()
+        try:
+            yield
+        except BaseException:
+            self._is_stopped = True
+            raise
+        finally:
+            thread.join()
+
+    def _known_columns(self, encoder: "ColumnEncoder") -> Columns:
         if encoder.sha256 not in self._columns:
             kept = self._recall(encoder)
             self._columns[encoder.sha256] = self._embed(encoder) if kept is None else kept
@@ -86,4 +120,6 @@ class HeardSound:
             if is_first:
                 self._peak = max(self._peak, float(np.abs(mono).max(initial=0.0)))
                 self._meter.add(mono)
+            if self._is_stopped:
+                raise InterruptedError("no longer needed")
             yield mono

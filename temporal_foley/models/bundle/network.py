@@ -67,6 +67,13 @@ class BundleNetwork:
             [logits, judge_frames(self.taught, visual, has_picture=has_picture)], axis=1
         )
 
+    def make_ready(self, frames: int, *, with_gradients: bool) -> None:
+        """Load or compile the steps for a clip of that many frames."""
+        nothing = np.zeros((1, 1), np.float32)
+        visual = np.broadcast_to(nothing, (frames, self.visual_features))
+        audio = np.broadcast_to(nothing, (frames, self.audio_features))
+        self._programs.make_ready(visual, audio, with_gradients=with_gradients)
+
     def gradients(
         self, visual: Float[np.ndarray, "frames visual_features"]
     ) -> tuple[Float[np.ndarray, "frames effects features"], Float[np.ndarray, "frames outputs"]]:

@@ -56,7 +56,12 @@ class NetworkStep:
     def __call__(self, *inputs: Array) -> Outputs:
         """Run the step."""
         arrays = [np.asarray(array, _NARROW.get(array.dtype.name)) for array in inputs]
-        return self.compile_for(*((array.dtype.name, array.shape) for array in arrays))(*arrays)
+        return self.make_ready(*arrays)(*arrays)
+
+    def make_ready(self, *inputs: Array) -> Callable[..., Outputs]:
+        """Return the step for inputs like these; loads or compiles it if need be."""
+        names = (np.dtype(_NARROW.get(array.dtype.name, array.dtype)).name for array in inputs)
+        return self.compile_for(*zip(names, (array.shape for array in inputs), strict=True))
 
     def compile_for(self, *shapes: tuple[str, tuple[int, ...]]) -> Callable[..., Outputs]:
         """Return the step for inputs of given types and shapes; loads or compiles it if need be."""

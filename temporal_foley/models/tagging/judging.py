@@ -69,10 +69,31 @@ class TaggerPrograms:
         frames = len(visual)
         if not 1 <= frames <= GRADIENT_FRAMES:
             raise ValueError(f"visual must have 1 to {GRADIENT_FRAMES} frames, got {frames}")
-        # One shape: another would be another compilation.
-        padded = np.pad(np.asarray(visual, np.float32), ((0, GRADIENT_FRAMES - frames), (0, 0)))
-        gradients, logits = self._gradients(padded, np.asarray(frames, np.int32))
+        gradients, logits = self._gradients(*_few_frames(visual))
         return gradients[:, :frames], logits[:frames]
+
+    def make_ready(
+        self,
+        visual: Float[np.ndarray, "frames visual_features"],
+        audio: Float[np.ndarray, "frames audio_features"],
+        *,
+        with_gradients: bool,
+    ) -> None:
+        """Load or compile what a clip of this length needs, beyond what only long clips do."""
+        if with_gradients:
+            self._gradients.make_ready(*_few_frames(visual[:GRADIENT_FRAMES]))
+        if 0 < len(visual) <= BLOCK_FRAMES:
+            frames = next(count for count in SHORT_FRAMES if len(visual) <= count)
+            self.judge.make_ready(*pad_clip(visual, audio, True, True, frames=frames))
+
+
+def _few_frames(
+    visual: Float[np.ndarray, "frames features"],
+) -> tuple[Float32[np.ndarray, "padded features"], Shaped[np.ndarray, ""]]:
+    """Pad to one shape: another would be another compilation."""
+    missing = GRADIENT_FRAMES - len(visual)
+    padded = np.pad(np.asarray(visual, np.float32), ((0, missing), (0, 0)))
+    return padded, np.asarray(len(visual), np.int32)
 
 
 def judge_clip(

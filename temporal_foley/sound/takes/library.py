@@ -7,11 +7,13 @@ import dataclasses
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from temporal_foley.errors import CueListError, LibraryError, MediaError
+from temporal_foley.files.cores import usable_cores
 from temporal_foley.files.reading import open_regular
 from temporal_foley.sound.levels import DEFAULT_LEVELS, LEVELS_NAME, MixLevels, read_levels
 from temporal_foley.sound.signal.landmarks import find_anchor
@@ -101,6 +103,21 @@ class Library:
             take = repitch(self.read(dataclasses.replace(asset, cents=0)), asset.cents)
         else:
             take = self._load(asset)
+        return self._hold(asset, take)
+
+    def read_ahead(self, assets: Iterable[Asset]) -> None:
+        """Read takes that will be asked for, several at a time.
+
+        Raises:
+            LibraryError: As `read`.
+        """
+        plain = (dataclasses.replace(asset, cents=0) for asset in assets)
+        wanted = [asset for asset in dict.fromkeys(plain) if asset not in self._cache]
+        with ThreadPoolExecutor(usable_cores(), thread_name_prefix="takes") as pool:
+            for asset, take in zip(wanted, pool.map(self._load, wanted), strict=True):
+                self._hold(asset, take)
+
+    def _hold(self, asset: Asset, take: Take) -> Take:
         take.samples.setflags(write=False)
         self._cache[asset] = take
         held = sum(other.samples.nbytes for other in self._cache.values())

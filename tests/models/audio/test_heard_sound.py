@@ -49,3 +49,37 @@ def test_silence_is_no_evidence() -> None:
 def test_the_peak_is_known_only_after_reading() -> None:
     with pytest.raises(ValueError, match="after columns"):
         _ = counted(SOUND)[0].peak
+
+
+def test_sound_that_is_embedded_ahead_is_read_once_and_the_same() -> None:
+    heard, reads = counted(SOUND)
+    student = load_student()
+    with heard.embedding_ahead(student):
+        columns = heard.columns(student)
+    assert len(reads) == 1
+    assert np.array_equal(columns, counted(SOUND)[0].columns(student))
+
+
+def test_an_error_ahead_is_raised_where_columns_are_asked_for() -> None:
+    def read():
+        raise OSError("gone")
+
+    heard = HeardSound(read, RATE)
+    student = load_student()
+    with pytest.raises(OSError, match="gone"), heard.embedding_ahead(student):
+        heard.columns(student)
+
+
+def test_a_failure_elsewhere_ends_the_reading_ahead() -> None:
+    pieces: list[int] = []
+
+    def read():
+        while True:
+            pieces.append(1)
+            yield np.zeros(RATE, np.float32)
+
+    heard = HeardSound(read, RATE)
+    with pytest.raises(KeyError), heard.embedding_ahead(load_student()):
+        raise KeyError
+    count = len(pieces)
+    assert list(pieces) == [1] * count
