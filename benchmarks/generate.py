@@ -4,24 +4,22 @@
 
 Makes a clip of photographs in motion with grain (so that it costs what filmed pictures cost to
 decode), then runs, in turn and each in a process of its own: decoding every picture with PyAV on
-all cores and nothing else; and `temporal-foley generate`. The last lines read `ratio NAME VALUE`.
+all cores and nothing else; `temporal-foley generate`; and the same with a kept analysis, as after
+a change of the mix. The last lines read `ratio NAME VALUE`.
 """
 
 import argparse
-import dataclasses
 import json
 import multiprocessing
-import os
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from fractions import Fraction
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from start import DECODE, Run, median_of, run_alone
 
 if TYPE_CHECKING:
     import av
@@ -30,20 +28,6 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT, RATE = 1920, 1080, 25
 SHOT_S = 4
 PICTURES = ("chelsea.png", "coffee.png", "rocket.jpg", "astronaut.png", "motorcycle_left.png")
-DECODE = """
-import sys, av
-with av.open(sys.argv[1]) as container:
-    container.streams.video[0].thread_type = "AUTO"
-    print(sum(1 for _ in container.decode(video=0)))
-"""
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """One process: how long it took, and the most memory it held."""
-
-    seconds: float
-    peak_mb: float
 
 
 def main() -> None:
@@ -71,15 +55,16 @@ def main() -> None:
             print(f"{title}: {clip.stat().st_size / 1e6:.1f} MB of 1080p H.264 at {RATE} Hz")
             measured = measure(clip, folder, runs if length <= 2 else 1)
             for what, all_runs in measured.items():
-                seconds = statistics.median(run.seconds for run in all_runs)
-                peak = statistics.median(run.peak_mb for run in all_runs)
-                figures[f"{what}_{title}_seconds"] = seconds
-                figures[f"{what}_{title}_peak_mb"] = peak
-                print(f"  {what:9} {seconds:8.2f} s   {peak:7.0f} MB   of {len(all_runs)} runs")
+                run = median_of(all_runs)
+                for field in ("seconds", "cpu_s", "peak_mb"):
+                    figures[f"{what}_{title}_{field}"] = getattr(run, field)
+                print(f"  {what:9} {run.row()}   of {len(all_runs)} runs")
             stages = json.loads((folder / "out" / f"{clip.stem}.foley" / "run.json").read_text())
             print(f"  stages    {stages['seconds']}")
-            ratio = figures[f"generate_{title}_seconds"] / figures[f"decode_{title}_seconds"]
-            figures[f"ratio generate/decode {title}"] = ratio
+            for what in ("generate", "again"):
+                for field in ("seconds", "cpu_s"):
+                    ratio = figures[f"{what}_{title}_{field}"] / figures[f"decode_{title}_{field}"]
+                    figures[f"ratio {what}/decode {title} {field}"] = ratio
     for key, value in figures.items():
         if key.startswith("ratio"):
             print(f"ratio {key.removeprefix('ratio ').replace(' ', '_')} {value:.3f}")
@@ -89,12 +74,12 @@ def main() -> None:
 
 def measure(clip: Path, folder: Path, runs: int) -> dict[str, list[Run]]:
     """Run both in turn; one run of each before, not counted, warms caches of files and programs."""
+    generate = [sys.executable, "-m", "temporal_foley", "generate", str(clip)]
+    generate += ["--out", str(folder / "out"), "--overwrite"]
     commands = {
         "decode": [sys.executable, "-c", DECODE, str(clip)],
-        "generate": [
-            *(sys.executable, "-m", "temporal_foley", "generate", str(clip)),
-            *("--out", str(folder / "out"), "--overwrite"),
-        ],
+        "generate": [*generate, "--no-cache"],
+        "again": generate,
     }
     measured: dict[str, list[Run]] = {what: [] for what in commands}
     for number in range(runs + 1):
@@ -103,18 +88,6 @@ def measure(clip: Path, folder: Path, runs: int) -> dict[str, list[Run]]:
             if number:
                 measured[what].append(run)
     return measured
-
-
-def run_alone(command: list[str]) -> Run:
-    """Run a command to its end; the system counts its memory."""
-    began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command)}: exit code {process.returncode}")
-    kilobytes = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
-    return Run(seconds=time.perf_counter() - began, peak_mb=kilobytes / 1024)
 
 
 def make_clip(path: Path, seconds: float) -> None:

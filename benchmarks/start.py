@@ -11,6 +11,7 @@ in ONNX Runtime and OpenVINO at the same pictures. The first line states the loa
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import statistics
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -68,13 +69,23 @@ print(count)
 PEERS = ("resnet152v2", "onnx_runtime", "openvino")
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Run:
     """One process: wall clock, processor time, and the most memory that it held."""
 
     seconds: float
     cpu_s: float
     peak_mb: float
+
+    def row(self) -> str:
+        """Return the figures as part of a table."""
+        return f"{self.seconds:7.2f} s {self.cpu_s:7.2f} s of CPU {self.peak_mb:6.0f} MB"
+
+
+def median_of(runs: Sequence[Run]) -> Run:
+    """Return the median of each figure."""
+    fields = [field.name for field in dataclasses.fields(Run)]
+    return Run(*(statistics.median(getattr(run, field) for run in runs) for field in fields))
 
 
 def main() -> None:
@@ -92,12 +103,9 @@ def main() -> None:
     print(f"{os.cpu_count()} cores, load {load}, {words.runs} runs in turn, {words.clip.name}")
     figures = {}
     for what, runs in measured.items():
-        row = [
-            statistics.median(getattr(run, field) for run in runs)
-            for field in ("seconds", "cpu_s", "peak_mb")
-        ]
-        figures[what] = row
-        print(f"median {what:14} {row[0]:7.2f} s {row[1]:7.2f} s of CPU {row[2]:6.0f} MB")
+        run = median_of(runs)
+        figures[what] = dataclasses.astuple(run)
+        print(f"median {what:14} {run.row()}")
     if words.json:
         words.json.write_text(json.dumps(figures, indent=1) + "\n")
 

@@ -43,7 +43,12 @@ from temporal_foley.spotting.own_sound.align import align_with_sound
 from temporal_foley.spotting.own_sound.already_heard import leave_to_original
 from temporal_foley.spotting.own_sound.evidence import SoundEvidence
 from temporal_foley.spotting.scenes import find_scenes, shot_ambience
-from temporal_foley.spotting.shots import PictureChanges, cut_frames
+from temporal_foley.spotting.shots import (
+    PictureChanges,
+    SharpChanges,
+    cut_frames,
+    sharp_change_times,
+)
 from temporal_foley.timegrid import TimeGrid, to_sample
 from temporal_foley.timeline import Event, MixSettings, Provenance, SceneSpan, Timeline
 
@@ -114,12 +119,19 @@ def tag_video(
     if kept is None:
         kept = KeptDetections(changes=changes)
         detector.load_ahead()
-        ahead = read_ahead(sample_frames(info, grid, detector.prepare), READ_AHEAD_FRAMES)
+        sharp = SharpChanges(info.pictures.ticks)
+        passing = None if glimpses is None else sharp.add
+        sampled = sample_frames(info, grid, detector.prepare, passing)
+        ahead = read_ahead(sampled, READ_AHEAD_FRAMES)
         with contextlib.closing(ahead) as frames:
             pictures = _pictures(frames, grid, kept.thumbnails, done, changes)
             kept.found = detect_all(
                 detector, pictures, grid=grid, sound=sound, with_places=with_places
             )
+        if glimpses is not None:
+            unit = info.pictures.time_base
+            sharp_s = [float(int(tick) * unit - info.start) for tick in sharp.ticks()]
+            changes.begins = sharp_change_times(np.array(sharp_s), grid).tolist()
         keep_detections(memory, name, kept, with_places=with_places)
     else:
         changes.__dict__.update(kept.changes.__dict__)

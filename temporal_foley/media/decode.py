@@ -9,7 +9,7 @@ sub-layer non-reference pictures in a stream of one temporal layer).
 import collections
 import itertools
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import av
 import av.container
@@ -34,10 +34,15 @@ IN_ORDER = {"strict": "1"}
 Wanted = collections.deque[int]
 
 
-def decode_pictures(info: VideoInfo, ticks: Sequence[int]) -> Iterator[tuple[int, VideoFrame]]:
+def decode_pictures(
+    info: VideoInfo,
+    ticks: Sequence[int],
+    passing: Callable[[int, VideoFrame], None] | None = None,
+) -> Iterator[tuple[int, VideoFrame]]:
     """Yield `(tick, frame)` for each of the ascending `ticks` of `info.pictures`.
 
-    A picture that cannot be decoded is replaced by the one before it.
+    A picture that cannot be decoded is replaced by the one before it. `passing` is called with each
+    picture that is decoded, also those that only others need.
 
     Raises:
         MediaError: Not one picture can be decoded.
@@ -57,6 +62,8 @@ def decode_pictures(info: VideoInfo, ticks: Sequence[int]) -> Iterator[tuple[int
         for tick, frame in decode(container, video, info, wanted):
             if last is not None and tick <= last:  # Times that run backwards: already shown.
                 continue
+            if passing is not None:
+                passing(tick, frame)
             while wanted and wanted[0] < tick:
                 damaged += 1
                 yield wanted.popleft(), frame if previous is None else previous

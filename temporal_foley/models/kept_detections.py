@@ -10,7 +10,7 @@ from temporal_foley.models.detector import FrameDetections, SmallImage
 from temporal_foley.spotting.places import Places
 from temporal_foley.spotting.shots import PictureChanges
 
-_CHANGES = ("motion", "distance", "colours")
+_CHANGES = ("motion", "distance", "colours", "begins")
 _PLACES = ("heats", "visible")
 
 
@@ -61,6 +61,7 @@ def recall_detections(
             motion=arrays["motion"].tolist(),
             distance=arrays["distance"].tolist(),
             colours=list(arrays["colours"]),
+            begins=arrays["begins"].tolist(),
         ),
         found=FrameDetections(
             probabilities=arrays["probabilities"],

@@ -1,9 +1,11 @@
 """Fit events to the picture, from what was gathered while the model looked at it.
 
-The picture is decoded once more, but only around what strikes and around cuts.
+The picture is decoded once more, but only around what strikes, and around cuts whose moment the
+first pass did not see.
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -38,18 +40,20 @@ def look_closely(
 ) -> tuple[tuple[Event, ...], PictureEvidence]:
     """Let events meet the picture; return them with what places and levels are made of."""
     grid, vocabulary = seen.grid, seen.vocabulary
-    cuts = cut_frames(glimpses.changes)
+    changes = glimpses.changes
+    cuts = cut_frames(changes)
     watched = stretches_to_watch(events, vocabulary, grid)
     around = [
         (float(grid.time(cut - 1)) - _AROUND_CUT_S, float(grid.time(cut)) + _AROUND_CUT_S)
         for cut in cuts
+        if not (changes.begins and math.isfinite(changes.begins[cut]))
     ]
     stretches = join_stretches([*watched, *around])
     motion = _motion(info, stretches, done, memory or Memory())
-    begins = cut_times(cuts, motion, grid)
+    begins = cut_times(cuts, changes.begins, motion, grid)
     shots = None
-    if glimpses.changes.colours:
-        colours = np.array(glimpses.changes.colours, np.float32)
+    if changes.colours:
+        colours = np.array(changes.colours, np.float32)
         shots = look_at_shots(colours, seen.features, cuts, [0.0, *begins, float(info.duration)])
     kept = keep_to_shots(
         events,
@@ -65,7 +69,7 @@ def look_closely(
         grid=grid,
         vocabulary=vocabulary,
         probabilities=seen.probabilities,
-        motion=np.array(glimpses.changes.motion, float),
+        motion=np.array(changes.motion, float),
         cuts=tuple(cuts),
         cut_times=tuple(begins),
         shots=shots,

@@ -86,7 +86,7 @@ def measure_motion(pictures: Iterable[Picture]) -> Motion:
         raw.append(float(difference.mean()))
         fall.append(_fall(flow_of, before, grey, moving) if change[-1] > 0.0 else 0.0)
     new = np.array(is_new, bool)
-    cuts = _cuts(np.array(raw), new)
+    cuts = find_cuts(np.array(raw), new)
     return Motion(
         times=np.array(times, float),
         change=np.where(cuts, 0.0, np.array(change, float)),
@@ -137,7 +137,9 @@ def _fall(
     return float((np.sign(down) * np.sqrt(np.abs(down) * moving)).mean())
 
 
-def _cuts(raw: PerPicture, is_new: Bool[np.ndarray, " pictures"]) -> Bool[np.ndarray, " pictures"]:
+def find_cuts(
+    raw: PerPicture, is_new: Bool[np.ndarray, " pictures"]
+) -> Bool[np.ndarray, " pictures"]:
     """Mark pictures that differ from the one before them all over and far more than neighbours."""
     cuts = np.zeros(len(raw), bool)
     for place in np.flatnonzero(raw > CUT_CHANGE):

@@ -7,14 +7,15 @@ sustained event begins and ends with its shots; a background continues over cuts
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Float16, UInt8
+from jaxtyping import Float, Float16, Int64, UInt8
 
 from temporal_foley.effects import Effect, Vocabulary
-from temporal_foley.spotting.motion import Motion
+from temporal_foley.spotting.motion import Motion, find_cuts
 from temporal_foley.timegrid import TimeGrid
 from temporal_foley.timeline import Event
 
@@ -37,6 +38,8 @@ class PictureChanges:
     """Distance between the colours, from 0 to 1."""
     colours: list[Float16[np.ndarray, " bins"]] = dataclasses.field(default_factory=list)
     """Histogram of the colours of each picture, in parts of it."""
+    begins: list[float] = dataclasses.field(default_factory=list)
+    """When, since the picture before, the one before gave way to another at once; NaN: unknown."""
     _grey: UInt8[np.ndarray, "rows columns"] | None = None
     _colours: Float[np.ndarray, "hues saturations values"] | None = None
 
@@ -58,6 +61,51 @@ class PictureChanges:
         self._grey, self._colours = grey, colours
 
 
+class SharpChanges:
+    """Finds where one picture of a video gives way to another at once, from all that are decoded.
+
+    Where a picture between the two was not decoded, the change has no known time.
+    """
+
+    def __init__(self, ticks: Int64[np.ndarray, " pictures"]):
+        """Take the ascending times of all pictures."""
+        self._ticks = ticks
+        self._places: list[int] = []
+        self._changes: list[float] = []
+        self._thumb: Float[np.ndarray, "rows columns"] | None = None
+
+    def add(self, tick: int, luma: UInt8[np.ndarray, "rows columns"]) -> None:
+        """Compare the next decoded picture with the one before it."""
+        # Every few pixels: to read all of a large picture takes a tenth of the time to decode it.
+        step = max(1, min(luma.shape) // (2 * _THUMB_PX))
+        few = np.ascontiguousarray(luma[::step, ::step])
+        thumb = cv2.resize(few, (_THUMB_PX, _THUMB_PX), interpolation=cv2.INTER_AREA)
+        thumb = thumb.astype(np.float32)
+        change = 0.0 if self._thumb is None else float(np.abs(thumb - self._thumb).mean())
+        self._places.append(int(np.searchsorted(self._ticks, tick)))
+        self._changes.append(change)
+        self._thumb = thumb
+
+    def ticks(self) -> Int64[np.ndarray, " changes"]:
+        """Return the times of the first pictures after a sharp change."""
+        places, changes = np.array(self._places, np.int64), np.array(self._changes)
+        is_next = np.diff(places, prepend=-2) == 1
+        return self._ticks[places[find_cuts(changes, np.zeros(len(changes), bool)) & is_next]]
+
+
+def sharp_change_times(
+    sharp_s: Float[np.ndarray, " changes"], grid: TimeGrid
+) -> Float[np.ndarray, " frames"]:
+    """Return the last sharp change between each frame of the grid and the one before, or NaN."""
+    begins = np.full(grid.frames, np.nan)
+    ends = np.array([float(grid.time(frame)) for frame in range(grid.frames)])
+    # A little after the grid's time too, which is rounded in the other.
+    frames = np.searchsorted(ends, sharp_s - 1e-4)
+    inside = (frames > 0) & (frames < grid.frames)
+    begins[frames[inside]] = sharp_s[inside]
+    return begins
+
+
 def cut_frames(changes: PictureChanges) -> list[int]:
     """Return the frames of the grid that begin a new shot."""
     distance = np.array(changes.distance)
@@ -66,10 +114,22 @@ def cut_frames(changes: PictureChanges) -> list[int]:
     return np.flatnonzero((distance > CUT_DISTANCE) & (distance > 2.0 * usual)).tolist()
 
 
-def cut_times(frames: Sequence[int], motion: Motion, grid: TimeGrid) -> list[float]:
-    """Return when the shots begin: at the first new picture, or else at the time of the grid."""
+def cut_times(
+    frames: Sequence[int], begins: Sequence[float], motion: Motion, grid: TimeGrid
+) -> list[float]:
+    """Return when the shots begin: at the first new picture, or else at the time of the grid.
+
+    Args:
+        frames: The frames of the grid that begin a shot.
+        begins: What `sharp_change_times` returned, or nothing.
+        motion: That around the cuts of which `begins` knows nothing.
+        grid: The frames.
+    """
     times: list[float] = []
     for frame in frames:
+        if len(begins) and math.isfinite(begins[frame]):
+            times.append(float(begins[frame]))
+            continue
         start, end = float(grid.time(frame - 1)), float(grid.time(frame))
         # A little after the grid's time too, which is rounded in the motion's.
         near = motion.within(start + 1e-4, end + 1e-4)
