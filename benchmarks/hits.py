@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 from scipy.stats import spearmanr
 
 from temporal_foley.effects import Effect, Vocabulary, load_vocabulary
@@ -215,15 +216,13 @@ def librosa_hits(info: VideoInfo) -> list[float]:
 def matched(
     truth: Sequence[float], placed: Sequence[float], window: float
 ) -> list[tuple[int, int]]:
-    """Match hits one to one within a window, in order of time (as many as can be)."""
-    pairs, first = [], 0
-    for place, moment in enumerate(truth):
-        while first < len(placed) and placed[first] < moment - window:
-            first += 1
-        if first < len(placed) and placed[first] <= moment + window:
-            pairs.append((place, first))
-            first += 1
-    return pairs
+    """Match hits one to one within a window: as many as can be, and of these the nearest."""
+    if not len(truth) or not len(placed):
+        return []
+    apart = np.abs(np.subtract.outer(truth, placed))
+    cost = np.where(apart <= window + 1e-9, apart, 1e3)
+    pairs = zip(*linear_sum_assignment(cost), strict=True)
+    return [(int(a), int(b)) for a, b in pairs if cost[a, b] < 1e3]
 
 
 def compare(truth: Sequence[float], placed: Sequence[float]) -> np.ndarray:

@@ -30,6 +30,8 @@ LONGEST_WATCHED_S = 20.0
 FEWEST_HITS = 3
 WEAKEST_DB = -9.0
 """Of a hit beside the strongest, by the motion that ends in it."""
+_STRENGTH_DB = 10.0
+"""Decibels for ten times the strength."""
 _BEFORE, _AFTER = 0.4, 1.4
 """Where an onset is sought, in grid steps from its own."""
 _RUN_IN_S = 0.3
@@ -85,7 +87,23 @@ def meet_picture(
 ) -> list[Event]:
     """Move the onsets of what strikes onto what is seen, and find its hits."""
     strengths = impacts(motion)
-    return [_met(event, vocabulary[event.effect], motion, strengths, grid) for event in events]
+    met = [_met(event, vocabulary[event.effect], motion, strengths, grid) for event in events]
+    strongest: dict[str, float] = {}
+    for event, own in met:
+        strongest[event.effect] = max(strongest.get(event.effect, 0.0), *own, 0.0)
+    return [_with_strengths(event, own, strongest[event.effect]) for event, own in met]
+
+
+def _with_strengths(event: Event, own: Sequence[float], strongest: float) -> Event:
+    """Give the hits of an event their strengths beside the strongest that its effect has."""
+    if not own:
+        return event
+    relative = (_STRENGTH_DB * math.log10(max(one, 1e-9) / strongest) for one in own)
+    return dataclasses.replace(
+        event,
+        hits=event.hits or (event.onset,),
+        strengths_db=tuple(round(max(db, WEAKEST_DB), 2) for db in relative),
+    )
 
 
 def find_onset(
@@ -146,28 +164,31 @@ def _met(
     motion: Motion,
     strengths: Float[np.ndarray, " pictures"],
     grid: TimeGrid,
-) -> Event:
+) -> tuple[Event, tuple[float, ...]]:
+    """Return the event where the picture puts it, and the strength of each hit that is seen."""
     if not strikes(effect):
-        return event
+        return event, ()
     if effect.interval_s is not None:
         followed = _followed(event, effect.interval_s, motion, strengths, grid)
         if followed is not None:
             return followed
     impact = find_onset(event.onset, motion, strengths, float(grid.step))
     if impact is None:
-        return event
+        return event, ()
     seen = round(impact.strength / (impact.strength + PLAIN_IMPACT), 3)
     if impact.confidence < LEAST_CONFIDENCE or impact.time >= event.offset:
-        return dataclasses.replace(event, motion=seen, reason="no clear motion, on the grid")
+        return dataclasses.replace(event, motion=seen, reason="no clear motion, on the grid"), ()
     late_ms = round(1e3 * (impact.time - event.onset))
     onset = max(0.0, round(impact.time, 4))
-    return dataclasses.replace(
+    met = dataclasses.replace(
         event,
         onset=onset,
         motion=seen,
         timing="picture",
         reason=f"motion stops at {onset:.2f} s ({late_ms:+d} ms, sure {impact.confidence:.2f})",
     )
+    # What goes on at a pace has more hits than the one that is seen.
+    return met, () if effect.interval_s is not None else (impact.strength,)
 
 
 def _followed(
@@ -176,8 +197,8 @@ def _followed(
     motion: Motion,
     strengths: Float[np.ndarray, " pictures"],
     grid: TimeGrid,
-) -> Event | None:
-    """Return the event with the hits that are seen, or None if no run of them is."""
+) -> tuple[Event, tuple[float, ...]] | None:
+    """Return the event with the hits that are seen and their strengths, or None without a run."""
     shortest, longest = interval_s
     step = float(grid.step)
     watched_until = min(event.offset, event.onset + LONGEST_WATCHED_S)
@@ -199,18 +220,15 @@ def _followed(
     while last + pace < event.offset and watched_until < event.offset:
         last = round(last + pace, 4)
         hits[last] = strength
-    strongest = max(hits.values())
-    return dataclasses.replace(
+    followed = dataclasses.replace(
         event,
         onset=min(hits),
         hits=tuple(hits),
-        strengths_db=tuple(
-            round(max(10.0 * math.log10(one / strongest), WEAKEST_DB), 2) for one in hits.values()
-        ),
         timing="picture",
         motion=round(strength / (strength + PLAIN_IMPACT), 3),
         reason=f"{len(found)} hits seen, {pace:.2f} s apart (sure {confidence:.2f})",
     )
+    return followed, tuple(hits.values())
 
 
 def _between(motion: Motion, start: float, end: float) -> np.ndarray:

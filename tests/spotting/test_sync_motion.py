@@ -75,6 +75,19 @@ def test_repeated_hits_follow_the_rhythm_of_the_picture():
     assert met.onset == met.hits[0]
 
 
+def test_what_strikes_harder_in_the_picture_is_louder():
+    pictures = falling_block([1.11, 3.11])
+    for picture in pictures[:70]:
+        picture.grey[:, :] = (90 + (picture.grey.astype(float) - 90) * 0.3).astype(np.uint8)
+    motion = measure_motion(pictures)
+    given = [event("door", 1.0, 1.5), event("door", 3.0, 3.5), event("bark", 1.0, 1.5)]
+    soft, hard, bark = meet_picture(given, motion, VOCABULARY, GRID)
+    assert hard.strengths_db == (0.0,)
+    assert soft.strengths_db[0] < -0.5
+    assert (soft.hits, hard.hits) == ((soft.onset,), (hard.onset,))
+    assert bark == given[2]
+
+
 def test_a_call_stays_on_the_grid_and_is_not_watched():
     motion = measure_motion(falling_block([1.11]))
     given = event("bark", 1.0, 1.5)

@@ -31,6 +31,8 @@ class Attack:
     """Cosine of a hit's spectrum with that of the others below which it is another sound."""
     is_struck: bool = False
     """Whether such hits have many sounds, most of which tags miss."""
+    louder_db: float = 6.0
+    """A hit that follows too soon takes the place of one that is softer by this much."""
     fade_db_per_s: float = 0.0
     """How much less loud hits count for those a second and more away from them."""
 
@@ -54,6 +56,8 @@ KEY = Attack(
     range_db=30.0,
     least_alike=0.4,
     is_struck=True,
+    # A finger touches a key some 40 ms before the key strikes its bed, and nearly as loudly.
+    louder_db=1.0,
     fade_db_per_s=6.0,
 )
 STRIKE = Attack(

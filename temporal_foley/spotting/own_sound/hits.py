@@ -24,8 +24,6 @@ from temporal_foley.spotting.own_sound.onset_strength import (
     total_level,
 )
 
-LOUDER_DB = 6.0
-"""A hit that follows too soon takes the place of one that is softer by this much."""
 DIP_DB = 6.0
 """Two rises with a smaller dip between them are one."""
 WINDOW_LEADS_S = 0.005
@@ -80,7 +78,9 @@ def find_candidates(levels: SoundLevels, attack: Attack) -> tuple[list[Hit], np.
         if rises and (start - rises[-1][0]) * FRAME_S < attack.apart_s:
             before, last, _ = rises.pop()
             has_dip = level[before : top + 1].min() <= level[last] - DIP_DB
-            if level[top] <= level[last] or (has_dip and level[top] <= level[last] + LOUDER_DB):
+            if level[top] <= level[last] or (
+                has_dip and level[top] <= level[last] + attack.louder_db
+            ):
                 # The second is only how the first goes on.
                 low, top = _lowest(level, before, rise), last
             elif not has_dip:
@@ -297,7 +297,7 @@ def _lowest(level: PerFrame, start: int, rise: int) -> int:
 def _added(bands_db: np.ndarray, start: int, top: int) -> np.ndarray:
     """Return what a hit adds to the bands, as square roots of powers of unit length."""
     power = 10.0 ** (bands_db / 10.0)
-    after = power[start + 1 : max(top, start + 8) + 5].mean(axis=0)
+    after = power[min(start + 1, len(power) - 1) : max(top, start + 8) + 5].mean(axis=0)
     before = power[max(0, start - 10) : max(1, start - 1)].mean(axis=0)
     added = np.sqrt(np.sqrt(np.maximum(after - before, 1e-12)))
     return added / max(float(np.linalg.norm(added)), 1e-12)
@@ -311,7 +311,8 @@ def _with_lengths(hits: Sequence[Hit], level: PerFrame) -> list[Hit]:
         stop = len(level)
         if number + 1 < len(hits):
             stop = round(hits[number + 1].time / FRAME_S)
-        own = level[start:stop]
+        # A hit may begin in the last frame, or be announced one frame before the next.
+        own = level[min(start, stop - 1) : stop]
         top = int(own[: round(0.5 / FRAME_S)].argmax())
         floor = max(hit.level_db - 20.0, hit.level_db - hit.rise_db + 3.0)
         ended = np.flatnonzero(own[top:] < floor)

@@ -1,6 +1,7 @@
 """Hits in sound: known impulses and decays are found, and tags decide whose they are."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -73,6 +74,29 @@ def test_hits_are_found_within_ten_milliseconds() -> None:
     hits = find_hits(evidence(decays(), knock=0.9), KNOCK)
     assert [hit.time for hit in hits] == pytest.approx(STRIKES, abs=0.01)
     assert all(hit.rise_db > 30.0 for hit in hits)
+
+
+def test_a_key_is_placed_where_it_strikes_not_where_a_finger_touches_it() -> None:
+    keys = effect("keys", kind="repeated", ucs="CMPTKey", interval_s=(0.05, 0.3))
+    assert attack_of(keys) == KEY
+    struck = (0.5, 0.9, 1.4, 1.75)
+    times = sorted([*struck, *(time - 0.04 for time in struck)])
+    gains = [0.25, 0.5] * len(struck)
+    hits, _ = find_candidates(measure_levels(decays(times, gains, decay_s=0.03)), KEY)
+    assert [hit.time for hit in hits] == pytest.approx(struck, abs=0.012)
+
+
+@pytest.mark.parametrize("attack", [BLAST, CALL, KEY, STRIKE, THUNDER])
+def test_hits_at_both_ends_of_a_sound_are_taken_as_they_are(attack) -> None:
+    rng = np.random.default_rng(3)
+    for before_end in (1, 2, 3, 5, 8, 13, 21):
+        sound = 1e-4 * rng.standard_normal(2 * RATE)
+        sound[: RATE // 50] += 0.5 * rng.standard_normal(RATE // 50)
+        sound[-before_end * 160 :] += 0.5 * rng.standard_normal(before_end * 160)
+        hits, spectra = find_candidates(measure_levels(sound.astype(np.float32)), attack)
+        assert len(hits) == len(spectra)
+        assert all(hit.length_s > 0.0 for hit in hits)
+        assert all(a.time < b.time for a, b in itertools.pairwise(hits))
 
 
 def test_strengths_and_lengths_are_those_of_the_hits() -> None:
