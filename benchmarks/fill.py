@@ -3,12 +3,13 @@
     python benchmarks/fill.py --sounds SOUNDS.csv --voices CLIPS.txt --clips 400
 
 Stretches of ten seconds hold speech, music, noise or nothing as a bed, and in half of them an
-effect, at +20, +10, +3 or -3 dB against the bed; in the other half another sound at the same
-levels. An event of the effect is given over the middle eight seconds, as a detector would from the
-picture. Recognised: the effect is in the sound and its event counts as audible, so `fill` adds
-nothing. Wrongly skipped: it is not in the sound and counts as audible. Hits of short takes have
-known times, which give F1. Sources are those that the fit of the tags left out, where there are
-any; for classes with fewer sources, all. CLIPS.txt has lines of `speech` or `music`, a tab, a path.
+effect, at +20, +10, +3 or -3 dB against the bed; in a quarter another sound at the same levels; in
+a quarter only the bed. An event of the effect is given over the middle eight seconds, as a detector
+would from the picture. Recognised: the effect is in the sound and its event counts as audible, so
+`fill` adds nothing. Wrongly skipped: it is not in the sound and counts as audible. Hits of short
+takes have known times, which give F1. Sources are those that the fit of the tags left out, where
+there are any; for classes with fewer sources, all. CLIPS.txt has lines of `speech` or `music`, a
+tab, a path.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from data_pipeline.distill.fit_effect_tags import (
 )
 from temporal_foley.effects import load_vocabulary
 from temporal_foley.models.audio.sound_evidence import analyse_sound
+from temporal_foley.sound.synth.signals import coloured_noise
 from temporal_foley.spotting.own_sound.align import HIT_KINDS, align_with_sound
 from temporal_foley.timeline import Event
 
@@ -53,6 +55,7 @@ class Composed:
     bed: str
     level_db: float
     contains: bool
+    is_bed_only: bool
     sound: np.ndarray
     hits: tuple[float, ...]
     source: str
@@ -73,14 +76,15 @@ def main(words: Sequence[str] | None = None) -> None:
     counts: dict[str, list[np.ndarray]] = defaultdict(list)
     for number in range(given.clips):
         effect = effects[number % len(effects)]
-        one = compose(rng, effect.name, sounds, voices, contains=number // len(effects) % 2 == 0)
+        one = compose(rng, effect.name, sounds, voices, contents(number // len(effects)))
         blocks = iter(np.split(one.sound, 10))
         sound = analyse_sound(blocks, vocabulary, SAMPLES)
         event = Event(effect=effect.name, onset=1.0, offset=9.0, confidence=0.7)
         events = () if sound is None else align_with_sound([event], sound)
         own = [e for e in events if e.effect == effect.name and e.audible and not e.off_screen]
         truth = "in" if one.contains else "out"
-        for key in (effect.name, f"bed {one.bed}", f"{one.level_db:+.0f} dB", "all"):
+        level = "only the bed" if one.is_bed_only else f"{one.level_db:+.0f} dB"
+        for key in (effect.name, f"bed {one.bed}", level, "all"):
             table[key, truth].append(bool(own))
         if one.hits and effect.kind in HIT_KINDS:
             placed = sorted(hit for e in events if e.effect == effect.name for hit in e.hits)
@@ -101,23 +105,66 @@ def rate(values: Sequence[bool]) -> str:
     return f"{np.mean(values):.2f}" if len(values) else ""
 
 
-def compose(rng: np.random.Generator, effect: str, sounds, voices, *, contains: bool) -> Composed:
-    """Compose a stretch in which an effect is, or is not."""
-    bed = str(rng.choice(BEDS))
+def contents(number: int) -> str:
+    """Return what the stretch of a number holds over its bed: effect, other, or nothing."""
+    return ("effect", "other", "effect", "nothing")[number % 4]
+
+
+def compose(
+    rng: np.random.Generator, effect: str, sounds, voices, holds: str, *, every_source: bool = False
+) -> Composed:
+    """Compose a stretch that holds an effect, another sound, or nothing but its bed.
+
+    Args:
+        rng: Source of all draws.
+        effect: The effect that is expected.
+        sounds: Recordings by class and source.
+        voices: Clips of speech and music.
+        holds: What `contents` returned.
+        every_source: Draw also from sources that the fit of the tags has seen.
+    """
+    contains = holds == "effect"
+    bed = str(rng.choice(BEDS[1:] if holds == "nothing" else BEDS))
     level_db = float(rng.choice(LEVELS_DB))
     mix = (1e-4 * rng.standard_normal(SAMPLES)).astype(np.float32)
+    source = f"noise {rng.integers(1 << 30)}"
     if bed == "noise":
-        mix += (0.05 * rng.standard_normal(SAMPLES)).astype(np.float32)
+        colour = float(rng.choice([0.0, 1.0, 2.0]))
+        mix += (0.05 * coloured_noise(SAMPLES, rng, colour)).astype(np.float32)
     elif bed != "nothing":
-        voice, _ = draw(rng, voices[bed])
+        voice, source = draw(rng, voices[bed], every_source=every_source)
         mix += 0.05 / max(loudness(voice), 1e-4) * np.resize(voice, SAMPLES)
-    names = [name for name in sounds if name not in (effect, "")]
-    name = effect if contains else str(rng.choice(names))
-    take, source = draw(rng, sounds[name])
+    hits: list[float] = []
+    is_short = False
+    if holds != "nothing":
+        names = [name for name in sounds if name not in (effect, "")]
+        name = effect if contains else str(rng.choice(names))
+        take, source = draw(rng, sounds[name], every_source=every_source)
+        is_short = len(take) < LONGEST_HIT_S * RATE_HZ
+        hits = lay(rng, mix, take, level_db, PACES_S.get(name) if is_short else None)
+    mix = mix / max(1.0, float(np.abs(mix).max()) / 0.99)
+    return Composed(
+        effect=effect,
+        bed=bed,
+        level_db=level_db,
+        contains=contains,
+        is_bed_only=holds == "nothing",
+        sound=mix,
+        hits=tuple(hits) if contains and is_short else (),
+        source=source,
+    )
+
+
+def lay(
+    rng: np.random.Generator,
+    mix: np.ndarray,
+    take: np.ndarray,
+    level_db: float,
+    pace_s: tuple[float, float] | None,
+) -> list[float]:
+    """Add a take to the middle of a mix, again and again if it is short; return its attacks."""
     gain = 0.05 * 10.0 ** (level_db / 20.0) / max(loudness(take), 1e-4)
     hits: list[float] = []
-    is_short = len(take) < LONGEST_HIT_S * RATE_HZ
-    pace_s = PACES_S.get(name) if is_short else None
     place = int(rng.uniform(1.0, 2.0) * RATE_HZ)
     while place < 8 * RATE_HZ:
         part = take[: 9 * RATE_HZ - place]
@@ -127,24 +174,17 @@ def compose(rng: np.random.Generator, effect: str, sounds, voices, *, contains: 
             place += len(part) + int(rng.uniform(0.3, 1.5) * RATE_HZ)
         else:
             place += int(rng.uniform(*pace_s) * RATE_HZ)
-        if not is_short:
-            place = max(place, 9 * RATE_HZ)
-    mix = mix / max(1.0, float(np.abs(mix).max()) / 0.99)
-    known = tuple(hits) if contains and is_short else ()
-    return Composed(
-        effect=effect,
-        bed=bed,
-        level_db=level_db,
-        contains=contains,
-        sound=mix,
-        hits=known,
-        source=source,
-    )
+        if len(take) >= LONGEST_HIT_S * RATE_HZ:
+            break
+    return hits
 
 
-def draw(rng: np.random.Generator, pool: dict[str, list[Path]]) -> tuple[np.ndarray, str]:
+def draw(
+    rng: np.random.Generator, pool: dict[str, list[Path]], *, every_source: bool
+) -> tuple[np.ndarray, str]:
     """Draw a sound and its source, of those that were left out of the fit, if there are any."""
-    sources = [source for source in pool if is_held_out(source)] or list(pool)
+    left_out = [source for source in pool if is_held_out(source)]
+    sources = list(pool) if every_source or not left_out else left_out
     source = sources[rng.integers(len(sources))]
     takes = pool[source]
     return read_sound(takes[rng.integers(len(takes))]), source

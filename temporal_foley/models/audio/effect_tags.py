@@ -4,7 +4,9 @@ The estimate starts from the AudioSet tags that name the effect, read from the a
 columns. The tag layer was trained on embeddings of ten seconds and saturates on single columns of
 loud impulses, so columns are shortened to `LONGEST_COLUMN` first. A linear correction, fitted on
 composed sound whose truth is known (`data_pipeline/distill/fit_effect_tags.py`), mends what the
-tags of the small network miss; effects that it does not know keep the tags alone.
+tags of the small network miss; effects that it does not know keep the tags alone. A second linear
+map, fitted on whole stretches (`benchmarks/detection/fit_audibility.py`), measures how like an
+effect a stretch sounds on average: what single columns do not decide, seconds of them may.
 """
 
 import functools
@@ -93,9 +95,26 @@ def tagged_probabilities(
     return (0.5 * (1.0 + np.tanh(0.5 * odds))).astype(np.float32)
 
 
+def likeness(columns: Columns, effects: Sequence[str]) -> Float[np.ndarray, "columns effects"]:
+    """Return how like each effect columns sound: its mean over a stretch counts as log odds.
+
+    Args:
+        columns: Embeddings of the audio student, from time 0 on.
+        effects: Names of effects; those that the map does not know have NaN.
+    """
+    own = column_features(columns)[:, : np.shape(columns)[1]]
+    known, table = _correction()
+    scores = np.full((len(own), len(effects)), np.nan, np.float32)
+    for place, name in enumerate(effects):
+        if name in known and "likeness.kernel" in table:
+            at = known.index(name)
+            scores[:, place] = own @ table["likeness.kernel"][:, at] + table["likeness.bias"][at]
+    return scores
+
+
 @functools.cache
 def _correction() -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
-    """Read the fitted correction: the effects' names, and `gain`, `bias` and `kernel`."""
+    """Read the fitted maps: the effects' names, `gain`, `bias`, `kernel`, and of `likeness`."""
     if not SHA256:
         return (), {}
     path = resources.files("temporal_foley.models.audio") / FILE

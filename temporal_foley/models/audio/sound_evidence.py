@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from temporal_foley.effects import Vocabulary
 from temporal_foley.models.audio.columns import Wave
-from temporal_foley.models.audio.effect_tags import OTHER_SOUNDS, tagged_probabilities
+from temporal_foley.models.audio.effect_tags import OTHER_SOUNDS, likeness, tagged_probabilities
 from temporal_foley.models.audio.encoders import SILENCE
 from temporal_foley.models.audio.geometry import count_columns
 from temporal_foley.models.audio.heard_sound import HeardSound
@@ -36,4 +36,5 @@ def analyse_sound(
         tags=tags[:, :count],
         speech=tags[:, count],
         music=tags[:, count + 1],
+        likeness=likeness(columns, vocabulary.names),
     )

@@ -83,10 +83,15 @@ def _align_hits(
     aligned = []
     for number, event in enumerate(events):
         own = owners.get(number)
+        given = event
         if own is not None:
             event = _with_hits(event, own, loudest, sound)
-            start, end = event.onset - TAG_STEP_S, event.offset + TAG_STEP_S
-            probable = audible_probability(sound, effect.name, start, end)
+        # A creak or a scratching pen has no clear hits: the whole of what was given counts, too.
+        probable = max(
+            audible_probability(sound, effect.name, start - TAG_STEP_S, end + TAG_STEP_S)
+            for start, end in ((event.onset, event.offset), (given.onset, given.offset))
+        )
+        if own is not None or probable >= AUDIBLE:
             event = dataclasses.replace(event, audible=probable >= AUDIBLE)
         aligned.append(event)
     longest = max(effect.merge_gap_s, *(effect.interval_s or (0.0,)))

@@ -22,6 +22,11 @@ class SoundEvidence:
     """How probably each effect is audible."""
     speech: Float[np.ndarray, " columns"]
     music: Float[np.ndarray, " columns"]
+    likeness: Float[np.ndarray, "columns effects"] | None = None
+    """How like each effect the columns sound; the mean over a stretch counts as log odds.
+
+    NaN for effects for which that was not fitted.
+    """
 
     def __post_init__(self) -> None:
         if self.tags.shape != (len(self.speech), len(self.vocabulary)) or len(self.music) != len(
@@ -31,6 +36,8 @@ class SoundEvidence:
                 f"tags must be ({len(self.speech)} columns, {len(self.vocabulary)} effects), "
                 f"got {self.tags.shape} with {len(self.music)} columns of music"
             )
+        if self.likeness is not None and self.likeness.shape != self.tags.shape:
+            raise ValueError(f"likeness must be {self.tags.shape}, got {self.likeness.shape}")
 
     def columns(self, start: float, end: float) -> slice:
         """Return the rows centred in `[start, end)` seconds; the nearest one, if there is none."""

@@ -277,6 +277,25 @@ def test_the_best_moments_count_wherever_they_are() -> None:
     assert audible_probability(brief, "knock", 3.0, 5.0) == 0.0
 
 
+def test_likeness_of_the_whole_stretch_decides_with_the_tags() -> None:
+    quiet = evidence(decays(), knock=0.1)
+    likeness = np.full(quiet.tags.shape, np.nan, np.float32)
+    likeness[:, 0] = np.linspace(-4.0, 6.0, len(likeness))
+    heard = dataclasses.replace(quiet, likeness=likeness)
+    early, late = (audible_probability(heard, "knock", s, s + 1.0) for s in (0.0, 4.0))
+    assert early < 0.2 < 0.8 < late
+    assert audible_probability(heard, "dog", 0.0, 5.0) == 0.0
+    with pytest.raises(ValueError, match="likeness must be"):
+        dataclasses.replace(quiet, likeness=likeness[:-1])
+
+
+def test_an_effect_without_clear_hits_may_be_audible() -> None:
+    rng = np.random.default_rng(0)
+    creak = evidence((0.05 * rng.standard_normal(4 * RATE)).astype(np.float32), knock=0.95)
+    (aligned,) = align_with_sound([event(onset=1.0, offset=3.0)], creak)
+    assert (aligned.audible, aligned.timing, aligned.hits) == (True, "grid", ())
+
+
 def test_a_sound_without_columns_contains_nothing() -> None:
     empty = dataclasses.replace(
         evidence(decays()),
