@@ -12,7 +12,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-import soundfile
 
 from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import LibraryError, MediaError, one_line
@@ -39,8 +38,7 @@ from temporal_foley.library.sources import (
     sound_files,
 )
 from temporal_foley.library.take_analysis import analyse_take
-from temporal_foley.media.audio import read_sound_file
-from temporal_foley.media.open import native
+from temporal_foley.media.audio import read_sound_file, sound_file_rate
 from temporal_foley.sound.takes.catalogue import (
     CATALOGUE_NAME,
     CatalogueRow,
@@ -202,7 +200,7 @@ class _Work:
             return None
         try:
             # First, so that a file that is not a sound is rejected quickly, however large it is.
-            rate_hz = soundfile.info(native(path)).samplerate
+            rate_hz = sound_file_rate(path)
             sha256 = file_sha256(path)
             own = self.rows.get(str(file)) if self.in_place else None
             same = self._by_sha256.get(sha256)
@@ -212,10 +210,9 @@ class _Work:
             if own is None and same is not None:
                 return self._known(file, same)
             samples = read_sound_file(path, rate_hz)
-        except (MediaError, soundfile.SoundFileError, OSError) as error:
+        except (MediaError, OSError) as error:
             # The report names the file; the temporary path of an unpacked archive helps nobody.
-            why = getattr(error, "error_string", None) or str(error)
-            self.left_out.append((str(file), one_line(why).removeprefix(f"{path}: ")))
+            self.left_out.append((str(file), one_line(error).removeprefix(f"{path}: ")))
             return None
         analysis = analyse_take(samples, rate_hz)
         same = self._by_content.get(analysis.content)

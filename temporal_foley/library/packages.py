@@ -21,7 +21,7 @@ from temporal_foley.library.archive import ArchiveLimits, checked_parts
 
 PACKAGE_SUFFIXES = (".deb", ".cat")
 _WANTED = re.compile(
-    r"(\.(wav|flac|ogg|oga|opus|mp3|aiff?|aifc|cat|csv|tsv|md|license)|/(copyright|licen[cs]e[^/]*))$",
+    r"(\.(wav|flac|ogg|oga|opus|mp3|m4a|aiff?|aifc|cat|csv|tsv|md|license)|/(copyright|licen[cs]e[^/]*))$",
     re.I,
 )
 _LARGEST_HEADER = 1 << 20

@@ -235,7 +235,9 @@ def _name_of(cell: str) -> str:
 
 def _line_entry(line: str, where: str) -> Iterator[_Entry]:
     """Read a line that names a sound file and, after it, a licence."""
-    name = re.search(r"([\w() .+~-]{1,120}\.(?:wav|flac|ogg|oga|mp3|aiff?|opus))\b", line, re.I)
+    name = re.search(
+        r"([\w() .+~-]{1,120}\.(?:wav|flac|ogg|oga|mp3|m4a|aiff?|aifc|opus))\b", line, re.I
+    )
     if name is None or len(line) > 2_000:
         return
     rest = line[name.end() :]

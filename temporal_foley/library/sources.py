@@ -16,12 +16,14 @@ from temporal_foley.errors import LibraryError, UsageError, one_line
 from temporal_foley.library.archive import is_archive, unpack
 from temporal_foley.library.packages import is_package, unpack_package
 
-SOUND_SUFFIXES = (*(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"),)
+SOUND_SUFFIXES = (
+    *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".m4a"),
+)
 _MOST_FILES = 1_000_000
 _MOST_NAME_BYTES, _MOST_SUFFIX_BYTES = 240, 10
 """File systems allow 255 bytes; a part of a file that is written, or a second take, needs more."""
 _OTHER_SOUNDS = (
-    ".m4a", ".m4b", ".aac", ".caf", ".wma", ".ac3", ".amr", ".ape", ".wv", ".mka", ".au", ".snd",
+    ".m4b", ".aac", ".caf", ".wma", ".ac3", ".amr", ".ape", ".wv", ".mka", ".au", ".snd",
     ".voc", ".dts", ".dsf", ".tta", ".spx", ".rf64", ".bwf", ".w64", ".sd2", ".rx2", ".wem", ".xwm",
 )  # fmt: skip
 

@@ -12,6 +12,7 @@ import soundfile
 import soxr
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
+from av.container import InputContainer
 from jaxtyping import Float32
 
 from temporal_foley.errors import MediaError
@@ -76,11 +77,43 @@ def _mixed_tracks(
 
 
 def read_sound_file(path: Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Sound:
-    """Read a WAV, FLAC, OGG, MP3 or AIFF file of one or two channels whole.
+    """Read a WAV, FLAC, OGG, MP3, AIFF or MPEG-4 (.m4a) file of one or two channels whole.
 
     Raises:
         MediaError: It is no such file, or what its header says cannot be.
     """
+    samples, rate = _mpeg4(path) if path.suffix.lower() == ".m4a" else _sound_of(path)
+    name = shown(path)
+    if len(samples) == 0:
+        raise MediaError("holds no sound", path=name, remedy="remove it or export it again")
+    if len(samples) > LONGEST_SOUND_S * rate:
+        raise MediaError(f"longer than {LONGEST_SOUND_S // 60} minutes", path=name, remedy="cut it")
+    if not _is_sound(samples):
+        raise MediaError(
+            "holds samples that are no numbers or huge", path=name, remedy="export it again"
+        )
+    if rate == sample_rate_hz:
+        return samples
+    return soxr.resample(samples, rate, sample_rate_hz)
+
+
+def sound_file_rate(path: Path) -> int:
+    """Return the sample rate that a sound file says it has.
+
+    Raises:
+        MediaError: It is no sound file that can be read.
+    """
+    if path.suffix.lower() == ".m4a":
+        with open_media(path) as container:
+            return _only_sound(container, path).codec_context.sample_rate
+    try:
+        return soundfile.info(native(regular_file(path))).samplerate
+    except (soundfile.SoundFileError, OSError) as error:
+        why = getattr(error, "error_string", None) or cause(error)
+        raise MediaError(why, path=shown(path), remedy="convert it to WAV or FLAC") from None
+
+
+def _sound_of(path: Path) -> tuple[Sound, int]:
     source = regular_file(path)
     name = shown(path)
     try:
@@ -99,24 +132,53 @@ def read_sound_file(path: Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Sound:
                     f"a sample rate of {rate} Hz cannot be", path=name, remedy="export it again"
                 )
             # The length in the header may be a lie: read what is there, and not more than allowed.
-            samples = file.read(LONGEST_SOUND_S * rate + 1, dtype="float32", always_2d=True)
+            return file.read(LONGEST_SOUND_S * rate + 1, dtype="float32", always_2d=True), rate
     except (soundfile.SoundFileError, OSError, ValueError, MemoryError) as error:
         raise MediaError(
             f"not a sound file that can be read ({cause(error)})",
             path=name,
             remedy="convert it to WAV or FLAC",
         ) from None
-    if len(samples) == 0:
-        raise MediaError("holds no sound", path=name, remedy="remove it or export it again")
-    if len(samples) > LONGEST_SOUND_S * rate:
-        raise MediaError(f"longer than {LONGEST_SOUND_S // 60} minutes", path=name, remedy="cut it")
-    if not _is_sound(samples):
+
+
+def _mpeg4(path: Path) -> tuple[Sound, int]:
+    """Decode the sound of an MPEG-4 file, which libsndfile cannot."""
+    with open_media(path) as container:
+        stream = _only_sound(container, path)
+        rate, channels = stream.codec_context.sample_rate, stream.codec_context.channels
+        pieces, length = [], 0
+        try:
+            for frame in container.decode(stream):
+                if frame.sample_rate != rate or frame.layout.nb_channels != channels:
+                    raise MediaError(
+                        "changes its form midway", path=shown(path), remedy="convert it to WAV"
+                    )
+                # What is before time 0 is the run-in of the encoder.
+                at = to_sample((frame.pts or 0) * (frame.time_base or Fraction(0)), rate)
+                pieces.append(_mixed(frame, channels)[max(0, -at) :])
+                length += len(pieces[-1])
+                if length > LONGEST_SOUND_S * rate:
+                    break
+        except DAMAGE as error:
+            log.debug("%s: a packet of sound is damaged (%s)", shown(path), cause(error))
+    whole = np.concatenate(pieces) if pieces else np.zeros((0, channels))
+    return whole.astype(np.float32), rate
+
+
+def _only_sound(container: InputContainer, path: Path) -> AudioStream:
+    streams = container.streams.audio
+    if not streams or streams[0].codec_context is None:
+        raise MediaError("holds no sound", path=shown(path), remedy="remove it or export it again")
+    channels, rate = streams[0].codec_context.channels, streams[0].codec_context.sample_rate
+    if channels not in (1, 2):
         raise MediaError(
-            "holds samples that are no numbers or huge", path=name, remedy="export it again"
+            f"has {channels} channels", path=shown(path), remedy="mix it down to 1 or 2"
         )
-    if rate == sample_rate_hz:
-        return samples
-    return soxr.resample(samples, rate, sample_rate_hz)
+    if not LOWEST_RATE_HZ <= rate <= HIGHEST_RATE_HZ:
+        raise MediaError(
+            f"a sample rate of {rate} Hz cannot be", path=shown(path), remedy="export it again"
+        )
+    return streams[0]
 
 
 def _resampled(info: VideoInfo, track: int, sample_rate_hz: int, channels: int) -> Iterator[Sound]:

@@ -25,7 +25,7 @@ def test_what_macos_puts_beside_a_video_is_passed_over(
     assert "._x" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("suffix", [".m4a", ".caf", ".wma", ".aac", ".mka", ".ac3"])
+@pytest.mark.parametrize("suffix", [".m4b", ".caf", ".wma", ".aac", ".mka", ".ac3"])
 def test_library_add_names_what_it_passes_over(tmp_path, capsys, suffix):
     folder = tmp_path / "sounds"
     folder.mkdir()
