@@ -20,7 +20,7 @@ from temporal_foley.sound.synth.motion import (
     slow_curve,
     whole_cycles,
 )
-from temporal_foley.sound.synth.signals import modal_bank
+from temporal_foley.sound.synth.signals import log_uniform, modal_bank
 from temporal_foley.sound.take import Take
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 
@@ -52,11 +52,11 @@ def make(rng: np.random.Generator) -> Take:
     hum_hz = whole_cycles(rng.choice([100.0, 120.0]), samples)
     hum = harmonics(np.arange(-lead, samples) * hum_hz / SAMPLE_RATE_HZ, np.array([1, 0.5, 0.3]))
     fan, slosh = _led(coloured(rng, samples, FAN), lead), _led(coloured(rng, samples, SLOSH), lead)
-    load = _led(np.exp(0.4 * drag + 0.2 * slow_curve(rng, samples, 15.0)), lead)
+    load = _led(np.exp(0.3 * drag + 0.2 * slow_curve(rng, samples, 15.0)), lead)
     churn = _led(np.exp(0.6 * slow_curve(rng, samples, 7.0)), lead)
     rough = 1 + 0.25 * np.sin(2 * np.pi * cycles) * _led(slow_curve(rng, samples, 30.0), lead)
-    sound = motor * load + 0.1 * brushes + 0.04 * hum
-    sound += 1.5 * fan * rough * load + 0.05 * slosh * churn
+    sound = motor * load + log_uniform(rng, 0.05, 0.2) * brushes + 0.04 * hum
+    sound += log_uniform(rng, 1.0, 2.2) * fan * rough * load + 0.05 * slosh * churn
     sound += _led(_chunks(rng, samples, hard), lead)
     return looped(sound[lead:], lead=sound[:lead])
 

@@ -29,17 +29,18 @@ def make(rng: np.random.Generator) -> Take:
     """Make one helicopter, from a light one near by to a heavy one far off."""
     samples = body_length(rng, 9.0, 13.0)
     blades = int(rng.integers(2, 6))
-    passage_hz = log_uniform(rng, 10.0, 24.0)
+    passage_hz = log_uniform(rng, 10.0, 28.0)
     distance = rng.uniform(0.0, 1.0)
     drift = 1 + 0.004 * slow_curve(rng, samples, 0.5)
     turn = phase(passage_hz / blades * drift, samples)
     slap, chop = _blades(rng, turn, blades)
     swing = np.exp(0.18 * slow_curve(rng, samples, 1.5))
-    depth = rng.uniform(0.4, 0.9)
+    # Far away, the ground and the air fill the gaps between the blades.
+    depth = rng.uniform(0.15, 0.9) * (1 - 0.5 * distance)
     chop = (1 - depth) * np.mean(chop) + depth * chop
-    rotor = slap * swing * rng.uniform(0.25, 0.9) * (1 - 0.5 * distance)
+    rotor = slap * swing * log_uniform(rng, 0.15, 1.6) * (1 - 0.5 * distance)
     rotor += coloured(rng, samples, WASH) * chop * swing * 0.9
-    rotor += coloured(rng, samples, BREATH) * (0.5 + 0.5 * chop) * 0.2
+    rotor += coloured(rng, samples, BREATH) * (0.5 + 0.5 * chop) * log_uniform(rng, 0.03, 0.25)
     tail_hz = passage_hz * rng.uniform(4.5, 6.0)
     tail = harmonics(phase(tail_hz * drift, samples), np.arange(1, 13) ** -0.8)
     rotor += tail * log_uniform(rng, 0.02, 0.3) * np.exp(0.3 * slow_curve(rng, samples, 3.0))
@@ -51,9 +52,10 @@ def make(rng: np.random.Generator) -> Take:
         * np.exp(0.4 * slow_curve(rng, samples, 2.0))
     )
     rotor = _over_ground(rng, rotor)
-    rotor = low_pass(rotor, 9000 - 5500 * distance, order=1)
+    # Air takes the treble with distance.
+    rotor = low_pass(rotor, 11_000 * (900 / 11_000) ** distance, order=1)
     # It comes and goes, and moves from side to side, as it flies.
-    flies = np.exp(rng.uniform(0.05, 0.6) * slow_curve(rng, samples, 0.25))
+    flies = np.exp(rng.uniform(0.05, 0.9) * slow_curve(rng, samples, 0.25))
     side = np.clip(0.4 * slow_curve(rng, samples, 0.2), -0.8, 0.8)
     return looped(pan(rotor * flies, side), lead_s=1.0)
 
