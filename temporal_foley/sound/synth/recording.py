@@ -61,7 +61,8 @@ def as_recorded(take: Take, name: str, recorder: np.random.Generator) -> Take:
         name: The recipe, for its measured recordings; without any, the spectrum is only tilted.
         recorder: Chance of the recording, the same for all takes made with one microphone.
     """
-    response = _response(take.samples, name, recorder)
+    # Lasting sounds reach a microphone by more ways than a hit near by.
+    response = _response(take.samples, name, recorder, 1.0 if take.loop is None else 1.5)
     floor_db = recorder.uniform(*FLOOR_DB)
     if take.loop is None:
         # A little of a room, or struck things sound like instruments; the mix adds the scene's own.
@@ -122,19 +123,21 @@ def spectrum_levels(samples: Samples) -> Levels:
     return levels - levels.max()
 
 
-def _response(samples: Samples, name: str, rng: np.random.Generator) -> Float[np.ndarray, " taps"]:
+def _response(
+    samples: Samples, name: str, rng: np.random.Generator, unlike: float
+) -> Float[np.ndarray, " taps"]:
     """Draw a recording and return the minimum-phase filter that leads a sound towards it."""
     own = spectrum_levels(samples)
     spectra = recorded_spectra().get(name)
     # Places and microphones, as smooth random curves over frequency.
     knots = np.linspace(_CENTRES[0], _CENTRES[-1], 6)
-    change = np.interp(_CENTRES, knots, rng.normal(0.0, 2.5, 6)) + rng.normal(0.0, 0.8) * (
-        np.clip((_CENTRES - np.log(1000.0)) / np.log(2.0), -3.0, 3.0)
-    )
+    change = np.interp(_CENTRES, knots, unlike * rng.normal(0.0, 2.5, 6))
+    octaves = np.clip((_CENTRES - np.log(1000.0)) / np.log(2.0), -3.0, 3.0)
+    change += rng.normal(0.0, 0.8 * unlike) * octaves
     if spectra is not None and rng.random() < len(spectra) / (len(spectra) + 2.0):
         wanted = spectra[rng.integers(len(spectra))]
         strength = rng.uniform(0.5, 0.9) * DRAWN.get(name, 1.0)
-        change = 0.3 * change + strength * (np.maximum(wanted, -60.0) - own)
+        change = 0.3 / unlike * change + strength * (np.maximum(wanted, -60.0) - own)
         # What a recipe does not have cannot be brought out.
         change = np.where(own < -55.0, np.minimum(change, 0.0), change)
     weight = 10.0 ** (own / 10.0)

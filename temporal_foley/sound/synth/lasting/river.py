@@ -31,10 +31,10 @@ def make(rng: np.random.Generator) -> Take:
     samples = body_length(rng, 9.0, 12.0)
     size = rng.uniform(0.0, 1.0)
     # From single gurgles in a ditch to a weir that only rushes.
-    bubbly = log_uniform(rng, 0.5, 1.5) * (1.0 - 0.4 * size)
-    rush = coloured_pair(rng, samples, RUSH) * log_uniform(rng, 0.03, 0.15) * (0.5 + 2.0 * size**2)
+    bubbly = log_uniform(rng, 0.25, 1.6) * (1.0 - 0.4 * size)
+    rush = coloured_pair(rng, samples, RUSH) * log_uniform(rng, 0.015, 0.2) * (0.5 + 2.5 * size**2)
     rush *= np.exp(0.2 * slow_curve(rng, samples, 2.0))[:, None]
-    splash = coloured_pair(rng, samples, SPLASH, width=0.9) * log_uniform(rng, 0.03, 0.15)
+    splash = coloured_pair(rng, samples, SPLASH, width=0.9) * log_uniform(rng, 0.015, 0.2)
     splash *= np.exp(0.5 * slow_curve(rng, samples, 10.0))[:, None]
     trickle = np.clip(0.5 + rng.uniform(0.1, 0.5) * slow_curve(rng, samples, 6.0), 0.03, 1.0)
     gurgle = np.clip(0.5 + rng.uniform(0.2, 0.6) * slow_curve(rng, samples, 4.0), 0.03, 1.0)
@@ -46,7 +46,7 @@ def make(rng: np.random.Generator) -> Take:
     coarse = bubble_cloud(
         rng, gurgle, each_second=220.0 * bubbly, radii_m=(0.003, rng.uniform(0.006, 0.014))
     )
-    stream += rng.uniform(0.7, 1.6) * fine + rng.uniform(0.0, 0.6) * coarse
+    stream += rng.uniform(0.5, 1.6) * fine + rng.uniform(0.0, 1.0) * coarse
     _splashes(rng, stream, trickle)
     return looped(stream, lead_s=0.5)
 

@@ -31,6 +31,7 @@ def make(rng: np.random.Generator) -> Take:
     """Make one night sky: key, scale and the density of its sparkle by chance."""
     samples = body_length(rng, 11.0, 14.0)
     root_hz = 220.0 * 2 ** (rng.integers(0, 12) / 12)
+    low = int(rng.integers(0, 2))
     scale = np.array(SCALES[rng.integers(len(SCALES))])
     chimes = np.zeros((samples, 2))
     steps = np.concatenate([scale, scale + 12]) + 12 * int(rng.integers(2, 5))
@@ -40,8 +41,26 @@ def make(rng: np.random.Generator) -> Take:
     for at in scatter(rng, samples, log_uniform(rng, 1.0, 15.0)):
         grain = bars[rng.integers(len(bars))] * rng.uniform(0.1, 0.5)
         lay_round(chimes, at, pan(grain, rng.uniform(-0.8, 0.8)))
-    pad = _pad(rng, samples, root_hz, scale)
-    return looped(_hall(rng, chimes) + log_uniform(rng, 0.01, 0.5) * pad, lead_s=0.8)
+    glints = log_uniform(rng, 0.02, 0.2)
+    for at in scatter(rng, samples, 0.25):
+        lay_round(chimes, at, glints * _glint(rng))
+    pad = _pad(rng, samples, root_hz / 2**low, scale)
+    hall_s = log_uniform(rng, 0.15, 1.2)
+    return looped(_hall(rng, chimes, hall_s) + log_uniform(rng, 0.01, 0.7) * pad, lead_s=0.8)
+
+
+def _glint(rng: np.random.Generator) -> Stereo:
+    """Let a cluster of glassy tones swell while it glides up or down, and ring off."""
+    samples = round(log_uniform(rng, 0.8, 3.0) * SAMPLE_RATE_HZ)
+    turn = np.linspace(0.0, 1.0, samples)
+    glide = 2.0 ** (rng.uniform(-2.0, 2.0) * turn)
+    top_hz = log_uniform(rng, 1200.0, 5000.0) / max(glide[-1], 1.0)
+    glint = np.zeros((samples, 2))
+    for _ in range(4):
+        hz = top_hz * rng.uniform(0.8, 1.25) * glide
+        tone = np.sin(2 * np.pi * (np.cumsum(hz) / SAMPLE_RATE_HZ + rng.random()))
+        glint += pan(tone, rng.uniform(-0.8, 0.8))
+    return glint * (np.sin(np.pi * turn ** rng.uniform(0.5, 2.0)) ** 2)[:, None] / 2.0
 
 
 def _bar(rng: np.random.Generator, hz: float) -> Mono:
@@ -84,10 +103,10 @@ def _pad(rng: np.random.Generator, samples: int, root_hz: float, scale: np.ndarr
     return pad
 
 
-def _hall(rng: np.random.Generator, sound: Stereo) -> Stereo:
+def _hall(rng: np.random.Generator, sound: Stereo, fall_s: float) -> Stereo:
     """Let every chime ring on in a hall, on the circle."""
     length = 2 * SAMPLE_RATE_HZ
-    decay = np.exp(-np.arange(length) / (0.6 * SAMPLE_RATE_HZ))
+    decay = np.exp(-np.arange(length) / (fall_s * SAMPLE_RATE_HZ))
     wet = np.empty_like(sound)
     for side in (0, 1):
         tail = rng.standard_normal(length) * decay

@@ -16,6 +16,7 @@ from temporal_foley.sound.synth.motion import (
     harmonics,
     lay_round,
     looped,
+    low_pass,
     phase,
     slow_curve,
 )
@@ -41,9 +42,9 @@ HISS = ((800, -20), (2500, -2), (5000, 0), (10000, -10), (16000, -20))
 def make(rng: np.random.Generator) -> Take:
     """Make one train: slow and clattering, or faster and smoother."""
     samples = body_length(rng, 9.0, 12.0)
-    speed_m_s = rng.uniform(12.0, 21.0)
+    speed_m_s = log_uniform(rng, 12.0, 30.0)
     # Welded rails have no joints.
-    jointed = rng.random() < 0.9
+    jointed = rng.random() < (0.95 if speed_m_s < 21.0 else 0.6)
     car_m = rng.uniform(18.0, 25.0)
     # A whole number of cars goes by in one round.
     cars = max(4, round(samples / SAMPLE_RATE_HZ * speed_m_s / car_m))
@@ -60,7 +61,10 @@ def make(rng: np.random.Generator) -> Take:
     near = 1.0 - rng.uniform(0.2, 0.4) * (1.0 - near / np.max(near))
     load = np.repeat(np.exp(0.15 * rng.standard_normal(cars)), 4)
 
-    train = coloured_pair(rng, samples, ROLLING, 0.5) * near[:, None] * 0.3
+    # What a wheel meets in a second grows with its speed, so fast trains rush and slow ones rumble.
+    faster = (speed_m_s / 16.0) ** 0.8
+    rolling = [(hz * faster, level_db) for hz, level_db in ROLLING]
+    train = coloured_pair(rng, samples, rolling, 0.5) * near[:, None] * 0.3
     train += coloured_pair(rng, samples, RUMBLE, 0.3) * rng.uniform(0.1, 0.16)
     hiss = log_uniform(rng, 0.025, 0.06)
     train += coloured_pair(rng, samples, HISS, 0.8) * (near**2)[:, None] * hiss
@@ -68,10 +72,25 @@ def make(rng: np.random.Generator) -> Take:
     train += coloured_pair(rng, samples, IMPACT, 0.5) * pounding[:, None]
     if jointed:
         train += _joints(rng, samples, at, load) * rng.uniform(0.06, 0.13)
-    if rng.random() < 0.25:
-        train += _horn(rng, samples) * rng.uniform(0.1, 0.4)
+    if rng.random() < 0.4:
+        train += _engine(rng, samples) * log_uniform(rng, 0.05, 0.35)
+    if rng.random() < 0.3:
+        train += _horn(rng, samples) * log_uniform(rng, 0.1, 0.8)
     train += _squeal(rng, samples, near)
-    return looped(train, lead_s=2.0)
+    # Beside the track or across a valley.
+    return looped(low_pass(train, log_uniform(rng, 3500.0, 16_000.0), order=1), lead_s=2.0)
+
+
+def _engine(rng: np.random.Generator, samples: int) -> np.ndarray:
+    """Run a diesel: firings of a slow engine of many cylinders, and the whine of its blower."""
+    fires_hz = log_uniform(rng, 45.0, 110.0) * (1 + 0.004 * slow_curve(rng, samples, 0.5))
+    partials = np.arange(1, 81)
+    orders = np.where(partials % 4 == 0, 1.0, 0.3) * (partials / 4.0) ** -rng.uniform(0.6, 1.0)
+    engine = harmonics(phase(fires_hz / 4, samples), orders * np.exp(rng.normal(0.0, 0.4, 80)))
+    whine_hz = log_uniform(rng, 700.0, 2000.0) * fires_hz / np.mean(fires_hz)
+    whine = harmonics(phase(whine_hz, samples), np.array([1.0, 0.3]))
+    engine = engine / np.sqrt(np.mean(engine**2)) + log_uniform(rng, 0.02, 0.2) * whine
+    return pan(engine * np.exp(0.2 * slow_curve(rng, samples, 1.0)), rng.uniform(-0.4, 0.4))
 
 
 def _horn(rng: np.random.Generator, samples: int) -> np.ndarray:
@@ -130,4 +149,4 @@ def _squeal(rng: np.random.Generator, samples: int, near: Mono) -> np.ndarray:
     hz = rng.uniform(1900, 3600) * (1 + 0.006 * slow_curve(rng, samples, 6.0))
     tone = harmonics(phase(hz, samples), np.array([1.0, 0.4, 0.2]))
     rough = 1 + 0.5 * slow_curve(rng, samples, 60.0)
-    return pan(tone * rough * swell * rng.uniform(0.0, 0.08), rng.uniform(-0.5, 0.5))
+    return pan(tone * rough * swell * rng.uniform(0.0, 0.3) ** 2, rng.uniform(-0.5, 0.5))
