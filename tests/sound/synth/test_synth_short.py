@@ -10,6 +10,8 @@ from temporal_foley.effects import load_vocabulary
 from temporal_foley.errors import LibraryError
 from temporal_foley.sound import synth
 from temporal_foley.sound.synth import signals
+from temporal_foley.sound.synth.family_names import FAMILIES
+from temporal_foley.sound.synth.voice import TAIL, Formant, Throat, voice
 
 SHORT = (
     "cat_meowing",
@@ -161,3 +163,48 @@ def test_adding_beyond_either_end_cuts_instead_of_wrapping():
     signals.add_at(target, np.array([10.0, 20.0]), 3)
     signals.add_at(target, np.ones(2), 9)
     np.testing.assert_array_equal(target, [2.0, 3.0, 0.0, 10.0])
+
+
+VOICES = ("cat_meowing", "dog_barking", "screaming", *FAMILIES["animals"])
+
+
+@pytest.mark.parametrize("name", VOICES)
+def test_a_voice_rings_out_instead_of_being_cut_off(name):
+    samples = synth.synthesize(name, 5, recorded=False).samples[:, 0].astype(float)
+    peak = np.max(np.abs(samples))
+    assert abs(samples[-1]) < 1e-6
+    # A click is a step: loud at high frequencies against what is heard around it.
+    clicks = np.abs(signals.highpass(samples, 6000.0, 4))[-4800:]
+    assert clicks.max() < 10 ** (-40 / 20) * peak
+    # Nothing worth hearing is left for the fade at the end to take away.
+    assert np.sqrt(np.mean(samples[-960:] ** 2)) < 10 ** (-50 / 20) * peak
+
+
+def test_a_voice_whose_strength_does_not_end_at_zero_falls_and_rings_out():
+    rng = np.random.default_rng(2)
+    samples = 12_000
+    said = voice(
+        np.full(samples, 220.0),
+        np.ones(samples),
+        [Formant(hz=700.0, bandwidth_hz=60.0)],
+        Throat(),
+        rng,
+    )
+    assert len(said) == samples + TAIL
+    inside, after = said[samples // 2 : samples], said[samples:]
+    assert np.max(np.abs(after[-48:])) < 1e-3 * np.max(np.abs(inside))
+    steps = [
+        np.max(np.abs(signals.highpass(said, 5000.0, 4))[part])
+        for part in (slice(6000, 11_000), slice(11_500, None))
+    ]
+    assert steps[1] < 1.5 * steps[0]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_thunder_keeps_its_weight_in_mono(seed):
+    left, right = made("lightning", seed).samples.astype(float).T
+    assert np.corrcoef(left, right)[0, 1] > 0.3
+    bass = [signals.lowpass(side, 120.0, 4) for side in (left, right)]
+    assert np.corrcoef(*bass)[0, 1] > 0.8
+    mono_db = 10 * np.log10(np.mean((left + right) ** 2 / 4) / np.mean((left**2 + right**2) / 2))
+    assert mono_db > -1.5

@@ -26,7 +26,7 @@ from temporal_foley.sound.take import Take
 def make(rng: np.random.Generator, cat: np.random.Generator) -> Take:
     """Make one take: a kitten or cat, asking, demanding or complaining."""
     kitten = cat.uniform(0.0, 1.0)
-    arches = 1 if rng.random() < 0.7 else 2
+    arches = 1 if rng.random() < 0.6 else 2
     length_s = log_uniform(rng, 0.35, 1.1) * (1.0 + 0.4 * (arches - 1))
     samples = count(length_s)
     base_hz = (380.0 + 420.0 * kitten) * rng.uniform(0.9, 1.1)
@@ -74,7 +74,7 @@ def make(rng: np.random.Generator, cat: np.random.Generator) -> Take:
         subharmonic=rng.uniform(0.0, 0.5) ** 2,
         breath=rng.uniform(0.15, 0.5),
         breath_corner_hz=1200.0,
-        hiss=rng.uniform(0.005, 0.03),
+        hiss=rng.uniform(0.002, 0.015),
     )
     meow = voice(pitch, strength, formants, throat, rng)
     sound = room(meow, rng, size_m=4.0, t60_s=0.2, wet_db=rng.uniform(-24, -16))
