@@ -122,9 +122,13 @@ KINDS = {
         strength=(0.0, 1.0, 1.0, 0.9, 0.0),
     ),
     "rooster": Call(
-        hz=(480, 680), length_s=(1.5, 2.4), pitch=(0.75, 1.0, 0.8, 1.1, 1.3, 1.25, 0.7),
-        tract_m=0.09, strength=(0.0, 0.7, 0.15, 0.9, 1.0, 0.9, 0.0), rough=0.4, breath=0.5,
-        tilt=-3.0, mouth=(0.8, 1.1, 0.9, 1.2, 1.3, 1.1, 0.8),
+        # Short syllables, then one that is held on one pitch and breaks off.
+        hz=(560, 820), length_s=(1.6, 2.5), tract_m=0.062, rough=0.3, jitter=0.02, breath=0.3,
+        pitch=(0.75, 0.95, 0.9, 0.85, 1.0, 0.95, 0.9, 1.05, 1.1, 1.1, 1.09, 1.08, 1.07, 1.06,
+        1.05, 1.03, 1.0, 0.8),
+        strength=(0.0, 0.7, 0.6, 0.05, 0.9, 0.8, 0.1, 0.9, 1.0, 1.0, 1.0, 1.0, 0.95, 0.95, 0.9,
+        0.8, 0.6, 0.0),
+        tilt=-0.5, mouth=(0.85, 1.05, 1.0, 1.1, 1.1, 1.0, 0.8),
     ),
     "horse_neigh": Call(
         hz=(650, 1100), length_s=(1.2, 2.2), pitch=(0.8, 1.25, 1.15, 0.9, 0.7, 0.45), tract_m=0.3,
@@ -156,10 +160,11 @@ def _call(rng: np.random.Generator, how: Call, hz: float, length_s: float, size:
 
     def curve(values: tuple[float, ...], spread: float) -> Signal:
         at = np.linspace(0.0, length_s, len(values))
-        drawn = [value * np.exp(spread * rng.standard_normal()) for value in values]
-        return breakpoints(
-            samples, list(zip(at.tolist(), drawn, strict=True)), smooth_s=0.12 * length_s
-        )
+        # Calls of many syllables are given by many points, which are moved and rounded less.
+        most = max(len(values) - 1, 5)
+        drawn = [value * np.exp(5.0 * spread / most * rng.standard_normal()) for value in values]
+        smooth_s = min(0.12, 0.8 / most) * length_s
+        return breakpoints(samples, list(zip(at.tolist(), drawn, strict=True)), smooth_s=smooth_s)
 
     shake = np.sin(2 * np.pi * how.tremble_hz * rng.uniform(0.85, 1.15) * times(samples))
     pitch = hz * curve(how.pitch, 0.05) * (1.0 + 0.06 * how.tremble * shake)

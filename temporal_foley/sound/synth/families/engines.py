@@ -68,8 +68,9 @@ KINDS = {
         revs=0.12, whine_hz=(900, 2200), whine=0.05,
     ),
     "bus": Engine(
-        fires_hz=(25, 60), cylinders=6, uneven=0.4, pipe_hz=(40, 90), air=0.9, top_hz=2200,
-        revs=0.2, revs_hz=0.3, whine_hz=(600, 1500), whine=0.08,
+        # A large diesel behind a wall: knocking firings, a fan, a whining gearbox.
+        fires_hz=(28, 70), cylinders=6, uneven=0.5, pipe_hz=(50, 110), air=1.1, top_hz=1500,
+        slope=1.0, burn=1.3, chop=0.3, revs=0.3, revs_hz=0.35, whine_hz=(350, 900), whine=0.15,
     ),
     "washing_machine": Engine(
         fires_hz=(9, 16), cylinders=1, uneven=0.3, pipe_hz=(90, 220), air=0.6, top_hz=1500,

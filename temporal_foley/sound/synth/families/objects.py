@@ -22,6 +22,7 @@ from temporal_foley.sound.synth.signals import (
     log_uniform,
     modal_bank,
     normalise_peak,
+    oscillator,
     strike,
 )
 from temporal_foley.sound.take import Take
@@ -50,6 +51,10 @@ class Struck:
     """Factor of level and gap from hit to hit; below 1 an object that comes to rest."""
     scatter: float = 0.0
     """How far parts land apart, in seconds: a bunch of keys, cutlery."""
+    crunch: int = 0
+    """Fibres that tear before a blade comes to the board."""
+    whirr: float = 0.0
+    """A small motor that runs after the hits: the winder of a camera."""
 
 
 KINDS = {
@@ -96,10 +101,11 @@ KINDS = {
         hits=(8, 20), gap_s=(0.03, 0.09), scatter=0.05,
     ),
     "chopping": Struck(
-        low_hz=(160, 380), high_hz=7000, ring_s=(0.03, 0.07), slope=0.5, click=1.2, thud=0.5,
+        low_hz=(180, 420), high_hz=9000, ring_s=(0.04, 0.09), slope=0.45, click=0.8, thud=0.7,
+        crunch=14,
     ),
     "hammer": Struck(
-        low_hz=(600, 1400), high_hz=12_000, ring_s=(0.05, 0.15), tones=5, click=1.5, thud=0.6,
+        low_hz=(1200, 2800), high_hz=13_000, ring_s=(0.06, 0.2), tones=4, click=1.0, thud=1.6,
     ),
     "wood_chop": Struck(
         low_hz=(90, 220), high_hz=7000, ring_s=(0.06, 0.14), slope=0.5, click=1.5, thud=0.8,
@@ -111,8 +117,8 @@ KINDS = {
         low_hz=(2200, 4500), high_hz=14_000, ring_s=(0.01, 0.03), tones=3, click=1.0,
     ),
     "camera": Struck(
-        low_hz=(1200, 3000), high_hz=12_000, ring_s=(0.01, 0.03), click=1.2, hits=(2, 3),
-        gap_s=(0.05, 0.13),
+        low_hz=(700, 1800), high_hz=12_000, ring_s=(0.015, 0.035), click=1.2, thud=0.25,
+        hits=(2, 3), gap_s=(0.05, 0.13), scatter=0.006, whirr=0.25,
     ),
 }  # fmt: skip
 
@@ -124,8 +130,9 @@ def make(rng: np.random.Generator, *, kind: str) -> Take:
     partials = _partials(rng, how, low_hz)
     hits = int(rng.integers(how.hits[0], how.hits[1] + 1))
     gap_s = log_uniform(rng, *how.gap_s)
-    sound = np.zeros(count(_LEAD_S + hits * gap_s * 1.3 + 2.0 * how.ring_s[1] + 0.4))
-    at, level = _LEAD_S, 1.0
+    sound = np.zeros(count(_LEAD_S + hits * gap_s * 1.3 + 2.0 * how.ring_s[1] + 0.6))
+    lead_s = _LEAD_S + (0.05 if how.crunch else 0.0)
+    at, level = lead_s, 1.0
     for number in range(hits):
         parts = 1 if how.scatter == 0.0 else int(rng.integers(1, 4))
         for part in range(parts):
@@ -142,8 +149,27 @@ def make(rng: np.random.Generator, *, kind: str) -> Take:
         at += gap_s * (1.0 if how.bounce < 1.0 else rng.uniform(0.7, 1.3))
         if number + 1 == hits:
             break
+    for _ in range(how.crunch):
+        fibre = strike(
+            rng, low_hz=log_uniform(rng, 900.0, 4000.0), high_hz=12_000.0, t60_s=0.008, modes=8
+        )
+        add_at(sound, fibre, count(lead_s - 0.045 * rng.beta(1.0, 2.0)), rng.exponential(0.15))
+    if how.whirr:
+        add_at(sound, _whirr(rng, rng.uniform(0.1, 0.35)), count(at), how.whirr)
+        at += 0.35
     sound = sound[: count(at + 1.6 * ring_s + 0.12)]
-    return finish_take(fade(normalise_peak(sound, -6.0), 0.001, 0.06), anchor=count(_LEAD_S))
+    return finish_take(fade(normalise_peak(sound, -6.0), 0.001, 0.06), anchor=count(lead_s))
+
+
+def _whirr(rng: np.random.Generator, length_s: float) -> Signal:
+    """Run a small motor through its gears: a rough tone that comes up to speed."""
+    samples = count(length_s)
+    speed = 1.0 - 0.5 * np.exp(-np.arange(samples) / count(0.03))
+    turns = oscillator(log_uniform(rng, 250.0, 500.0) * speed)
+    buzz = np.sin(turns) + 0.7 * np.sin(3.0 * turns) + 0.5 * np.sin(7.0 * turns + 1.0)
+    noise = bandpass(coloured_noise(samples, rng), 1500.0, 8000.0, 1)
+    tooth = 0.6 + 0.4 * np.sin(turns)
+    return fade(normalise_peak(buzz + 3.0 * noise * tooth, 0.0), 0.01, min(0.04, length_s / 3))
 
 
 def _partials(rng: np.random.Generator, how: Struck, low_hz: float) -> Signal:
