@@ -128,7 +128,10 @@ class _Runtime:
         return self._module.batched_device_put(kind, self.sharding, [array], [self._device])
 
     def result_handler(self, kind: _Kind, sharding: Any) -> Any:
-        return self._module.array_result_handler(kind, sharding, True, True)
+        try:
+            return self._module.array_result_handler(kind, sharding, True, True)
+        except TypeError:  # From jaxlib 0.11 on it has no checks to be told to skip.
+            return self._module.array_result_handler(kind, sharding, True)
 
 
 @functools.cache
