@@ -5,31 +5,14 @@ Where `../shared` is missing, the given files are skipped; films made here stay.
 
 import hashlib
 from fractions import Fraction
-from pathlib import Path
 
 import av
 import numpy as np
-import pytest
-import soundfile
 
 from temporal_foley.media.audio import read_audio
-from temporal_foley.media.mux import mux_sound, output_suffix
 from temporal_foley.media.video import probe_video, sample_frames
 from temporal_foley.timegrid import TimeGrid
-
-CASES = Path(__file__).parents[2] / "../shared/data/bugcases"
-needs_cases = pytest.mark.skipif(not CASES.is_dir(), reason="needs ../shared/data/bugcases")
-
-
-def remade(path, folder, sound=None, **options):
-    """Give a film a new sound; returns what was known, the new film and the lines about it."""
-    info = probe_video(path, **options)
-    if sound is None:
-        sound = np.zeros((max(1, round(float(info.duration) * 48_000)), 2), np.float32)
-    soundfile.write(folder / "s.wav", sound, 48_000, subtype="PCM_24")
-    out = folder / f"new{output_suffix(info)}"
-    lines = mux_sound(info, folder / "s.wav", out)
-    return info, out, lines
+from tests.bug_cases import CASES, needs_cases, remade
 
 
 def digests(path):

@@ -3,29 +3,20 @@
 import struct
 
 import av
-import numpy as np
 import pytest
-import soundfile
 
 from temporal_foley.files.digest import file_sha256
 from temporal_foley.media.containers.boxes import handler, read_moov, replace_moov
 from temporal_foley.media.containers.timecode import _packed_timecode
-from temporal_foley.media.mux import mux_sound, output_suffix
 from temporal_foley.media.video import probe_video
 from temporal_foley.session.camera_timecode import file_timecode, first_timecode, source_of
 from temporal_foley.session.export import ExportSettings, export_cues
 from temporal_foley.sound.takes.library import load_library
 from temporal_foley.timeline import Provenance
+from tests.bug_cases import remade
 from tests.factories import make_cue, make_timeline, write_cue_list
 
 CODE = "14:23:10:05"
-
-
-def remade(path, folder):
-    info = probe_video(path)
-    soundfile.write(folder / "s.wav", np.zeros((4_800, 2)), 48_000, subtype="PCM_24")
-    out = folder / f"new{output_suffix(info)}"
-    return info, out, mux_sound(info, folder / "s.wav", out)
 
 
 @pytest.mark.parametrize(
