@@ -12,11 +12,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import soxr
+from jaxtyping import Float32
 
 from temporal_foley.effects import Effect, Vocabulary
 from temporal_foley.errors import LibraryError
 from temporal_foley.sound.shuffle import ShuffleBag, sets_of
-from temporal_foley.sound.signal.landmarks import find_body
+from temporal_foley.sound.signal.landmarks import find_body, find_next_hit
 from temporal_foley.sound.signal.loops import find_loop
 from temporal_foley.sound.synth import SEEDS_A_FILM
 from temporal_foley.sound.take import MOST_CENTS, STEP_CENTS, Take
@@ -28,6 +29,7 @@ from temporal_foley.spotting.own_sound.onset_strength import (
     measure_levels,
     total_level,
 )
+from temporal_foley.spotting.sync import strikes
 from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample
 from temporal_foley.timeline import Cue, Event, Evidence, Loop, Track
 
@@ -226,7 +228,7 @@ def _strike(event: Event, casting: _Casting, rng: np.random.Generator) -> Iterat
         if source_start <= to_sample(_LATE_S):
             # At the first frame a hit begins with its attack, a moment late, not inside of it.
             source_start = 0
-        end = min(casting.duration, begin + _length(take, event, number) - source_start)
+        end = min(casting.duration, begin + _length(take, event, number, casting) - source_start)
         if end <= begin or meets >= casting.duration:
             bag.put_back(chosen)
             continue
@@ -238,7 +240,8 @@ def _strike(event: Event, casting: _Casting, rng: np.random.Generator) -> Iterat
             continue
         gain_db = entry.gain_db + varied_db
         if event.levels_db:
-            gain_db = _matching_gain(event.levels_db[number - 1], take, casting)
+            heard = take.samples[take.anchor : source_start + end - begin]
+            gain_db = _matching_gain(event.levels_db[number - 1], heard, casting)
         source_end = source_start + end - begin
         is_cut = source_end < len(take.samples)
         lead_in = 0 if source_start == 0 else min(to_sample(_CUT_IN_S), (end - begin) // 4)
@@ -268,23 +271,32 @@ def _strike(event: Event, casting: _Casting, rng: np.random.Generator) -> Iterat
     casting.uses.update(drawn)
 
 
-def _matching_gain(level_db: float, take: Take, casting: _Casting) -> float:
+def _matching_gain(
+    level_db: float, samples: Float32[np.ndarray, "samples channels"], casting: _Casting
+) -> float:
     """Return the gain at which a take is as loud in its effect's bands as the original's hit."""
     attack = attack_of(casting.effect)
     bands = band_slice(attack.lowest_hz, attack.highest_hz)
-    mono = take.samples[take.anchor :][: 2 * SAMPLE_RATE_HZ].mean(axis=1)
+    mono = samples[: 2 * SAMPLE_RATE_HZ].mean(axis=1)
     levels = measure_levels(soxr.resample(mono, SAMPLE_RATE_HZ, RATE_HZ))
     own = float(total_level(levels.bands_db[:, bands]).max(initial=-100.0))
     bus_db = casting.library.levels.bus_db(casting.effect.bus) + casting.effect.level_db
     return min(max(level_db - own - bus_db, _LEAST_MATCH_DB), _MOST_MATCH_DB)
 
 
-def _length(take: Take, event: Event, number: int) -> int:
-    """Return how many samples of a take play for a hit: no more than the original's hit takes."""
+def _length(take: Take, event: Event, number: int, casting: _Casting) -> int:
+    """Return how many samples of a take play for a hit.
+
+    For a hit of the original, no more than that takes, and of several calls the first.
+    """
     if not event.lengths_s:
         return len(take.samples)
     body = to_sample(max(1.3 * event.lengths_s[number - 1], _SHORTEST_HIT_S) + _CUT_OUT_S)
-    return min(len(take.samples), take.anchor + body)
+    whole = len(take.samples)
+    if not strikes(casting.effect):
+        # A second bark would answer none of the original's; what strikes may well have parts.
+        whole = find_next_hit(take.samples, take.anchor)
+    return min(whole, take.anchor + body)
 
 
 def _hit_times(event: Event, casting: _Casting, rng: np.random.Generator) -> list[float]:

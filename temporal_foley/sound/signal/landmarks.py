@@ -1,4 +1,4 @@
-"""Find the anchor of a recording, and its part between silent ends."""
+"""Find the anchor of a recording, its next hit, and its part between silent ends."""
 
 import numpy as np
 from jaxtyping import Float
@@ -7,6 +7,11 @@ from temporal_foley.timegrid import SAMPLE_RATE_HZ
 
 _HOP = SAMPLE_RATE_HZ // 1000
 _BODY_FRAME = SAMPLE_RATE_HZ // 20
+_HIT_FRAME = SAMPLE_RATE_HZ // 100
+_PAUSE_DB = 12.0
+"""A hit has ended where the level has fallen by this much."""
+_LIKE_DB = 9.0
+"""What rises again to within this of the hit is another one, not its echo."""
 
 Samples = Float[np.ndarray, "samples channels"]
 
@@ -29,6 +34,26 @@ def find_anchor(samples: Samples) -> int:
     start = steepest * _HOP
     impact = np.abs(samples[start : start + 2 * _HOP]).max(axis=1)
     return start + int(np.argmax(impact >= impact.max() / 2.0))
+
+
+def find_next_hit(samples: Samples, anchor: int) -> int:
+    """Return where a recording pauses between the hit at its anchor and another that is as strong.
+
+    Without such a hit, such as the second of two barks, it is the end of the recording.
+    """
+    energy = _frame_energy(samples[anchor:], _HIT_FRAME)
+    # A mean over three frames: single frames of a low voice miss its pulses.
+    energy = np.convolve(np.pad(energy, 1, mode="edge"), np.full(3, 1 / 3), mode="valid")
+    level = 10.0 * np.log10(energy + 1e-12)
+    strongest, weakest, pause = -120.0, np.inf, 0
+    for frame, value in enumerate(level):
+        if value > strongest and not pause:
+            strongest = value
+        elif value < strongest - _PAUSE_DB and value < weakest:
+            weakest, pause = value, frame
+        elif pause and value > strongest - _LIKE_DB:
+            return anchor + pause * _HIT_FRAME
+    return len(samples)
 
 
 def find_body(samples: Samples) -> tuple[int, int]:
