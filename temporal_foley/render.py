@@ -53,7 +53,7 @@ from temporal_foley.sound.room_tone import ROOM_TONE_STEM
 from temporal_foley.sound.stems import ORIGINAL_STEM
 from temporal_foley.sound.takes.credits import CREDITS_NAME, check_licences, write_credits
 from temporal_foley.sound.takes.library import Library, check_library, load_library
-from temporal_foley.spotting.detections import Detections
+from temporal_foley.spotting.detections import NOT_CHOSEN, Detections
 from temporal_foley.spotting.tables import read_scores
 from temporal_foley.stages import THUMBNAILS, picture_samples
 from temporal_foley.timegrid import TimeGrid
@@ -433,11 +433,15 @@ def _read_detections(timeline: Timeline, folder: Path, info: VideoInfo) -> Detec
         table = read_scores(folder / "scores.tsv")
         if table.effects == vocabulary.names and len(table.probabilities) == grid.frames:
             probabilities = table.probabilities
+    run = read_run(folder)
+    chosen = None if run is None else run.made_with.get("effects")
+    left_out = [] if chosen is None else [n for n in vocabulary.names if n not in chosen.split(",")]
     return Detections(
         grid=grid,
         vocabulary=vocabulary,
         probabilities=probabilities,
         thumbnails=tuple(_thumbnails(info)),
+        left_out=dict.fromkeys(left_out, NOT_CHOSEN),
     )
 
 

@@ -37,7 +37,7 @@ from temporal_foley.sound.placing import place_tracks
 from temporal_foley.sound.takes.library import Library
 from temporal_foley.spotting.close_look import Glimpses, look_closely
 from temporal_foley.spotting.decision import apply_decision, decision_from_json
-from temporal_foley.spotting.detections import Detections, PictureEvidence
+from temporal_foley.spotting.detections import NOT_CHOSEN, Detections, PictureEvidence
 from temporal_foley.spotting.events import DecodingConfig, decode_events, keep_one_per_group
 from temporal_foley.spotting.own_sound.align import align_with_sound
 from temporal_foley.spotting.own_sound.already_heard import leave_to_original
@@ -148,6 +148,7 @@ def tag_video(
             thumbnails=tuple(thumbnails),
             places=found.places,
             features=found.features,
+            left_out={name: NOT_CHOSEN for name in vocabulary.names if name not in chosen},
         ),
         events=tuple(event for event in events if event.effect in chosen),
         heard=heard,
@@ -222,7 +223,12 @@ def select_events(tags: Tags, library: Library | None = None) -> tuple[Tags, tup
         missing = [n for n in vocabulary.names if n in found and not library.takes(n)]
     # Before the groups: an effect without a sound must not displace one that has one.
     events = [event for event in tags.events if event.effect not in missing]
-    chosen = dataclasses.replace(tags, events=tuple(keep_one_per_group(events, vocabulary)))
+    left_out = {**tags.seen.left_out, **dict.fromkeys(missing, "no sound for it in the library")}
+    chosen = dataclasses.replace(
+        tags,
+        seen=dataclasses.replace(tags.seen, left_out=left_out),
+        events=tuple(keep_one_per_group(events, vocabulary)),
+    )
     line = (
         f"no sound for {', '.join(missing)}, so left out; add recordings of your own with "
         "temporal-foley library add"

@@ -1,7 +1,7 @@
 """Define the results of detection that casting, placing and the pages use."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -10,6 +10,9 @@ from temporal_foley.effects import Vocabulary
 from temporal_foley.spotting.places import Places
 from temporal_foley.spotting.scenes import ShotLooks
 from temporal_foley.timegrid import TimeGrid
+
+NOT_CHOSEN = "left out by --effects or --exclude"
+"""Why an effect that was not chosen has no cue."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,6 +28,8 @@ class Detections:
     """Where effects are visible; None if the detector did not return it."""
     features: Float[np.ndarray, "frames features"] | None = None
     """Image features of each frame; None if the detector did not return them."""
+    left_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Why effects have no cues, whatever their probabilities."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from temporal_foley.effects import Vocabulary
 from temporal_foley.spotting.detections import Detections
 from temporal_foley.spotting.durations import usual_duration
 from temporal_foley.timeline import Cue
@@ -49,7 +50,12 @@ def explain_missing(seen: Detections, cues: Sequence[Cue]) -> list[NoCue]:
                 continue
             length = end - start
             peak = float(seen.probabilities[first:last, column].max())
-            if length < effect.min_duration_s:
+            rival = _rival(effect.name, start, end, seen.vocabulary, cues)
+            if effect.name in seen.left_out:
+                why = seen.left_out[effect.name]
+            elif rival:
+                why = f"taken to be {rival}"
+            elif length < effect.min_duration_s:
                 why = f"shorter than its least, {effect.min_duration_s:g} s"
             elif length < 0.25 * usual.lasts_s:
                 why = f"brief: it lasts {usual.lasts_s:.0f} s as a rule"
@@ -58,3 +64,20 @@ def explain_missing(seen: Detections, cues: Sequence[Cue]) -> list[NoCue]:
             reason = f"no cue: {peak:.2f} for {length:.1f} s, {why}"
             missing.append(NoCue(effect=effect.name, start=start, end=end, reason=reason))
     return missing
+
+
+def _rival(
+    name: str, start: float, end: float, vocabulary: Vocabulary, cues: Sequence[Cue]
+) -> str | None:
+    """Return the effect of the same group that has a cue there, if one has."""
+    kin = {
+        other
+        for group in vocabulary.groups
+        if name in group.effects
+        for other in group.effects
+        if other != name
+    }
+    for cue in cues:
+        if cue.effect in kin and float(cue.onset) < end and start < float(cue.offset):
+            return cue.effect
+    return None

@@ -1,12 +1,13 @@
 """Durations with censoring, presence, cuts, and why there is no cue."""
 
+import dataclasses
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from data_pipeline.after_training.fit_durations import TimedEvent, fit_class, fit_duration_priors
-from temporal_foley.effects import Effect, load_vocabulary
+from temporal_foley.effects import Effect, EffectGroup, load_vocabulary
 from temporal_foley.spotting.decision import (
     EffectDecision,
     default_decision,
@@ -101,3 +102,22 @@ def test_a_probability_above_the_line_without_a_cue_is_explained() -> None:
     assert second.effect == "bark"
     cue = make_cue("bark-1", 5.0, 1.0)
     assert [one.effect for one in explain_missing(seen, (cue,))] == ["motor"]
+
+
+def test_what_was_left_out_or_taken_for_another_of_its_kind_is_said() -> None:
+    pair = make_vocabulary("motor", "bark")
+    group = EffectGroup(name="both", effects=("motor", "bark"))
+    seen = Detections(
+        grid=TimeGrid(frame_rate=Fraction(4), frames=40),
+        vocabulary=dataclasses.replace(pair, groups=(group,)),
+        probabilities=np.full((40, 2), 0.8, np.float32),
+        thumbnails=(),
+        left_out={"motor": "no sound for it in the library"},
+    )
+    (motor, bark) = explain_missing(seen, ())
+    assert motor.reason.endswith("no sound for it in the library")
+    assert "not sure enough" in bark.reason
+    (motor,) = explain_missing(
+        dataclasses.replace(seen, left_out={}), (make_cue("bark-1", 5.0, 1.0),)
+    )
+    assert motor.reason.endswith("taken to be bark")
