@@ -24,7 +24,7 @@ from temporal_foley.models.audio.tag_layer import tag_probabilities
 from temporal_foley.models.weights import check_sha256
 
 FILE = "effect_tags.safetensors"
-SHA256 = "f64717adfccff4844d6225929c641bd183a2c67b9478a6c89c8f85a2b7bb3dd3"
+SHA256 = "69d8010a7324bfe0689d50fc2574fe35b5e4a7b1448909defa297cc6668a7433"
 LONGEST_COLUMN = 6.0
 """Euclidean length; columns of speech have 4 to 6, of a shot near by up to 27."""
 OTHER_SOUNDS = {

@@ -15,7 +15,7 @@ from temporal_foley.spotting.own_sound.evidence import SoundEvidence
 BEST_PART, GOOD_PART = 0.06, 0.2
 """Parts of the columns of a stretch whose tags are averaged."""
 FEATURES = ("best", "others")
-WEIGHTS = (0.9, -0.69)
+WEIGHTS = (0.677, -0.515)
 """Of the features beside a likeness, which carries the bias."""
 WEIGHTS_ALONE = (0.9, -0.69)
 BIAS_ALONE = -0.266

@@ -5,10 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
+from temporal_foley.effects import load_vocabulary
 from temporal_foley.errors import VocabularyError
 from temporal_foley.models.audio.audioset import class_places
 from temporal_foley.models.audio.effect_tags import (
     column_features,
+    likeness,
     tag_log_odds,
     tagged_probabilities,
 )
@@ -77,3 +79,16 @@ def test_effects_without_names_or_fit_keep_what_the_tags_say() -> None:
     assert len(class_places(["Bark"])) == 1
     with pytest.raises(VocabularyError, match="Barkk"):
         tagged_probabilities(columns, [("my_dog", ("Barkk",))])
+
+
+def test_every_shipped_effect_has_a_likeness_and_others_have_none() -> None:
+    names = load_vocabulary().names
+    columns = np.random.default_rng(0).standard_normal((40, 384)).astype(np.float32)
+    found = likeness(columns, [*names, "my_dog"])
+    assert found.shape == (40, len(names) + 1)
+    assert np.isfinite(found[:, :-1]).all()
+    assert np.isnan(found[:, -1]).all()
+    louder = likeness(5.0 * columns, names)
+    quieter = likeness(columns * (6.0 / np.linalg.norm(columns, axis=1, keepdims=True)), names)
+    assert louder == pytest.approx(quieter, abs=0.02)  # Loud columns are shortened.
+    assert likeness(columns[:0], names).shape == (0, len(names))
