@@ -37,7 +37,7 @@ EDGES_HZ = (
 MOST_CUT_DB, MOST_BOOST_DB = -26.0, 16.0
 FLOOR_DB = (-58.0, -44.0)
 """Range of the noise floor below the peak of a take."""
-DRAWN = {"blender": 0.5, "cars": 0.5, "fire": 0.6, "screaming": 0.5}
+DRAWN = {"blender": 0.5, "cars": 0.35, "fire": 0.6, "screaming": 0.35}
 """How far takes follow recordings that are recognised worse than the recipe; others: 1."""
 FAR = frozenset(
     {"ambulance", "cars", "cheer", "helicopter", "river", "train_passing", "wave"}
@@ -62,7 +62,7 @@ def as_recorded(take: Take, name: str, recorder: np.random.Generator) -> Take:
         recorder: Chance of the recording, the same for all takes made with one microphone.
     """
     # Lasting sounds reach a microphone by more ways than a hit near by.
-    response = _response(take.samples, name, recorder, 1.0 if take.loop is None else 1.5)
+    response = _response(take.samples, name, recorder, 1.0 if take.loop is None else 1.25)
     floor_db = recorder.uniform(*FLOOR_DB)
     if take.loop is None:
         # A little of a room, or struck things sound like instruments; the mix adds the scene's own.

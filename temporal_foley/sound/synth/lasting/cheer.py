@@ -36,21 +36,15 @@ def make(rng: np.random.Generator) -> Take:
     """Make one crowd, from a few dozen people to a stand."""
     samples = body_length(rng, 9.0, 12.0)
     size = rng.uniform(0.2, 1.0)
-    surge = rng.uniform(0.2, 0.7)
-    excitement = np.exp(
-        surge * slow_curve(rng, samples, 0.4) + 0.25 * slow_curve(rng, samples, 3.0)
-    )
-    roar = log_uniform(rng, 0.03, 0.4) * (0.3 + size)
-    crowd = coloured_pair(rng, samples, CROWD) * (excitement * roar)[:, None]
+    excitement = np.exp(0.45 * slow_curve(rng, samples, 0.4) + 0.25 * slow_curve(rng, samples, 3.0))
+    crowd = coloured_pair(rng, samples, CROWD) * (excitement * (0.06 + 0.14 * size))[:, None]
     density = np.clip(0.5 * excitement, 0.1, 1.0)
-    # Men at a match, a party, or a school.
-    height = log_uniform(rng, 0.8, 1.4)
-    voices = [pan(_voice(rng, height), rng.normal(0, 0.5)) for _ in range(40)]
-    for at in scatter(rng, samples, log_uniform(rng, 12.0, 40.0) + 50.0 * size, density):
+    voices = [pan(_voice(rng), rng.normal(0, 0.5)) for _ in range(40)]
+    for at in scatter(rng, samples, 22.0 + 60.0 * size, density):
         # A heavy tail: some people are near and stand out.
         strength = min(0.07 * np.exp(1.0 * rng.standard_normal()), 0.8)
         lay_round(crowd, at, voices[rng.integers(len(voices))] * strength * excitement[at])
-    applause = log_uniform(rng, 0.08, 2.0)
+    applause = rng.uniform(0.2, 1.2)
     for _ in range(round(5 + 55 * size * rng.uniform(0.3, 1.0))):
         _clapping(rng, crowd, excitement, applause * np.exp(0.7 * rng.standard_normal()))
     for at in scatter(rng, samples, rng.uniform(0.0, 1.0)):
@@ -58,18 +52,18 @@ def make(rng: np.random.Generator) -> Take:
     return looped(crowd, lead_s=0.5)
 
 
-def _voice(rng: np.random.Generator, height: float) -> Mono:
+def _voice(rng: np.random.Generator) -> Mono:
     """Shout one open vowel: up quickly, held, and falling off."""
     length = round(log_uniform(rng, 0.25, 1.4) * SAMPLE_RATE_HZ)
     high = rng.random() < 0.5
-    pitch_hz = height * (log_uniform(rng, 330, 620) if high else log_uniform(rng, 190, 340))
+    pitch_hz = log_uniform(rng, 330, 620) if high else log_uniform(rng, 190, 340)
     turn = np.linspace(0, 1, length)
     glide = 1 + rng.uniform(0.05, 0.5) * np.sin(np.pi * turn**0.7) - 0.15 * turn**3
     shake = 1 + 0.03 * slow_noise(length, rng, 9.0) + 0.02 * slow_noise(length, rng, 80.0)
     cycles = np.cumsum(pitch_hz * glide * shake) / SAMPLE_RATE_HZ
     partials = np.arange(1, int(6000 / pitch_hz))
     hz = partials * pitch_hz * 1.08
-    stretch = (1.15 if high else 1.0) * height**0.4
+    stretch = 1.15 if high else 1.0
     resonance = sum(
         weight / (1 + ((hz - stretch * formant) / width) ** 2)
         for formant, width, weight in zip(

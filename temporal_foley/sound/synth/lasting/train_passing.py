@@ -42,9 +42,9 @@ HISS = ((800, -20), (2500, -2), (5000, 0), (10000, -10), (16000, -20))
 def make(rng: np.random.Generator) -> Take:
     """Make one train: slow and clattering, or faster and smoother."""
     samples = body_length(rng, 9.0, 12.0)
-    speed_m_s = log_uniform(rng, 12.0, 30.0)
+    speed_m_s = rng.uniform(12.0, 23.0)
     # Welded rails have no joints.
-    jointed = rng.random() < (0.95 if speed_m_s < 21.0 else 0.6)
+    jointed = rng.random() < 0.9
     car_m = rng.uniform(18.0, 25.0)
     # A whole number of cars goes by in one round.
     cars = max(4, round(samples / SAMPLE_RATE_HZ * speed_m_s / car_m))
@@ -72,13 +72,13 @@ def make(rng: np.random.Generator) -> Take:
     train += coloured_pair(rng, samples, IMPACT, 0.5) * pounding[:, None]
     if jointed:
         train += _joints(rng, samples, at, load) * rng.uniform(0.06, 0.13)
-    if rng.random() < 0.4:
-        train += _engine(rng, samples) * log_uniform(rng, 0.05, 0.35)
+    if rng.random() < 0.3:
+        train += _engine(rng, samples) * log_uniform(rng, 0.04, 0.25)
     if rng.random() < 0.3:
         train += _horn(rng, samples) * log_uniform(rng, 0.1, 0.8)
     train += _squeal(rng, samples, near)
     # Beside the track or across a valley.
-    return looped(low_pass(train, log_uniform(rng, 3500.0, 16_000.0), order=1), lead_s=2.0)
+    return looped(low_pass(train, log_uniform(rng, 5000.0, 16_000.0), order=1), lead_s=2.0)
 
 
 def _engine(rng: np.random.Generator, samples: int) -> np.ndarray:

@@ -39,10 +39,10 @@ def make(rng: np.random.Generator) -> Take:
     samples = count(length_s)
     ground_m = log_uniform(rng, 100.0, 2500.0)
     arrivals_s, strengths, distances_m = _channel(rng, ground_m)
-    near_hz = log_uniform(rng, 500.0, 9000.0) * min(1.0, 900.0 / ground_m)
+    near_hz = log_uniform(rng, 500.0, 4500.0) * min(1.0, 900.0 / ground_m)
     dry = normalise_rms(_arrive(samples, arrivals_s, strengths, distances_m), 0.0)
-    rough = dry + gain(rng.uniform(-14.0, 3.0)) * _tear(dry, rng)
-    middle = rough + gain(rng.uniform(-12.0, 5.0)) * _echo(rough, rng, length_s)
+    rough = dry + gain(rng.uniform(-10.0, 0.0)) * _tear(dry, rng)
+    middle = rough + gain(rng.uniform(-6.0, 4.0)) * _echo(rough, rng, length_s)
     # Echoes come from both sides; the bass and the stroke itself are common, as in recordings.
     spread = highpass(_echo(rough, rng, length_s), 160.0, 2) * gain(rng.uniform(-11.0, -6.0))
     sides = [
