@@ -30,7 +30,7 @@ from temporal_foley.files.output import (
     write_run,
 )
 from temporal_foley.files.run_record import Progress, RunRecord
-from temporal_foley.media.audio import Sound, read_audio
+from temporal_foley.media.audio import read_audio
 from temporal_foley.media.mux import mux_sound, output_suffix
 from temporal_foley.media.video import VideoInfo, probe_video, sample_frames
 from temporal_foley.pages.overview import SHOWN_PROBABILITY, RenderedSound, draw_overview
@@ -50,6 +50,7 @@ from temporal_foley.sound.mix import (
     write_mix,
 )
 from temporal_foley.sound.room_tone import ROOM_TONE_STEM
+from temporal_foley.sound.signal.blocks import Replayed
 from temporal_foley.sound.stems import ORIGINAL_STEM
 from temporal_foley.sound.takes.credits import CREDITS_NAME, check_licences, write_credits
 from temporal_foley.sound.takes.library import Library, check_library, load_library
@@ -72,6 +73,8 @@ MIX_FILE = f"{MIX}.wav"
 TABLES = ("scores.tsv", "events.tsv", PROPOSED_FILE, BEFORE_FILE)
 THUMBNAIL_ROWS = 224
 EFFECTS_WITHOUT_CUES = 6
+_HELD_SOUND_BYTES = 48 << 20
+"""Two minutes of stereo."""
 """Effects that can be added in the page from disk where nothing was found."""
 
 
@@ -245,9 +248,8 @@ def render_timeline(
     write_cue_sheet(timeline, folder / "cues.csv")
     write_credits(timeline, folder / CREDITS_NAME)
 
-    def original() -> Iterator[Sound]:
-        return read_audio(info) or iter(())
-
+    # Speech, level and room of the original are measured before it is mixed.
+    original = Replayed(lambda: read_audio(info) or iter(()), _HELD_SOUND_BYTES)
     stem_names = StemNames.of(timeline)
     with record.stage("render") as done:
         report = write_mix(

@@ -1,6 +1,6 @@
 """Cut streams of sound into blocks of one length."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from jaxtyping import Float
@@ -25,6 +25,34 @@ def rechunk(blocks: Iterable[Block], samples: int) -> Iterator[Block]:
             held += len(block)
     if held:
         yield np.concatenate(waiting)
+
+
+class Replayed:
+    """A stream that is read several times; if it is short, what the first reading gave is held."""
+
+    def __init__(self, read: Callable[[], Iterator[Block]], most_bytes: int):
+        """Take what reads the stream, and the size up to which it is held."""
+        self._read = read
+        self._most_bytes = most_bytes
+        self._held: list[Block] | None = None
+
+    def __call__(self) -> Iterator[Block]:
+        """Return the stream from its beginning; its blocks are read-only."""
+        if self._held is not None:
+            yield from self._held
+            return
+        blocks: list[Block] = []
+        size = 0
+        for block in self._read():
+            block.setflags(write=False)
+            size += block.nbytes
+            if size <= self._most_bytes:
+                blocks.append(block)
+            else:
+                blocks.clear()
+            yield block
+        if size <= self._most_bytes:
+            self._held = blocks
 
 
 def fit(blocks: Iterable[Block], samples: int, block_samples: int) -> Iterator[Block]:
