@@ -176,7 +176,10 @@ def hear_original(
     def read() -> Iterable[np.ndarray]:
         return read_audio(info, sample_rate_hz=LISTENING_RATE_HZ, channels=1) or ()
 
-    return HeardSound(read, max(0, to_sample(grid.end, LISTENING_RATE_HZ)), memory)
+    # Not to the end of the grid: a last frame that is mostly after the video would be silence, of
+    # which the detector makes effects.
+    end = min(grid.end, info.duration)
+    return HeardSound(read, max(0, to_sample(end, LISTENING_RATE_HZ)), memory)
 
 
 def analyse_original(tags: Tags) -> SoundEvidence | None:

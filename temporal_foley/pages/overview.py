@@ -193,7 +193,7 @@ def _draw_lane(
     style = {"fontsize": 6.5, "color": INK, "va": "bottom", "parse_math": False, "bbox": paper}
     for time, text in why_texts(told, duration, letters_s):
         axis.text(time, -0.99, text, zorder=4, **style)
-    for time, text in _texts_of_missing(name, seen, cues, duration, letters_s):
+    for time, text in texts_of_missing(name, seen, cues, duration, letters_s):
         axis.text(time, 0.03, text, zorder=4, **style)
     below = None if heard else "in the original" if told else "rejected" if cues else "no cue"
     _label(axis, printable(name.replace("_", " ")), below, colour)
@@ -278,14 +278,17 @@ def why_texts(cues: Sequence[Cue], duration: float, letter_s: float) -> Iterator
             yield time, text
 
 
-def _texts_of_missing(
+def texts_of_missing(
     effect: str, seen: Detections, cues: Sequence[Cue], duration: float, letter_s: float
 ) -> Iterator[tuple[float, str]]:
-    """Yield why a probability above the line has no cue, as far as there is room."""
+    """Yield why a probability above the line has no cue, as far as there is room.
+
+    A text that would not fit behind its stretch ends with the video.
+    """
     free = 0.0
     for one in explain_missing(seen, cues):
-        time = max(one.start, free)
-        letters = int((duration - time) / letter_s)
+        time = max(min(one.start, duration - len(one.reason) * letter_s), free)
+        letters = int((duration - time) / letter_s + 1e-6)
         if one.effect == effect and letters >= FEWEST_LETTERS:
             text = printable(one.reason, letters)
             free = time + len(text) * letter_s

@@ -14,7 +14,7 @@ from temporal_foley.sound.takes.library import load_library
 from temporal_foley.spotting.close_look import Glimpses
 from temporal_foley.spotting.places import Places
 from temporal_foley.stages import DetectionSettings, align_events, hear_original, tag_video
-from temporal_foley.timegrid import TimeGrid
+from temporal_foley.timegrid import TimeGrid, to_sample
 from temporal_foley.timeline import MixSettings
 
 
@@ -148,6 +148,12 @@ def test_the_own_sound_is_embedded_once(clip, cache):
     assert encoder.runs == 2
     assert found[0] == found[1] == found[2]
     assert found[0][1] > 0
+
+
+def test_the_own_sound_ends_with_the_video_not_with_the_grid(clip):
+    info = probe_video(clip)
+    heard = hear_original(info, TimeGrid.covering(info.duration + 1, Fraction(4)), Memory())
+    assert heard.samples == to_sample(info.duration, 32_000)
 
 
 def test_other_mix_settings_do_not_repeat_the_analysis(clip, cache, tmp_path):

@@ -1,10 +1,16 @@
 """The overview: reasons are shown where there is room, and every cue is marked."""
 
 import dataclasses
+from fractions import Fraction
 
-from temporal_foley.pages.overview import FEWEST_LETTERS, why_texts
+import numpy as np
+import pytest
+
+from temporal_foley.pages.overview import FEWEST_LETTERS, texts_of_missing, why_texts
+from temporal_foley.spotting.detections import Detections
+from temporal_foley.timegrid import TimeGrid
 from temporal_foley.timeline import Cue
-from tests.factories import make_cue
+from tests.factories import make_cue, make_vocabulary
 
 RATE = 48_000
 
@@ -42,3 +48,20 @@ def test_a_cue_without_a_reason_says_nothing() -> None:
 
 def test_a_lane_without_cues_has_nothing_to_say() -> None:
     assert list(why_texts([], 20.0, 0.1)) == []
+
+
+@pytest.mark.parametrize("first", [0, 20, 38, 39])
+def test_why_there_is_no_cue_fits_in_also_at_the_end(first):
+    probabilities = np.zeros((40, 1), np.float32)
+    probabilities[first:] = 0.9
+    seen = Detections(
+        grid=TimeGrid(frame_rate=Fraction(4), frames=40),
+        vocabulary=make_vocabulary("bark"),
+        probabilities=probabilities,
+        thumbnails=(),
+    )
+    ((time, text),) = texts_of_missing("bark", seen, (), 10.0, 0.05)
+    assert text.startswith("no cue: 0.90")
+    assert 0.0 <= time <= first / 4
+    assert time + len(text) * 0.05 <= 10.0 + 1e-9
+    assert list(texts_of_missing("bark", seen, (), 10.0, 1.0)) == []
