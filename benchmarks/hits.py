@@ -10,6 +10,7 @@ of the maximum, 60 ms apart); `chance`, as many hits as the truth has at random,
 Effects of the shipped vocabulary are detected by the shipped model; for the others, which it does
 not know, an event over the whole clip is given. Printed: F1 at 50 and 100 ms by clip and effect,
 signed errors (early below 0), and the rank correlation of placed strengths with those of the sound.
+Last, that of the impacts which the picture shows at true hits that strike, within clips.
 """
 
 import argparse
@@ -30,12 +31,12 @@ from temporal_foley.media.video import VideoInfo, probe_video
 from temporal_foley.models.audio.sound_evidence import analyse_sound
 from temporal_foley.models.by_name import load_detector
 from temporal_foley.spotting.close_look import Glimpses, look_closely
-from temporal_foley.spotting.motion import measure_motion
+from temporal_foley.spotting.motion import impacts, measure_motion
 from temporal_foley.spotting.own_sound.align import align_with_sound
 from temporal_foley.spotting.own_sound.attacks import attack_of
 from temporal_foley.spotting.own_sound.evidence import SoundEvidence
 from temporal_foley.spotting.own_sound.onset_strength import FRAME_S, band_slice, total_level
-from temporal_foley.spotting.sync import meet_picture, stretches_to_watch
+from temporal_foley.spotting.sync import meet_picture, stretches_to_watch, strikes
 from temporal_foley.stages import DetectionSettings, tag_video
 from temporal_foley.timegrid import TimeGrid, to_sample
 from temporal_foley.timeline import Event
@@ -75,6 +76,7 @@ def main(words: Sequence[str] | None = None) -> None:
         return
     scores: dict[str, dict[str, list[np.ndarray]]] = defaultdict(lambda: defaultdict(list))
     detector = None if given.no_picture else load_detector("")
+    shown: list[np.ndarray] = []
     print("clip effect hits way F1_50 F1_100 early late rho cpu_s".replace(" ", "\t"))
     for file, effect, hits in truth:
         info = probe_video(given.clips / file)
@@ -115,7 +117,16 @@ def main(words: Sequence[str] | None = None) -> None:
             print(
                 "\t".join(map(str, [*cells, f"{cost:.1f}" if way == "sound" else ""])), flush=True
             )
+        if sound is not None and detector is not None and strikes(vocabulary[effect]):
+            shown.append(impacts_and_levels(info, hits, sound, vocabulary[effect]))
         scores[effect]["chance"].append(chance(hits, float(info.duration)))
+    if shown:
+        both = np.concatenate([rows - rows.mean(axis=0) for rows in shown])
+        slope = float(both[:, 0] @ both[:, 1] / (both[:, 0] @ both[:, 0]))
+        rho = float(spearmanr(both[:, 0], both[:, 1]).statistic)
+        print(
+            f"\nimpacts of {len(both)} hits that strike: rho {rho:.2f}, slope {slope:.2f} dB a dB"
+        )
     print("\neffect\tway\tF1_50\tF1_100")
     for effect in [*scores, "all"]:
         for way in ("sound", "picture", "librosa", "chance"):
@@ -270,13 +281,28 @@ def rank_correlation(
     pairs = matched(truth, list(placed), 0.1)
     if len(pairs) < 4:
         return float("nan")
+    true = levels_at([truth[a] for a, _ in pairs], sound, effect)
+    return float(spearmanr(true, [strengths[b] for _, b in pairs]).statistic)
+
+
+def levels_at(hits: Sequence[float], sound: SoundEvidence, effect: Effect) -> list[float]:
+    """Return the sound's highest level in the effect's bands at each hit."""
     attack = attack_of(effect)
     level = total_level(sound.levels.bands_db[:, band_slice(attack.lowest_hz, attack.highest_hz)])
-    true = []
-    for a, _ in pairs:
-        first = round(truth[a] / FRAME_S)
-        true.append(level[max(0, first - 4) : first + round(0.15 / FRAME_S)].max())
-    return float(spearmanr(true, [strengths[b] for _, b in pairs]).statistic)
+    first = [round(hit / FRAME_S) for hit in hits]
+    return [float(level[max(0, f - 4) : f + round(0.15 / FRAME_S)].max()) for f in first]
+
+
+def impacts_and_levels(
+    info: VideoInfo, hits: Sequence[float], sound: SoundEvidence, effect: Effect
+) -> np.ndarray:
+    """Return the picture's strongest impact near each hit in dB, and the level of its sound."""
+    motion = measure_motion(close_ups(info, [(0.0, float(info.duration))]))
+    found = impacts(motion)
+    near = [found[(motion.times > hit - 0.12) & (motion.times < hit + 0.08)] for hit in hits]
+    strongest = np.array([one.max(initial=0.0) for one in near])
+    seen = 10.0 * np.log10(np.maximum(strongest, 1e-3) / max(strongest.max(), 1e-3))
+    return np.stack([np.maximum(seen, -15.0), levels_at(hits, sound, effect)], axis=1)
 
 
 def draw(clip: Path, effect: str, hits: Sequence[float], folder: Path) -> None:

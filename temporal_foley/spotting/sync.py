@@ -30,8 +30,9 @@ LONGEST_WATCHED_S = 20.0
 FEWEST_HITS = 3
 WEAKEST_DB = -9.0
 """Of a hit beside the strongest, by the motion that ends in it."""
-_STRENGTH_DB = 10.0
-"""Decibels for ten times the strength."""
+_STRENGTH_DB = 5.0
+"""Decibels for ten times the strength. Motion says little of the level (`benchmarks/hits.py`): with
+more, hits would be farther from their true levels than without any."""
 _BEFORE, _AFTER = 0.4, 1.4
 """Where an onset is sought, in grid steps from its own."""
 _RUN_IN_S = 0.3
