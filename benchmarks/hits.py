@@ -1,6 +1,6 @@
 """How well placed hits meet the hits in a video's own sound.
 
-    python benchmarks/hits.py CLIPS --truth CLIPS/hits.tsv benchmarks/hits_truth.tsv
+    python benchmarks/hits.py CLIPS --truth CLIPS/hits.tsv [benchmarks/detection/hits_more.tsv]
     python benchmarks/hits.py CLIPS --truth CLIPS/hits.tsv --draw DIR   # pictures to check them by
 
 A truth table has the columns `file` (below CLIPS), `effect` and `hits` (seconds). Four ways are
@@ -36,7 +36,7 @@ from temporal_foley.spotting.own_sound.align import align_with_sound
 from temporal_foley.spotting.own_sound.attacks import attack_of
 from temporal_foley.spotting.own_sound.evidence import SoundEvidence
 from temporal_foley.spotting.own_sound.onset_strength import FRAME_S, band_slice, total_level
-from temporal_foley.spotting.sync import meet_picture, stretches_to_watch, strikes
+from temporal_foley.spotting.sync import meet_picture, stretches_to_watch
 from temporal_foley.stages import DetectionSettings, tag_video
 from temporal_foley.timegrid import TimeGrid, to_sample
 from temporal_foley.timeline import Event
@@ -117,7 +117,7 @@ def main(words: Sequence[str] | None = None) -> None:
             print(
                 "\t".join(map(str, [*cells, f"{cost:.1f}" if way == "sound" else ""])), flush=True
             )
-        if sound is not None and detector is not None and strikes(vocabulary[effect]):
+        if sound is not None and detector is not None and is_struck(vocabulary[effect]):
             shown.append(impacts_and_levels(info, hits, sound, vocabulary[effect]))
         scores[effect]["chance"].append(chance(hits, float(info.duration)))
     if shown:
@@ -283,6 +283,11 @@ def rank_correlation(
         return float("nan")
     true = levels_at([truth[a] for a, _ in pairs], sound, effect)
     return float(spearmanr(true, [strengths[b] for _, b in pairs]).statistic)
+
+
+def is_struck(effect: Effect) -> bool:
+    """Return whether an effect is keys or strikes, whose motion ends in its sound."""
+    return attack_of(effect).is_struck
 
 
 def levels_at(hits: Sequence[float], sound: SoundEvidence, effect: Effect) -> list[float]:

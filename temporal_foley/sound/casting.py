@@ -247,7 +247,8 @@ def _strike(event: Event, casting: _Casting, rng: np.random.Generator) -> Iterat
         lead_in = 0 if source_start == 0 else min(to_sample(_CUT_IN_S), (end - begin) // 4)
         ring = to_sample(_CUT_OUT_S if is_cut else _RING_OUT_S)
         hit = f"; hit {number} of {len(times)}" if len(times) > 1 else ""
-        if _is_guessed(event, number):
+        is_guessed = _is_guessed(event, number, casting.effect)
+        if is_guessed:
             hit += "; timing guessed"
         pitch = f"; pitch {asset.cents:+d} cents" if asset.cents else ""
         yield Cue(
@@ -266,7 +267,7 @@ def _strike(event: Event, casting: _Casting, rng: np.random.Generator) -> Iterat
             fade_in=lead_in,
             fade_out=min(ring, (end - max(begin, meets)) // 2),
             reason=_reason(event, chosen, casting) + hit + pitch,
-            evidence=_evidence(event, number),
+            evidence=_evidence(event, number, is_guessed=is_guessed),
         )
     casting.uses.update(drawn)
 
@@ -400,7 +401,7 @@ def _loop(entry: LibraryTake, take: Take) -> Loop | None:
     return take.loop
 
 
-def _evidence(event: Event, number: int = 1) -> Evidence:
+def _evidence(event: Event, number: int = 1, *, is_guessed: bool = False) -> Evidence:
     """Return the evidence for a hit of an event before it is placed in the picture."""
     original = None
     if event.audible:
@@ -413,15 +414,20 @@ def _evidence(event: Event, number: int = 1) -> Evidence:
         probability=round(event.confidence, 4),
         peak_s=event.peak,
         motion=event.motion,
-        timing="guessed" if _is_guessed(event, number) else event.timing,
+        timing="guessed" if is_guessed else event.timing,
         original=original,
         carries=event.carries,
     )
 
 
-def _is_guessed(event: Event, number: int) -> bool:
-    """Return whether a hit is placed by nothing but the usual pace of its effect."""
-    return not event.hits and number > 1
+def _is_guessed(event: Event, number: int, effect: Effect) -> bool:
+    """Return whether nothing shows when a hit is: only the pace of its effect, or that it calls.
+
+    That a dog is in the picture does not show when it barks.
+    """
+    if event.hits or event.timing != "grid":
+        return not event.hits and number > 1
+    return number > 1 or not strikes(effect)
 
 
 def _reason(event: Event, chosen: int, casting: _Casting) -> str:

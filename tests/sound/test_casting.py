@@ -257,6 +257,21 @@ def files_of(*names: str) -> tuple[Library, dict]:
     return Library(name="own", sha256="", takes=entries, load=lambda asset: made[asset.name]), made
 
 
+def test_a_call_without_sound_is_guessed_and_a_strike_that_moves_is_not():
+    dog = Effect(name="bark", kind="one_shot", bus="hard_effects", ucs="ANMLDog")
+    vocabulary = dataclasses.replace(VOCABULARY, effects=(dog, VOCABULARY["door"]))
+    events = [
+        event("bark", 1.0, 3.0),
+        event("bark", 5.0, 6.0, hits=(5.0,), timing="sound"),
+        event("door", 1.0, 3.0),
+        event("door", 8.0, 9.0, timing="picture"),
+    ]
+    tracks = cast_events(events, vocabulary, library_of(), seed=1, duration_samples=DURATION)
+    found = {track.effect: [cue.evidence.timing for cue in track.cues] for track in tracks}
+    assert found == {"bark": ["guessed", "sound"], "door": ["grid", "picture"]}
+    assert "timing guessed" in tracks[0].cues[0].reason
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_a_run_keeps_one_shoe_and_another_run_may_have_another(seed: int) -> None:
     library, _ = files_of(

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from temporal_foley.effects import Effect
-from temporal_foley.spotting.own_sound.attacks import attack_of
+from temporal_foley.spotting.own_sound.attacks import CALLING_CATEGORIES, attack_of
 from temporal_foley.spotting.own_sound.audibility import audible_probability
 from temporal_foley.spotting.own_sound.evidence import TAG_STEP_S, SoundEvidence
 from temporal_foley.spotting.own_sound.hits import Hit, find_hits
@@ -78,7 +78,7 @@ def _align_hits(
         ]
         if near:
             owners.setdefault(min(near)[1], []).append(hit)
-        elif hit.probability >= AUDIBLE_ALONE and _stands_out(tags, hit.time, hit.time, sound):
+        elif hit.probability >= AUDIBLE_ALONE and _stands_out(effect, hit.time, hit.time, sound):
             free.append(hit)
     aligned = []
     for number, event in enumerate(events):
@@ -169,7 +169,7 @@ def _align_sustained(
             continue
         if any(start < event.offset and end > event.onset for event in (*events, *aligned)):
             continue
-        if not _stands_out(tags, start, end, sound):
+        if not _stands_out(effect, start, end, sound):
             continue
         inside = tags[sound.columns(start, end)]
         aligned.append(
@@ -194,12 +194,17 @@ def _is_taken(event: Event, taken: Sequence[float]) -> bool:
     return bool(near) and sum(near) * 2 > len(near)
 
 
-def _stands_out(
-    tags: Float[np.ndarray, " columns"], start: float, end: float, sound: SoundEvidence
-) -> bool:
-    """Return whether no other effect is more probably audible from `start` to `end` seconds."""
+def _stands_out(effect: Effect, start: float, end: float, sound: SoundEvidence) -> bool:
+    """Return whether no other effect is more probably audible from `start` to `end` seconds.
+
+    A voice that speaks is no call: people who talk loudly have some of the tag of screams.
+    """
     columns = sound.columns(start - TAG_STEP_S, end + 2 * TAG_STEP_S)
-    return float(tags[columns].mean()) >= float(sound.tags[columns].mean(axis=0).max()) - 1e-6
+    own = float(sound.tags[columns, sound.vocabulary.index(effect.name)].mean())
+    others = float(sound.tags[columns].mean(axis=0).max())
+    if effect.ucs.startswith(CALLING_CATEGORIES):
+        others = max(others, float(sound.speech[columns].mean()))
+    return own >= others - 1e-6
 
 
 def envelope(

@@ -226,6 +226,13 @@ def test_what_is_audible_and_not_detected_becomes_an_event_off_screen() -> None:
     assert sorted(hit for one in found for hit in one.hits) == pytest.approx(STRIKES, abs=0.03)
 
 
+def test_speech_is_no_call_off_screen() -> None:
+    sound = evidence(decays(), dog=0.9, speech=0.97)
+    assert align_with_sound([], sound) == ()
+    (seen,) = align_with_sound([event("dog")], sound)
+    assert seen.audible
+
+
 def test_an_event_that_the_sound_lacks_stays_as_it_is() -> None:
     given = event("dog", 1.0, 3.0)
     assert align_with_sound([given], evidence(decays(), speech=0.9)) == (given,)
