@@ -37,7 +37,7 @@ EDGES_HZ = (
 MOST_CUT_DB, MOST_BOOST_DB = -26.0, 16.0
 FLOOR_DB = (-58.0, -44.0)
 """Range of the noise floor below the peak of a take."""
-DRAWN = {"blender": 0.5, "cars": 0.35, "fire": 0.6, "screaming": 0.35}
+DRAWN = {"blender": 0.5, "cars": 0.35, "fire": 0.6, "screaming": 0.2}
 """How far takes follow recordings that are recognised worse than the recipe; others: 1."""
 FAR = frozenset(
     {"ambulance", "cars", "cheer", "helicopter", "river", "train_passing", "wave"}

@@ -64,7 +64,7 @@ def _heel(rng: np.random.Generator, board: float) -> Signal:
         slope=0.8,
     )
     add_at(blow, thud, 0, rng.uniform(0.5, 0.8) + 0.3 * board)
-    at, bright = 0.0, rng.uniform(0.7, 1.2)
+    at, bright = 0.0, rng.uniform(0.7, 0.95)
     for level in (1.0, rng.uniform(0.15, 0.5), rng.uniform(0.05, 0.25)):
         tip = strike(
             rng, low_hz=log_uniform(rng, 500.0, 900.0), high_hz=7000.0, t60_s=0.018, slope=1.0
