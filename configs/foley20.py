@@ -27,7 +27,7 @@ def config() -> Config:
             fusion=FusionConfig(kind="concat"),
             recurrent=RecurrentConfig(cell="gru"),
             regression=RegressionConfig(),
-            prior=PriorConfig(gain=0.5, absent=-4.6, most=3.0),
+            prior=PriorConfig(gain=0.35, absent=-4.6, least=-4.6, most=3.0),
             tag_prior=TagPriorConfig(alone=(2.0, -3.0)),
             correction=0.5,
         ),

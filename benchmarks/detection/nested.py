@@ -8,16 +8,17 @@ Clips are divided into folds by source. For each fold one model is trained witho
 pair of folds one without both: the second kind judges the clips of one fold for all choices that
 the first kind is then judged with on the other (nested cross-validation). Chosen in this way, for
 each fold: the weights of the ImageNet map and of the tags, whether the recurrent correction is
-used, the calibration, and the one threshold of all effects. WORK keeps the models' outputs, so the
+used, and the calibration line and the threshold, each one of all effects. Chosen for clips with and
+without their sound together, as a bundle has one decision. WORK keeps the models' outputs, so the
 command can be stopped and repeated.
 
 Printed, with and without sound: ROC-AUC of any effect against none, macro over effects and whether
 the strongest effect is right, by clip; and clips with a correct cue, and false cues a minute in
 clips without any effect. Beside it: the ImageNet map, the regression on single frames, and their
-average in log odds, each with its own threshold chosen in the same way.
+average in log odds, each with its own decision chosen in the same way.
 
-With `--bundle`, a model that was trained on all clips gets the calibration and the threshold that
-are chosen on the outputs of the models without each fold.
+With `--bundle`, a model that was trained on all clips gets the weights and the decision that are
+chosen on the outputs of the models without each fold.
 """
 
 import argparse
@@ -39,8 +40,9 @@ from data_pipeline.features.split import FeatureSplit
 from data_pipeline.features.store import FeatureStore
 from data_pipeline.train.tagger import train_tagger
 from temporal_foley.effects import Vocabulary, load_vocabulary
-from temporal_foley.evaluation.fit_calibration import fit_lines
+from temporal_foley.evaluation.fit_calibration import fit_common_line
 from temporal_foley.evaluation.scored_clip import ScoredClip
+from temporal_foley.models.tagging.class_prior import FARTHEST
 from temporal_foley.models.tagging.judging import pad_clip
 from temporal_foley.models.tagging.tagger import TaggerInputs
 from temporal_foley.spotting.decision import (
@@ -54,10 +56,12 @@ from temporal_foley.spotting.decision import (
 PARTS = ("regression", "map", "tags", "alone", "sighted", "sounded")
 """Log odds by frame: of single frames, of the ImageNet map and of the tags, each at a weight of 1,
 of what the sound alone shows, and the recurrent correction without and with sound."""
-MAP_WEIGHTS = (0.25, 0.5, 1.0)
-TAG_WEIGHTS = (0.3, 0.5, 0.8)
+MAP_WEIGHTS = (0.25, 0.35, 0.5)
+TAG_WEIGHTS = (0.5, 0.8)
 CORRECTIONS = (0.0, 1.0)
-THRESHOLDS = tuple(1.0 / (1.0 + np.exp(-x)) for x in np.arange(-3.0, 0.01, 0.25))
+LOOKS_PER_S = 0.5
+"""Two seconds of a shot show little more than one picture of it."""
+THRESHOLDS = tuple(1.0 / (1.0 + np.exp(-x)) for x in np.arange(1.0, -3.01, -0.25))
 MOST_FALSE = 0.7
 """False cues a minute that a threshold may give on the clips that choose it."""
 
@@ -73,10 +77,13 @@ class Weights:
     map: float = 0.5
     tags: float = 0.5
     correction: float = 1.0
+    least: float = -FARTHEST
+    """Lowest log odds of the map."""
 
     def logits(self, parts: Parts, has_sound: bool) -> Logits:
         """Add the parts of a clip."""
-        logits = self.regression * parts["regression"] + self.map * parts["map"]
+        logits = self.regression * parts["regression"]
+        logits = logits + self.map * np.maximum(parts["map"], self.least)
         if self.tags and has_sound:
             logits = np.logaddexp(logits + self.tags * parts["tags"], parts["alone"])
         if self.correction:
@@ -216,14 +223,13 @@ def ranking(
 
 
 def calibrated(clips: Clips, logits: list[Logits], vocabulary: Vocabulary) -> Decision:
-    """Calibrate a semi-Markov decision on clips."""
+    """Calibrate a semi-Markov decision on clips, with one line for all effects."""
     decision = with_usual_durations(default_decision(vocabulary, decoder="semi_markov"), vocabulary)
-    lines = fit_lines(clips.scored, logits)
+    line = fit_common_line(clips.scored, logits)
     effects = tuple(
-        dataclasses.replace(effect, slope=line.slope, bias=line.bias)
-        for effect, line in zip(decision.effects, lines, strict=True)
+        dataclasses.replace(effect, slope=line.slope, bias=line.bias) for effect in decision.effects
     )
-    return dataclasses.replace(decision, effects=effects)
+    return dataclasses.replace(decision, effects=effects, looks_per_s=LOOKS_PER_S)
 
 
 def with_threshold(decision: Decision, threshold: float) -> Decision:
@@ -248,8 +254,13 @@ class Detection:
         self, clips: Clips, logits: list[Logits], decision: Decision, vocabulary: Vocabulary
     ) -> "Detection":
         """Add the cues of some clips."""
+        on = np.array([effect.threshold_on for effect in decision.effects])
         for clip, rows in zip(clips.scored, logits, strict=True):
-            events = apply_decision(calibrate(rows, decision), clip.grid, vocabulary, decision)
+            chances = calibrate(rows, decision)
+            # A search for events that nothing speaks for takes long and finds none.
+            events = []
+            if (chances > on).any():
+                events = apply_decision(chances, clip.grid, vocabulary, decision)
             present = {vocabulary.names[k] for k in np.flatnonzero(clip.clip_labels > 0)}
             if present:
                 self.shown += 1
@@ -266,34 +277,63 @@ class Detection:
         )
 
 
-def choose_threshold(
+def choose_weights(clips: Clips, candidates: list[Weights]) -> Weights:
+    """Choose the weights of the parts that rank clips best, with and without their sound."""
+
+    def goodness(weights: Weights) -> float:
+        found = [
+            ranking(clips.truth, clip_scores(clips.logits(weights, with_sound)))
+            for with_sound in (True, False)
+        ]
+        return sum(any_effect + 0.5 * macro + 0.5 * top for any_effect, macro, top in found)
+
+    return max(candidates, key=goodness) if len(candidates) > 1 else candidates[0]
+
+
+def choose_decision(
     clips: Clips,
     logits: list[Logits],
-    decision: Decision,
     vocabulary: Vocabulary,
     undecided: Sequence[str],
-) -> float:
-    """Choose the threshold with the most clips detected within `MOST_FALSE`.
+) -> Decision:
+    """Calibrate, and choose the lowest threshold that gives no more false cues than `MOST_FALSE`.
 
-    Clips whose names match a pattern of `undecided` do not count.
+    Clips whose names match a pattern of `undecided` count for the calibration only.
     """
+    base = calibrated(clips, logits, vocabulary)
     clear = [
         not any(fnmatch.fnmatchcase(clip.id, pattern) for pattern in undecided)
         for clip in clips.scored
     ]
-    clips = Clips(
-        *(
-            list(itertools.compress(part, clear))
-            for part in (clips.records, clips.scored, clips.parts)
-        )
-    )
-    logits = list(itertools.compress(logits, clear))
-    best = (-1.0, THRESHOLDS[-1])
+    nothing = np.array(clear) & ~clips.truth.any(axis=1)
+    without, without_logits = _some(clips, logits, nothing)
+    chosen = with_threshold(base, max(THRESHOLDS))
     for threshold in THRESHOLDS:
-        found = Detection().count(clips, logits, with_threshold(decision, threshold), vocabulary)
-        if found.false <= MOST_FALSE * found.minutes:
-            best = max(best, (found.detected - 0.2 * found.false, threshold))
-    return best[1]
+        lower = with_threshold(base, threshold)
+        found = Detection().count(without, without_logits, lower, vocabulary)
+        if found.false > MOST_FALSE * found.minutes:
+            break
+        chosen = lower
+    return chosen
+
+
+def _some(
+    clips: Clips, logits: list[Logits], chosen: Bool[np.ndarray, " clips"]
+) -> tuple[Clips, list[Logits]]:
+    parts = (clips.records, clips.scored, clips.parts, logits)
+    records, scored, outputs, rows = (list(itertools.compress(part, chosen)) for part in parts)
+    return Clips(records, scored, outputs), rows
+
+
+def candidate_weights() -> list[Weights]:
+    """Return the weights of the parts among which is chosen."""
+    prior = foley20.config().tagger.prior
+    return [
+        Weights(map=m, tags=t, correction=c, least=-FARTHEST if prior is None else prior.least)
+        for m in MAP_WEIGHTS
+        for t in TAG_WEIGHTS
+        for c in CORRECTIONS
+    ]
 
 
 def decide(
@@ -304,28 +344,37 @@ def decide(
     card: Path | None,
     undecided: Sequence[str],
 ) -> None:
-    """Give a bundle the decision that suits the clips, with its own weights of the parts."""
+    """Give a bundle the weights of its parts and the decision that suit the clips."""
     from temporal_foley.models.bundle.bundle import load_bundle, save_bundle
     from temporal_foley.spotting.decision import decision_to_json
 
     bundle = load_bundle(path)
-    prior, tags, limit = (
-        getattr(bundle.tagger, name) for name in ("prior", "tag_prior", "correction")
-    )
-    weights = Weights(map=prior.gain, tags=tags.gain, correction=float(limit > 0))
+    weights = choose_weights(clips, candidate_weights())
     logits = [rows for with_sound in (True, False) for rows in clips.logits(weights, with_sound)]
     twice = joined([clips, clips])
-    decision = calibrated(twice, logits, vocabulary)
-    threshold = choose_threshold(twice, logits, decision, vocabulary, undecided)
-    decision = with_threshold(decision, threshold)
+    decision = choose_decision(twice, logits, vocabulary, undecided)
+    threshold = decision.effects[0].threshold_on
     said = f"{threshold:.2f} for all effects, at most {MOST_FALSE:g} false cues a minute"
     decision = dataclasses.replace(decision, rule=f"{said}, on {len(clips.records)} clips")
-    print(decision.rule, Detection().count(twice, logits, decision, vocabulary))
-    # The rate of all effects is in the calibration, which was fitted without this.
-    still = {**bundle.weights, "shift": np.zeros_like(bundle.weights["shift"])}
+    found = Detection().count(twice, logits, decision, vocabulary)
+    print(weights, decision.rule, found, sep="; ")
+    # The rate of all effects is in the calibration, which was fitted without the shift.
+    arrays = {**bundle.weights, "shift": np.zeros_like(bundle.weights["shift"])}
+    for part, gain in (("prior", weights.map), ("tag_prior", weights.tags)):
+        arrays[part] = {**arrays[part], "gain": np.full_like(arrays[part]["gain"], gain)}
+    tagger = bundle.tagger
+    if tagger.prior is None or tagger.tag_prior is None or tagger.correction is None:
+        raise SystemExit(f"{path}: must have a prior, a tag prior and a correction")
+    tagger = dataclasses.replace(
+        tagger,
+        prior=dataclasses.replace(tagger.prior, gain=weights.map, least=weights.least),
+        tag_prior=dataclasses.replace(tagger.tag_prior, gain=weights.tags),
+        correction=tagger.correction * weights.correction,
+    )
     changed = dataclasses.replace(
         bundle,
-        weights=still,
+        tagger=tagger,
+        weights=arrays,
         decision=decision_to_json(decision),
         card=bundle.card if card is None else card.read_text("utf-8"),
     )
@@ -376,78 +425,61 @@ def main() -> None:
         parts = [clips_of(k, frozenset([k])) for k in range(given.folds)]
         decide(joined(parts), vocabulary, given.bundle, given.out, given.card, given.undecided)
         return
-    ours = [
-        Weights(map=m, tags=t, correction=c)
-        for m in MAP_WEIGHTS
-        for t in TAG_WEIGHTS
-        for c in CORRECTIONS
-    ]
+    ours = candidate_weights()
     models: dict[str, list[Weights]] = {
-        "ImageNet map": [Weights(0, 1, 0, 0)],
+        "ours": ours,
+        "single frames and tags": [w for w in ours if not w.correction],
         "regression, single frames": [Weights(1, 0, 0, 0)],
         "average of both": [Weights(1, 1, 0, 0)],
-        "single frames and tags": [
-            dataclasses.replace(w, correction=0.0) for w in ours[:: len(CORRECTIONS)]
-        ],
-        "ours": ours,
+        "ImageNet map": [Weights(0, 1, 0, 0)],
     }
-    for with_sound in (True, False):
-        print("with sound" if with_sound else "without sound")
-        for name, candidates in models.items():
-            judge(
-                name,
-                candidates,
-                inner,
-                clips_of,
-                given.folds,
-                vocabulary,
-                with_sound,
-                given.undecided,
-            )
+    for name, candidates in models.items():
+        print(name, flush=True)
+        judge(candidates, inner, clips_of, given.folds, vocabulary, given.undecided)
 
 
 def judge(
-    name: str,
     candidates: list[Weights],
     inner: Callable[[int], Clips],
     clips_of: Callable[[int, frozenset[int]], Clips],
     folds: int,
     vocabulary: Vocabulary,
-    with_sound: bool,
     undecided: Sequence[str],
 ) -> None:
     """Choose on the inner clips of each fold, judge on its own, and print the results."""
-    truth, scores, chosen = [], [], []
-    detection = Detection()
+    truth: list[np.ndarray] = []
+    scores: dict[bool, list[np.ndarray]] = {True: [], False: []}
+    detection = {True: Detection(), False: Detection()}
+    chosen = []
     for outer in range(folds):
         within = inner(outer)
 
-        def goodness(weights: Weights, within: Clips = within) -> float:
-            any_effect, macro, strongest = ranking(
-                within.truth, clip_scores(within.logits(weights, with_sound))
-            )
-            return any_effect + 0.5 * macro + 0.5 * strongest
-
-        best = max(candidates, key=goodness) if len(candidates) > 1 else candidates[0]
-        chosen.append(best)
+        best = choose_weights(within, candidates)
+        given = [rows for with_sound in (True, False) for rows in within.logits(best, with_sound)]
+        decision = choose_decision(joined([within, within]), given, vocabulary, undecided)
+        chosen.append((best, decision))
         own = clips_of(outer, frozenset([outer]))
-        logits = own.logits(best, with_sound)
         truth.append(own.truth)
-        scores.append(clip_scores(logits))
-        within_logits = within.logits(best, with_sound)
-        decision = calibrated(within, within_logits, vocabulary)
-        threshold = choose_threshold(within, within_logits, decision, vocabulary, undecided)
-        detection.count(own, logits, with_threshold(decision, threshold), vocabulary)
-    any_effect, macro, strongest = ranking(np.concatenate(truth), np.concatenate(scores))
-    print(
-        f"  {name:26s} any {any_effect:.3f}, macro {macro:.3f}, strongest {strongest:.3f}; "
-        f"{detection}"
-    )
-    if len(candidates) > 1:
-        print(
-            "    chosen (map, tags, correction): "
-            + " ".join(f"{w.map:g},{w.tags:g},{w.correction:g}" for w in chosen)
+        for with_sound in (True, False):
+            logits = own.logits(best, with_sound)
+            scores[with_sound].append(clip_scores(logits))
+            detection[with_sound].count(own, logits, decision, vocabulary)
+    for with_sound, said in ((True, "with sound"), (False, "without")):
+        any_effect, macro, strongest = ranking(
+            np.concatenate(truth), np.concatenate(scores[with_sound])
         )
+        print(
+            f"  {said:11s} any {any_effect:.3f}, macro {macro:.3f}, strongest {strongest:.3f}; "
+            f"{detection[with_sound]}"
+        )
+    print(
+        "  chosen (map, tags, correction; threshold): "
+        + " ".join(
+            f"{w.map:g},{w.tags:g},{w.correction:g};{decision.effects[0].threshold_on:.2f}"
+            for w, decision in chosen
+        ),
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

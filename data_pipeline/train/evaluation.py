@@ -345,31 +345,52 @@ def score_table(models: Mapping[str, "Judged"]) -> list[tuple[str, ...]]:
     return rows
 
 
-HEADLINES = {
-    "macro ROC-AUC": ("frames", "macro", "roc_auc"),
-    "any effect": ("frames", "any_effect", "one_minus_product", "roc_auc"),
-}
 BEHIND = 0.0005
 """Less is no difference at the precision that is printed."""
 
 
 def behind(models: Mapping[str, "Judged"]) -> list[str]:
-    """Return a line for each headline figure in which a baseline is better than the model."""
+    """Return a line for each headline figure in which a baseline is better than the model.
 
-    def figure(name: str, path: tuple[str, ...]) -> float:
-        found: Any = models[name].results["all"]
-        for key in path:
-            found = found[key]
-        return float(found)
+    Baselines that only see are compared on records with pictures: elsewhere they say nothing,
+    which is right wherever there is nothing.
+    """
+    from temporal_foley.models.bundle.parts import MAP, REGRESSION
 
     lines = []
-    for title, path in HEADLINES.items():
-        own = figure(MAIN, path)
-        for name in models:
-            other = figure(name, path)
-            if other > own + BEHIND:
-                lines.append(f"{title}: {own:.3f}, behind {name} with {other:.3f}")
+    own = models[MAIN].clips
+    for name, judged in models.items():
+        sees_only = name in (MAP, REGRESSION)
+        places = [n for n, clip in enumerate(own) if clip.has_picture or not sees_only]
+        if name == MAIN or not places:
+            continue
+        ours, theirs = (
+            _headlines([clips[place] for place in places]) for clips in (own, judged.clips)
+        )
+        where = " on pictures" if len(places) < len(own) else ""
+        lines += [
+            f"{title}{where}: {ours[title]:.3f}, behind {name} with {figure:.3f}"
+            for title, figure in theirs.items()
+            if figure > ours[title] + BEHIND
+        ]
     return lines
+
+
+def _headlines(clips: Sequence["ScoredClip"]) -> dict[str, float]:
+    """Return the main figures of a model by frame; undefined ones are NaN."""
+    import numpy as np
+
+    from temporal_foley.evaluation.curves import roc_auc
+    from temporal_foley.evaluation.metrics import any_effect, frame_cells
+
+    cells = frame_cells(clips)
+    areas = [roc_auc(*cells.column(effect)[:2]) for effect in range(cells.truth.shape[1])]
+    defined = [area for area in areas if area == area]
+    truth, scores, _ = any_effect(cells)["one_minus_product"]
+    return {
+        "macro ROC-AUC": float(np.mean(defined)) if defined else float("nan"),
+        "any effect": float(roc_auc(truth, scores)),
+    }
 
 
 def effect_table(models: Mapping[str, "Judged"], effects: Sequence[str]) -> list[tuple[str, ...]]:

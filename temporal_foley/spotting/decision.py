@@ -285,7 +285,9 @@ def _evidence(
 ) -> Float[np.ndarray, "frames effects"]:
     """Return the evidence of each frame for each effect, relative to its threshold."""
     above = _log_odds_above_threshold(probabilities, decision)
-    weight = min(1.0, float(grid.step) * decision.looks_per_s)
+    # All of a usual event is one look at least, however short it is.
+    looks = [max(decision.looks_per_s, 1.0 / effect.lasts_s) for effect in decision.effects]
+    weight = np.minimum(1.0, float(grid.step) * np.array(looks))
     return weight * np.clip(above, -MOST_EVIDENCE, MOST_EVIDENCE)
 
 

@@ -13,6 +13,7 @@ the time spent so far as part of the state.
 """
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from importlib import metadata
 
@@ -141,9 +142,7 @@ def _trace_back(active: np.ndarray, ended: np.ndarray, frame: int) -> None:
 def _age_tables(stays: Stays) -> Sequence[Float[np.ndarray, "effects ages"]]:
     """Return log probabilities of continuing and of ending by age, and of the age at the start."""
     code = code_sha256("spotting/semi_markov.py")
-    key = (
-        f"{code} scipy {metadata.version('scipy')} {stays.median.tolist()} {stays.spread.tolist()}"
-    )
+    key = f"{code} scipy {_scipy_version()} {stays.median.tolist()} {stays.spread.tolist()}"
     names = ("goes_on", "ends", "first_age")
     stored = _TABLES.read_arrays(key)
     if stored is not None and set(stored) == set(names):
@@ -151,6 +150,12 @@ def _age_tables(stays: Stays) -> Sequence[Float[np.ndarray, "effects ages"]]:
     tables = _make_age_tables(stays)
     _TABLES.write_arrays(key, dict(zip(names, tables, strict=True)))
     return tables
+
+
+@functools.cache
+def _scipy_version() -> str:
+    """Return the version whose functions make the tables; to look it up takes 10 ms."""
+    return metadata.version("scipy")
 
 
 def _make_age_tables(stays: Stays) -> Sequence[Float[np.ndarray, "effects ages"]]:

@@ -8,7 +8,7 @@ import pytest
 
 from temporal_foley.effects import Effect, Vocabulary
 from temporal_foley.evaluation import events, metrics
-from temporal_foley.evaluation.fit_calibration import fit_lines
+from temporal_foley.evaluation.fit_calibration import fit_common_line, fit_lines
 from temporal_foley.evaluation.fit_decision import FitConfig, choose_steps, fit_decision
 from temporal_foley.evaluation.scored_clip import ScoredClip
 from temporal_foley.evaluation.threshold_sweep import Sweep, decode_clip
@@ -90,6 +90,34 @@ def test_calibration_undoes_a_slope_and_a_bias():
     for slope, bias in fit_lines([clip], [3.0 * honest + 1.5]):
         assert slope == pytest.approx(1 / 3, rel=0.1)
         assert bias == pytest.approx(-0.5, abs=0.15)
+
+
+def test_the_common_line_hears_a_long_clip_no_louder_than_a_short_one():
+    random = np.random.default_rng(0)
+
+    def clip_of(frames, slope):
+        honest = random.normal(-1.0, 2.0, (frames, 2))
+        labels = (random.random(honest.shape) < 1 / (1 + np.exp(-honest))).astype(np.float32)
+        clip = ScoredClip(
+            id="a",
+            source="a",
+            dataset="d",
+            grid=TimeGrid(frame_rate=Fraction(4), frames=frames),
+            probabilities=np.zeros(honest.shape, np.float32),
+            labels=labels,
+            known=np.ones(honest.shape, bool),
+            has_sound=True,
+            has_picture=True,
+        )
+        return clip, slope * honest
+
+    short = [clip_of(8, 3.0) for _ in range(300)]
+    line = fit_common_line(*zip(*short, strict=True))
+    assert line.slope == pytest.approx(1 / 3, rel=0.15)
+    assert line.bias == pytest.approx(0.0, abs=0.15)
+    # One clip of which 8,000 frames say that logits are too small does not outvote them.
+    with_long = [*short, clip_of(8000, 0.2)]
+    assert fit_common_line(*zip(*with_long, strict=True)).slope == pytest.approx(1 / 3, rel=0.2)
 
 
 def test_an_effect_without_positives_gets_the_common_line():

@@ -34,19 +34,23 @@ class PriorConfig:
     """Initial weight of the prior; learnt for each effect."""
     absent: float = 0.0
     """Log odds of an effect without a class: as of one whose classes are not in view."""
+    least: float = -FARTHEST
+    """Lowest log odds: that a class is not in view says little of what looks otherwise."""
     most: float = FARTHEST
     """Highest log odds."""
 
     def __post_init__(self) -> None:
         if self.classes < 2:
             raise ValueError(f"prior.classes must be at least 2, got {self.classes}")
+        if not self.least < self.most:
+            raise ValueError(f"prior.least must be below prior.most, got {self.least}")
 
 
 class ClassPrior(nnx.Module):
     """Return the log odds of effects from image features."""
 
     def __init__(self, features: int, effects: int, config: PriorConfig):
-        self.absent, self.most = config.absent, config.most
+        self.absent, self.least, self.most = config.absent, config.least, config.most
         self.kernel = Statistic(jnp.zeros((features, config.classes)))
         self.bias = Statistic(jnp.zeros(config.classes))
         self.shows = Statistic(jnp.zeros((config.classes, effects)))
@@ -63,7 +67,7 @@ class ClassPrior(nnx.Module):
         )
         before = jnp.clip(shows.mean(axis=0), _LEAST, 1.0 - _LEAST)
         evidence = _log_odds(after) - _log_odds(before) + jnp.log(PRIOR_ODDS)
-        limited = jnp.clip(evidence, -FARTHEST, self.most)
+        limited = jnp.clip(evidence, self.least, self.most)
         return self.gain[...] * jnp.where(shows.sum(axis=0) > 0, limited, self.absent)
 
 
