@@ -16,6 +16,7 @@ from jaxtyping import Float
 
 from temporal_foley.effects import Vocabulary
 from temporal_foley.errors import VocabularyError
+from temporal_foley.files.digest import code_sha256
 from temporal_foley.models import zero_shot
 from temporal_foley.models.bundle_detector import BundleDetector, load_bundle_detector
 from temporal_foley.models.detector import (
@@ -67,8 +68,8 @@ class CombinedDetector:
             groups=(),
         )
         self.decision: Mapping[str, Any] | None = decision_to_json(self._decision())
-        settings = [zero_shot.PRIOR_LOG_ODDS, zero_shot.TAGS_OF_NOTHING, zero_shot.MOST_SEEN]
-        digest = hashlib.sha256(f"{bundle.sha256} {vocabulary.sha256} {settings}".encode())
+        rules = code_sha256("models/zero_shot.py")
+        digest = hashlib.sha256(f"{bundle.sha256} {vocabulary.sha256} {rules}".encode())
         self.sha256 = digest.hexdigest()
 
     def _decision(self) -> Decision:
@@ -83,7 +84,9 @@ class CombinedDetector:
         on, off = zero_shot.THRESHOLD_ON, zero_shot.THRESHOLD_OFF
         by_name: dict[str, EffectDecision] = {effect.effect: effect for effect in base.effects}
         by_name |= {
-            effect.effect: dataclasses.replace(effect, threshold_on=on, threshold_off=off)
+            effect.effect: dataclasses.replace(
+                effect, threshold_on=on, threshold_off=off, looks_per_s=zero_shot.LOOKS_PER_S
+            )
             for effect in rest.effects
         }
         # Probabilities are calibrated already.

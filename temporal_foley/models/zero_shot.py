@@ -20,15 +20,16 @@ PRIOR_LOG_ODDS = -4.8
 """Log odds of an effect in a frame of an ordinary video; one number, so that one threshold serves
 all effects."""
 THRESHOLD_ON, THRESHOLD_OFF = 0.1, 0.03
-"""The one threshold, that of the shipped bundle's effects."""
+"""The one threshold."""
+LOOKS_PER_S = 1.0
+"""How much a second of neighbouring frames counts (`Decision.looks_per_s`): tags and classes of
+each differ more than what a trained network says of them."""
 TAGS_OF_NOTHING = -4.0
 """Usual log odds of a tag where nothing of the kind is audible."""
 SEEN_WEIGHT, HEARD_WEIGHT = 0.8, 1.5
 """Neighbouring tags agree for good reasons; classes often for bad ones, such as a background."""
 LEAST_SEEN, MOST_SEEN = -1.0, 5.0
 LEAST_HEARD, MOST_HEARD = -2.0, 10.0
-UNSEEN = -9.0
-"""Log odds of an effect that pictures cannot show, without sound."""
 
 LogOdds = Float[np.ndarray, "frames effects"]
 
@@ -74,10 +75,8 @@ def zero_shot_log_odds(
 ) -> LogOdds:
     """Return the log odds of each effect in each frame, by pictures and, if there is one, sound."""
     odds = PRIOR_LOG_ODDS + class_evidence(logits, vocabulary)
-    if embeddings is not None:
-        return odds + tag_evidence(embeddings, vocabulary)
-    can_be_seen = class_weights(vocabulary).any(axis=0)
-    return np.where(can_be_seen, odds, UNSEEN)
+    # Without sound, an effect that pictures cannot show stays at the usual odds, far from a cue.
+    return odds if embeddings is None else odds + tag_evidence(embeddings, vocabulary)
 
 
 def detection_basis(vocabulary: Vocabulary) -> dict[str, str]:

@@ -61,12 +61,16 @@ class EffectDecision:
     """Mean time from the end of one event to the next."""
     presence: float | None = None
     """Probability that the effect is in a video at all; None: `gap_s` is fitted over all videos."""
+    looks_per_s: float | None = None
+    """Its own `Decision.looks_per_s`; None: that of all effects."""
 
     def __post_init__(self) -> None:
         if self.presence is not None and not 0.0 < self.presence < 1.0:
             raise ValueError(f"presence must be in (0, 1), got {self.presence}")
+        if self.looks_per_s is not None and not 0.0 < self.looks_per_s <= 1000.0:
+            raise ValueError(f"looks_per_s must be in (0, 1000], got {self.looks_per_s}")
         for field in dataclasses.fields(self)[1:]:
-            if field.name == "presence":
+            if field.name in ("presence", "looks_per_s"):
                 continue
             if not math.isfinite(getattr(self, field.name)):
                 raise ValueError(f"{field.name} must be finite, got {getattr(self, field.name)}")
@@ -286,7 +290,10 @@ def _evidence(
     """Return the evidence of each frame for each effect, relative to its threshold."""
     above = _log_odds_above_threshold(probabilities, decision)
     # All of a usual event is one look at least, however short it is.
-    looks = [max(decision.looks_per_s, 1.0 / effect.lasts_s) for effect in decision.effects]
+    looks = [
+        max(effect.looks_per_s or decision.looks_per_s, 1.0 / effect.lasts_s)
+        for effect in decision.effects
+    ]
     weight = np.minimum(1.0, float(grid.step) * np.array(looks))
     return weight * np.clip(above, -MOST_EVIDENCE, MOST_EVIDENCE)
 

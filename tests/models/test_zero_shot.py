@@ -11,7 +11,8 @@ from temporal_foley.models.zero_shot import (
     LEAST_SEEN,
     MOST_HEARD,
     MOST_SEEN,
-    UNSEEN,
+    PRIOR_LOG_ODDS,
+    THRESHOLD_ON,
     class_evidence,
     detection_basis,
     tag_evidence,
@@ -40,7 +41,8 @@ def test_a_class_speaks_for_its_effect_and_little_against_the_others():
 def test_an_effect_that_cannot_be_seen_needs_sound():
     knock, chainsaw = EVERYDAY.index("knock"), EVERYDAY.index("chainsaw")
     silent = zero_shot_log_odds(showing(CHAINSAW), None, EVERYDAY)
-    assert (silent[:, knock] == UNSEEN).all()
+    assert (silent[:, knock] == PRIOR_LOG_ODDS).all()
+    assert np.log(THRESHOLD_ON / (1 - THRESHOLD_ON)) - 1.0 > PRIOR_LOG_ODDS
     assert (silent[:, chainsaw] > 0).all()
 
 

@@ -18,6 +18,7 @@ from temporal_foley.spotting.decision import (
     decision_from_json,
     decision_to_json,
     default_decision,
+    with_usual_durations,
 )
 from temporal_foley.spotting.semi_markov import Stays, most_probable_activity
 from temporal_foley.timegrid import TimeGrid
@@ -184,6 +185,36 @@ def test_semi_markov_decides_each_effect_by_itself():
             evidence[:, one], Stays(median=lengths[one], spread=spread[one], gap=gap[one])
         )
         np.testing.assert_array_equal(together[:, one], alone)
+
+
+def quiet_pulse(names, seconds, log_odds, **own):
+    """Decide on a stretch of equal evidence with long quiet before and behind it."""
+    chances = np.full((160, len(names)), 0.01, np.float32)
+    chances[40 : 40 + int(4 * seconds)] = 1.0 / (1.0 + np.exp(-log_odds))
+    decision = with_usual_durations(default_decision(names, decoder="semi_markov"), names)
+    effects = tuple(
+        dataclasses.replace(
+            e, threshold_on=0.5, threshold_off=0.3, spread=0.5, gap_s=20.0, presence=0.5, **own
+        )
+        for e in decision.effects
+    )
+    decision = dataclasses.replace(decision, effects=effects, looks_per_s=0.1)
+    return apply_decision(chances, grid(160), names, decision)
+
+
+def test_all_of_a_short_event_is_one_look_at_least():
+    names = vocabulary("fire")
+    assert quiet_pulse(names, 1.5, 7.9, lasts_s=1.0)
+    # As much of an event that usually lasts long is little of a look.
+    assert not quiet_pulse(names, 1.5, 7.9, lasts_s=20.0)
+
+
+def test_an_effect_may_have_looks_of_its_own():
+    names = vocabulary("fire")
+    assert not quiet_pulse(names, 5.0, 4.0, lasts_s=10.0)
+    assert quiet_pulse(names, 5.0, 4.0, lasts_s=10.0, looks_per_s=2.0)
+    with pytest.raises(ValueError, match="looks_per_s must be in"):
+        EffectDecision(effect="fire", looks_per_s=0.0)
 
 
 def test_a_decision_survives_json():
