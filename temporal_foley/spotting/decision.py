@@ -212,9 +212,9 @@ def apply_decision(
     own = _with_thresholds(vocabulary, decision)
     probabilities = np.asarray(probabilities)
     if decision.decoder == "semi_markov":
-        evidence = _evidence(probabilities, grid, decision)
+        evidence = _evidence(probabilities, grid, decision, cuts)
         active = _activity(evidence, _stays(decision, grid), cuts)
-        return events_of_activity(active, probabilities, grid, own, duration=duration)
+        return events_of_activity(active, probabilities, grid, own, duration=duration, cuts=cuts)
     other = None
     if decision.decoder == "mode" and decision.output == "softmax":
         other = np.maximum(1.0 - probabilities.sum(axis=1, dtype=np.float64), 0.0)
@@ -285,17 +285,21 @@ def _with_thresholds(vocabulary: Vocabulary, decision: Decision) -> Vocabulary:
 
 
 def _evidence(
-    probabilities: Probabilities, grid: TimeGrid, decision: Decision
+    probabilities: Probabilities, grid: TimeGrid, decision: Decision, cuts: Sequence[int]
 ) -> Float[np.ndarray, "frames effects"]:
-    """Return the evidence of each frame for each effect, relative to its threshold."""
+    """Return the evidence of each frame for each effect, relative to its threshold.
+
+    The frames of a shot say much the same, so each counts in part; the first one is new.
+    """
     above = _log_odds_above_threshold(probabilities, decision)
     # All of a usual event is one look at least, however short it is.
     looks = [
         max(effect.looks_per_s or decision.looks_per_s, 1.0 / effect.lasts_s)
         for effect in decision.effects
     ]
-    weight = np.minimum(1.0, float(grid.step) * np.array(looks))
-    return weight * np.clip(above, -MOST_EVIDENCE, MOST_EVIDENCE)
+    weights = np.tile(np.minimum(1.0, float(grid.step) * np.array(looks)), (len(above), 1))
+    weights[[first for first in (0, *cuts) if first < len(above)]] = 1.0
+    return weights * np.clip(above, -MOST_EVIDENCE, MOST_EVIDENCE)
 
 
 def _activity(

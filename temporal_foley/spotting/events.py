@@ -38,6 +38,8 @@ from temporal_foley.timeline import Event
 
 SMOOTHINGS = ("none", "mode", "median", "gaussian", "mean")
 
+SHORTEST_SHOT_S = Fraction(1, 2)
+"""A shot must be this long for an event that fills it to be kept, however short for its effect."""
 CERTAIN = 0.9
 """Confidence from which several effects of one group are kept at a time."""
 
@@ -102,13 +104,19 @@ def events_of_activity(
     vocabulary: Vocabulary,
     *,
     duration: Seconds | None = None,
+    cuts: Sequence[int] = (),
 ) -> list[Event]:
-    """Return the events of active frames (steps 4 to 7)."""
+    """Return the events of active frames (steps 4 to 7).
+
+    What fills whole shots, which begin at `cuts`, may be shorter than its effect is: the cuts hide
+    the rest of it.
+    """
     end = grid.end if duration is None else min(grid.end, as_fraction(duration))
+    edges = frozenset((0, grid.frames, *cuts) if cuts else ())
     events = [
         _event(run, smooth[:, column], grid, effect, end)
         for column, effect in enumerate(vocabulary.effects)
-        for run in _shape(_runs(active[:, column]), smooth[:, column], grid, effect, end)
+        for run in _shape(_runs(active[:, column]), smooth[:, column], grid, effect, end, edges)
     ]
     order = {name: number for number, name in enumerate(vocabulary.names)}
     return sorted(events, key=lambda event: (event.onset, order[event.effect]))
@@ -236,8 +244,10 @@ def _shape(
     grid: TimeGrid,
     effect: Effect,
     end: Fraction,
+    edges: frozenset[int],
 ) -> list[FrameRun]:
     """Merge, drop and cut the runs of one effect (steps 4 to 7)."""
+    least = as_fraction(effect.min_duration_s)
 
     def length(first: int, last: int) -> Fraction:
         return min(grid.time(last), end) - grid.time(first)
@@ -250,7 +260,11 @@ def _shape(
             merged[-1] = (merged[-1][0], last)
         else:
             merged.append((first, last))
-    kept = [run for run in merged if length(*run) >= as_fraction(effect.min_duration_s)]
+    kept = [
+        run
+        for run in merged
+        if length(*run) >= (min(least, SHORTEST_SHOT_S) if edges.issuperset(run) else least)
+    ]
     if effect.max_duration_s is None:
         return kept
     longest = max(1, grid.frame_count(effect.max_duration_s))

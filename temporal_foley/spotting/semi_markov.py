@@ -66,6 +66,9 @@ def most_probable_activity(
     rows = np.arange(effects)
 
     share = _share_of_time(stays)
+    if len(cuts):
+        # Another shot shows another thing, as often as not.
+        share = np.minimum(share, CUT_CHANGES)
     present, never = _presence(stays, share)
     # Of an age that nothing tells, the best one: one of many alike would cost their number.
     any_age = first_age - first_age.max(axis=1, keepdims=True)

@@ -10,6 +10,7 @@ from data_pipeline.after_training.fit_durations import TimedEvent, fit_class, fi
 from temporal_foley.effects import Effect, EffectGroup, load_vocabulary
 from temporal_foley.spotting.decision import (
     EffectDecision,
+    apply_decision,
     default_decision,
     with_usual_durations,
 )
@@ -84,6 +85,27 @@ def test_a_cut_censors_an_event() -> None:
     assert not most_probable_activity(evidence, stays(0.05)).any()
     found = most_probable_activity(evidence, stays(0.05), cuts=(10, 13))[:, 0]
     assert np.flatnonzero(found).tolist() == [10, 11, 12]
+
+
+def test_half_a_second_between_cuts_is_an_event_and_without_cuts_is_not() -> None:
+    vocabulary = load_vocabulary()
+    decision = with_usual_durations(default_decision(vocabulary), vocabulary, presence=0.05)
+    effects = tuple(
+        dataclasses.replace(one, threshold_on=0.15, threshold_off=0.07) for one in decision.effects
+    )
+    decision = dataclasses.replace(
+        decision, decoder="semi_markov", looks_per_s=1.0, effects=effects
+    )
+    probabilities = np.full((16, len(vocabulary)), 0.001, np.float32)
+    shots = {"typing": (3, 5), "wave": (8, 11), "cars": (11, 13)}
+    for name, (first, last) in shots.items():
+        probabilities[first:last, vocabulary.index(name)] = 0.97
+    grid = TimeGrid(frame_rate=Fraction(4), frames=16)
+    cuts = [3, 5, 8, 11, 13]
+    events = apply_decision(probabilities, grid, vocabulary, decision, cuts=cuts)
+    found = {event.effect: (round(4 * event.onset), round(4 * event.offset)) for event in events}
+    assert found == shots
+    assert apply_decision(probabilities, grid, vocabulary, decision) == []
 
 
 def test_a_probability_above_the_line_without_a_cue_is_explained() -> None:
