@@ -320,9 +320,13 @@ def choose_decision(
 def _some(
     clips: Clips, logits: list[Logits], chosen: Bool[np.ndarray, " clips"]
 ) -> tuple[Clips, list[Logits]]:
-    parts = (clips.records, clips.scored, clips.parts, logits)
-    records, scored, outputs, rows = (list(itertools.compress(part, chosen)) for part in parts)
-    return Clips(records, scored, outputs), rows
+    places = [int(place) for place in np.flatnonzero(chosen)]
+    some = Clips(
+        [clips.records[place] for place in places],
+        [clips.scored[place] for place in places],
+        [clips.parts[place] for place in places],
+    )
+    return some, [logits[place] for place in places]
 
 
 def candidate_weights() -> list[Weights]:
