@@ -109,7 +109,7 @@ def events_of_activity(
     """Return the events of active frames (steps 4 to 7).
 
     What fills whole shots, which begin at `cuts`, may be shorter than its effect is: the cuts hide
-    the rest of it.
+    the rest of it. Over shots that do not show it, only an ambience goes on.
     """
     end = grid.end if duration is None else min(grid.end, as_fraction(duration))
     edges = frozenset((0, grid.frames, *cuts) if cuts else ())
@@ -255,8 +255,9 @@ def _shape(
     runs = [run for run in runs if grid.time(run[0]) < end]
     merged: list[FrameRun] = []
     for first, last in runs:
-        gap = length(merged[-1][1], first) if merged else None
-        if gap is not None and gap <= as_fraction(effect.merge_gap_s):
+        gap = (merged[-1][1], first) if merged else None
+        is_other_shot = gap is not None and effect.kind != "ambience" and edges.issuperset(gap)
+        if gap and not is_other_shot and length(*gap) <= as_fraction(effect.merge_gap_s):
             merged[-1] = (merged[-1][0], last)
         else:
             merged.append((first, last))

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float, Float16, Int64, UInt8
 
 from temporal_foley.effects import Effect, Vocabulary
+from temporal_foley.spotting.events import SHORTEST_SHOT_S
 from temporal_foley.spotting.motion import Motion, find_cuts
 from temporal_foley.timegrid import TimeGrid
 from temporal_foley.timeline import Event
@@ -24,6 +25,7 @@ CARRIED_S = 3.0
 """A background that returns within this time is one event."""
 OVERLAP_S = 0.25
 """How far backgrounds of two shots extend over the cut between them."""
+_USUAL = 0.3
 _THUMB_PX = 56
 _BINS = (12, 4, 4)
 
@@ -109,8 +111,10 @@ def sharp_change_times(
 def cut_frames(changes: PictureChanges) -> list[int]:
     """Return the frames of the grid that begin a new shot."""
     distance = np.array(changes.distance)
-    # More than around it, so that a pan or a flicker, which goes on, is none.
-    usual = np.array([np.median(distance[max(0, i - 4) : i + 5]) for i in range(len(distance))])
+    # More than around it, so that a pan or a flicker, which goes on, is none; in a montage of short
+    # shots, up to half of the frames around it begin one.
+    around = (distance[max(0, i - 4) : i + 5] for i in range(len(distance)))
+    usual = np.array([np.quantile(part, _USUAL) for part in around])
     return np.flatnonzero((distance > CUT_DISTANCE) & (distance > 2.0 * usual)).tolist()
 
 
@@ -146,13 +150,13 @@ def keep_to_shots(
     grid: TimeGrid,
     duration: float,
 ) -> list[Event]:
-    """End and begin sustained events at cuts; extend backgrounds over them."""
+    """End and begin what goes on for a while at cuts; extend backgrounds over them."""
     kept: list[Event] = []
     for column, effect in enumerate(vocabulary.effects):
         own = [event for event in events if event.effect == effect.name]
         if effect.kind == "ambience":
             kept += _carried(own, cuts, duration)
-        elif effect.kind == "loop":
+        elif effect.kind in ("loop", "repeated"):
             for event in own:
                 kept += _within_shots(event, cuts, probabilities[:, column], effect, grid)
         else:
@@ -186,9 +190,12 @@ def _within_shots(
             parts[-1] = (parts[-1][0], end)
         else:
             parts.append((start, end))
-    parts = [part for part in parts if part[1] - part[0] >= effect.min_duration_s] or [
-        (onset, offset)
-    ]
+    shortest = min(effect.min_duration_s, float(SHORTEST_SHOT_S))
+    parts = [
+        part
+        for part in parts
+        if part[1] - part[0] >= (shortest if {*part} <= {*cuts} else effect.min_duration_s)
+    ] or [(onset, offset)]
     if parts == [(event.onset, event.offset)]:
         return [event]
     why = "; ".join(

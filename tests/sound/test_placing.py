@@ -12,6 +12,7 @@ from temporal_foley.sound.placing import (
     lowpass_of_level,
     place_tracks,
 )
+from temporal_foley.spotting.events import events_of_activity
 from temporal_foley.spotting.position import FASTEST_PER_S, follow
 from temporal_foley.spotting.shots import PictureChanges, cut_frames, keep_to_shots
 from temporal_foley.timegrid import TimeGrid
@@ -131,6 +132,31 @@ def test_cuts_are_where_the_colours_change_at_once():
         image = np.full((60, 80, 3), colour) + rng.integers(-8, 8, (60, 80, 3))
         changes.add(image.astype(np.uint8))
     assert cut_frames(changes) == [12]
+
+
+def test_the_cuts_of_a_montage_are_found_and_a_strobe_is_none():
+    rng = np.random.default_rng(1)
+    montage, strobe = PictureChanges(), PictureChanges()
+    for number in range(24):
+        for changes, length in ((montage, 2), (strobe, 1)):
+            colour = ((200, 60, 40), (30, 90, 200), (40, 180, 60))[number // length % 3]
+            image = np.full((60, 80, 3), colour) + rng.integers(-8, 8, (60, 80, 3))
+            changes.add(image.astype(np.uint8))
+    assert cut_frames(montage) == list(range(2, 24, 2))
+    assert cut_frames(strobe) == []
+
+
+@pytest.mark.parametrize(("kind", "parts"), [("loop", 2), ("one_shot", 2), ("ambience", 1)])
+def test_hands_that_a_montage_shows_twice_are_silent_in_the_shot_between(kind, parts):
+    effects = make_vocabulary("any", kind=kind, min_duration_s=0.5, merge_gap_s=1.0)
+    probabilities = np.zeros((FRAMES, 1), np.float32)
+    probabilities[[4, 5, 8, 9]] = 0.9
+    active = probabilities > 0.5
+    found = events_of_activity(active, probabilities, GRID, effects, cuts=[4, 6, 8, 10])
+    assert len(found) == parts
+    assert (found[0].onset, found[-1].offset) == (1.0, 2.5)
+    # Without cuts it is one pause of the same hands.
+    assert len(events_of_activity(active, probabilities, GRID, effects)) == 1
 
 
 def test_a_loop_ends_at_a_cut_when_the_next_shot_does_not_show_it():
