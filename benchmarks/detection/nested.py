@@ -104,7 +104,7 @@ def run_models(
         if not path.exists():
             outputs = train_without(features, folds, left_out, work, steps)
             with path.with_suffix(".part").open("wb") as file:
-                np.savez_compressed(file, **outputs)
+                np.savez_compressed(file, **outputs)  # pyright: ignore[reportArgumentType]
             path.with_suffix(".part").replace(path)
             print(f"trained without {sorted(left_out)}", flush=True)
         with np.load(path) as arrays:
@@ -182,7 +182,7 @@ class Clips:
     @property
     def truth(self) -> Bool[np.ndarray, "clips effects"]:
         """Which effects each clip has."""
-        return np.stack([clip.clip_labels > 0 for clip in self.scored])
+        return np.stack([np.asarray(clip.clip_labels) > 0 for clip in self.scored])
 
     def logits(self, weights: Weights, with_sound: bool) -> list[Logits]:
         """Return the logits of each clip."""
@@ -261,7 +261,8 @@ class Detection:
             events = []
             if (chances > on).any():
                 events = apply_decision(chances, clip.grid, vocabulary, decision)
-            present = {vocabulary.names[k] for k in np.flatnonzero(clip.clip_labels > 0)}
+            labels = np.asarray(clip.clip_labels)
+            present = {vocabulary.names[k] for k in np.flatnonzero(labels > 0)}
             if present:
                 self.shown += 1
                 self.detected += any(event.effect in present for event in events)
