@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 
 import numpy as np
+from jaxtyping import Float, Int64
 
 from temporal_foley.errors import UsageError
 from temporal_foley.files.cache import Memory
@@ -120,18 +121,18 @@ def tag_video(
         kept = KeptDetections(changes=changes)
         detector.load_ahead()
         sharp = SharpChanges(info.pictures.ticks)
-        passing = None if glimpses is None else sharp.add
-        sampled = sample_frames(info, grid, detector.prepare, passing)
+        sampled = sample_frames(info, grid, detector.prepare, sharp.add)
         ahead = read_ahead(sampled, READ_AHEAD_FRAMES)
         with contextlib.closing(ahead) as frames:
             pictures = _pictures(frames, grid, kept.thumbnails, done, changes)
             kept.found = detect_all(
                 detector, pictures, grid=grid, sound=sound, with_places=with_places
             )
-        if glimpses is not None:
-            unit = info.pictures.time_base
-            sharp_s = [float(int(tick) * unit - info.start) for tick in sharp.ticks()]
-            changes.begins = sharp_change_times(np.array(sharp_s), grid).tolist()
+        changes.begins, any_begins = (
+            sharp_change_times(_seconds(sharp.ticks(exact=exact), info), grid).tolist()
+            for exact in (True, False)
+        )
+        changes.is_sharp = np.isfinite(any_begins).tolist()
         keep_detections(memory, name, kept, with_places=with_places)
     else:
         changes.__dict__.update(kept.changes.__dict__)
@@ -352,6 +353,13 @@ def _pictures(
         changes.add(frame.image)
         yield frame.image
         done((frame.index + 1) / grid.frames)
+
+
+def _seconds(
+    ticks: Int64[np.ndarray, " pictures"], info: VideoInfo
+) -> Float[np.ndarray, " pictures"]:
+    unit = info.pictures.time_base
+    return np.array([float(int(tick) * unit - info.start) for tick in ticks])
 
 
 def picture_samples(info: VideoInfo) -> int:

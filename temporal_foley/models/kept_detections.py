@@ -10,7 +10,7 @@ from temporal_foley.models.detector import FrameDetections, SmallImage
 from temporal_foley.spotting.places import Places
 from temporal_foley.spotting.shots import PictureChanges
 
-_CHANGES = ("motion", "distance", "colours", "begins")
+_CHANGES = ("motion", "distance", "colours", "begins", "is_sharp")
 _PLACES = ("heats", "visible")
 
 
@@ -62,6 +62,7 @@ def recall_detections(
             distance=arrays["distance"].tolist(),
             colours=list(arrays["colours"]),
             begins=arrays["begins"].tolist(),
+            is_sharp=arrays["is_sharp"].tolist(),
         ),
         found=FrameDetections(
             probabilities=arrays["probabilities"],

@@ -42,6 +42,8 @@ class PictureChanges:
     """Histogram of the colours of each picture, in parts of it."""
     begins: list[float] = dataclasses.field(default_factory=list)
     """When, since the picture before, the one before gave way to another at once; NaN: unknown."""
+    is_sharp: list[bool] = dataclasses.field(default_factory=list)
+    """Whether it did, also where it is unknown when."""
     _grey: UInt8[np.ndarray, "rows columns"] | None = None
     _colours: Float[np.ndarray, "hues saturations values"] | None = None
 
@@ -88,11 +90,13 @@ class SharpChanges:
         self._changes.append(change)
         self._thumb = thumb
 
-    def ticks(self) -> Int64[np.ndarray, " changes"]:
-        """Return the times of the first pictures after a sharp change."""
+    def ticks(self, *, exact: bool = True) -> Int64[np.ndarray, " changes"]:
+        """Return the times of the first pictures after a sharp change; `exact`: that are known."""
         places, changes = np.array(self._places, np.int64), np.array(self._changes)
-        is_next = np.diff(places, prepend=-2) == 1
-        return self._ticks[places[find_cuts(changes, np.zeros(len(changes), bool)) & is_next]]
+        found = find_cuts(changes, np.zeros(len(changes), bool))
+        if exact:
+            found &= np.diff(places, prepend=-2) == 1
+        return self._ticks[places[found]]
 
 
 def sharp_change_times(
@@ -111,11 +115,14 @@ def sharp_change_times(
 def cut_frames(changes: PictureChanges) -> list[int]:
     """Return the frames of the grid that begin a new shot."""
     distance = np.array(changes.distance)
-    # More than around it, so that a pan or a flicker, which goes on, is none; in a montage of short
-    # shots, up to half of the frames around it begin one.
-    around = (distance[max(0, i - 4) : i + 5] for i in range(len(distance)))
-    usual = np.array([np.quantile(part, _USUAL) for part in around])
-    return np.flatnonzero((distance > CUT_DISTANCE) & (distance > 2.0 * usual)).tolist()
+    around = [distance[max(0, i - 4) : i + 5] for i in range(len(distance))]
+    # More than around it, so that a pan or a flicker, which goes on, is none.
+    stands_out = distance > 2.0 * np.array([np.median(part) for part in around])
+    if changes.is_sharp:
+        # In a montage of short shots, up to half of the frames around it begin one too.
+        usual = np.array([np.quantile(part, _USUAL) for part in around])
+        stands_out |= np.array(changes.is_sharp) & (distance > 2.0 * usual)
+    return np.flatnonzero((distance > CUT_DISTANCE) & stands_out).tolist()
 
 
 def cut_times(

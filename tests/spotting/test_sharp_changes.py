@@ -92,6 +92,7 @@ def test_a_change_over_a_gap_has_no_time():
     for tick in (0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13):
         sharp.add(tick, np.full((48, 64), 60 if tick < 7 else 200, np.uint8))
     assert len(sharp.ticks()) == 0
+    assert sharp.ticks(exact=False).tolist() == [8]
 
 
 def test_a_known_cut_is_taken_before_the_grid():
