@@ -1,4 +1,4 @@
-"""All pictures of a video in some stretches of it, small and grey: file and stretches in, streamed.
+"""Read all pictures in some stretches of a video, small and grey, as a stream.
 
 Stretches are looked at at the picture's own rate, to find a moment more closely than a grid can.
 Only what lies in them, and what they cannot be decoded without, is decoded.
