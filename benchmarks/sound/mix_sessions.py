@@ -23,6 +23,7 @@ import numpy as np
 import soundfile
 
 from temporal_foley.effects import Vocabulary, load_vocabulary
+from temporal_foley.files.allocator import return_freed_memory
 from temporal_foley.sound.alternates import fill_alternates
 from temporal_foley.sound.ambience import crossfade_ambience
 from temporal_foley.sound.casting import SUSTAINED_KINDS, cast_events
@@ -193,6 +194,7 @@ def main() -> None:
     parser.add_argument("--film-minutes", type=float, default=0.0)
     parser.add_argument("--film-cues", type=int, default=5000)
     options = parser.parse_args()
+    return_freed_memory()  # As the command line does.
     if options.sessions:
         measure_sessions(options.sessions, options.seconds, options.stop_after_s)
     if options.film_minutes:

@@ -5,7 +5,6 @@ Effects that a folder has no takes for use the built-in recipes.
 
 import dataclasses
 import hashlib
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,6 +20,7 @@ from temporal_foley.sound.synth import SEEDS_A_FILM, TAKES_A_SET
 from temporal_foley.sound.take import Take, repitch
 from temporal_foley.sound.takes.catalogue import CATALOGUE_NAME, take_records
 from temporal_foley.sound.takes.digital_source import read_digital_source
+from temporal_foley.sound.takes.held_takes import HeldTakes
 from temporal_foley.sound.takes.licences import is_allowed
 from temporal_foley.sound.takes.manifest import (
     MANIFEST_NAME,
@@ -36,8 +36,7 @@ BUILT_IN_CREDIT = "temporal-foley"
 LONGEST_TAKE_S = 60
 """Longer recordings are cut here: a loop of a minute does not sound repetitive."""
 
-# Holds all built-in takes, so that each is made only once in a long film with every effect.
-_CACHE_BYTES = 176 << 20
+_MOST_IN_MEMORY = 96 << 20
 _MARKED_JOIN_S = 0.02
 
 
@@ -59,7 +58,7 @@ class LibraryTake:
 
 
 class Library:
-    """The takes for each effect, and their sound; takes that were read are cached up to a limit."""
+    """The takes for each effect, and their sound; takes that were read are held up to a limit."""
 
     def __init__(
         self,
@@ -68,7 +67,7 @@ class Library:
         sha256: str,
         takes: Iterable[LibraryTake],
         load: Callable[[Asset], Take],
-        cache_bytes: int = _CACHE_BYTES,
+        most_in_memory: int = _MOST_IN_MEMORY,
         levels: MixLevels = DEFAULT_LEVELS,
     ):
         self.name = name
@@ -78,8 +77,7 @@ class Library:
         for take in takes:
             self._takes[take.effect] = (*self._takes.get(take.effect, ()), take)
         self._load = load
-        self._cache: OrderedDict[Asset, Take] = OrderedDict()
-        self._cache_bytes = cache_bytes
+        self._held = HeldTakes(most_in_memory)
 
     @property
     def effects(self) -> tuple[str, ...]:
@@ -96,14 +94,14 @@ class Library:
         Raises:
             LibraryError: The library has no such take, or its file has changed.
         """
-        if asset in self._cache:
-            self._cache.move_to_end(asset)
-            return self._cache[asset]
+        held = self._held.get(asset)
+        if held is not None:
+            return held
         if asset.cents:
             take = repitch(self.read(dataclasses.replace(asset, cents=0)), asset.cents)
         else:
             take = self._load(asset)
-        return self._hold(asset, take)
+        return self._held.put(asset, take)
 
     def read_ahead(self, assets: Iterable[Asset]) -> None:
         """Read takes that will be asked for, several at a time.
@@ -112,19 +110,10 @@ class Library:
             LibraryError: As `read`.
         """
         plain = (dataclasses.replace(asset, cents=0) for asset in assets)
-        wanted = [asset for asset in dict.fromkeys(plain) if asset not in self._cache]
+        wanted = [asset for asset in dict.fromkeys(plain) if asset not in self._held]
         with ThreadPoolExecutor(usable_cores(), thread_name_prefix="takes") as pool:
             for asset, take in zip(wanted, pool.map(self._load, wanted), strict=True):
-                self._hold(asset, take)
-
-    def _hold(self, asset: Asset, take: Take) -> Take:
-        take.samples.setflags(write=False)
-        self._cache[asset] = take
-        held = sum(other.samples.nbytes for other in self._cache.values())
-        while held > self._cache_bytes and len(self._cache) > 1:
-            _, oldest = self._cache.popitem(last=False)
-            held -= oldest.samples.nbytes
-        return take
+                self._held.put(asset, take)
 
     def licences(self) -> dict[str, tuple[str, ...]]:
         """Return the licences in the library, each with the names to credit."""

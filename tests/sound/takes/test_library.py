@@ -239,20 +239,20 @@ def test_long_recordings_are_used_up_to_a_bound(tmp_path: Path) -> None:
     assert len(take.samples) == LONGEST_TAKE_S * RATE
 
 
-def test_read_takes_are_kept_up_to_a_bound() -> None:
+def test_a_take_is_loaded_once_however_many_are_used() -> None:
     loads: list[int] = []
 
     def load(asset: Asset) -> Take:
         loads.append(asset.seed or 0)
-        return Take(samples=np.zeros((250, 1), np.float32))
+        return Take(samples=np.full((250, 1), asset.seed, np.float32))
 
     assets = [Asset(kind="recipe", name="x", seed=seed) for seed in range(4)]
     takes = [LibraryTake(effect="x", asset=asset, licence="") for asset in assets]
-    library = Library(name="x", sha256="", takes=takes, load=load, cache_bytes=2000)
-    for seed in (0, 1, 0, 2, 0, 1):
-        library.read(assets[seed])
-    # Room for two: 1 was used longest ago when 2 came.
-    assert loads == [0, 1, 2, 1]
+    library = Library(name="x", sha256="", takes=takes, load=load, most_in_memory=2000)
+    for seed in (0, 1, 2, 3, 0, 1, 2, 3):
+        assert library.read(assets[seed]).samples[0] == seed
+    library.read_ahead(assets)
+    assert loads == [0, 1, 2, 3]
     with pytest.raises(ValueError, match="read-only"):
         library.read(assets[0]).samples[0] = 1.0
 
