@@ -11,6 +11,7 @@ from temporal_foley.files.digest import code_sha256
 
 _PACKAGES = ("jax", "jaxlib", "flax", "numpy")
 _SETTINGS = ("JAX_", "XLA_")
+_DEVICE = ("JAX_PLATFORMS", "JAX_PLATFORM_NAME")
 _ACCELERATORS = ("jax_plugins", "libtpu")
 """Modules that give jax another device than the processor."""
 
@@ -26,10 +27,15 @@ def machine_key() -> str:
 
 def runs_on_processor() -> bool:
     """Return whether jax would compute on the processor, without asking it."""
-    for name in ("JAX_PLATFORMS", "JAX_PLATFORM_NAME"):
+    for name in _DEVICE:
         if chosen := os.environ.get(name):
             return chosen == "cpu"
     return not any(importlib.util.find_spec(name) for name in _ACCELERATORS)
+
+
+def changes_compiler() -> bool:
+    """Return whether the environment sets options of jax or XLA, beside the device."""
+    return any(name.startswith(_SETTINGS) and name not in _DEVICE for name in os.environ)
 
 
 def steady_threads() -> None:

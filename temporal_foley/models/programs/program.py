@@ -1,8 +1,9 @@
 """Compile a step of a network once for a machine, and run it without jax from then on.
 
 A program is stored in the cache under a hash of the step, of its shapes and of everything in
-`machine`. Where it is missing, damaged, or cannot be run, jax traces and compiles the step, and the
-result is stored. Either way the same machine code runs, so results are equal to the bit.
+`machine`. Where it is missing, damaged, or cannot be run, it is compiled from what the package has
+of the step (`lowered`), or else jax traces and compiles the step, and the result is stored. In each
+way the same machine code runs, so results are equal to the bit.
 """
 
 import contextlib
@@ -18,12 +19,19 @@ import numpy as np
 from jaxtyping import Shaped
 
 from temporal_foley.files.cache import Cache
-from temporal_foley.models.programs.machine import machine_key, runs_on_processor, steady_threads
+from temporal_foley.models.programs.lowered import find_lowered
+from temporal_foley.models.programs.machine import (
+    changes_compiler,
+    machine_key,
+    runs_on_processor,
+    steady_threads,
+)
 from temporal_foley.models.programs.run import (
     CACHE_LINE_BYTES,
     RUN_ERRORS,
     StoredProgram,
     as_buffers,
+    compile_lowered,
     serialize,
 )
 
@@ -67,7 +75,8 @@ class NetworkStep:
         """Return the step for inputs of given types and shapes; loads or compiles it if need be."""
         with self._lock:
             if shapes not in self._steps:
-                self._steps[shapes] = self._load(shapes) or self._compile(shapes)
+                stored = self._load(shapes) or self._compile_lowered(shapes)
+                self._steps[shapes] = stored or self._compile(shapes)
 
         def run(*inputs: Array) -> Outputs:
             step = self._steps[shapes]
@@ -96,6 +105,20 @@ class NetworkStep:
             return _SHARED.setdefault(key, _Stored(StoredProgram(content)))
         except RUN_ERRORS:
             return None
+
+    def _compile_lowered(self, shapes: Shapes) -> "Compiled | None":
+        if self.settings is None or not runs_on_processor() or changes_compiler():
+            return None
+        lowered = find_lowered(self.describe(shapes))
+        if lowered is None:
+            return None
+        try:
+            content = compile_lowered(lowered)
+            compiled = _Stored(StoredProgram(content))
+        except RUN_ERRORS:
+            return None
+        self.cache.write(self._key(shapes), content)
+        return _SHARED.setdefault(self._key(shapes), compiled)
 
     def _compile(self, shapes: Shapes) -> "Compiled":
         steady_threads()
@@ -138,9 +161,13 @@ class NetworkStep:
         _SHARED[self._key(shapes)] = run
         return run
 
-    def _key(self, shapes: Shapes) -> str:
+    def describe(self, shapes: Shapes) -> list[Any]:
+        """Return plain data that decides, with the code and the machine, what is compiled."""
         own = [(name, array.dtype.name, array.shape) for name, array in self._sorted.items()]
-        parts = [self.name, self.settings, own, shapes, machine_key()]
+        return [self.name, self.settings, own, shapes]
+
+    def _key(self, shapes: Shapes) -> str:
+        parts = [*self.describe(shapes), machine_key()]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     @functools.cached_property

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Shaped
 
+from temporal_foley.models.programs.lowered import LoweredStep
 from temporal_foley.models.programs.machine import steady_threads
 
 Arrays = Sequence[Shaped[np.ndarray, "..."]]
@@ -78,7 +79,21 @@ def serialize(executable: Any, outputs: Arrays) -> bytes:
         executable: The program.
         outputs: Arrays, or their descriptions, of the types and shapes of its outputs.
     """
-    head = json.dumps([(np.dtype(o.dtype).name, list(o.shape)) for o in outputs]).encode()
+    return _packed(describe_outputs(outputs), executable)
+
+
+def compile_lowered(lowered: LoweredStep) -> bytes:
+    """Compile a step that is lowered already, and return what `serialize` does."""
+    return _packed(lowered.outputs, _runtime().compile(lowered))
+
+
+def describe_outputs(outputs: Arrays) -> list[tuple[str, list[int]]]:
+    """Return the types and shapes of arrays, or of descriptions of some."""
+    return [(np.dtype(output.dtype).name, list(output.shape)) for output in outputs]
+
+
+def _packed(outputs: list[tuple[str, list[int]]], executable: Any) -> bytes:
+    head = json.dumps(outputs).encode()
     return len(head).to_bytes(8, "little") + head + executable.serialize()
 
 
@@ -122,6 +137,12 @@ class _Runtime:
     def load(self, executable: bytes) -> Any:
         options = self._module.CompileOptions()
         return self._client.deserialize_executable(executable, self._devices, options)
+
+    def compile(self, lowered: LoweredStep) -> Any:
+        options = self._module.CompileOptions.ParseFromString(lowered.options)
+        return self._client.compile_and_load(
+            lowered.module, executable_devices=self._devices, compile_options=options
+        )
 
     def put(self, array: np.ndarray) -> Any:
         kind = _Kind(array.shape, array.dtype)
