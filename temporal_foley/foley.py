@@ -32,6 +32,7 @@ from temporal_foley.files.output import check_output, output_folder, staged, wri
 from temporal_foley.files.run_record import Progress, RunRecord
 from temporal_foley.files.versions import versions
 from temporal_foley.media.check import FilmCheck, check_film
+from temporal_foley.media.containers.accept import video_name
 from temporal_foley.media.video import probe_video
 from temporal_foley.models.by_name import load_detector
 from temporal_foley.models.detector import Detector
@@ -44,7 +45,6 @@ from temporal_foley.render import (
     render_timeline,
     rendered,
     run_document,
-    video_name,
 )
 from temporal_foley.session.camera_timecode import file_timecode, timecode_warning
 from temporal_foley.sound.ambience import carry_through_scenes

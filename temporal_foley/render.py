@@ -5,9 +5,8 @@
 
 import dataclasses
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,25 +17,26 @@ from temporal_foley.cue_list import read_timeline, write_timeline
 from temporal_foley.documents.disclosure import DISCLOSURE_NAME, disclosure_html
 from temporal_foley.documents.signing import Credentials, check_container, sign_run
 from temporal_foley.edits.keep import BEFORE_FILE, PROPOSED_FILE
-from temporal_foley.effects import Effect, Vocabulary, load_vocabulary
-from temporal_foley.errors import CueListError, MediaError, OutputExistsError, VocabularyError
+from temporal_foley.effects import Effect
+from temporal_foley.errors import MediaError, OutputExistsError
 from temporal_foley.files.digest import file_sha256
 from temporal_foley.files.output import (
     RUN_FILE,
     FinishedRun,
-    fitting_stem,
     read_run,
     staged,
     write_run,
 )
 from temporal_foley.files.run_record import Progress, RunRecord
 from temporal_foley.media.audio import read_audio
-from temporal_foley.media.mux import mux_sound, output_suffix
-from temporal_foley.media.video import VideoInfo, probe_video, sample_frames
+from temporal_foley.media.containers.accept import video_name
+from temporal_foley.media.mux import mux_sound
+from temporal_foley.media.video import VideoInfo
 from temporal_foley.pages.overview import SHOWN_PROBABILITY, RenderedSound, draw_overview
+from temporal_foley.pages.read_detections import read_detections
 from temporal_foley.pages.review import ReviewTake, write_review
 from temporal_foley.session.camera_timecode import timecode_warning
-from temporal_foley.session.source_video import find_source_video
+from temporal_foley.session.source_video import open_source_video
 from temporal_foley.session.stem_names import StemNames
 from temporal_foley.session.writers.cuesheet import write_cue_sheet
 from temporal_foley.sound.alternates import choose_alternates, list_alternates
@@ -54,10 +54,7 @@ from temporal_foley.sound.signal.blocks import Replayed
 from temporal_foley.sound.stems import ORIGINAL_STEM
 from temporal_foley.sound.takes.credits import CREDITS_NAME, check_licences, write_credits
 from temporal_foley.sound.takes.library import Library, check_library, load_library
-from temporal_foley.spotting.detections import NOT_CHOSEN, Detections
-from temporal_foley.spotting.tables import read_scores
-from temporal_foley.stages import THUMBNAILS, picture_samples
-from temporal_foley.timegrid import TimeGrid
+from temporal_foley.spotting.detections import Detections
 from temporal_foley.timeline import (
     MOST_ALTERNATES,
     Asset,
@@ -71,11 +68,11 @@ from temporal_foley.timeline import (
 CUES_FILE = "cues.json"
 MIX_FILE = f"{MIX}.wav"
 TABLES = ("scores.tsv", "events.tsv", PROPOSED_FILE, BEFORE_FILE)
-THUMBNAIL_ROWS = 224
 EFFECTS_WITHOUT_CUES = 6
+"""Effects that can be added in the page from disk where nothing was found."""
+
 _HELD_SOUND_BYTES = 48 << 20
 """Two minutes of stereo."""
-"""Effects that can be added in the page from disk where nothing was found."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -183,7 +180,7 @@ def render_cue_list(
     with record.stage("probe"):
         timeline = read_timeline(cues)
         check_licences(timeline, allowed)
-        info = _find_video(timeline, cues, None if video is None else Path(video))
+        info = open_source_video(timeline, cues, None if video is None else Path(video))
         lines = timecode_warning(info)
         check_signing(info, sign)
         if not isinstance(library, Library):
@@ -207,7 +204,7 @@ def render_cue_list(
         for table in TABLES:
             if (cues.parent / table).is_file():
                 shutil.copyfile(cues.parent / table, staging / table)
-        seen = _read_detections(timeline, cues.parent, info)
+        seen = read_detections(timeline, cues.parent, info)
         report, more = render_timeline(timeline, library, info, staging, record, seen, name, sign)
         made_with = {
             "video": timeline.source.sha256,
@@ -361,13 +358,13 @@ def review_takes(timeline: Timeline, library: Library, seen: Detections) -> list
         for effect, own, most in wanted
         for entry in choose_alternates(effect, library, first=own, most=most)
     )
-    used: list[ReviewTake] = []
-    spare: list[ReviewTake] = []
-    for effect, own, most in wanted:
-        for alternate, take in list_alternates(effect, library, first=own, most=most):
-            one = ReviewTake(effect=effect.name, take=alternate, samples=take.samples)
-            (used if alternate.asset in own else spare).append(one)
-    return used + spare
+    takes = [
+        (ReviewTake(effect=effect.name, take=other, samples=take.samples), other.asset in own)
+        for effect, own, most in wanted
+        for other, take in list_alternates(effect, library, first=own, most=most)
+    ]
+    # Those of cues come first.
+    return [take for take, _ in sorted(takes, key=lambda pair: not pair[1])]
 
 
 def run_document(
@@ -387,75 +384,9 @@ def run_document(
     )
 
 
-def _find_video(timeline: Timeline, cues: Path, given: Path | None) -> VideoInfo:
-    path = find_source_video(timeline, cues, given)
-    if path is None:
-        where = cues.parent.parent / timeline.source.name
-        raise CueListError(
-            f"the video of {cues.name} is missing", path=where, remedy="use --video FILE"
-        )
-    info = probe_video(path, timeline.source.audio_track)
-    if timeline.source.duration_samples != picture_samples(info):
-        raise CueListError(
-            f"must be {picture_samples(info)}, the length of {info.path.name}, got "
-            f"{timeline.source.duration_samples}",
-            path=cues,
-            field="source.duration_samples",
-        )
-    return info
-
-
-def video_name(info: VideoInfo, *, same_name: bool = False) -> str:
-    """Return the name of the video with its new sound; an empty text if none can be made.
-
-    It differs from the source's, so that nobody takes one for the other in a bin.
-    """
-    suffix = output_suffix(info)
-    end = suffix if same_name else f".foley{suffix}"
-    return fitting_stem(info.path.stem, end) + end if suffix else ""
-
-
 def _is_same_name(folder: Path, info: VideoInfo, wanted: bool | None) -> bool:
     """Return whether a video is named as its source: as asked, or as before, for who links it."""
     if wanted is not None:
         return wanted
     run = read_run(folder)
     return run is not None and video_name(info, same_name=True) in run.files
-
-
-def _read_detections(timeline: Timeline, folder: Path, info: VideoInfo) -> Detections:
-    """Read the scores beside a cue list for the overview; without them its lanes stay empty."""
-    try:
-        vocabulary = load_vocabulary(timeline.vocabulary.name)
-    except VocabularyError:
-        vocabulary = Vocabulary(name=timeline.vocabulary.name, effects=())
-    grid = TimeGrid.covering(info.duration, timeline.frame_rate)
-    probabilities = np.zeros((0, len(vocabulary)), np.float32)
-    if (folder / "scores.tsv").is_file():
-        table = read_scores(folder / "scores.tsv")
-        if table.effects == vocabulary.names and len(table.probabilities) == grid.frames:
-            probabilities = table.probabilities
-    run = read_run(folder)
-    chosen = None if run is None else run.made_with.get("effects")
-    left_out = [] if chosen is None else [n for n in vocabulary.names if n not in chosen.split(",")]
-    return Detections(
-        grid=grid,
-        vocabulary=vocabulary,
-        probabilities=probabilities,
-        thumbnails=tuple(_thumbnails(info)),
-        left_out=dict.fromkeys(left_out, NOT_CHOSEN),
-    )
-
-
-def _thumbnails(info: VideoInfo) -> Iterator[tuple[float, np.ndarray]]:
-    import cv2
-
-    def shrink(image: np.ndarray) -> np.ndarray:
-        rows, columns = image.shape[:2]
-        size = (max(1, round(columns * THUMBNAIL_ROWS / rows)), THUMBNAIL_ROWS)
-        return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-
-    apart = max(info.duration / THUMBNAILS, Fraction(1, 1000))
-    grid = TimeGrid(frame_rate=1 / apart, frames=THUMBNAILS, start=apart / 2)
-    for frame in sample_frames(info, grid, shrink):
-        yield float(frame.time), frame.image

@@ -38,7 +38,12 @@ from temporal_foley.sound.placing import place_tracks
 from temporal_foley.sound.takes.library import Library
 from temporal_foley.spotting.close_look import Glimpses, look_closely
 from temporal_foley.spotting.decision import apply_decision, decision_from_json
-from temporal_foley.spotting.detections import NOT_CHOSEN, Detections, PictureEvidence
+from temporal_foley.spotting.detections import (
+    NOT_CHOSEN,
+    THUMBNAILS,
+    Detections,
+    PictureEvidence,
+)
 from temporal_foley.spotting.events import DecodingConfig, decode_events, keep_one_per_group
 from temporal_foley.spotting.own_sound.align import align_with_sound
 from temporal_foley.spotting.own_sound.already_heard import leave_to_original
@@ -59,7 +64,6 @@ LISTENING_RATE_HZ = 32_000
 READ_AHEAD_FRAMES = 256
 """Pictures that may wait for the model, 40 MB at the default size, so that decoding goes on while
 the network is loaded."""
-THUMBNAILS = 12
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -283,7 +287,7 @@ def cast_timeline(
 ) -> Timeline:
     """Choose a sound for every event and return the timeline of a video."""
     info, vocabulary = tags.info, tags.seen.vocabulary
-    duration_samples = picture_samples(info)
+    duration_samples = info.duration_samples
     events, sights = tags.events, tags.sights
     cuts_s: list[float] = []
     if sights is not None:
@@ -360,8 +364,3 @@ def _seconds(
 ) -> Float[np.ndarray, " pictures"]:
     unit = info.pictures.time_base
     return np.array([float(int(tick) * unit - info.start) for tick in ticks])
-
-
-def picture_samples(info: VideoInfo) -> int:
-    """Return the length of stems and mix in samples."""
-    return max(1, to_sample(info.duration))

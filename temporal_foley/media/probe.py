@@ -23,6 +23,7 @@ from temporal_foley.media.open import DAMAGE, cause, open_media, shown
 from temporal_foley.media.orientation import Orientation, picture_orientation, upright_size
 from temporal_foley.media.sound_tracks import SoundTrack, choose_tracks
 from temporal_foley.media.streams import video_stream
+from temporal_foley.timegrid import to_sample
 
 # A file that ends this much before its header says so is reported as cut off.
 TRUNCATION_TOLERANCE_S = Fraction(1, 4)
@@ -86,6 +87,11 @@ class VideoInfo:
     clock: Clock = dataclasses.field(repr=False)
     orientation: Orientation = dataclasses.field(repr=False)
     pictures: PictureTimes = dataclasses.field(repr=False, compare=False)
+
+    @property
+    def duration_samples(self) -> int:
+        """The length of stems and mix."""
+        return max(1, to_sample(self.duration))
 
 
 def probe_video(path: Path, audio_track: str = "") -> VideoInfo:

@@ -6,6 +6,7 @@ from temporal_foley.errors import CueListError, MediaError
 from temporal_foley.files.digest import file_sha256
 from temporal_foley.files.output import read_run
 from temporal_foley.media.open import open_media
+from temporal_foley.media.probe import VideoInfo, probe_video
 from temporal_foley.timeline import Timeline
 
 
@@ -33,6 +34,29 @@ def find_source_video(timeline: Timeline, cues: Path, given: Path | None) -> Pat
         if path.is_file() and _is_it(path, source.sha256):
             return path.absolute()
     return None
+
+
+def open_source_video(timeline: Timeline, cues: Path, given: Path | None) -> VideoInfo:
+    """Find the video of a cue list and read its size, times and sound.
+
+    Raises:
+        CueListError: It is not found, or its length is not that of the cue list.
+    """
+    path = find_source_video(timeline, cues, given)
+    if path is None:
+        where = cues.parent.parent / timeline.source.name
+        raise CueListError(
+            f"the video of {cues.name} is missing", path=where, remedy="use --video FILE"
+        )
+    info = probe_video(path, timeline.source.audio_track)
+    if timeline.source.duration_samples != info.duration_samples:
+        raise CueListError(
+            f"must be {info.duration_samples}, the length of {info.path.name}, got "
+            f"{timeline.source.duration_samples}",
+            path=cues,
+            field="source.duration_samples",
+        )
+    return info
 
 
 def _is_it(path: Path, sha256: str) -> bool:

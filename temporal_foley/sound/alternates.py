@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 
 from temporal_foley.effects import Effect, Vocabulary
 from temporal_foley.sound.casting import SUSTAINED_KINDS, cast_events
-from temporal_foley.sound.shuffle import set_of
 from temporal_foley.sound.synth import RECIPES
 from temporal_foley.sound.take import Take
 from temporal_foley.sound.takes.library import Library, LibraryTake
+from temporal_foley.sound.takes.shuffle import set_of
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 from temporal_foley.timeline import MOST_ALTERNATES, Alternate, Asset, Cue, Event, Track
 

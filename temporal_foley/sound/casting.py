@@ -11,26 +11,23 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import soxr
-from jaxtyping import Float32
 
 from temporal_foley.effects import Effect, Vocabulary
 from temporal_foley.errors import LibraryError
-from temporal_foley.sound.shuffle import ShuffleBag, sets_of
-from temporal_foley.sound.signal.landmarks import find_body, find_next_hit
+from temporal_foley.sound.hits import (
+    CUT_OUT_S,
+    hit_length,
+    hit_times,
+    is_guessed,
+    matching_gain,
+)
+from temporal_foley.sound.signal.landmarks import find_body
 from temporal_foley.sound.signal.loops import find_loop
 from temporal_foley.sound.synth import SEEDS_A_FILM
 from temporal_foley.sound.take import MOST_CENTS, STEP_CENTS, Take
 from temporal_foley.sound.takes.library import Library, LibraryTake
-from temporal_foley.spotting.own_sound.attacks import attack_of
-from temporal_foley.spotting.own_sound.onset_strength import (
-    RATE_HZ,
-    band_slice,
-    measure_levels,
-    total_level,
-)
-from temporal_foley.spotting.sync import strikes
-from temporal_foley.timegrid import SAMPLE_RATE_HZ, to_sample
+from temporal_foley.sound.takes.shuffle import ShuffleBag, sets_of
+from temporal_foley.timegrid import to_sample
 from temporal_foley.timeline import Cue, Event, Evidence, Loop, Track
 
 SUSTAINED_KINDS = ("loop", "ambience")
@@ -38,13 +35,10 @@ SUSTAINED_KINDS = ("loop", "ambience")
 _FADES_S = {"loop": (0.05, 0.15), "ambience": (0.4, 0.4)}
 _CUT_IN_S = 0.001
 _WEAKEST_DB = -24.0
-_SHORTEST_HIT_S = 0.12
-_LEAST_MATCH_DB, _MOST_MATCH_DB = -40.0, 18.0
 _LATE_S = 0.05
 _PRESENT_S, _AT_CUT_S = 0.015, 0.3
 _RING_OUT_S = 0.005
 _SALTED_SEEDS = 1 << 32
-_CUT_OUT_S = 0.05
 # With at least this many takes in a set, neighbours differ enough without a change of pitch.
 _ENOUGH_TAKES = 8
 
@@ -191,7 +185,7 @@ def _misfit(number: int, seconds: float, casting: _Casting) -> float:
 
 def _strike(event: Event, casting: _Casting, rng: np.random.Generator) -> Iterator[Cue]:
     """Place hits from an event's onset on; each rings out, but not past the end of the picture."""
-    times = _hit_times(event, casting, rng)
+    times = hit_times(event, casting.effect, casting.kind, casting.duration, rng)
     varies = len(times) > 1 or casting.kind == "repeated"
     chosen_set = casting.sets.draw()
     bag = casting.bags[chosen_set]
@@ -228,7 +222,9 @@ def _strike(event: Event, casting: _Casting, rng: np.random.Generator) -> Iterat
         if source_start <= to_sample(_LATE_S):
             # At the first frame a hit begins with its attack, a moment late, not inside of it.
             source_start = 0
-        end = min(casting.duration, begin + _length(take, event, number, casting) - source_start)
+        end = min(
+            casting.duration, begin + hit_length(take, event, number, casting.effect) - source_start
+        )
         if end <= begin or meets >= casting.duration:
             bag.put_back(chosen)
             continue
@@ -241,14 +237,16 @@ def _strike(event: Event, casting: _Casting, rng: np.random.Generator) -> Iterat
         gain_db = entry.gain_db + varied_db
         if event.levels_db:
             heard = take.samples[take.anchor : source_start + end - begin]
-            gain_db = _matching_gain(event.levels_db[number - 1], heard, casting)
+            gain_db = matching_gain(
+                event.levels_db[number - 1], heard, casting.effect, casting.library.levels
+            )
         source_end = source_start + end - begin
         is_cut = source_end < len(take.samples)
         lead_in = 0 if source_start == 0 else min(to_sample(_CUT_IN_S), (end - begin) // 4)
-        ring = to_sample(_CUT_OUT_S if is_cut else _RING_OUT_S)
+        ring = to_sample(CUT_OUT_S if is_cut else _RING_OUT_S)
         hit = f"; hit {number} of {len(times)}" if len(times) > 1 else ""
-        is_guessed = _is_guessed(event, number, casting.effect)
-        if is_guessed:
+        guessed = is_guessed(event, number, casting.effect)
+        if guessed:
             hit += "; timing guessed"
         pitch = f"; pitch {asset.cents:+d} cents" if asset.cents else ""
         yield Cue(
@@ -267,66 +265,9 @@ def _strike(event: Event, casting: _Casting, rng: np.random.Generator) -> Iterat
             fade_in=lead_in,
             fade_out=min(ring, (end - max(begin, meets)) // 2),
             reason=_reason(event, chosen, casting) + hit + pitch,
-            evidence=_evidence(event, number, is_guessed=is_guessed),
+            evidence=_evidence(event, number, is_guessed=guessed),
         )
     casting.uses.update(drawn)
-
-
-def _matching_gain(
-    level_db: float, samples: Float32[np.ndarray, "samples channels"], casting: _Casting
-) -> float:
-    """Return the gain at which a take is as loud in its effect's bands as the original's hit."""
-    attack = attack_of(casting.effect)
-    bands = band_slice(attack.lowest_hz, attack.highest_hz)
-    mono = samples[: 2 * SAMPLE_RATE_HZ].mean(axis=1)
-    levels = measure_levels(soxr.resample(mono, SAMPLE_RATE_HZ, RATE_HZ))
-    own = float(total_level(levels.bands_db[:, bands]).max(initial=-100.0))
-    bus_db = casting.library.levels.bus_db(casting.effect.bus) + casting.effect.level_db
-    return min(max(level_db - own - bus_db, _LEAST_MATCH_DB), _MOST_MATCH_DB)
-
-
-def _length(take: Take, event: Event, number: int, casting: _Casting) -> int:
-    """Return how many samples of a take play for a hit.
-
-    For a hit of the original, no more than that takes, and of several calls the first.
-    """
-    if not event.lengths_s:
-        return len(take.samples)
-    body = to_sample(max(1.3 * event.lengths_s[number - 1], _SHORTEST_HIT_S) + _CUT_OUT_S)
-    whole = len(take.samples)
-    if not strikes(casting.effect):
-        # A second bark would answer none of the original's; what strikes may well have parts.
-        whole = find_next_hit(take.samples, take.anchor)
-    return min(whole, take.anchor + body)
-
-
-def _hit_times(event: Event, casting: _Casting, rng: np.random.Generator) -> list[float]:
-    """Return the times of an event's hits in seconds, the first at its onset.
-
-    A repeated effect has its own pace in each event, as a walker or a typist does, near the
-    geometric mean of the interval range, and deviates from it by random factors that grow with the
-    range. The intervals are therefore skewed, as those of typists are (Dhakal et al., "Observations
-    on typing from 136 million keystrokes", CHI 2018). A one-shot repeats at any interval in the
-    range. Hits that were detected in the picture are used as they are.
-    """
-    if event.hits:
-        return [time for time in event.hits if to_sample(time) < casting.duration]
-    times = [event.onset]
-    if casting.effect.interval_s is None:
-        return times
-    shortest, longest = casting.effect.interval_s
-    middle, width = math.sqrt(shortest * longest), math.log(longest / shortest)
-    pace = middle * math.exp(float(rng.uniform(-width / 6.0, width / 6.0)))
-    while True:
-        if casting.kind == "repeated":
-            interval = pace * math.exp(float(rng.normal(0.0, width / 4.0)))
-        else:
-            # A guess does less harm the fewer hits there are.
-            interval = float(rng.uniform(middle, longest))
-        time = times[-1] + min(max(interval, shortest), longest)
-        if time >= event.offset or to_sample(time) >= casting.duration:
-            return times
-        times.append(time)
 
 
 def _sustain(event: Event, casting: _Casting) -> Iterator[Cue]:
@@ -418,16 +359,6 @@ def _evidence(event: Event, number: int = 1, *, is_guessed: bool = False) -> Evi
         original=original,
         carries=event.carries,
     )
-
-
-def _is_guessed(event: Event, number: int, effect: Effect) -> bool:
-    """Return whether nothing shows when a hit is: only the pace of its effect, or that it calls.
-
-    That a dog is in the picture does not show when it barks.
-    """
-    if event.hits or event.timing != "grid":
-        return not event.hits and number > 1
-    return number > 1 or not strikes(effect)
 
 
 def _reason(event: Event, chosen: int, casting: _Casting) -> str:

@@ -11,6 +11,9 @@ from temporal_foley.spotting.places import Places
 from temporal_foley.spotting.scenes import ShotLooks
 from temporal_foley.timegrid import TimeGrid
 
+THUMBNAILS = 12
+"""Pictures that are kept to be shown."""
+
 NOT_CHOSEN = "left out by --effects or --exclude"
 """Why an effect that was not chosen has no cue."""
 

@@ -106,3 +106,21 @@ def start_desk():
             return desk
 
         yield start
+
+
+@pytest.fixture
+def page(chromium, hands):
+    """Open a page of the desk; returns the hands on it."""
+
+    def open_page(address):
+        return hands.Page(chromium, address)
+
+    yield open_page
+    while len(chromium.window_handles) > 1:
+        chromium.switch_to.window(chromium.window_handles[-1])
+        chromium.close()
+    chromium.switch_to.window(chromium.window_handles[0])
+    chromium.execute_script(
+        "addEventListener('beforeunload', e => e.stopImmediatePropagation(), true)"
+    )
+    chromium.get("about:blank")

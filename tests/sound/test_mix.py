@@ -3,7 +3,6 @@
 import dataclasses
 import math
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +11,7 @@ import soundfile
 
 from temporal_foley.errors import CueListError, MediaError
 from temporal_foley.sound.mix import MixReport, mix_warnings, write_mix
-from temporal_foley.sound.signal.blocks import fit, rechunk
-from temporal_foley.sound.signal.ducking import duck_gains, effect_spans
 from temporal_foley.sound.signal.loudness import measure
-from temporal_foley.sound.signal.wav import WavWriter, quantise
-from temporal_foley.sound.signal.waveform import WaveformPen
 from temporal_foley.sound.take import Take
 from temporal_foley.sound.takes.library import Library
 from temporal_foley.timeline import (
@@ -24,11 +19,10 @@ from temporal_foley.timeline import (
     Cue,
     Loop,
     MixSettings,
-    Provenance,
-    Source,
     Timeline,
     Track,
 )
+from tests.factories import make_asset, make_cue, make_timeline
 
 RATE = 48_000
 LOOP = Loop(start=4800, end=2 * RATE, crossfade=2400)
@@ -46,24 +40,20 @@ def make_take(asset: Asset) -> Take:
 
 
 LIBRARY = Library(name="test", sha256="", takes=[], load=make_take)
-TEST = Provenance(name="test", sha256="")
 
 
 def cue_of(number: int, name: str, onset: float, offset: float, effect: str, **fields) -> Cue:
-    first, last = round(onset * RATE), round(offset * RATE)
-    is_loop = last - first > 2 * RATE
-    return Cue(
-        id=f"{effect}-{number:04d}",
+    is_loop = offset - onset > 2
+    shape = {"loop": LOOP, "source_end": 2 * RATE} if is_loop else {}
+    return make_cue(
+        f"{effect}-{number:04d}",
         effect=effect,
-        onset_sample=first,
-        offset_sample=last,
-        confidence=0.5,
-        asset=Asset(kind="recipe", name=name, seed=number),
-        licence="CC0-1.0",
-        source_end=2 * RATE if is_loop else last - first,
-        loop=LOOP if is_loop else None,
+        onset_sample=round(onset * RATE),
+        offset_sample=round(offset * RATE),
+        asset=make_asset(name, number),
         fade_in=20,
         fade_out=200,
+        **shape,
         **fields,
     )
 
@@ -84,25 +74,8 @@ INAUDIBLE = noise(0.0, 1.0, gain_db=-100.0)
 
 
 def timeline_of(*tracks: Track, seconds: float = 6.0, **settings) -> Timeline:
-    source = Source(
-        name="clip.mp4",
-        sha256="",
-        duration_samples=round(seconds * RATE),
-        video_rate=Fraction(25),
-        width=320,
-        height=240,
-        has_audio=True,
-    )
-    return Timeline(
-        source=source,
-        frame_rate=Fraction(4),
-        detector=TEST,
-        vocabulary=TEST,
-        library=TEST,
-        seed=0,
-        mix=MixSettings(**settings),
-        tracks=tracks,
-    )
+    mix = MixSettings(**settings)
+    return make_timeline(*tracks, seconds=seconds, source={"has_audio": True}, mix=mix)
 
 
 def speech(seconds: float = 6.0, level: float = 0.05):
@@ -274,19 +247,6 @@ def test_the_original_ducks_under_effects_only(tmp_path: Path) -> None:
     np.testing.assert_allclose(level[[1, 2, 9, 10, 11]] - level[0], 0.0, atol=0.3)
 
 
-def test_ducking_moves_smoothly_and_does_not_pump() -> None:
-    cues = [cue_of(n, "knock", t, t + 0.25, "steps") for n, t in enumerate((1.0, 1.6, 5.0))]
-    spans = effect_spans(cues)
-    assert (spans / RATE).tolist() == [[1.0, 1.85], [5.0, 5.25]]
-    gains = duck_gains(spans, 0, 7 * RATE, -12.0)
-    assert gains.min() == pytest.approx(10 ** (-12 / 20))
-    assert np.abs(np.diff(gains)).max() < 3e-4
-    assert gains[RATE] == gains.min()
-    assert (gains[[0, 3 * RATE, 6 * RATE]] == 1.0).all()
-    parts = [duck_gains(spans, start, start + 7000, -12.0) for start in range(0, 7 * RATE, 7000)]
-    np.testing.assert_array_equal(np.concatenate(parts), gains)
-
-
 def test_numbers_that_are_none_do_not_break_the_mix(tmp_path: Path) -> None:
     def broken() -> Iterator[np.ndarray]:
         block = np.full((6 * RATE, 2), 0.1, np.float32) * np.random.default_rng(0).choice(
@@ -345,63 +305,6 @@ def test_names_that_are_no_stems_are_refused(tmp_path: Path, effect: str) -> Non
     track = Track(effect=effect, kind="loop", bus="foley")
     with pytest.raises(CueListError, match="is not a name for a stem"):
         write_mix(timeline_of(track), LIBRARY, tmp_path, original=None)
-
-
-def test_24_bit_samples_survive_the_file(tmp_path: Path) -> None:
-    samples = np.array([[-(2**23), 2**23 - 1], [0, 1], [-1, 255], [256, -65_536]], np.int32)
-    with WavWriter(tmp_path / "x.wav", 9) as writer:
-        writer.write(samples)
-        writer.skip(4)
-        writer.write(samples[:1])
-    expected = np.concatenate([samples, np.zeros((4, 2), np.int32), samples[:1]])
-    np.testing.assert_array_equal(read(tmp_path / "x.wav"), expected)
-    assert quantise(np.array([[1.5, -1.5]])).tolist() == [[2**23 - 1, -(2**23)]]
-
-
-def test_a_stem_above_4_gib_is_rf64_and_empty_on_disk(tmp_path: Path) -> None:
-    path = tmp_path / "long.wav"
-    samples = 5 * 3600 * RATE
-    with WavWriter(path, samples) as writer:
-        writer.skip(samples - 2)
-        writer.write(np.array([[1, 2], [3, 4]], np.int32))
-    if path.stat().st_blocks * 512 > 1 << 20:
-        pytest.skip("the file system keeps no holes")
-    with soundfile.SoundFile(path) as file:
-        assert (file.format, file.frames) == ("RF64", samples)
-        file.seek(samples - 3)
-        assert (file.read(dtype="int32") >> 8).tolist() == [[0, 0], [1, 2], [3, 4]]
-
-
-def test_a_wav_file_of_another_length_than_said_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="got more"), WavWriter(tmp_path / "x.wav", 3) as writer:
-        writer.skip(4)
-    with pytest.raises(ValueError, match="got 2"), WavWriter(tmp_path / "x.wav", 3) as writer:
-        writer.skip(2)
-    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".wav"] == []
-
-
-@pytest.mark.parametrize("length", [1, 7, 10, 1000])
-def test_streams_are_cut_anew_and_fitted(length: int) -> None:
-    sound = np.arange(200, dtype=np.float32).reshape(100, 2)
-    parts = np.split(sound, [0, 3, 3, 50])
-    pieces = list(rechunk(parts, length))
-    assert all(len(piece) == length for piece in pieces[:-1])
-    np.testing.assert_array_equal(np.concatenate(pieces), sound)
-    for total in (5, 100, 130):
-        fitted = np.concatenate(list(fit(iter(parts), total, length)))
-        np.testing.assert_array_equal(fitted[:100], sound[:total])
-        assert len(fitted) == total
-        assert not fitted[100:].any()
-
-
-def test_a_waveform_does_not_depend_on_blocks() -> None:
-    sound = np.random.default_rng(0).normal(size=(10_001, 2)).astype(np.float32)
-    whole, parts = WaveformPen(10_001, columns=37), WaveformPen(10_001, columns=37)
-    whole.draw(0, sound)
-    for start in range(0, 10_001, 333):
-        parts.draw(start, sound[start : start + 333])
-    np.testing.assert_array_equal(parts.envelope, whole.envelope)
-    assert whole.envelope[:, 0].min() == sound.min()
 
 
 def test_a_floor_that_passes_the_gate_only_when_louder_does_not_spoil_the_loudness(tmp_path):

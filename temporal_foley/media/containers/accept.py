@@ -14,6 +14,7 @@ import av.container
 from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 
+from temporal_foley.files.output import fitting_stem
 from temporal_foley.media.containers.fields import OWN_METADATA, TERMINOLOGICAL
 from temporal_foley.media.open import DAMAGE, open_media
 from temporal_foley.media.probe import HIGHEST_RATE, VideoInfo
@@ -72,6 +73,16 @@ def output_suffix(info: VideoInfo) -> str:
     except OSError:
         return _usual(info)
     return _first_that_fits(info, (stat.st_size, stat.st_mtime_ns))
+
+
+def video_name(info: VideoInfo, *, same_name: bool = False) -> str:
+    """Return the name of the video with its new sound; an empty text if none can be made.
+
+    It differs from the source's, so that nobody takes one for the other in a bin.
+    """
+    suffix = output_suffix(info)
+    end = suffix if same_name else f".foley{suffix}"
+    return fitting_stem(info.path.stem, end) + end if suffix else ""
 
 
 @functools.lru_cache(maxsize=64)

@@ -53,7 +53,15 @@ def test_what_is_held_cannot_be_changed():
         next(stream())[:] = 0
 
 
-def test_streams_are_cut_and_padded():
-    assert [len(block) for block in rechunk(iter(BLOCKS), 4)] == [4, 4, 1]
-    assert [len(block) for block in fit(iter(BLOCKS), 12, 5)] == [5, 5, 2]
-    assert joined(fit(iter(BLOCKS), 12, 5))[9:].tolist() == [[0, 0]] * 3
+@pytest.mark.parametrize("length", [1, 7, 10, 1000])
+def test_streams_are_cut_anew_and_fitted(length: int) -> None:
+    sound = np.arange(200, dtype=np.float32).reshape(100, 2)
+    parts = np.split(sound, [0, 3, 3, 50])
+    pieces = list(rechunk(parts, length))
+    assert all(len(piece) == length for piece in pieces[:-1])
+    np.testing.assert_array_equal(np.concatenate(pieces), sound)
+    for total in (5, 100, 130):
+        fitted = np.concatenate(list(fit(iter(parts), total, length)))
+        np.testing.assert_array_equal(fitted[:100], sound[:total])
+        assert len(fitted) == total
+        assert not fitted[100:].any()
