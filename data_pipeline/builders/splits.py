@@ -9,7 +9,7 @@ import dataclasses
 import hashlib
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from temporal_foley.errors import FoleyError
 
@@ -109,17 +109,6 @@ def audit_splits(sources: Mapping[str, Iterable[str]]) -> int:
                     f"is in {seen[name]} and in {split}", path=name, remedy="build again"
                 )
     return len(seen)
-
-
-def count_classes(
-    members: Sequence[Member], split_of: Mapping[str, str]
-) -> dict[str, Counter[str]]:
-    """Count members by class and split."""
-    table: dict[str, Counter[str]] = defaultdict(Counter)
-    for member in members:
-        for name in member.classes:
-            table[name][split_of[member.source]] += 1
-    return dict(table)
 
 
 def _wanted(counts: Mapping[str, Counter[str]], parts: Parts) -> dict[str, dict[str, float]]:

@@ -86,15 +86,6 @@ def bandpass(sound: Sound, low_hz: float, high_hz: float, order: int = 2) -> Sou
     return _butterworth(sound, "bandpass", (_inside(low_hz), _inside(high_hz)), order)
 
 
-def resonate(sound: Sound, centre_hz: float, bandwidth_hz: float) -> Sound:
-    """Apply a two-pole resonance with unit gain at its centre: a formant or a body mode."""
-    from scipy import signal
-
-    centre = _inside(centre_hz)
-    b, a = signal.iirpeak(centre, centre / bandwidth_hz, fs=SAMPLE_RATE_HZ)
-    return np.asarray(signal.lfilter(b, a, sound, axis=0))
-
-
 def tilt(sound: Sound, decibels_per_octave: float, pivot_hz: float = 1000.0) -> Sound:
     """Tilt the whole spectrum about a pivot, without phase shift; the ends must be quiet."""
     size = sound.shape[0]
@@ -142,7 +133,7 @@ def modal_bank(
     """Sum damped sines: the response of a solid body to a unit blow.
 
     Modal synthesis after van den Doel and Pai, "The sounds of physical shapes", Presence 7(4),
-    1998. Modes beyond hearing are left out; each is summed only as long as it can be heard.
+    1998. Modes beyond hearing are left out; each is summed only as long as it is audible.
     """
     out = np.zeros(samples)
     phases = np.zeros(len(frequencies_hz)) if phases is None else phases

@@ -1,3 +1,5 @@
+from collections import Counter, defaultdict
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +12,6 @@ from data_pipeline.builders.splits import (
     SplitError,
     assign_splits,
     audit_splits,
-    count_classes,
 )
 
 EIGHTY = PARTS["80_10_10"]
@@ -23,6 +24,14 @@ def _members(name: str, sources: int, each: int = 1) -> list[Member]:
         for number in range(sources)
         for _ in range(each)
     ]
+
+
+def count_classes(members, split_of):
+    table = defaultdict(Counter)
+    for member in members:
+        for name in member.classes:
+            table[name][split_of[member.source]] += 1
+    return table
 
 
 def test_each_class_comes_near_the_wanted_parts():
