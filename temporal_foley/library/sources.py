@@ -64,17 +64,8 @@ def is_sound_file(path: Path) -> bool:
 def sound_files(folder: Path, library: Path, *, in_place: bool) -> Iterator[Path]:
     """Yield the sound files of a folder in order, without those of a library inside it."""
     found = 0
-    own = library.resolve()
-    for here, folders, files in os.walk(folder, followlinks=False):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        if not in_place:
-            folders[:] = [name for name in folders if (Path(here) / name).resolve() != own]
-        for name in sorted(files):
-            path = Path(here) / name
-            if name.startswith(".") or path.suffix.lower() not in SOUND_SUFFIXES:
-                continue
-            if path.is_symlink() or not path.is_file():
-                continue
+    for path in _plain_files(folder, library, in_place=in_place):
+        if path.suffix.lower() in SOUND_SUFFIXES and path.is_file():
             found += 1
             if found > _MOST_FILES:
                 raise LibraryError(f"{folder}: holds more than {_MOST_FILES} sounds; add its parts")
@@ -83,6 +74,15 @@ def sound_files(folder: Path, library: Path, *, in_place: bool) -> Iterator[Path
 
 def passed_over(folder: Path, library: Path, *, in_place: bool) -> Iterator[tuple[str, str]]:
     """Yield the sound files of a folder that are not read, by their path in it, and why."""
+    for path in _plain_files(folder, library, in_place=in_place):
+        suffix = path.suffix.lower()
+        if suffix in _OTHER_SOUNDS:
+            why = f"{suffix} is not read: convert it to WAV or FLAC"
+            yield path.relative_to(folder).as_posix(), why
+
+
+def _plain_files(folder: Path, library: Path, *, in_place: bool) -> Iterator[Path]:
+    """Yield the files of a folder in order, without hidden ones, links and the library itself."""
     own = library.resolve()
     for here, folders, files in os.walk(folder, followlinks=False):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -90,10 +90,8 @@ def passed_over(folder: Path, library: Path, *, in_place: bool) -> Iterator[tupl
             folders[:] = [name for name in folders if (Path(here) / name).resolve() != own]
         for name in sorted(files):
             path = Path(here) / name
-            suffix = path.suffix.lower()
-            if suffix in _OTHER_SOUNDS and not name.startswith(".") and not path.is_symlink():
-                why = f"{suffix} is not read: convert it to WAV or FLAC"
-                yield path.relative_to(folder).as_posix(), why
+            if not name.startswith(".") and not path.is_symlink():
+                yield path
 
 
 def copy_into(path: Path, target: Path) -> None:

@@ -306,20 +306,10 @@ def _original(timeline: Timeline, leader: int, gain_db: float) -> SessionTrack:
     )
     clip = Clip(
         name="original",
-        cue="",
-        effect="",
         media=media,
-        onset=0,
         place=leader,
         length=duration,
-        source_in=0,
-        meets=0,
-        gain_db=0.0,
-        file_db=0.0,
         level=lowered_level(timeline),
-        pan=STILL,
-        fade_in=0,
-        fade_out=0,
     )
     return SessionTrack(name="original", effect="", bus="", gain_db=gain_db, clips=(clip,))
 
@@ -366,21 +356,5 @@ def _pop(edit: EditRate) -> SessionTrack:
         samples=end - place,
         channels=1,
     )
-    clip = Clip(
-        name="2-pop",
-        cue="",
-        effect="",
-        media=media,
-        onset=0,
-        place=place,
-        length=end - place,
-        source_in=0,
-        meets=0,
-        gain_db=0.0,
-        file_db=0.0,
-        level=STILL,
-        pan=STILL,
-        fade_in=0,
-        fade_out=0,
-    )
+    clip = Clip(name="2-pop", media=media, place=place, length=end - place)
     return SessionTrack(name="2-pop", effect="", bus="", gain_db=0.0, clips=(clip,))

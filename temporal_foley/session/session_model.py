@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
+from temporal_foley.session.curves import STILL
 from temporal_foley.session.timecode import EditRate, timecode
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 from temporal_foley.timeline import Asset, Curve, Loop
@@ -55,27 +56,27 @@ class Clip:
     """A part of a sound file at a place, in samples; places count from the session's start."""
 
     name: str
-    cue: str
-    """Id of the cue, or an empty text."""
-    effect: str
+    cue: str = ""
+    """Id of the cue; empty for the 2-pop and the original sound."""
+    effect: str = ""
     media: Media
-    onset: int
+    onset: int = 0
     """Onset of the cue, from the first picture."""
     place: int
     length: int
-    source_in: int
+    source_in: int = 0
     """First sample of the file that plays."""
-    meets: int
+    meets: int = 0
     """Samples from its start to the visible moment."""
-    gain_db: float
-    file_db: float
+    gain_db: float = 0.0
+    file_db: float = 0.0
     """The part of its gain that is not the cue's `gain_db`: it compensates for the file's level,
     and includes a constant level curve."""
-    level: Curve
+    level: Curve = STILL
     """Decibels added to the gain: `STILL`, or at least two points, all inside the clip."""
-    pan: Curve
-    fade_in: int
-    fade_out: int
+    pan: Curve = STILL
+    fade_in: int = 0
+    fade_out: int = 0
     note: str = ""
     is_muted: bool = False
     """Whether it is in the session without playing: the original already contains its effect."""

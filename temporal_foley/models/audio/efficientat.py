@@ -157,17 +157,8 @@ class EfficientAT(nnx.Module):
             mel: What `log_mel` returns.
             mel_frames: Number of real frames of each; later ones do not change the outputs.
         """
-
-        def mask(stride: int) -> FrameWeights | None:
-            return None if mel_frames is None else column_mask(mel_frames, mel.shape[2], stride)
-
-        maps = jax.nn.hard_swish(self.stem(keep(mel[..., None], mask(1))))
-        stride = self.stem.stride
-        for block in self.blocks:
-            before, stride = stride, stride * block.depthwise.frame_stride
-            maps = block(maps, mask(before), mask(stride))
-        maps = jax.nn.hard_swish(self.head(maps))
-        embedding = mean_over_map(maps, mask(stride))
+        maps, real = _analyse(self, mel, mel_frames)
+        embedding = mean_over_map(maps, real)
         return SoundOutputs(embedding, self.tag(embedding), maps)
 
     def tag(self, embedding: Float[Array, "*axes features"]) -> Float[Array, "*axes classes"]:
@@ -200,16 +191,25 @@ class StudentNetwork(nnx.Module):
         mel_frames: Int[Array, " batch"] | None = None,
     ) -> Float[Array, "batch columns features"]:
         """Embed log-mel spectrograms of fold `FOLD`; frames after `mel_frames` do not count."""
+        return _analyse(self, mel, mel_frames)[0].mean(axis=1)
 
-        def mask(stride: int) -> FrameWeights | None:
-            return None if mel_frames is None else column_mask(mel_frames, mel.shape[2], stride)
 
-        maps = jax.nn.hard_swish(self.stem(keep(mel[..., None], mask(1))))
-        stride = self.stem.stride
-        for block in self.blocks:
-            before, stride = stride, stride * block.depthwise.frame_stride
-            maps = block(maps, mask(before), mask(stride))
-        return jax.nn.hard_swish(self.head(maps)).mean(axis=1)
+def _analyse(
+    network: EfficientAT | StudentNetwork,
+    mel: Float[Array, "batch mel_bands mel_frames"],
+    mel_frames: Int[Array, " batch"] | None,
+) -> tuple[SoundMap, FrameWeights | None]:
+    """Apply stem, blocks and head; return the maps, and which of their frames are real."""
+
+    def mask(stride: int) -> FrameWeights | None:
+        return None if mel_frames is None else column_mask(mel_frames, mel.shape[2], stride)
+
+    maps = jax.nn.hard_swish(network.stem(keep(mel[..., None], mask(1))))
+    stride = network.stem.stride
+    for block in network.blocks:
+        before, stride = stride, stride * block.depthwise.frame_stride
+        maps = block(maps, mask(before), mask(stride))
+    return jax.nn.hard_swish(network.head(maps)), mask(stride)
 
 
 def student_step() -> Callable[..., Array]:
