@@ -13,7 +13,7 @@ import typing
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
-from temporal_foley.errors import UsageError
+from temporal_foley.errors import UsageError, nearest
 
 REQUIRED = dataclasses.MISSING
 
@@ -166,10 +166,12 @@ def _given(options: Sequence[Option], words: list[str]) -> dict[Option, list[str
         name, equals, attached = word.partition("=")
         name = name if name in flags else name.replace("_", "-")
         if name not in flags:
+            near = nearest(name, flags)
             if name == "--out" and "-o" in flags:
-                remedy = f"did you mean {flags['-o'][0].flag}?"
-                raise UsageError(f"unknown option {name!r}", remedy=remedy)
-            raise UsageError.unknown("option", name, flags)
+                near = flags["-o"][0].flag
+            # Without one, the remedy is the help: a list of all would be long.
+            remedy = f"did you mean {near}?" if near else None
+            raise UsageError(f"unknown option {name!r}", remedy=remedy)
         option, is_on = flags[name]
         values = given.setdefault(option, [])
         if option.kind is bool:

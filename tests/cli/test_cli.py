@@ -22,7 +22,7 @@ WRONG = [
     ("generate a.mp4 --orignal keep", "did you mean --original?"),
     ("generate a.mp4 --modle foley20", "did you mean --model?"),
     ("generate a.mp4 --output x", "did you mean --out?"),
-    ("generate a.mp4 --force", "unknown option '--force'"),
+    ("generate a.mp4 --force", "unknown option '--force'; see temporal-foley generate --help"),
     ("generate a.mp4 --out", "--out: needs a value"),
     ("generate a.mp4 --overwrite=yes", "--overwrite: takes no value"),
     ("generate a.mp4 --seed x", "--seed: must be a whole number, got 'x'"),
