@@ -1,6 +1,6 @@
 """Make small videos with known content for tests.
 
-Every picture carries its number as a row of black and white bars, so that a test can tell which
+Every picture carries its number as a row of black and white bars, so that a test knows which
 one it was given, whatever codec, size or turn lies between.
 """
 

@@ -116,7 +116,7 @@ def _sort_of(effect: str) -> dict[str, str]:
 
 
 def make_source(seconds: float = 10.0, **fields: Any) -> Source:
-    """Make the record of a video of so many seconds."""
+    """Make the record of a video of this length."""
     return Source(
         **{
             "name": "clip.mp4",

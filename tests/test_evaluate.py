@@ -32,7 +32,7 @@ SETTINGS = {"frame_rate": "4", "backbone": "b", "aspect": "stretch", "weights": 
 
 
 def make_record(number, *, sound=True):
-    """The first two features of a frame are what is seen of the effects, of the sound likewise."""
+    """The first two features of a frame show which effects are visible, or audible."""
     random = np.random.default_rng(number)
     effect = NAMES[number % 2] if number % 3 else None
     events = ()

@@ -1,13 +1,13 @@
-"""What generated sessions sound like, in numbers: seeds in; counts and figures out, in Markdown.
+"""Measure how generated sessions sound: count clicks, seams and repeats, in Markdown.
 
     python benchmarks/sound/mix_sessions.py [--sessions 50] [--seconds 12] [--stop-after-s 1500]
     python benchmarks/sound/mix_sessions.py --sessions 0 --film-minutes 120 --film-cues 5000
 
 Each session draws events by its seed, casts them from the built-in takes as `generate` does and
-lays them up with a ducked original, by turns in no space, in a room and in the open. Clicks are
+renders them with a ducked original, by turns in no space, in a room and in the open. Clicks are
 steps of a stem at a join or fade that exceed eight times the usual ones around them. A seam is how
 much the level in half an octave differs over the join of a loop, beside how much it differs between
-other neighbours of the same loop. A film has so many cues evenly spread over the vocabulary.
+other neighbours of the same loop. A film has N cues evenly spread over the vocabulary.
 """
 
 import argparse
@@ -309,7 +309,7 @@ def _peak_mb() -> float:
 
 
 def _depth(stem: np.ndarray, timeline: Timeline) -> list[float]:
-    """Return how deep the original lies under the longest cue, where it is elsewhere untouched."""
+    """Return by how much the original is lowered under the longest cue, and nowhere else."""
     cues = timeline.cues
     if not cues:
         return []

@@ -1,4 +1,4 @@
-"""Onset errors before and after the picture is asked, and what asking costs.
+"""Measure onset errors before and after motion is used, and what that costs.
 
     python benchmarks/sound/sync_onsets.py CLIPS/sync
     python benchmarks/sound/sync_onsets.py CLIPS/dev/DOG.mp4 CLIPS/dev/BABY.mp4 --sweep
@@ -7,7 +7,7 @@ For each clip its own sound is the truth: onsets by librosa (its default, peak-p
 `--backtrack` moves them to where the energy begins to rise). Each grid step of 4 Hz that holds an
 onset is a given event, floored onto the grid. Of it the first onset in its step is the truth; where
 hits are closer than a step (typing), the nearest one. Signed errors in milliseconds, sound early
-below 0. `--sweep` tells the errors of all events for each confidence that a move may ask for.
+below 0. `--sweep` prints the errors of all events for each confidence that a move may ask for.
 """
 
 import argparse

@@ -1,16 +1,16 @@
-"""Are the takes recognised, and do they differ? Built-in takes beside real files, in Markdown.
+"""Measure whether takes are recognised and differ, beside real files; print a Markdown table.
 
     python benchmarks/sound/takes_table.py --weights DIR/mn04_as_mAP_432.pt [--sounds DIR] [--only
         A,B] [--recipe-only]
 
-Recognised: each effect is cast for an event of ten seconds, once a film, rendered as the product
-lays it up, and tagged by EfficientAT `mn04` (Schmid, Koutini and Widmer, ICASSP 2023): the share of
+Recognised: each effect is cast for an event of ten seconds, once a film, rendered as by
+`generate`, and tagged by EfficientAT `mn04` (Schmid, Koutini and Widmer, ICASSP 2023): the share of
 films with one of the effect's AudioSet names among the first 1, 3 and 10 tags, for takes as their
 recipes make them and as recorded. Variety: the mean cosine distance between the network's
 embeddings of eight takes (of eight shoes or keyboards), and of eight real files spread over their
 sources. Spread: the standard deviation in decibels of the levels of 24 critical bands over those
-takes or files. Tagging tells whether a sound is taken for what it stands for; it does not tell
-whether it is good.
+takes or files. Tagging shows whether a sound is taken for its effect, not whether
+it is good.
 """
 
 import argparse
@@ -99,7 +99,7 @@ def main() -> None:
 
 
 def laid_up(effect: Effect, recorded: bool, film: int) -> Mono:
-    """Render ten seconds of an effect in a film, mono, as the product lays it up."""
+    """Render ten seconds of an effect in a film, mono, as `generate` does."""
     library = load_library() if recorded else library_as_made()
     event = Event(effect=effect.name, onset=0.0, offset=float(SECONDS), confidence=0.9)
     vocabulary = Vocabulary(name="one", effects=(effect,))

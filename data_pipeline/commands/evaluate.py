@@ -14,10 +14,10 @@ from temporal_foley.cli.runner import run
 class Evaluate:
     """Evaluate a model on cached features that it was not trained on.
 
-    Writes DIR/metrics.json and DIR/report.html. Beside the model stand the methods that it is built
-    on: the ImageNet map, a regression on single frames, and single frames with tags. A warning
-    names each in which the model is behind. Other models are given by --baseline; each is
-    evaluated on the same frames, with its own decision.
+    Writes DIR/metrics.json and DIR/report.html. The methods that the model is built on are
+    evaluated, too: the ImageNet map, a regression on single frames, and single frames with tags.
+    A warning names each in which the model is behind. Other models are given by --baseline; each
+    is evaluated on the same frames, with its own decision.
     """
 
     bundle: Annotated[Path, Arg(positional=True, metavar="BUNDLE")]

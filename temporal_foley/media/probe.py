@@ -178,7 +178,7 @@ def _probe(
         raise MediaError(
             f"has {len(ticks)} pictures in {float(duration / 3600):.1f} hours",
             path=shown(path),
-            remedy="its header tells a wrong rate: export it again",
+            remedy="its header has a wrong rate: export it again",
         )
     warnings = [
         f"the clock starts again at {float(seam):.2f} s: what follows is joined on"

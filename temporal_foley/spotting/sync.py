@@ -1,6 +1,6 @@
 """Align events on the grid with the motion around them, and say why each is where it is.
 
-The grid tells when within a quarter of a second or so; the picture shows when to a part of a frame.
+The grid is exact to a quarter of a second or so; the picture is exact to a part of a frame.
 An onset is moved to the strongest impact near it, if one stands out, and hits that a source makes
 again and again follow the impacts that are seen. Where motion says nothing, the grid stays; and
 it says nothing of what comes from a throat: a bark begins neither where the dog stops nor lands.
@@ -26,7 +26,7 @@ LEAST_CONFIDENCE = 0.35
 PLAIN_IMPACT = 0.4
 """Grey levels: an impact of this strength is half as sure as one can be."""
 LONGEST_WATCHED_S = 20.0
-"""Of an event whose source may be heard again; behind that its pace goes on."""
+"""How much of an event is searched for hits; after that its pace goes on."""
 FEWEST_HITS = 3
 WEAKEST_DB = -9.0
 """Of a hit beside the strongest, by the motion that ends in it."""
@@ -42,7 +42,7 @@ Stretch = tuple[float, float]
 
 
 def strikes(effect: Effect) -> bool:
-    """Return whether an effect is heard when something visibly meets something else."""
+    """Return whether an effect sounds when something visibly meets something else."""
     return effect.kind in STRIKING_KINDS and not effect.ucs.startswith(CALLING_CATEGORIES)
 
 
@@ -86,7 +86,7 @@ def join_stretches(stretches: Iterable[Stretch]) -> list[Stretch]:
 def meet_picture(
     events: Sequence[Event], motion: Motion, vocabulary: Vocabulary, grid: TimeGrid
 ) -> list[Event]:
-    """Move the onsets of what strikes onto what is seen, and find its hits."""
+    """Move the onsets of effects that strike onto visible impacts, and find their hits."""
     strengths = impacts(motion)
     met = [_met(event, vocabulary[event.effect], motion, strengths, grid) for event in events]
     strongest: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""The command of report 004, from features to its tables."""
+"""Test the command of the scenes baseline, from features to its tables."""
 
 import json
 from fractions import Fraction
@@ -14,7 +14,7 @@ SCENES = ("bus", "park", "tram")
 
 
 def write_clips(folder, count, seed):
-    """Write clips whose picture tells the first two scenes, and whose sound the last two."""
+    """Write clips whose picture shows the first two scenes, and whose sound the last two."""
     generator = np.random.default_rng(seed)
 
     def clip(number):

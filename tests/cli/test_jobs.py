@@ -20,7 +20,7 @@ from temporal_foley.files.cores import CORES_VARIABLE, decoder_threads, usable_c
 
 @dataclasses.dataclass(frozen=True)
 class Stub:
-    """A command whose work is told by the name of the file."""
+    """A command whose work depends on the name of the file."""
 
     usage: bool = False
 

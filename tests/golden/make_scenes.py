@@ -1,4 +1,4 @@
-"""Make `scenes.npz` beside this file, from PyTorch copies of report 004's models; needs torch.
+"""Make `scenes.npz` beside this file, from PyTorch copies of the scenes baseline; needs torch.
 
     python tests/golden/make_scenes.py
 

@@ -103,7 +103,7 @@ class Page:
             if len(heard) >= count:
                 return heard
             time.sleep(0.05)
-        raise AssertionError("nothing was heard")
+        raise AssertionError("nothing was played")
 
     def scripts(self, *names):
         """Return parts of the page's own script, to be run by themselves."""

@@ -1,4 +1,4 @@
-"""What is heard in the review page, in a real browser: takes, levels, distance, solo."""
+"""Test what the review page plays, in a real browser: takes, levels, distance, solo."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""Whatever is laid up: the stems are the mix, the blocks do not show, and the ceiling holds."""
+"""Test any mix: the stems add up to it, the blocks do not show, and the ceiling holds."""
 
 import itertools
 

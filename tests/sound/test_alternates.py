@@ -1,4 +1,4 @@
-"""Alternates: three other takes in every cue, such as would stand in for its own."""
+"""Test alternates: three other takes in every cue, which could replace its own."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Cues in the picture: pan and level follow what is seen, within bounds, and never too fast."""
+"""Test placing: pan and level follow the picture, within bounds, and never too fast."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Rendering a cue list: what stands there is not replaced unasked, and levels are told."""
+"""Test rendering a cue list: nothing is replaced unasked, and levels are reported."""
 
 import hashlib
 import json

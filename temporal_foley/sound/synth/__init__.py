@@ -33,7 +33,7 @@ _LASTING = (
 TAKES_A_SET: Mapping[str, int] = MappingProxyType(
     dict.fromkeys(("high_heels", "typing", *FAMILIES["steps"]), 8)
 )
-"""Of recipes that a run of hits is made from: so many seeds in a row are of one shoe, one keyboard.
+"""For recipes of single hits: this many seeds in a row share one shoe or one keyboard.
 
 Their `make` has a second generator, which is the same for the whole set.
 """

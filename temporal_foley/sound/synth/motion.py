@@ -140,7 +140,7 @@ def _butterworth(kind: str, edges: float | tuple[float, float], order: int) -> n
 
 
 def convolve_round(sound: Mono, response: Mono) -> Mono:
-    """Convolve along the circle: the tail of the end is heard at the beginning."""
+    """Convolve along the circle: the tail of the end plays at the beginning."""
     padded = np.zeros(len(sound))
     padded[: len(response)] = response
     spectrum = np.asarray(scipy.fft.rfft(sound)) * np.asarray(scipy.fft.rfft(padded))

@@ -82,7 +82,7 @@ def shot_of(when: Fraction) -> tuple[int, bool]:
 
 
 def effect_of(shot: int) -> str:
-    """Return what is seen in a shot."""
+    """Return the picture of a shot."""
     return STRIKING[shot % len(STRIKING)]
 
 

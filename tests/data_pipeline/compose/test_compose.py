@@ -89,7 +89,7 @@ def _covers(picture: bytes, effect: str) -> bool:
 
 
 def test_every_frame_shows_what_its_labels_say(pools):
-    """Colours tell the effects: what is labelled is there, and what is there is labelled."""
+    """Colours show the effects: what is labelled is there, and what is there is labelled."""
     look = LookConfig(grey_part=0.0, detail_px=(64.0, 100.0), jpeg_quality=(85.0, 90.0))
     seen = 0
     for index in range(12):

@@ -1,4 +1,4 @@
-"""Runs of feature extraction: the same bytes from any, and words that are told in one line."""
+"""Test that feature extraction gives the same bytes in any way, and errors of one line."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The student ships with the package, hears the same in blocks as in one piece, and tells when."""
+"""Test the student network: it ships with the package, and blocks change nothing."""
 
 from pathlib import Path
 

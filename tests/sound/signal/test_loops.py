@@ -1,4 +1,4 @@
-"""Loops: the join is where it is heard least, keeps the power, and what is too short has none."""
+"""Test loops: the join is the least audible one and keeps the power; short takes have none."""
 
 import numpy as np
 import pytest

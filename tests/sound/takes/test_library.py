@@ -1,4 +1,4 @@
-"""Sound libraries: what a good manifest gives, and what a bad or hostile one is told."""
+"""Test sound libraries: what a good manifest gives, and how bad or hostile ones are refused."""
 
 import hashlib
 import os

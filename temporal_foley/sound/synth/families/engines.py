@@ -30,7 +30,7 @@ _JET = ((40, -6), (150, 0), (600, -1), (2000, -6), (6000, -16), (15_000, -36))
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Engine:
-    """What turns, how fast, and what is heard of it."""
+    """What turns, how fast, and which sounds it makes."""
 
     fires_hz: tuple[float, float]
     """Firings, or turns of an electric motor, per second."""

@@ -1,4 +1,4 @@
-"""Make single steps by floor: a heel, the roll of the foot, and what lies under it.
+"""Make single steps by floor: a heel, the roll of the foot, and the ground under it.
 
 Grains after Cook, "Modeling Bill's Gait", AES 22nd Conference, 2002, and Farnell, Designing Sound,
 2010. A set of eight keeps one shoe.

@@ -3,8 +3,8 @@
 Method: friction noise whose loudness and pitch follow the speed of the tip, stroke by stroke
 (K. van den Doel, P. Kry and D. Pai, FoleyAutomatic, SIGGRAPH 2001, on scraping); the speed of a
 stroke is bell-shaped (R. Plamondon, A kinematic theory of rapid human movements, Biological
-Cybernetics 72, 1995). What is heard of it is what the paper, the table or the board radiates, most
-of it between 1 and 5 kHz. Taps where the tip meets its ground, pauses between words.
+Cybernetics 72, 1995). The paper, the table or the board radiates the sound, most of
+it between 1 and 5 kHz. Taps where the tip meets its ground, pauses between words.
 """
 
 import dataclasses

@@ -4,7 +4,7 @@ Each contact is a cluster of tiny blows that ring the many modes of cap, plate a
 synthesis after van den Doel) and a tick of noise for the faces that meet; order and spacing of
 touch, hit and release follow Asonov and Agrawal, "Keyboard acoustic emanations", IEEE Symposium
 on Security and Privacy, 2004. Keys are bright: caps of a gram on a thin plate have their power at
-2 to 8 kHz, and of the desk little is heard.
+2 to 8 kHz, and the desk is hardly audible.
 """
 
 import numpy as np
@@ -30,9 +30,9 @@ from temporal_foley.sound.take import Take
 def make(rng: np.random.Generator, keyboard: np.random.Generator) -> Take:
     """Make one take: a key of a softer or more clicking keyboard, struck and released.
 
-    What `keyboard` draws is the same for all keys of a set: how hard they click, and how much of
-    the desk is heard. Modes are struck anew for each key: the same ones over and over would be
-    heard as the pitch of a wood block. One key in seven is a wide one, such as the space bar.
+    What `keyboard` draws is the same for all keys of a set: how hard they click, and how audible
+    the desk is. Modes are struck anew for each key: the same ones over and over would sound like
+    the pitch of a wood block. One key in seven is a wide one, such as the space bar.
     """
     hardness = keyboard.uniform(0.0, 1.0)
     desk_db = keyboard.uniform(-28.0, -14.0)
