@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from temporal_foley.cli.console import Console
 from temporal_foley.errors import FoleyError
@@ -36,6 +36,7 @@ class Outcome(NamedTuple):
     lines: Sequence[tuple[str, str]] = ()
 
 
+@runtime_checkable
 class FileWorker(Protocol):
     """A command that can be run for one file; it is copied to each process."""
 

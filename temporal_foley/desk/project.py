@@ -44,7 +44,7 @@ class Project:
 
     id: str
     folder: Path
-    lock: threading.Lock = dataclasses.field(default_factory=threading.Lock)
+    lock: contextlib.AbstractContextManager[bool] = dataclasses.field(default_factory=threading.Lock)
     tabs: dict[str, float] = dataclasses.field(default_factory=dict)
 
     @property

@@ -59,7 +59,7 @@ class NetworkStep:
     weights: Weights
     cache: Cache = CACHE
     _steps: dict[Shapes, "Compiled"] = dataclasses.field(default_factory=dict)
-    _lock: threading.Lock = dataclasses.field(default_factory=threading.Lock)
+    _lock: contextlib.AbstractContextManager[bool] = dataclasses.field(default_factory=threading.Lock)
 
     def __call__(self, *inputs: Array) -> Outputs:
         """Run the step."""
