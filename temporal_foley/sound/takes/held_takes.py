@@ -13,7 +13,7 @@ from temporal_foley.sound.take import Take
 from temporal_foley.timeline import Asset, Loop
 
 MOST_ON_DISK = 1 << 30
-"""A long film with fifty effects has takes of so many bytes."""
+"""Bytes of the takes of a long film with fifty effects."""
 
 
 class _Place(NamedTuple):
