@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ class Project:
 
     id: str
     folder: Path
-    lock: contextlib.AbstractContextManager[bool] = dataclasses.field(default_factory=threading.Lock)
+    lock: AbstractContextManager[bool] = dataclasses.field(default_factory=threading.Lock)
     tabs: dict[str, float] = dataclasses.field(default_factory=dict)
 
     @property

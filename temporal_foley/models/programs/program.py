@@ -13,6 +13,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,7 @@ class NetworkStep:
     weights: Weights
     cache: Cache = CACHE
     _steps: dict[Shapes, "Compiled"] = dataclasses.field(default_factory=dict)
-    _lock: contextlib.AbstractContextManager[bool] = dataclasses.field(default_factory=threading.Lock)
+    _lock: AbstractContextManager[bool] = dataclasses.field(default_factory=threading.Lock)
 
     def __call__(self, *inputs: Array) -> Outputs:
         """Run the step."""
