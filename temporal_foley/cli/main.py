@@ -27,6 +27,7 @@ from temporal_foley.cli.library.check import LibraryCheck
 from temporal_foley.cli.library.list import LibraryList
 from temporal_foley.cli.runner import Program, run
 from temporal_foley.files.allocator import return_freed_memory
+from temporal_foley.files.cores import keep_linear_algebra_to_one_thread
 
 LIBRARY = Program(
     about="Make and check a sound library of your own: add, list, check, audition.",
@@ -72,5 +73,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def entry() -> None:
     """Leave the process with the exit code of `main`."""
+    keep_linear_algebra_to_one_thread()
     return_freed_memory()
     sys.exit(main())
