@@ -26,7 +26,7 @@ def config() -> Config:
         tagger=TaggerConfig(
             fusion=FusionConfig(kind="concat"),
             recurrent=RecurrentConfig(cell="gru"),
-            regression=RegressionConfig(),
+            regression=RegressionConfig(roots=True),
             prior=PriorConfig(gain=0.35, absent=-4.6, least=-4.6, most=3.0),
             tag_prior=TagPriorConfig(alone=(2.0, -3.0)),
             correction=0.5,

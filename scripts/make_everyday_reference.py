@@ -8,6 +8,7 @@ A test compares the page with what this prints.
 from pathlib import Path
 
 from temporal_foley.effects import Effect, load_vocabulary
+from temporal_foley.models.image.sights import load_sights
 from temporal_foley.models.imagenet_classes import describe_rules
 from temporal_foley.sound.synth import RECIPES
 
@@ -45,6 +46,8 @@ def page() -> str:
 def row(effect: Effect, group: str, is_trained: bool) -> str:
     """Return the row of an effect."""
     seen = "trained" if is_trained else describe_rules(effect)
+    if effect.name in load_sights().effects:
+        seen = "trained on pictures"
     heard = "trained" if is_trained else ", ".join(effect.audioset)
     sound = "yes" if effect.name in RECIPES else "no"
     cells = (f"`{effect.name}`", effect.kind, effect.bus, effect.ucs, group, seen, heard, sound)

@@ -48,6 +48,7 @@ from temporal_foley.spotting.events import DecodingConfig, decode_events, keep_o
 from temporal_foley.spotting.own_sound.align import align_with_sound
 from temporal_foley.spotting.own_sound.already_heard import leave_to_original
 from temporal_foley.spotting.own_sound.evidence import SoundEvidence
+from temporal_foley.spotting.own_sound.modality import after_alignment, with_modality
 from temporal_foley.spotting.scenes import find_scenes, shot_ambience
 from temporal_foley.spotting.shots import (
     PictureChanges,
@@ -144,6 +145,9 @@ def tag_video(
     found, thumbnails = kept.found, kept.thumbnails
     cuts = cut_frames(changes)
     events = find_events(detector, settings, found.probabilities, grid, info.duration, cuts)
+    if found.apart is not None:
+        least = _thresholds(detector, settings)
+        events = with_modality(events, found.apart.seen, found.apart.heard, grid, vocabulary, least)
     return Tags(
         info=info,
         seen=Detections(
@@ -214,7 +218,7 @@ def align_with_original(
         ambience = shot_ambience(sound, sights.shots.times)
         scenes = tuple(find_scenes(sights.shots, ambience))
         sights = dataclasses.replace(sights, scenes=scenes)
-    chosen_events = tuple(event for event in events if event.effect in chosen)
+    chosen_events = after_alignment([event for event in events if event.effect in chosen])
     return dataclasses.replace(tags, events=chosen_events, sights=sights)
 
 
@@ -273,6 +277,14 @@ def find_events(
         return apply_decision(probabilities, grid, vocabulary, decision, duration, cuts)
     config = settings.decoding or DecodingConfig()
     return decode_events(probabilities, grid, vocabulary, config=config, duration=duration)
+
+
+def _thresholds(detector: Detector, settings: DetectionSettings) -> dict[str, float]:
+    """Return the probability from which each effect counts as detected."""
+    if settings.decoding is None and detector.decision is not None:
+        decision = decision_from_json(detector.decision, detector.vocabulary)
+        return {effect.effect: effect.threshold_on for effect in decision.effects}
+    return {effect.name: effect.threshold_on for effect in detector.vocabulary.effects}
 
 
 def cast_timeline(

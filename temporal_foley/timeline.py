@@ -29,6 +29,9 @@ Timing = Literal["sound", "picture", "grid", "guessed"]
 """Where a time comes from: the video's own sound, the picture at its own rate, the detector's grid,
 or a usual pace from the detector's onset on."""
 
+Modality = Literal["picture", "sound", "both"]
+"""What a detection rests on."""
+
 DigitalSource = Literal["recorded", "synthesised", "generated", "composite"]
 """Where a sound comes from: a recording, a synthesis by rule, a generative model, or several of
 these in one file."""
@@ -75,6 +78,8 @@ class Event:
     """Audible, but not detected in the picture."""
     carries: bool = False
     """Whether its source goes on through its scene while it is out of the picture."""
+    modality: Modality | None = None
+    """Whether the picture, the sound or only both together show it; None if not compared."""
 
     def __post_init__(self) -> None:
         onset, hits = self.onset, self.hits
@@ -174,6 +179,8 @@ class Evidence:
     """Samples of the timeline where the original contains it; None if it does not."""
     carries: bool = False
     """Whether it goes on, off screen, until its scene ends."""
+    modality: Modality | None = None
+    """Whether the picture, the sound or both show it; None if they were not compared."""
     carried_from: str | None = None
     """The cue that it carries on off screen; such cues follow their scene when it is edited."""
 

@@ -7,10 +7,10 @@ FEATURES has the features of pictures (`*/train`), CLIPS is one folder of featur
 Clips are divided into folds by source. For each fold one model is trained without it, and for each
 pair of folds one without both: the second kind judges the clips of one fold for all choices that
 the first kind is then judged with on the other (nested cross-validation). Chosen in this way, for
-each fold: the weights of the ImageNet map and of the tags, whether the recurrent correction is
-used, and the calibration line and the threshold, each one of all effects. Chosen for clips with and
-without their sound together, as a bundle has one decision. WORK keeps the models' outputs, so the
-command can be stopped and repeated.
+each fold: the weights of the ImageNet map, of the tags and of the recurrent correction, the
+calibration line and the threshold, each one of all effects. Chosen for clips with and without their
+sound together, as a bundle has one decision. WORK keeps the models' outputs, so the command can be
+stopped and repeated.
 
 Printed, with and without sound: ROC-AUC of any effect against none, macro over effects and whether
 the strongest effect is right, by clip; and clips with a correct cue, and false cues a minute in
@@ -38,11 +38,13 @@ from data_pipeline.features.record import FeatureRecord
 from data_pipeline.features.scoring import unscored_clip
 from data_pipeline.features.split import FeatureSplit
 from data_pipeline.features.store import FeatureStore
+from data_pipeline.train.fit_regression import fit_regression
 from data_pipeline.train.tagger import train_tagger
 from temporal_foley.effects import Vocabulary, load_vocabulary
 from temporal_foley.evaluation.fit_calibration import fit_common_line
 from temporal_foley.evaluation.scored_clip import ScoredClip
 from temporal_foley.models.tagging.class_prior import FARTHEST
+from temporal_foley.models.tagging.frame_regression import FrameRegression
 from temporal_foley.models.tagging.judging import pad_clip
 from temporal_foley.models.tagging.tagger import TaggerInputs
 from temporal_foley.spotting.decision import (
@@ -53,12 +55,15 @@ from temporal_foley.spotting.decision import (
     with_usual_durations,
 )
 
-PARTS = ("regression", "map", "tags", "alone", "sighted", "sounded")
-"""Log odds by frame: of single frames, of the ImageNet map and of the tags, each at a weight of 1,
-of what the sound alone shows, and the recurrent correction without and with sound."""
+PARTS = ("regression", "plain", "map", "tags", "alone", "sighted", "sounded")
+"""Log odds by frame: of single frames as the recipe has them and of image features alone, of the
+ImageNet map and of the tags, each at a weight of 1, of what the sound alone shows, and the
+recurrent correction without and with sound."""
 MAP_WEIGHTS = (0.25, 0.35, 0.5)
 TAG_WEIGHTS = (0.5, 0.8)
 CORRECTIONS = (0.0, 1.0)
+ALIKE = 0.01
+"""Weights that rank clips worse than the best by less than this are as good, by chance."""
 LOOKS_PER_S = 0.5
 """Two seconds of a shot show little more than one picture of it."""
 THRESHOLDS = tuple(1.0 / (1.0 + np.exp(-x)) for x in np.arange(1.0, -3.01, -0.25))
@@ -73,7 +78,7 @@ Parts = dict[str, Logits]
 class Weights:
     """How the parts are added."""
 
-    regression: float = 1.0
+    base: str | None = "regression"
     map: float = 0.5
     tags: float = 0.5
     correction: float = 1.0
@@ -82,8 +87,9 @@ class Weights:
 
     def logits(self, parts: Parts, has_sound: bool) -> Logits:
         """Add the parts of a clip."""
-        logits = self.regression * parts["regression"]
-        logits = logits + self.map * np.maximum(parts["map"], self.least)
+        logits = self.map * np.maximum(parts["map"], self.least)
+        if self.base is not None:
+            logits = logits + parts[self.base]
         if self.tags and has_sound:
             logits = np.logaddexp(logits + self.tags * parts["tags"], parts["alone"])
         if self.correction:
@@ -143,12 +149,19 @@ def train_without(
     )
     model = nnx.merge(graphdef, params, statistics)
     map_gain, tag_gain = model.prior.gain[...], model.tag_prior.gain[...]
+    assert shape.regression is not None
+    features_alone = dataclasses.replace(shape.regression, roots=False, gain=1.0)
+    plain = FrameRegression(shape.visual_features, shape.effects, features_alone)
+    fitted = fit_regression(train, vocabulary, features_alone)
+    plain.kernel[...], plain.bias[...] = fitted["kernel"], fitted["bias"]
 
     @jax.jit
     def parts_of(model, inputs):
         silent = inputs._replace(has_sound=np.array([False]))
+        roots = model.prior.roots(inputs.visual) if shape.regression.roots else None
         found = {
-            "regression": model.regression(inputs.visual) / shape.regression.gain,
+            "regression": model.regression(inputs.visual, roots) / shape.regression.gain,
+            "plain": plain(inputs.visual),
             "map": model.prior(inputs.visual) / map_gain,
             "tags": model.tag_prior(inputs.audio) / tag_gain,
             "alone": model.tag_prior.alone(inputs.audio),
@@ -279,7 +292,10 @@ class Detection:
 
 
 def choose_weights(clips: Clips, candidates: list[Weights]) -> Weights:
-    """Choose the weights of the parts that rank clips best, with and without their sound."""
+    """Average the weights of the parts that rank clips best, with and without their sound.
+
+    The mean of all that are almost as good as the best one follows chance less than the best does.
+    """
 
     def goodness(weights: Weights) -> float:
         found = [
@@ -288,7 +304,15 @@ def choose_weights(clips: Clips, candidates: list[Weights]) -> Weights:
         ]
         return sum(any_effect + 0.5 * macro + 0.5 * top for any_effect, macro, top in found)
 
-    return max(candidates, key=goodness) if len(candidates) > 1 else candidates[0]
+    if len(candidates) == 1:
+        return candidates[0]
+    good = np.array([goodness(weights) for weights in candidates])
+    best = [candidates[place] for place in np.flatnonzero(good >= good.max() - ALIKE)]
+    means = {
+        name: float(np.mean([getattr(weights, name) for weights in best]))
+        for name in ("map", "tags", "correction")
+    }
+    return dataclasses.replace(best[0], **means)
 
 
 def choose_decision(
@@ -434,9 +458,9 @@ def main() -> None:
     models: dict[str, list[Weights]] = {
         "ours": ours,
         "single frames and tags": [w for w in ours if not w.correction],
-        "regression, single frames": [Weights(1, 0, 0, 0)],
-        "average of both": [Weights(1, 1, 0, 0)],
-        "ImageNet map": [Weights(0, 1, 0, 0)],
+        "regression, single frames": [Weights("plain", 0, 0, 0)],
+        "average of both": [Weights("plain", 1, 0, 0)],
+        "ImageNet map": [Weights(None, 1, 0, 0)],
     }
     for name, candidates in models.items():
         print(name, flush=True)
@@ -480,7 +504,7 @@ def judge(
     print(
         "  chosen (map, tags, correction; threshold): "
         + " ".join(
-            f"{w.map:g},{w.tags:g},{w.correction:g};{decision.effects[0].threshold_on:.2f}"
+            f"{w.map:.2f},{w.tags:.2f},{w.correction:.2f};{decision.effects[0].threshold_on:.2f}"
             for w, decision in chosen
         ),
         flush=True,

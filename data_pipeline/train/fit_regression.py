@@ -6,6 +6,7 @@ photograph does. All effects together have about as much weight as what shows no
 """
 
 import warnings
+from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64
@@ -13,6 +14,7 @@ from jaxtyping import Float, Float32, Int64
 from data_pipeline.features.record import record_labels
 from data_pipeline.features.split import FeatureSplit
 from temporal_foley.effects import Vocabulary
+from temporal_foley.models.tagging.class_prior import class_roots
 from temporal_foley.models.tagging.frame_regression import RegressionConfig
 
 FRAMES_EACH = 8
@@ -26,18 +28,32 @@ _ITERATIONS = 60
 
 
 def fit_regression(
-    split: FeatureSplit, vocabulary: Vocabulary, config: RegressionConfig
+    split: FeatureSplit,
+    vocabulary: Vocabulary,
+    config: RegressionConfig,
+    classifier: Mapping[str, np.ndarray] | None = None,
 ) -> dict[str, Float32[np.ndarray, "..."]]:
     """Fit to the visible effects of all records with pictures.
 
+    Args:
+        split: The records.
+        vocabulary: The effects.
+        config: How to fit.
+        classifier: `kernel` and `bias` of the backbone's classifier; for `config.roots`.
+
     Returns:
-        The `kernel` (features, effects + 1) and `bias` of a `FrameRegression`; an effect without
-        any frame stays at the lowest log odds.
+        The `kernel` (features and classes, effects + 1) and `bias` of a `FrameRegression`; an
+        effect without any frame stays at the lowest log odds.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     rows, classes, weights = collect_frames(split, vocabulary)
+    if config.roots:
+        if classifier is None:
+            raise ValueError("classifier must be given for regression.roots")
+        roots = class_roots(rows @ classifier["kernel"] + classifier["bias"])
+        rows = np.concatenate([rows, np.asarray(roots)], axis=1)
     nothing = len(vocabulary)
     mean, deviation = rows.mean(axis=0), rows.std(axis=0) + LEAST_DEVIATION
     totals = np.bincount(classes, weights=weights, minlength=nothing + 1)

@@ -133,7 +133,9 @@ def train_tagger(
     if shape.regression is not None:
         from data_pipeline.train.fit_regression import fit_regression
 
-        statistics["regression"] = fit_regression(train_data, vocabulary, shape.regression)
+        statistics["regression"] = fit_regression(
+            train_data, vocabulary, shape.regression, statistics.get("prior")
+        )
     if shape.tag_prior is not None:
         from temporal_foley.models.tagging.tag_prior import tag_prior_statistics
 

@@ -23,6 +23,7 @@ from temporal_foley.models.bundle.bundle_backbone import OwnBackbone, load_bundl
 from temporal_foley.models.bundle.bundle_files import BundleFolder, open_bundle
 from temporal_foley.models.bundle.network import BundleNetwork, StoredWeights
 from temporal_foley.models.detector import (
+    Apart,
     FrameDetections,
     FrameProbabilities,
     Image,
@@ -56,6 +57,7 @@ class BundleDetector:
             output, fusion = bundle.tagger.output, bundle.tagger.fusion.kind
         self.name = bundle.name
         self.sha256 = bundle.sha256
+        self.backbone_sha256 = bundle.inputs.backbone_sha256
         self.vocabulary: Vocabulary = bundle.vocabulary
         self.frame_rate: Fraction | None = bundle.inputs.frame_rate
         self.decision: Mapping[str, Any] | None = bundle.decision
@@ -125,7 +127,10 @@ class BundleDetector:
             frames, grid, sound if self.listens else None, with_places=with_places
         )
         yield FrameDetections(
-            probabilities=self.judge(visual, audio), places=places, features=visual
+            probabilities=self.judge(visual, audio),
+            places=places,
+            features=visual,
+            apart=None if audio is None else self.judge_apart(visual, audio),
         )
 
     def look_and_listen(
@@ -178,11 +183,29 @@ class BundleDetector:
         audio: Float[np.ndarray, "frames features"] | None,
     ) -> FrameProbabilities:
         """Return the calibrated probabilities of frames by what `look` and `listen` returned."""
-        silence = np.zeros((len(visual), self.network.audio_features), np.float32)
+        return self._judge(visual, audio)
+
+    def judge_apart(
+        self,
+        visual: Float[np.ndarray, "frames features"],
+        audio: Float[np.ndarray, "frames features"],
+    ) -> Apart:
+        """Return what frames show by their pictures alone and by their sound alone."""
+        return Apart(seen=self._judge(visual, None), heard=self._judge(None, audio))
+
+    def _judge(
+        self,
+        visual: Float[np.ndarray, "frames features"] | None,
+        audio: Float[np.ndarray, "frames features"] | None,
+    ) -> FrameProbabilities:
+        given = visual if visual is not None else audio
+        assert given is not None
+        dark = np.zeros((len(given), self.network.visual_features), np.float32)
+        silence = np.zeros((len(given), self.network.audio_features), np.float32)
         logits = self.network.logits(
-            visual,
+            dark if visual is None else visual,
             silence if audio is None else audio,
-            has_picture=True,
+            has_picture=visual is not None,
             has_sound=audio is not None,
         )
         return calibrate(logits, self._decision)

@@ -1,10 +1,13 @@
 """Detect a large vocabulary: some effects with a trained bundle, the others without training.
 
 One pass of the image network and one of the audio network serve both: the bundle reads their
-features, the others their ImageNet classes and AudioSet tags (`zero_shot`).
+features, the others their ImageNet classes and AudioSet tags (`zero_shot`). What the bundle finds
+explains these away for the effects of the same group: thunder is no explosion where there is
+lightning.
 """
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
@@ -20,12 +23,14 @@ from temporal_foley.files.digest import code_sha256
 from temporal_foley.models import zero_shot
 from temporal_foley.models.bundle_detector import BundleDetector, load_bundle_detector
 from temporal_foley.models.detector import (
+    Apart,
     FrameDetections,
     FrameProbabilities,
     Image,
     SmallImage,
     SoundBlock,
 )
+from temporal_foley.models.image.sights import load_sights
 from temporal_foley.models.imagenet_classes import describe_rules
 from temporal_foley.spotting.decision import (
     Decision,
@@ -68,7 +73,8 @@ class CombinedDetector:
             groups=(),
         )
         self.decision: Mapping[str, Any] | None = decision_to_json(self._decision())
-        rules = code_sha256("models/zero_shot.py")
+        self._has_sights = bundle.backbone_sha256 == load_sights().backbone_sha256
+        rules = code_sha256("models/zero_shot.py", "models/image/sights.py")
         digest = hashlib.sha256(f"{bundle.sha256} {vocabulary.sha256} {rules}".encode())
         self.sha256 = digest.hexdigest()
 
@@ -119,6 +125,7 @@ class CombinedDetector:
             probabilities=self.judge(visual, audio),
             places=self._spread(places),
             features=visual,
+            apart=None if audio is None else self._judge_apart(visual, audio),
         )
 
     def judge(
@@ -131,8 +138,46 @@ class CombinedDetector:
         if len(visual):
             own = audio if self.bundle.listens else None
             found[:, self._covered] = self.bundle.judge(visual, own)
-            found[:, self._others] = self._judge_rest(visual, audio)
+            rest = self._judge_rest(visual, audio)
+            found[:, self._others] = rest * self._unexplained(found[:, self._covered])
         return found
+
+    def _unexplained(self, trained: FrameProbabilities) -> Float[np.ndarray, "frames others"]:
+        """Return how probably no effect of the bundle is there that is in the group of another."""
+        absent = np.log1p(-np.minimum(trained.astype(np.float64), 0.999))
+        return np.exp(absent @ self._siblings).astype(np.float32)
+
+    @functools.cached_property
+    def _siblings(self) -> Float[np.ndarray, "covered others"]:
+        """1 where an effect of the bundle and another are in one group."""
+        alike = np.zeros((len(self._covered), len(self._others)))
+        places = {name: place for place, name in enumerate(self._rest.names)}
+        for group in self.vocabulary.groups:
+            own = [
+                n for n, name in enumerate(self.bundle.vocabulary.names) if name in group.effects
+            ]
+            others = [places[name] for name in group.effects if name in places]
+            alike[np.ix_(own, others)] = 1.0
+        return alike
+
+    def _judge_apart(
+        self,
+        visual: Float[np.ndarray, "frames features"],
+        audio: Float[np.ndarray, "frames features"],
+    ) -> Apart:
+        seen, heard = (np.zeros((len(visual), len(self.vocabulary)), np.float32) for _ in range(2))
+        if len(visual):
+            if self.bundle.listens:
+                own = self.bundle.judge_apart(visual, audio)
+                seen[:, self._covered], heard[:, self._covered] = own.seen, own.heard
+            else:
+                seen[:, self._covered] = self.bundle.judge(visual, None)
+            seen[:, self._others] = self._judge_rest(visual, None)
+            odds = zero_shot.PRIOR_LOG_ODDS + zero_shot.tag_evidence(
+                np.asarray(audio, np.float32), self._rest
+            )
+            heard[:, self._others] = _probabilities(odds)
+        return Apart(seen=seen, heard=heard)
 
     def _judge_rest(
         self,
@@ -141,8 +186,9 @@ class CombinedDetector:
     ) -> Float[np.ndarray, "frames others"]:
         embeddings = None if audio is None else np.asarray(audio, np.float32)
         logits = self.bundle.class_logits(visual)
-        odds = zero_shot.zero_shot_log_odds(logits, embeddings, self._rest)
-        return (0.5 * (1.0 + np.tanh(0.5 * odds))).astype(np.float32)
+        sights = zero_shot.sight_evidence(visual, self._rest) if self._has_sights else None
+        odds = zero_shot.zero_shot_log_odds(logits, embeddings, self._rest, sights)
+        return _probabilities(odds)
 
     def _spread(self, places: Places | None) -> Places | None:
         """Give the other effects no place: only the bundle's are located."""
@@ -157,14 +203,17 @@ class CombinedDetector:
 
     def seen_effects(self) -> dict[str, str]:
         """Return each effect with what its detection rests on."""
-        basis = zero_shot.detection_basis(self._rest)
+        basis = zero_shot.detection_basis(self._rest, with_sights=self._has_sights)
+        pictured = load_sights().effects if self._has_sights else ()
         told = {}
         for effect in self.vocabulary.effects:
             if effect.name not in basis:
                 told[effect.name] = f"trained: {self.bundle.name}"
                 continue
             ways = []
-            if rules := describe_rules(effect):
+            if effect.name in pictured:
+                ways.append("seen: trained on pictures")
+            elif rules := describe_rules(effect):
                 ways.append(f"seen: {rules}")
             if effect.audioset:
                 ways.append(f"heard: {', '.join(effect.audioset)}")
@@ -175,9 +224,15 @@ class CombinedDetector:
         """Return the effects that pictures cannot show, which only sound can add."""
         return {
             name: "cannot be seen; added only when it is audible"
-            for name, basis in zero_shot.detection_basis(self._rest).items()
+            for name, basis in zero_shot.detection_basis(
+                self._rest, with_sights=self._has_sights
+            ).items()
             if "seen" not in basis
         }
+
+
+def _probabilities(odds: zero_shot.LogOdds) -> FrameProbabilities:
+    return (0.5 * (1.0 + np.tanh(0.5 * odds))).astype(np.float32)
 
 
 def load_combined_detector(

@@ -1,7 +1,7 @@
 """Define what every detector does: return a probability per frame and effect of a video."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, Protocol, runtime_checkable
 
@@ -27,6 +27,16 @@ class FrameDetections:
     """Where in the pictures effects are visible; None if not asked for, or not known."""
     features: Float[np.ndarray, "frames features"] | None = None
     """Image features, for who compares shots; None if not known."""
+    apart: "Apart | None" = None
+    """What pictures and sound show by themselves; None unless both were used."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Apart:
+    """How probable effects are by the pictures alone and by the sound alone."""
+
+    seen: FrameProbabilities
+    heard: FrameProbabilities
 
 
 @runtime_checkable
@@ -120,6 +130,17 @@ def detect_all(
         probabilities=np.concatenate([none, *(block.probabilities for block in blocks)]),
         places=join_places([block.places for block in blocks]),
         features=np.concatenate(known) if known and len(known) == len(blocks) else None,
+        apart=_join_apart([block.apart for block in blocks]),
+    )
+
+
+def _join_apart(parts: Sequence[Apart | None]) -> Apart | None:
+    known = [part for part in parts if part is not None]
+    if not known or len(known) < len(parts):
+        return None
+    return Apart(
+        seen=np.concatenate([part.seen for part in known]),
+        heard=np.concatenate([part.heard for part in known]),
     )
 
 

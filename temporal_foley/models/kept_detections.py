@@ -6,12 +6,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from temporal_foley.files.cache import Memory, Stored
-from temporal_foley.models.detector import FrameDetections, SmallImage
+from temporal_foley.models.detector import Apart, FrameDetections, SmallImage
 from temporal_foley.spotting.places import Places
 from temporal_foley.spotting.shots import PictureChanges
 
 _CHANGES = ("motion", "distance", "colours", "begins", "is_sharp")
 _PLACES = ("heats", "visible")
+_APART = ("seen", "heard")
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -33,6 +34,8 @@ def keep_detections(
     arrays: dict[str, Stored] = {"probabilities": found.probabilities}
     if found.features is not None:
         arrays["features"] = found.features
+    if found.apart is not None:
+        arrays |= {part: getattr(found.apart, part) for part in _APART}
     if found.places is not None:
         arrays |= {part: getattr(found.places, part) for part in _PLACES}
     arrays |= {part: np.array(getattr(kept.changes, part)) for part in _CHANGES}
@@ -56,6 +59,7 @@ def recall_detections(
     places = None
     if with_places and set(_PLACES) <= set(arrays):
         places = Places(heats=arrays["heats"], visible=arrays["visible"])
+    apart = Apart(**{part: arrays[part] for part in _APART}) if "seen" in arrays else None
     return KeptDetections(
         changes=PictureChanges(
             motion=arrays["motion"].tolist(),
@@ -68,6 +72,7 @@ def recall_detections(
             probabilities=arrays["probabilities"],
             features=arrays.get("features"),
             places=places,
+            apart=apart,
         ),
         thumbnails=[
             (float(time), arrays[f"thumbnail {place}"])

@@ -2,7 +2,8 @@
 
 The log odds of an effect are those of an ordinary frame, plus the evidence of the picture, plus the
 evidence of the sound. The picture's is the log likelihood ratio of the ImageNet map (see
-`imagenet_detector`); the sound's is how far the effect's AudioSet tags are above the level that
+`imagenet_detector`) or, of what no class shows, of a regression on pictures (`image/sights`); the
+sound's is how far the effect's AudioSet tags are above the level that
 tags have where nothing of the kind is audible. Either is limited: what is neither seen nor heard
 may still be there, off screen or in a silent film, so absence counts for little. Tags of what a
 vocabulary refuses, such as instruments, count against every effect.
@@ -13,6 +14,7 @@ from jaxtyping import Float
 
 from temporal_foley.effects import Vocabulary
 from temporal_foley.models.audio.effect_tags import column_features, tag_log_odds
+from temporal_foley.models.image.sights import load_sights
 from temporal_foley.models.imagenet_classes import class_weights
 from temporal_foley.models.imagenet_detector import effect_probabilities
 
@@ -49,6 +51,22 @@ def class_evidence(logits: Float[np.ndarray, "frames classes"], vocabulary: Voca
     return np.where(weights.any(axis=0), evidence, 0.0)
 
 
+def sight_evidence(visual: Float[np.ndarray, "frames features"], vocabulary: Vocabulary) -> LogOdds:
+    """Return the evidence of single frames for effects with a regression; NaN for the others.
+
+    Args:
+        visual: Image features of the backbone that the regressions were fitted to.
+        vocabulary: The effects.
+    """
+    sights = load_sights()
+    found = np.full((len(visual), len(vocabulary)), np.nan)
+    ratios = np.clip(SEEN_WEIGHT * sights.ratios(visual), LEAST_SEEN, MOST_SEEN)
+    for place, name in enumerate(sights.effects):
+        if name in vocabulary.names:
+            found[:, vocabulary.index(name)] = ratios[:, place]
+    return found
+
+
 def tag_evidence(
     embeddings: Float[np.ndarray, "frames features"], vocabulary: Vocabulary
 ) -> LogOdds:
@@ -72,18 +90,36 @@ def zero_shot_log_odds(
     logits: Float[np.ndarray, "frames classes"],
     embeddings: Float[np.ndarray, "frames features"] | None,
     vocabulary: Vocabulary,
+    sights: LogOdds | None = None,
 ) -> LogOdds:
-    """Return the log odds of each effect in each frame, by pictures and, if there is one, sound."""
-    odds = PRIOR_LOG_ODDS + class_evidence(logits, vocabulary)
+    """Return the log odds of each effect in each frame, by pictures and, if there is one, sound.
+
+    Args:
+        logits: The outputs of an ImageNet classifier.
+        embeddings: Of the audio network, per frame; None without sound.
+        vocabulary: The effects and refusals.
+        sights: What `sight_evidence` returned; it replaces the evidence of classes.
+    """
+    seen = class_evidence(logits, vocabulary)
+    if sights is not None:
+        seen = np.where(np.isnan(sights), seen, sights)
+    odds = PRIOR_LOG_ODDS + seen
     # Without sound, an effect that pictures cannot show stays at the usual odds, far from a cue.
     return odds if embeddings is None else odds + tag_evidence(embeddings, vocabulary)
 
 
-def detection_basis(vocabulary: Vocabulary) -> dict[str, str]:
-    """Return what the detection of each effect rests on: `seen`, `heard` or `seen and heard`."""
+def detection_basis(vocabulary: Vocabulary, *, with_sights: bool = False) -> dict[str, str]:
+    """Return what the detection of each effect rests on: `seen`, `heard` or `seen and heard`.
+
+    Args:
+        vocabulary: The effects.
+        with_sights: Whether `sight_evidence` is used.
+    """
     weights = class_weights(vocabulary)
+    pictured = load_sights().effects if with_sights else ()
     basis = {}
     for column, effect in enumerate(vocabulary.effects):
-        ways = ["seen"] * bool(weights[:, column].any()) + ["heard"] * bool(effect.audioset)
+        is_seen = bool(weights[:, column].any()) or effect.name in pictured
+        ways = ["seen"] * is_seen + ["heard"] * bool(effect.audioset)
         basis[effect.name] = " and ".join(ways)
     return basis

@@ -27,6 +27,7 @@ from temporal_foley.sound.synth import SEEDS_A_FILM
 from temporal_foley.sound.take import MOST_CENTS, STEP_CENTS, Take
 from temporal_foley.sound.takes.library import Library, LibraryTake
 from temporal_foley.sound.takes.shuffle import ShuffleBag, sets_of
+from temporal_foley.spotting.own_sound.modality import MODALITY_REASONS
 from temporal_foley.timegrid import to_sample
 from temporal_foley.timeline import Cue, Event, Evidence, Loop, Track
 
@@ -358,11 +359,14 @@ def _evidence(event: Event, number: int = 1, *, is_guessed: bool = False) -> Evi
         timing="guessed" if is_guessed else event.timing,
         original=original,
         carries=event.carries,
+        modality=event.modality,
     )
 
 
 def _reason(event: Event, chosen: int, casting: _Casting) -> str:
     peak = "" if event.peak is None else f", highest at {event.peak:.2f} s"
-    why = f"; {event.reason}" if event.reason else ""
+    # What is off screen says so itself.
+    shown = "" if event.off_screen else MODALITY_REASONS.get(event.modality, "")
+    why = "".join(f"; {text}" for text in (shown, event.reason) if text)
     taken = f"take {chosen + 1} of {len(casting.takes)}"
     return f"probability {event.confidence:.2f}{peak}{why}; {taken}"

@@ -2,7 +2,8 @@
 
 `scores.tsv` has one row per grid frame, `onset offset <effect> ...`, in seconds and probabilities;
 each row begins where the one before ends. `events.tsv` has the form of the DCASE challenges,
-`filename onset offset event_label`. Both are tab-separated UTF-8 with one header line.
+`filename onset offset event_label`, and a column `modality` where it is known. Both are
+tab-separated UTF-8 with one header line.
 """
 
 import dataclasses
@@ -22,6 +23,7 @@ from temporal_foley.timegrid import Seconds, TimeGrid
 from temporal_foley.timeline import Event
 
 _EVENT_COLUMNS = ("filename", "onset", "offset", "event_label")
+_MODALITY = "modality"
 _TIME_DECIMALS = 6
 
 
@@ -41,6 +43,7 @@ class EventRow(NamedTuple):
     onset: float
     offset: float
     event_label: str
+    modality: str = ""
 
 
 def clean_cell(name: str) -> str:
@@ -80,14 +83,18 @@ def write_scores(
 
 def write_events(path: Path, events: Mapping[str, Iterable[Event]]) -> None:
     """Write `events.tsv`: the events of each file, by its name; an existing file is replaced."""
-    rows = (
-        "\t".join(
-            [clean_cell(name), _time(event.onset), _time(event.offset), clean_cell(event.effect)]
-        )
+    rows = [
+        [
+            *(clean_cell(name), _time(event.onset), _time(event.offset)),
+            *(clean_cell(event.effect), event.modality or ""),
+        ]
         for name, found in events.items()
         for event in found
-    )
-    _write_lines(path, ["\t".join(_EVENT_COLUMNS), *rows])
+    ]
+    columns = [*_EVENT_COLUMNS, _MODALITY]
+    if not any(row[-1] for row in rows):
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
+    _write_lines(path, ("\t".join(row) for row in (columns, *rows)))
 
 
 def read_scores(path: Path) -> ScoreTable:
@@ -125,10 +132,10 @@ def read_events(path: Path) -> list[EventRow]:
         FoleyError: The file cannot be read, or a row is wrong; the message names the line.
     """
     header, rows = _read_rows(path)
-    if header != list(_EVENT_COLUMNS):
+    if header not in (list(_EVENT_COLUMNS), [*_EVENT_COLUMNS, _MODALITY]):
         raise FoleyError(f"{path}, line 1: must read {', '.join(_EVENT_COLUMNS)}")
     events: list[EventRow] = []
-    for line, (name, *times, label) in rows:
+    for line, (name, *times, label, modality) in ((n, (*row, "")[:5]) for n, row in rows):
         if not any([*times, label]):
             continue
         onset, offset = _numbers(path, line, times)
@@ -136,7 +143,7 @@ def read_events(path: Path) -> list[EventRow]:
             raise FoleyError(f"{path}, line {line}: offset must be after {onset}, got {offset}")
         if not name or not label:
             raise FoleyError(f"{path}, line {line}: filename and event_label must not be empty")
-        events.append(EventRow(name, onset, offset, label))
+        events.append(EventRow(name, onset, offset, label, modality))
     return events
 
 

@@ -63,6 +63,41 @@ def test_what_cannot_be_seen_is_not_found_without_sound(detector):
         assert found[:, EVERYDAY.index(name)].max() < THRESHOLD_ON / 10
 
 
+def test_what_the_bundle_finds_explains_away_others_of_its_group_only(detector, monkeypatch):
+    trained = list(detector.bundle.vocabulary.names)
+    sure = np.zeros((5, len(trained)), np.float32)
+    sure[2:, trained.index("lightning")] = 0.9
+    visual = np.zeros((5, 1280), np.float16)
+    found = []
+    for rows in (0 * sure, sure):
+        monkeypatch.setattr(detector.bundle, "judge", lambda *_, rows=rows: rows)
+        found.append(detector.judge(visual, None))
+    rest = [n for n, name in enumerate(EVERYDAY.names) if name not in trained]
+    part = np.ones_like(found[0])
+    part[:, rest] = found[1][:, rest] / found[0][:, rest]
+    explosion = EVERYDAY.index("explosion")
+    np.testing.assert_allclose(part[:, explosion], [1.0, 1.0, 0.1, 0.1, 0.1], rtol=1e-4)
+    blasts = next(group.effects for group in EVERYDAY.groups if "lightning" in group.effects)
+    others = [n for n in rest if EVERYDAY.names[n] not in blasts]
+    np.testing.assert_array_equal(part[:, others], 1.0)
+
+
+def test_pictures_and_sound_are_judged_apart_where_both_are_used(bundle, detector):
+    rng = np.random.default_rng(1)
+    noise = (0.1 * rng.normal(size=(40_000, 1))).astype(np.float32)
+    for one in (bundle, detector):
+        silent = detect_all(one, pictures(), grid=GRID)
+        assert silent.apart is None
+        both = detect_all(one, pictures(), grid=GRID, sound=[noise])
+        assert both.apart is not None
+        assert both.apart.heard.shape == both.probabilities.shape
+        own = [one.vocabulary.index(name) for name in bundle.vocabulary.names]
+        np.testing.assert_array_equal(both.apart.seen[:, own], silent.probabilities[:, own])
+    # What cannot be seen stays where it is without evidence.
+    blind = [EVERYDAY.index(name) for name in detector.blind_effects()]
+    assert both.apart.seen[:, blind].max() < THRESHOLD_ON / 10
+
+
 def test_no_pictures_give_no_rows(detector):
     assert detect_all(detector, [], grid=GRID).probabilities.shape == (0, len(EVERYDAY))
 

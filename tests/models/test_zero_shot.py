@@ -6,6 +6,7 @@ import pytest
 from temporal_foley.effects import load_vocabulary
 from temporal_foley.models.audio.audioset import class_places
 from temporal_foley.models.audio.effect_tags import tag_log_odds
+from temporal_foley.models.image.sights import load_sights
 from temporal_foley.models.imagenet_classes import load_class_tree
 from temporal_foley.models.zero_shot import (
     LEAST_SEEN,
@@ -15,6 +16,7 @@ from temporal_foley.models.zero_shot import (
     THRESHOLD_ON,
     class_evidence,
     detection_basis,
+    sight_evidence,
     tag_evidence,
     zero_shot_log_odds,
 )
@@ -44,6 +46,29 @@ def test_an_effect_that_cannot_be_seen_needs_sound():
     assert (silent[:, knock] == PRIOR_LOG_ODDS).all()
     assert np.log(THRESHOLD_ON / (1 - THRESHOLD_ON)) - 1.0 > PRIOR_LOG_ODDS
     assert (silent[:, chainsaw] > 0).all()
+
+
+def test_pictures_speak_for_what_no_class_shows_within_limits():
+    rng = np.random.default_rng(1)
+    evidence = sight_evidence(rng.normal(size=(30, 1280)) * 3.0, EVERYDAY)
+    known = [EVERYDAY.index(name) for name in load_sights().effects]
+    assert known
+    assert np.isnan(np.delete(evidence, known, axis=1)).all()
+    assert evidence[:, known].min() == LEAST_SEEN
+    assert evidence[:, known].max() <= MOST_SEEN
+    assert np.isnan(sight_evidence(np.zeros((2, 1280)), load_vocabulary("foley20"))).all()
+
+
+def test_sights_replace_classes_and_make_an_effect_visible():
+    sights = np.full((3, len(EVERYDAY)), np.nan)
+    crowd = EVERYDAY.index("crowd_murmur")
+    sights[:, crowd] = 2.0
+    plain = zero_shot_log_odds(showing(CHAINSAW), None, EVERYDAY)
+    found = zero_shot_log_odds(showing(CHAINSAW), None, EVERYDAY, sights)
+    assert found[:, crowd] == pytest.approx(PRIOR_LOG_ODDS + 2.0)
+    assert (np.delete(found - plain, crowd, axis=1) == 0.0).all()
+    assert detection_basis(EVERYDAY)["crowd_murmur"] == "heard"
+    assert detection_basis(EVERYDAY, with_sights=True)["crowd_murmur"] == "seen and heard"
 
 
 def test_tags_speak_for_their_effects_within_limits():

@@ -54,6 +54,18 @@ def test_events_come_back(tmp_path):
     ]
 
 
+def test_what_shows_events_comes_back_where_it_is_known(tmp_path):
+    path = tmp_path / "events.tsv"
+    dog = Event(effect="dog_barking", onset=0.25, offset=1.5, confidence=0.9, modality="sound")
+    fire = Event(effect="fire", onset=2, offset=3, confidence=0.9)
+    write_events(path, {"a.mp4": [dog, fire]})
+    assert path.read_text().splitlines()[0].endswith("event_label\tmodality")
+    assert read_events(path) == [
+        EventRow("a.mp4", 0.25, 1.5, "dog_barking", "sound"),
+        EventRow("a.mp4", 2.0, 3.0, "fire"),
+    ]
+
+
 @pytest.mark.parametrize(
     "name", ["a\tb.mp4", "a\nb", "a\r\nb", "a\u2028b", "a\x85b", "\udcff.mp4", "\x1b[2J", "e\u0301"]
 )

@@ -24,18 +24,23 @@ def bundle_parts(bundle: Bundle) -> dict[str, Bundle]:
     alone = {"prior": None, "tag_prior": None, "regression": None, "correction": 0.0}
     parts: dict[str, Bundle] = {}
     if config.prior is not None:
-        parts[MAP] = _with(bundle, {**alone, "prior": config.prior})
-        gain = parts[MAP].weights["prior"]["gain"]
-        prior = {**parts[MAP].weights["prior"], "gain": np.ones_like(gain)}
-        weights = {**parts[MAP].weights, "prior": prior}
-        parts[MAP] = dataclasses.replace(parts[MAP], weights=weights)
+        parts[MAP] = _with_map(_with(bundle, {**alone, "prior": config.prior}), 1.0)
     if config.regression is not None:
-        parts[REGRESSION] = _with(bundle, {**alone, "regression": config.regression})
+        # It may read the classes that the map is made of.
+        classes = {"prior": config.prior} if config.regression.roots else {}
+        only = _with(bundle, {**alone, **classes, "regression": config.regression})
+        parts[REGRESSION] = _with_map(only, 0.0) if classes else only
     if parts:
         # On the scale of the whole model, so that its calibration suits it too.
         frames = _with(bundle, {"correction": 0.0})
         parts[FRAMES] = dataclasses.replace(frames, decision=bundle.decision)
     return parts
+
+
+def _with_map(bundle: Bundle, gain: float) -> Bundle:
+    prior = bundle.weights["prior"]
+    prior = {**prior, "gain": np.full_like(prior["gain"], gain)}
+    return dataclasses.replace(bundle, weights={**bundle.weights, "prior": prior})
 
 
 def _with(bundle: Bundle, changes: dict) -> Bundle:

@@ -59,16 +59,31 @@ class ClassPrior(nnx.Module):
     def __call__(
         self, visual: Float[Array, "batch frames features"]
     ) -> Float[Array, "batch frames effects"]:
-        dtype = visual.dtype
-        logits = (visual @ self.kernel[...].astype(dtype)).astype(jnp.float32) + self.bias[...]
         shows = self.shows[...]
-        after = jnp.clip(
-            jax.nn.softmax(logits / TEMPERATURE, axis=-1) @ shows, _LEAST, 1.0 - _LEAST
-        )
+        shares = jax.nn.softmax(self.logits(visual) / TEMPERATURE, axis=-1)
+        after = jnp.clip(shares @ shows, _LEAST, 1.0 - _LEAST)
         before = jnp.clip(shows.mean(axis=0), _LEAST, 1.0 - _LEAST)
         evidence = _log_odds(after) - _log_odds(before) + jnp.log(PRIOR_ODDS)
         limited = jnp.clip(evidence, self.least, self.most)
         return self.gain[...] * jnp.where(shows.sum(axis=0) > 0, limited, self.absent)
+
+    def logits(
+        self, visual: Float[Array, "batch frames features"]
+    ) -> Float[Array, "batch frames classes"]:
+        """Return the logits of the backbone's classes."""
+        kernel = self.kernel[...].astype(visual.dtype)
+        return (visual @ kernel).astype(jnp.float32) + self.bias[...]
+
+    def roots(
+        self, visual: Float[Array, "batch frames features"]
+    ) -> Float[Array, "batch frames classes"]:
+        """Return the square roots of the classes' shares, of which small ones differ too."""
+        return class_roots(self.logits(visual))
+
+
+def class_roots(logits: Float[Array, "*rows classes"]) -> Float[Array, "*rows classes"]:
+    """Return the square roots of the shares that a classifier gives its classes."""
+    return jnp.exp(0.5 * jax.nn.log_softmax(logits, axis=-1))
 
 
 def _log_odds(share: Array) -> Array:

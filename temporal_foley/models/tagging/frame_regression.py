@@ -1,5 +1,8 @@
 """Judge single frames by a logistic regression on image features: the plain base of a tagger.
 
+It may also read the square roots of the shares that the backbone's own classifier gives its
+classes: what is named clearly then counts for or against an effect whatever else is in view.
+
 One class for each effect and one for nothing, fitted to labelled frames before a training begins
 (`data_pipeline/train/fit_regression.py`) and not trained further. It is hard to beat where there
 are few labelled videos, so a tagger adds its log odds and learns to correct them.
@@ -30,6 +33,8 @@ class RegressionConfig:
     """Inverse of the L2 penalty on standardised features, for examples weighted as below."""
     nothing_weight: float = 2500.0
     """Total weight of the frames without any effect; each effect's frames have 200 together."""
+    roots: bool = False
+    """Whether it reads the square roots of the classes' shares beside the image features."""
 
     def __post_init__(self) -> None:
         for name in ("gain", "strength", "nothing_weight"):
@@ -40,16 +45,23 @@ class RegressionConfig:
 class FrameRegression(nnx.Module):
     """Return the log odds of each effect in each frame."""
 
-    def __init__(self, features: int, effects: int, config: RegressionConfig):
+    def __init__(self, features: int, effects: int, config: RegressionConfig, classes: int = 0):
         self.gain = config.gain
-        self.kernel = Statistic(jnp.zeros((features, effects + 1)))
+        rows = features + (classes if config.roots else 0)
+        self.kernel = Statistic(jnp.zeros((rows, effects + 1)))
         self.bias = Statistic(jnp.zeros(effects + 1))
 
     def __call__(
-        self, visual: Float[Array, "batch frames features"]
+        self,
+        visual: Float[Array, "batch frames features"],
+        roots: Float[Array, "batch frames classes"] | None = None,
     ) -> Float[Array, "batch frames effects"]:
+        """Return log odds from image features and, if it was made for them, from `roots`."""
         # In single precision: sums of a thousand features are differences of large numbers.
-        logits = visual.astype(jnp.float32) @ self.kernel[...] + self.bias[...]
+        rows = visual.astype(jnp.float32)
+        if roots is not None:
+            rows = jnp.concatenate([rows, roots], axis=-1)
+        logits = rows @ self.kernel[...] + self.bias[...]
         shares = jax.nn.softmax(logits, axis=-1)[..., :-1]
         # The clip keeps the logarithms finite; it is far beyond FARTHEST.
         shares = jnp.clip(shares, 1e-6, 1.0 - 1e-6)

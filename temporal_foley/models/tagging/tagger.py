@@ -92,6 +92,8 @@ class TaggerConfig:
         for name in ("prior", "tag_prior", "regression", "correction"):
             if getattr(self, name) is not None and self.output != "sigmoid":
                 raise ValueError(f"tagger.{name} must be left out with a softmax")
+        if self.regression is not None and self.regression.roots and self.prior is None:
+            raise ValueError("tagger.regression.roots needs the classifier of tagger.prior")
         if self.correction is not None and self.correction < 0:
             raise ValueError(f"tagger.correction must be at least 0, got {self.correction}")
         if self.compute not in ("float32", "bfloat16"):
@@ -195,7 +197,10 @@ class Tagger(nnx.Module):
             self.tag_prior = TagPrior(config.audio_features, config.effects, config.tag_prior)
         if config.regression is not None:
             self.regression = FrameRegression(
-                config.visual_features, config.effects, config.regression
+                config.visual_features,
+                config.effects,
+                config.regression,
+                0 if config.prior is None else config.prior.classes,
             )
         if config.correction is not None:
             # Else the head would spend its bounded corrections on the rate of all effects.
@@ -233,7 +238,8 @@ class Tagger(nnx.Module):
         """Return the log odds from single pictures alone; a constant without pictures."""
         parts = []
         if self.config.regression is not None:
-            parts.append(self.regression(visual))
+            roots = self.prior.roots(visual) if self.config.regression.roots else None
+            parts.append(self.regression(visual, roots))
         if self.config.prior is not None:
             parts.append(self.prior(visual))
         if not parts:

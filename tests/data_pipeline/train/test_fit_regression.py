@@ -10,6 +10,7 @@ from data_pipeline.features.split import FeatureSplit
 from data_pipeline.schema import EffectEvent
 from data_pipeline.train.fit_regression import CLIP_WEIGHT, collect_frames, fit_regression
 from temporal_foley.effects import load_vocabulary
+from temporal_foley.models.tagging.class_prior import class_roots
 from temporal_foley.models.tagging.frame_regression import FrameRegression, RegressionConfig
 
 VOCABULARY = load_vocabulary()
@@ -67,6 +68,31 @@ class Records(list):
 def split(*records, times=1):
     store = Records(records)
     return FeatureSplit([("made", store)] * times)
+
+
+def test_the_roots_of_the_classes_tell_what_features_alone_do_not():
+    """Two classes of an exclusive or: no straight line through the features parts them."""
+    corners = [(0, 0, None), (3, 3, None), (0, 3, 0), (3, 0, 0)]
+    given = []
+    for number in range(80):
+        x, y, effect = corners[number % 4]
+        one = record(number, effect=effect)
+        one.visual[0, :2] = (x, y)
+        given.append(one)
+    kernel = np.zeros((FEATURES, 3), np.float32)
+    kernel[:2] = [[4.0, -4.0, 0.0], [-4.0, 4.0, 0.0]]
+    classifier = {"kernel": kernel, "bias": np.array([0.0, 0.0, 5.0], np.float32)}
+    config = RegressionConfig(roots=True, strength=1.0)
+    found = fit_regression(split(*given), VOCABULARY, config, classifier)
+    assert found["kernel"].shape == (FEATURES + 3, len(VOCABULARY) + 1)
+    regression = FrameRegression(FEATURES, len(VOCABULARY), config, 3)
+    regression.kernel[...], regression.bias[...] = found["kernel"], found["bias"]
+    rows = np.zeros((4, FEATURES), np.float32)
+    rows[:, :2] = [corner[:2] for corner in corners]
+    odds = np.asarray(regression(rows[None], class_roots(rows @ kernel + classifier["bias"])[None]))
+    assert (odds[0, :2, 0] < odds[0, 2:, 0].min() - 2.0).all()
+    with pytest.raises(ValueError, match="classifier must be given"):
+        fit_regression(split(*given), VOCABULARY, config)
 
 
 PICTURES = [record(n, effect=[0, 1, None][n % 3]) for n in range(60)]

@@ -95,8 +95,26 @@ def test_a_long_clip_in_blocks_is_bounded_too():
     assert np.abs(moved).max() <= BOUND + ROUNDING
 
 
-def test_parts_are_the_map_the_regression_and_their_weighted_sum():
-    bundle = loud_bundle()
+def test_roots_of_the_classes_are_read_beside_the_features():
+    bundle = loud_bundle(regression=RegressionConfig(roots=True))
+    weights = jax.device_get(bundle.weights)
+    rng = np.random.default_rng(3)
+    classes = rng.normal(0, 1, (6, 5)).astype(np.float32)
+    weights["prior"] = {**weights["prior"], "kernel": classes}
+    found = logits(bundle_parts(dataclasses.replace(bundle, weights=weights))[REGRESSION])
+    kernel = weights["regression"]["kernel"]
+    assert kernel.shape[0] == 6 + 5
+    shares = np.exp(rows() @ classes + weights["prior"]["bias"])
+    roots = np.sqrt(shares / shares.sum(axis=1, keepdims=True))
+    odds = np.exp(np.hstack([rows(), roots]) @ kernel + weights["regression"]["bias"])
+    odds = odds / odds.sum(axis=1, keepdims=True)
+    wanted = np.log(odds[:, :-1]) - np.log1p(-odds[:, :-1])
+    np.testing.assert_allclose(found, np.clip(wanted, -FARTHEST, FARTHEST), atol=2e-2)
+
+
+@pytest.mark.parametrize("roots", [False, True])
+def test_parts_are_the_map_the_regression_and_their_weighted_sum(roots):
+    bundle = loud_bundle(regression=RegressionConfig(gain=0.8, roots=roots))
     parts = bundle_parts(bundle)
     silent = {"has_picture": True, "has_sound": False}
     of = {name: logits(part, **silent) for name, part in parts.items()}
@@ -137,6 +155,8 @@ def test_wrong_settings_are_refused_by_name(wrong):
         TaggerConfig(**wrong)
     with pytest.raises(ValueError, match=r"regression\.strength"):
         RegressionConfig(strength=0.0)
+    with pytest.raises(ValueError, match=r"regression\.roots needs"):
+        TaggerConfig(regression=RegressionConfig(roots=True))
 
 
 def test_training_moves_the_evidence_only_towards_the_usual():
