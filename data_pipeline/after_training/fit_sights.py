@@ -37,9 +37,9 @@ def fit_sight(rows: Rows, shown: Bool[np.ndarray, " pictures"]) -> tuple[np.ndar
     totals = np.where(shown, SHOWN_WEIGHT / shown.sum(), OTHER_WEIGHT / (~shown).sum())
     model = LogisticRegression(C=STRENGTH, max_iter=100)
     model.fit((rows - mean) / deviation, shown, sample_weight=totals)
-    kernel = model.coef_[0] / deviation
+    kernel = np.asarray(model.coef_)[0] / deviation
     # The odds of the weights are no evidence.
-    bias = model.intercept_[0] - kernel @ mean - np.log(SHOWN_WEIGHT / OTHER_WEIGHT)
+    bias = np.asarray(model.intercept_)[0] - kernel @ mean - np.log(SHOWN_WEIGHT / OTHER_WEIGHT)
     return kernel, float(bias)
 
 

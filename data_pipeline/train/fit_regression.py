@@ -8,6 +8,7 @@ photograph does. All effects together have about as much weight as what shows no
 import warnings
 from collections.abc import Mapping
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Float32, Int64
 
@@ -52,7 +53,7 @@ def fit_regression(
     if config.roots:
         if classifier is None:
             raise ValueError("classifier must be given for regression.roots")
-        roots = class_roots(rows @ classifier["kernel"] + classifier["bias"])
+        roots = class_roots(jnp.asarray(rows @ classifier["kernel"] + classifier["bias"]))
         rows = np.concatenate([rows, np.asarray(roots)], axis=1)
     nothing = len(vocabulary)
     mean, deviation = rows.mean(axis=0), rows.std(axis=0) + LEAST_DEVIATION
