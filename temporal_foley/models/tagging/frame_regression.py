@@ -62,8 +62,9 @@ class FrameRegression(nnx.Module):
         if roots is not None:
             rows = jnp.concatenate([rows, roots], axis=-1)
         logits = rows @ self.kernel[...] + self.bias[...]
-        shares = jax.nn.softmax(logits, axis=-1)[..., :-1]
-        # The clip keeps the logarithms finite; it is far beyond FARTHEST.
-        shares = jnp.clip(shares, 1e-6, 1.0 - 1e-6)
-        log_odds = jnp.log(shares) - jnp.log1p(-shares)
-        return self.gain * jnp.clip(log_odds, -FARTHEST, FARTHEST)
+        classes = logits.shape[-1]
+        others = jnp.where(jnp.eye(classes, dtype=bool), -jnp.inf, logits[..., None, :])
+        log_odds = (logits - jax.nn.logsumexp(others, axis=-1))[..., :-1]
+        # Beyond the limit gradients still show where in the picture the effect is.
+        beyond = jnp.clip(log_odds, -FARTHEST, FARTHEST) - log_odds
+        return self.gain * (log_odds + jax.lax.stop_gradient(beyond))

@@ -223,8 +223,9 @@ class Tagger(nnx.Module):
         audio_rows = self.audio(audio, inputs.has_sound, rngs=rngs)
         prior = self.seen(visual, inputs.has_picture) + self.heard(audio, inputs.has_sound)
         if self.config.correction is not None and prior.ndim:
-            prior = jax.lax.stop_gradient(prior)
             if rngs is not None:
+                # Gains are not trained; without training, gradients say where an effect is seen.
+                prior = jax.lax.stop_gradient(prior)
                 trust = jax.random.uniform(
                     rngs.dropout(), (len(prior), 1, 1), minval=LEAST_TRUST, maxval=1.0
                 )
@@ -238,7 +239,10 @@ class Tagger(nnx.Module):
         """Return the log odds from single pictures alone; a constant without pictures."""
         parts = []
         if self.config.regression is not None:
-            roots = self.prior.roots(visual) if self.config.regression.roots else None
+            roots = None
+            if self.config.regression.roots:
+                # Where an effect is in the picture is asked of the features alone.
+                roots = jax.lax.stop_gradient(self.prior.roots(visual))
             parts.append(self.regression(visual, roots))
         if self.config.prior is not None:
             parts.append(self.prior(visual))

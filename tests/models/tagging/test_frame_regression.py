@@ -123,6 +123,22 @@ def test_parts_are_the_map_the_regression_and_their_weighted_sum(roots):
     np.testing.assert_allclose(of[FRAMES], summed - shift, atol=1e-3)
 
 
+@pytest.mark.parametrize("sure", [1.0, 100.0])
+def test_gradients_say_what_features_speak_for_an_effect_however_sure_it_is(sure):
+    bundle = loud_bundle(correction=0.0, prior=None, regression=RegressionConfig())
+    weights = jax.device_get(bundle.weights)
+    kernel = sure * weights["regression"]["kernel"]
+    weights["regression"] = {**weights["regression"], "kernel": kernel}
+    bundle = dataclasses.replace(bundle, weights=weights)
+    found, _ = bundle.network.gradients(rows()[:4])
+    for effect in range(kernel.shape[1] - 1):
+        others = np.delete(rows()[:4] @ kernel, effect, axis=1)
+        others = np.exp(others - others.max(axis=1, keepdims=True))
+        mean = others @ np.delete(kernel, effect, axis=1).T / others.sum(axis=1, keepdims=True)
+        wanted = kernel[:, effect] - mean
+        np.testing.assert_allclose(found[:, effect], wanted, rtol=2e-2, atol=2e-2 * sure)
+
+
 def test_what_is_clearly_heard_needs_no_picture():
     quiet = loud_bundle(correction=0.0)
     certain = loud_bundle(correction=0.0, tag_prior=TagPriorConfig(alone=(2.0, 60.0)))
