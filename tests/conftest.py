@@ -11,6 +11,9 @@ from jaxtyping import install_import_hook
 
 import tests.shape_checks
 
+# Processes that test at the same time, and those that they start, are enough for the cores.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 if os.environ.get("CHECK_TYPES"):
     # Before anything of the package is imported: from here on its annotations are checked.
     install_import_hook(
