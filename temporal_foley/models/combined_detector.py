@@ -22,6 +22,7 @@ from temporal_foley.errors import VocabularyError
 from temporal_foley.files.digest import code_sha256
 from temporal_foley.models import zero_shot
 from temporal_foley.models.bundle_detector import BundleDetector, load_bundle_detector
+from temporal_foley.models.closer_look import EVERY_S, CloseParts, CloserLook
 from temporal_foley.models.detector import (
     Apart,
     FrameDetections,
@@ -74,7 +75,9 @@ class CombinedDetector:
         )
         self.decision: Mapping[str, Any] | None = decision_to_json(self._decision())
         self._has_sights = bundle.backbone_sha256 == load_sights().backbone_sha256
-        rules = code_sha256("models/zero_shot.py", "models/image/sights.py")
+        rules = code_sha256(
+            "models/zero_shot.py", "models/closer_look.py", "models/image/sights.py"
+        )
         digest = hashlib.sha256(f"{bundle.sha256} {vocabulary.sha256} {rules}".encode())
         self.sha256 = digest.hexdigest()
 
@@ -118,27 +121,36 @@ class CombinedDetector:
         with_places: bool = False,
     ) -> Iterator[FrameDetections]:
         """Yield the probabilities of all frames in one block, after the last frame."""
+        closer = CloserLook(self.bundle.look, round(EVERY_S * (self.frame_rate or 1)))
         visual, audio, places = self.bundle.look_and_listen(
-            frames, grid, sound, with_places=with_places
+            closer.watch(frames), grid, sound, with_places=with_places
         )
+        parts = closer.found()
         yield FrameDetections(
-            probabilities=self.judge(visual, audio),
+            probabilities=self.judge(visual, audio, parts),
             places=self._spread(places),
             features=visual,
-            apart=None if audio is None else self._judge_apart(visual, audio),
+            apart=None if audio is None else self._judge_apart(visual, audio, parts),
         )
 
     def judge(
         self,
         visual: Float[np.ndarray, "frames features"],
         audio: Float[np.ndarray, "frames features"] | None,
+        parts: CloseParts | None = None,
     ) -> FrameProbabilities:
-        """Return the probabilities of frames by the features that the bundle's networks gave."""
+        """Return the probabilities of frames by the features that the bundle's networks gave.
+
+        Args:
+            visual: Image features.
+            audio: Audio features; None without sound.
+            parts: Image features of enlarged parts of some frames.
+        """
         found = np.zeros((len(visual), len(self.vocabulary)), np.float32)
         if len(visual):
             own = audio if self.bundle.listens else None
             found[:, self._covered] = self.bundle.judge(visual, own)
-            rest = self._judge_rest(visual, audio)
+            rest = self._judge_rest(visual, audio, parts)
             found[:, self._others] = rest * self._unexplained(found[:, self._covered])
         return found
 
@@ -164,6 +176,7 @@ class CombinedDetector:
         self,
         visual: Float[np.ndarray, "frames features"],
         audio: Float[np.ndarray, "frames features"],
+        parts: CloseParts | None,
     ) -> Apart:
         seen, heard = (np.zeros((len(visual), len(self.vocabulary)), np.float32) for _ in range(2))
         if len(visual):
@@ -172,7 +185,7 @@ class CombinedDetector:
                 seen[:, self._covered], heard[:, self._covered] = own.seen, own.heard
             else:
                 seen[:, self._covered] = self.bundle.judge(visual, None)
-            seen[:, self._others] = self._judge_rest(visual, None)
+            seen[:, self._others] = self._judge_rest(visual, None, parts)
             odds = zero_shot.PRIOR_LOG_ODDS + zero_shot.tag_evidence(
                 np.asarray(audio, np.float32), self._rest
             )
@@ -183,11 +196,17 @@ class CombinedDetector:
         self,
         visual: Float[np.ndarray, "frames features"],
         audio: Float[np.ndarray, "frames features"] | None,
+        parts: CloseParts | None,
     ) -> Float[np.ndarray, "frames others"]:
         embeddings = None if audio is None else np.asarray(audio, np.float32)
         logits = self.bundle.class_logits(visual)
         sights = zero_shot.sight_evidence(visual, self._rest) if self._has_sights else None
-        odds = zero_shot.zero_shot_log_odds(logits, embeddings, self._rest, sights)
+        closer = np.full((len(visual), len(self._rest)), np.nan)
+        if parts is not None:
+            found = zero_shot.closer_evidence(self.bundle.class_logits(parts.features), self._rest)
+            for frame, row in zip(parts.frames, found, strict=True):
+                closer[frame : frame + parts.every] = row
+        odds = zero_shot.zero_shot_log_odds(logits, embeddings, self._rest, sights, closer)
         return _probabilities(odds)
 
     def _spread(self, places: Places | None) -> Places | None:

@@ -21,7 +21,7 @@ from temporal_foley.models.imagenet_detector import effect_probabilities
 PRIOR_LOG_ODDS = -4.8
 """Log odds of an effect in a frame of an ordinary video; one number, so that one threshold serves
 all effects."""
-THRESHOLD_ON, THRESHOLD_OFF = 0.1, 0.03
+THRESHOLD_ON, THRESHOLD_OFF = 0.05, 0.015
 """The one threshold."""
 LOOKS_PER_S = 1.0
 """How much a second of neighbouring frames counts (`Decision.looks_per_s`): tags and classes of
@@ -30,6 +30,8 @@ TAGS_OF_NOTHING = -4.0
 """Usual log odds of a tag where nothing of the kind is audible."""
 SEEN_WEIGHT, HEARD_WEIGHT = 0.8, 1.5
 """Neighbouring tags agree for good reasons; classes often for bad ones, such as a background."""
+FAR_AWAY = ("aeroplane",)
+"""Effects that enlarged parts of a plain picture may show; of others, parts show false ones."""
 LEAST_SEEN, MOST_SEEN = -1.0, 5.0
 LEAST_HEARD, MOST_HEARD = -2.0, 10.0
 
@@ -67,6 +69,21 @@ def sight_evidence(visual: Float[np.ndarray, "frames features"], vocabulary: Voc
     return found
 
 
+def closer_evidence(
+    logits: Float[np.ndarray, "looks parts classes"], vocabulary: Vocabulary
+) -> Float[np.ndarray, "looks effects"]:
+    """Return the evidence of the part that shows an effect best; NaN but for what flies far away.
+
+    Args:
+        logits: The outputs of an ImageNet classifier for enlarged parts of pictures.
+        vocabulary: The effects, with their ImageNet rules.
+    """
+    looks, parts, classes = logits.shape
+    evidence = class_evidence(logits.reshape(-1, classes), vocabulary)
+    best = evidence.reshape(looks, parts, len(vocabulary)).max(axis=1)
+    return np.where([name in FAR_AWAY for name in vocabulary.names], best, np.nan)
+
+
 def tag_evidence(
     embeddings: Float[np.ndarray, "frames features"], vocabulary: Vocabulary
 ) -> LogOdds:
@@ -91,6 +108,7 @@ def zero_shot_log_odds(
     embeddings: Float[np.ndarray, "frames features"] | None,
     vocabulary: Vocabulary,
     sights: LogOdds | None = None,
+    closer: LogOdds | None = None,
 ) -> LogOdds:
     """Return the log odds of each effect in each frame, by pictures and, if there is one, sound.
 
@@ -99,10 +117,13 @@ def zero_shot_log_odds(
         embeddings: Of the audio network, per frame; None without sound.
         vocabulary: The effects and refusals.
         sights: What `sight_evidence` returned; it replaces the evidence of classes.
+        closer: What `closer_evidence` returned, by frame; it counts where it is more.
     """
     seen = class_evidence(logits, vocabulary)
     if sights is not None:
         seen = np.where(np.isnan(sights), seen, sights)
+    if closer is not None:
+        seen = np.fmax(seen, closer)
     odds = PRIOR_LOG_ODDS + seen
     # Without sound, an effect that pictures cannot show stays at the usual odds, far from a cue.
     return odds if embeddings is None else odds + tag_evidence(embeddings, vocabulary)
