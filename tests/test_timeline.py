@@ -16,56 +16,34 @@ from temporal_foley.errors import CueListError
 from temporal_foley.timeline import (
     Alternate,
     Asset,
-    Cue,
     Event,
     Evidence,
     Loop,
     MixSettings,
-    Provenance,
-    Source,
-    Timeline,
-    Track,
     without_rejected,
 )
+from tests import factories
 
 
 def make_cue(**changes):
     fields = {
         "id": "dog_barking-0001",
-        "effect": "dog_barking",
-        "onset_sample": 48_000,
-        "offset_sample": 72_000,
-        "confidence": 0.9,
+        "length_s": 0.5,
         "asset": Asset(kind="recipe", name="dog_barking", seed=3),
-        "licence": "CC0-1.0",
-        "source_start": 0,
         "source_end": 24_000,
         "anchor": 480,
         "pan": ((0, 0.0), (4_800, -0.25)),
         "reason": "Hündchen at .9",
     }
-    return Cue(**(fields | changes))
+    return factories.make_cue(**(fields | changes))
 
 
 def make_timeline(*cues):
-    cues = cues or (make_cue(),)
-    return Timeline(
-        source=Source(
-            name="clip é.mp4",
-            sha256="ab" * 32,
-            duration_samples=96_000,
-            video_rate=Fraction(30000, 1001),
-            width=640,
-            height=360,
-            has_audio=False,
-        ),
-        frame_rate=Fraction(4),
-        detector=Provenance(name="detector", sha256="01"),
-        vocabulary=Provenance(name="foley20", sha256="02"),
-        library=Provenance(name="built-in", sha256="03"),
-        seed=7,
+    return factories.make_timeline(
+        *(cues or (make_cue(),)),
+        seconds=2.0,
+        source={"name": "clip é.mp4", "video_rate": Fraction(30000, 1001)},
         mix=MixSettings(original="duck", loudness_lufs=-16.0),
-        tracks=(Track(effect="dog_barking", kind="one_shot", bus="hard_effects", cues=cues),),
     )
 
 

@@ -13,64 +13,28 @@ from temporal_foley.errors import CueListError, OutputExistsError
 from temporal_foley.foley import Foley
 from temporal_foley.render import render_cue_list
 from temporal_foley.sound.takes.library import load_library
-from temporal_foley.timeline import Asset, Cue, Loop, Provenance, Source, Timeline, Track
+from temporal_foley.timeline import Loop
 from tests.detectors import BLACK, RED, FakeDetector, painted
+from tests.factories import make_cue, make_timeline, make_track
 
 SECOND = 48_000
-SOME = Provenance(name="some", sha256="00" * 32)
 KINDS = {"footsteps": "repeated", "fire": "loop", "door_opening": "one_shot"}
 
 
-def cue(name, at_s, length_s=0.5, *, effect=None, **changes):
+def cue(name, at_s, length_s=0.5, **changes):
     """Make a cue; the effect is what the id begins with."""
-    effect = effect or name.rsplit("-", 1)[0]
-    length = round(length_s * SECOND)
-    loop = Loop(start=100, end=SECOND, crossfade=50) if KINDS[effect] == "loop" else None
-    return Cue(
-        id=name,
-        effect=effect,
-        onset_sample=round(at_s * SECOND),
-        offset_sample=round(at_s * SECOND) + length,
-        confidence=0.9,
-        asset=Asset(kind="recipe", name=effect, seed=1),
-        licence="CC0-1.0",
-        source_end=SECOND if loop else length,
-        loop=loop,
-        **changes,
-    )
+    kind = KINDS[changes.get("effect", name.rsplit("-", 1)[0])]
+    loop = Loop(start=100, end=SECOND, crossfade=50) if kind == "loop" else None
+    return make_cue(name, at_s, length_s, loop=loop, **changes)
 
 
 def timeline(*cues, gains=None, **changes):
-    tracks = tuple(
-        Track(
-            effect=effect,
-            kind=kind,
-            bus="foley",
-            gain_db=(gains or {}).get(effect, 0.0),
-            cues=tuple(sorted(own, key=lambda c: (c.onset_sample, c.id))),
-        )
+    tracks = (
+        make_track(*own, kind=kind, bus="foley", gain_db=(gains or {}).get(effect, 0.0))
         for effect, kind in KINDS.items()
         if (own := [c for c in cues if c.effect == effect])
     )
-    source = Source(
-        name="a.mp4",
-        sha256="11" * 32,
-        duration_samples=60 * SECOND,
-        video_rate=Fraction(25),
-        width=64,
-        height=48,
-        has_audio=False,
-    )
-    return Timeline(
-        source=source,
-        frame_rate=Fraction(4),
-        detector=SOME,
-        vocabulary=SOME,
-        library=SOME,
-        seed=0,
-        tracks=tracks,
-        **changes,
-    )
+    return make_timeline(*tracks, seconds=60, **changes)
 
 
 def decided(edited, proposed):

@@ -1,7 +1,6 @@
 """Make small review pages for tests: a timeline of steps and a river, takes of tones."""
 
 import dataclasses
-from fractions import Fraction
 
 import numpy as np
 
@@ -11,17 +10,9 @@ from temporal_foley.sound.take import Take
 from temporal_foley.sound.takes.library import Library, LibraryTake
 from temporal_foley.spotting.detections import Detections
 from temporal_foley.timegrid import TimeGrid
-from temporal_foley.timeline import (
-    Alternate,
-    Asset,
-    Cue,
-    Evidence,
-    Loop,
-    Provenance,
-    Source,
-    Timeline,
-    Track,
-)
+from temporal_foley.timeline import Alternate, Asset, Cue, Evidence, Loop, Provenance
+from tests import factories
+from tests.factories import make_cue, make_track
 
 RATE = 48_000
 VOCABULARY = Vocabulary(
@@ -78,16 +69,13 @@ def make_timeline(takes, *, seconds=10, steps=(1.0, 3.0, 5.0), name="clip.mp4", 
     for number, second in enumerate(steps, 1):
         begin = round(second * RATE) - step.anchor
         cues.append(
-            Cue(
-                id=f"steps-{number:04d}",
-                effect="steps",
+            make_cue(
+                f"steps-{number:04d}",
                 onset_sample=begin,
                 offset_sample=begin + step.samples,
                 confidence=0.75,
                 asset=step.asset,
-                licence="CC0-1.0",
                 credit=credit,
-                source_end=step.samples,
                 anchor=step.anchor,
                 gain_db=-1.25,
                 level=((0, -6.0), (12_000, 0.0)),
@@ -102,38 +90,23 @@ def make_timeline(takes, *, seconds=10, steps=(1.0, 3.0, 5.0), name="clip.mp4", 
             )
         )
     length = seconds * RATE
-    flow = Cue(
-        id="river-0001",
-        effect="river",
+    flow = make_cue(
+        "river-0001",
         onset_sample=2 * RATE,
         offset_sample=length - RATE,
         confidence=0.5,
         asset=river.asset,
-        licence="CC0-1.0",
-        source_end=96_000,
         loop=river.loop,
         fade_in=4_800,
         fade_out=4_800,
     )
-    return Timeline(
-        source=Source(
-            name=name,
-            sha256="a" * 64,
-            duration_samples=length,
-            video_rate=Fraction(25),
-            width=160,
-            height=90,
-            has_audio=False,
-        ),
-        frame_rate=Fraction(4),
-        detector=Provenance(name="none", sha256="b" * 64),
+    return factories.make_timeline(
+        make_track(*cues, effect="steps", kind="one_shot", bus="foley"),
+        make_track(flow, gain_db=-3.0),
+        seconds=seconds,
+        source={"name": name, "height": 90},
         vocabulary=Provenance(name="three", sha256="c" * 64),
         library=Provenance(name="tones", sha256="0" * 64),
-        seed=7,
-        tracks=(
-            Track(effect="steps", kind="one_shot", bus="foley", cues=tuple(cues)),
-            Track(effect="river", kind="ambience", bus="backgrounds", gain_db=-3.0, cues=(flow,)),
-        ),
     )
 
 

@@ -13,11 +13,10 @@ from temporal_foley.sound.take import Take
 from temporal_foley.sound.takes.library import Library, LibraryTake
 from temporal_foley.timeline import (
     Asset,
-    Cue,
     Loop,
     Track,
 )
-from tests.factories import make_source, make_timeline
+from tests.factories import make_asset, make_cue, make_source, make_timeline, make_track
 
 RATE = 48_000
 SAMPLES = 3 * RATE + 17
@@ -47,16 +46,12 @@ def cues(draw, effect):
     length = draw(st.integers(1, most))
     fade_in = draw(st.integers(0, min(2_400, length)))
     take = draw(st.integers(0, 2))
-    return Cue(
-        id=f"{effect}-{draw(st.integers(0, 2**60))}",
-        effect=effect,
+    return make_cue(
+        f"{effect}-{draw(st.integers(0, 2**60))}",
         onset_sample=begin,
         offset_sample=begin + length,
-        confidence=1.0,
-        asset=Asset(kind="recipe", name="a", seed=take),
-        licence="CC0",
+        asset=make_asset("a", take),
         source_start=start,
-        source_end=RATE if looped else start + length,
         loop=TAKES[take].loop if looped else None,
         gain_db=draw(st.floats(-40.0, 12.0)),
         pan=((0, draw(st.floats(-1.0, 1.0))),),
@@ -81,21 +76,17 @@ def timelines(draw):
 
 def make_near_ceiling():
     """Return the list of a burst whose peak is so near the ceiling that the limiter touches it."""
-    cue = Cue(
-        id="walk-0",
-        effect="walk",
+    cue = make_cue(
+        "walk-0",
         onset_sample=0,
         offset_sample=827,
-        confidence=1.0,
-        asset=Asset(kind="recipe", name="a", seed=2),
-        licence="CC0",
+        asset=make_asset("a", 2),
         source_start=721,
-        source_end=1548,
         pan=((0, 0.90625),),
         fade_in=64,
         fade_out=195,
     )
-    track = Track(effect="walk", kind="one_shot", bus="foley", cues=(cue,))
+    track = make_track(cue, bus="foley")
     source = make_source(duration_samples=SAMPLES)
     return make_timeline(track, source=source, mix={"loudness_lufs": -23.0})
 

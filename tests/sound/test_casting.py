@@ -13,6 +13,7 @@ from temporal_foley.sound.take import Take
 from temporal_foley.sound.takes.library import Library, LibraryTake, load_library
 from temporal_foley.timegrid import to_sample
 from temporal_foley.timeline import Asset, Cue, Event, Loop, Track
+from tests.factories import make_asset, make_library
 
 RATE = 48_000
 DURATION = 20 * RATE
@@ -42,21 +43,12 @@ TAKES = {
 }
 
 
-def library_of(takes=TAKES, *, asset_kind: str = "recipe", **fields) -> Library:
-    entries = [
-        LibraryTake(
-            effect=name,
-            asset=Asset(kind=asset_kind, name=name, seed=number),
-            licence="CC0-1.0",
-            credit="someone",
-            **fields,
-        )
-        for name, made in takes.items()
-        for number in range(len(made))
-    ]
-    return Library(
-        name="test", sha256="", takes=entries, load=lambda asset: takes[asset.name][asset.seed]
-    )
+def library_of(takes=TAKES, **fields) -> Library:
+    return make_library(takes, credit="someone", **fields)
+
+
+def library_of_file(name: str, take: Take) -> Library:
+    return make_library({name: [take]}, asset=make_asset(name, 0, kind="file"))
 
 
 def event(effect: str, onset: float, offset: float, **fields) -> Event:
@@ -180,7 +172,7 @@ def test_a_sustained_recipe_without_a_loop_is_laid_once() -> None:
 def test_a_sustained_recording_is_looped_over_its_body() -> None:
     samples = np.random.default_rng(0).normal(0, 0.1, (4 * RATE, 1)).astype(np.float32)
     samples[:RATE] = 0.0
-    library = library_of({"river": [Take(samples=samples)]}, asset_kind="file")
+    library = library_of_file("river", Take(samples=samples))
     cue = only(event("river", 1.0, 19.0), library=library)
     assert cue.source_start == pytest.approx(RATE, abs=RATE // 20)
     assert cue.loop is not None
@@ -189,7 +181,7 @@ def test_a_sustained_recording_is_looped_over_its_body() -> None:
 
 
 def test_a_short_sustained_recording_is_not_looped() -> None:
-    library = library_of({"river": [sound(RATE // 4)]}, asset_kind="file")
+    library = library_of_file("river", sound(RATE // 4))
     cue = only(event("river", 1.0, 19.0), library=library)
     assert cue.loop is None
     assert cue.length <= RATE // 4

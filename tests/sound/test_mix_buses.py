@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +12,11 @@ from temporal_foley.sound.mix import MixReport, write_mix
 from temporal_foley.sound.room_tone import room_tone
 from temporal_foley.sound.signal.loudness import measure
 from temporal_foley.sound.take import Take
-from temporal_foley.sound.takes.library import Library
-from temporal_foley.timeline import Asset, Cue, MixSettings, Provenance, Source, Timeline, Track
+from temporal_foley.timeline import Asset, MixSettings, Track
+from tests.factories import make_asset, make_cue, make_library, make_timeline, make_track
 
 RATE = 48_000
 SECONDS = 12
-NOBODY = Provenance(name="test", sha256="")
 
 
 def make_take(asset: Asset) -> Take:
@@ -26,43 +24,18 @@ def make_take(asset: Asset) -> Take:
     return Take(samples=rng.normal(0, 0.05, (SECONDS * RATE, 1)).astype(np.float32))
 
 
-LIBRARY = Library(name="test", sha256="", takes=[], load=make_take)
+LIBRARY = make_library(make_take)
 
 
 def track(effect: str, bus: str, onset: float, offset: float) -> Track:
-    cue = Cue(
-        id=f"{effect}-0001",
-        effect=effect,
-        onset_sample=round(onset * RATE),
-        offset_sample=round(offset * RATE),
-        confidence=0.9,
-        asset=Asset(kind="recipe", name=effect, seed=len(effect)),
-        licence="CC0-1.0",
-        source_end=round((offset - onset) * RATE),
-    )
-    return Track(effect=effect, kind="loop", bus=bus, cues=(cue,))
+    asset = make_asset(effect, len(effect))
+    cue = make_cue(f"{effect}-1", onset, offset - onset, asset=asset)
+    return make_track(cue, kind="loop", bus=bus)
 
 
 def lay(folder: Path, *tracks: Track, original=None, mute: bool = False, **settings) -> MixReport:
-    source = Source(
-        name="clip.mp4",
-        sha256="",
-        duration_samples=SECONDS * RATE,
-        video_rate=Fraction(25),
-        width=320,
-        height=240,
-        has_audio=True,
-    )
-    timeline = Timeline(
-        source=source,
-        frame_rate=Fraction(4),
-        detector=NOBODY,
-        vocabulary=NOBODY,
-        library=NOBODY,
-        seed=0,
-        mix=MixSettings(original="mute" if mute else "keep", **settings),
-        tracks=tracks,
-    )
+    mix = MixSettings(original="mute" if mute else "keep", **settings)
+    timeline = make_timeline(*tracks, seconds=SECONDS, source={"has_audio": True}, mix=mix)
     return write_mix(timeline, LIBRARY, folder, original=original)
 
 

@@ -10,7 +10,8 @@ from temporal_foley.sound.levels import DEFAULT_LEVELS as LEVELS
 from temporal_foley.sound.render import index_cues, render_cues, render_track
 from temporal_foley.sound.take import Take
 from temporal_foley.sound.takes.library import Library
-from temporal_foley.timeline import Asset, Cue, Loop, Track
+from temporal_foley.timeline import Cue, Loop, Track
+from tests.factories import make_asset, make_cue, make_library, make_track
 
 RATE = 48_000
 CENTRE = np.float32(np.sqrt(0.5))
@@ -18,26 +19,24 @@ CENTRE = np.float32(np.sqrt(0.5))
 
 def library_of(**takes: np.ndarray) -> Library:
     made = {name: Take(samples=np.array(samples, np.float32)) for name, samples in takes.items()}
-    return Library(name="test", sha256="", takes=[], load=lambda asset: made[asset.name])
+    return make_library(lambda asset: made[asset.name])
 
 
 def cue_of(name: str, onset: int, offset: int, **fields) -> Cue:
-    values = {
-        "id": f"{name}-{onset}",
-        "effect": "test",
-        "onset_sample": onset,
-        "offset_sample": offset,
-        "confidence": 0.5,
-        "asset": Asset(kind="recipe", name=name, seed=0),
-        "licence": "CC0-1.0",
-        "source_end": offset - onset,
-    }
-    return Cue(**{**values, **fields})
+    return make_cue(
+        **{
+            "id": f"{name}-{onset}",
+            "effect": "test",
+            "onset_sample": onset,
+            "offset_sample": offset,
+            "asset": make_asset(name, 0),
+        }
+        | fields
+    )
 
 
 def track_of(*cues: Cue, **fields) -> Track:
-    values = {"effect": "test", "kind": "one_shot", "bus": "hard_effects", "cues": tuple(cues)}
-    return Track(**{**values, **fields})
+    return make_track(*cues, effect="test", **fields)
 
 
 def tone(samples: int, period: float, channels: int = 1) -> np.ndarray:

@@ -1,19 +1,18 @@
 """Test rendering a cue list: nothing is replaced unasked, and levels are reported."""
 
-import hashlib
 import json
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
-from temporal_foley.cue_list import write_timeline
 from temporal_foley.effects import load_vocabulary
 from temporal_foley.errors import CueListError, OutputExistsError
 from temporal_foley.render import render_cue_list
 from temporal_foley.sound.casting import cast_events
 from temporal_foley.sound.takes.library import load_library
-from temporal_foley.timeline import Event, MixSettings, Provenance, Source, Timeline
+from temporal_foley.timeline import MixSettings, Provenance
+from tests.factories import make_event, make_timeline, source_of, write_cue_list
 
 SAMPLES = 2 * 48_000
 
@@ -23,30 +22,16 @@ def cues(tmp_path: Path, make_clip) -> Path:
     """Write a clip and a cue list for it, as `generate` would have left them."""
     clip = make_clip(tmp_path / "clip.mp4", seconds=2, rate=10)
     library, vocabulary = load_library(), load_vocabulary()
-    bark = Event(effect="dog_barking", onset=0.5, offset=0.9, confidence=0.9)
+    bark = make_event("dog_barking", 0.5, 0.9)
     tracks = cast_events([bark], vocabulary, library, seed=0, duration_samples=SAMPLES)
-    timeline = Timeline(
-        source=Source(
-            name="clip.mp4",
-            sha256=hashlib.sha256(clip.read_bytes()).hexdigest(),
-            duration_samples=SAMPLES,
-            video_rate=Fraction(10),
-            width=160,
-            height=120,
-            has_audio=False,
-        ),
-        frame_rate=Fraction(4),
-        detector=Provenance(name="test", sha256=""),
+    timeline = make_timeline(
+        *tracks,
+        source=source_of(clip, 2.0, video_rate=Fraction(10)),
         vocabulary=Provenance(name=vocabulary.name, sha256=vocabulary.sha256),
         library=Provenance(name=library.name, sha256=library.sha256),
-        seed=0,
         mix=MixSettings(music_and_effects=True),
-        tracks=tracks,
     )
-    folder = tmp_path / "clip.foley"
-    folder.mkdir()
-    write_timeline(timeline, folder / "cues.json")
-    return folder / "cues.json"
+    return write_cue_list(tmp_path, timeline)
 
 
 def test_a_mix_without_speech_that_stands_there_is_not_replaced_unasked(cues: Path) -> None:
