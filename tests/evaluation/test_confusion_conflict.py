@@ -122,6 +122,7 @@ def test_a_softmax_takes_a_frame_for_other_when_that_is_largest():
     assert most_likely(probabilities, decision).tolist() == [0, 2, 1]
 
 
+@pytest.mark.wrong_types
 def test_wrong_classes_are_refused():
     with pytest.raises(ValueError, match=r"in \[0, 2\), got 5"):
         confusion_matrix(np.array([0, 5]), np.array([0, 0]), 2)

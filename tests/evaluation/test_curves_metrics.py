@@ -178,6 +178,7 @@ def test_overlapping_events_of_an_effect_happen_once():
     ]
 
 
+@pytest.mark.wrong_types
 def test_clips_that_make_no_sense_are_refused():
     with pytest.raises(ValueError, match="labels must be"):
         make_clip([[0.1]], [[0, 1]])

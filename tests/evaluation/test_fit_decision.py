@@ -222,6 +222,7 @@ def test_a_softmax_with_mode_has_nothing_to_fit():
     assert {event.effect for event in found} == {"wave"}
 
 
+@pytest.mark.wrong_types
 def test_rules_that_make_no_sense_are_refused():
     with pytest.raises(ValueError, match="max_f1, false_alarm_rate, false_cues"):
         FitConfig(rule="best")  # type: ignore[arg-type]

@@ -284,6 +284,7 @@ def test_the_best_moments_count_wherever_they_are() -> None:
     assert audible_probability(brief, "knock", 3.0, 5.0) == 0.0
 
 
+@pytest.mark.wrong_types
 def test_likeness_of_the_whole_stretch_decides_with_the_tags() -> None:
     quiet = evidence(decays(), knock=0.1)
     likeness = np.full(quiet.tags.shape, np.nan, np.float32)
