@@ -49,7 +49,8 @@ class Evaluate:
 
     def run(self, console: Console) -> None:
         """Evaluate all models, and write the report."""
-        from data_pipeline.train.evaluation import EvaluateOptions, behind, evaluate, score_table
+        from data_pipeline.train.compare import behind, score_table
+        from data_pipeline.train.evaluation import EvaluateOptions, evaluate
 
         options = EvaluateOptions(**vars(self))
         with console.progress(self.split) as progress:

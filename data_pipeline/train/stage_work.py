@@ -217,13 +217,8 @@ def install(bundle: Path, out: Path) -> None:
 def evaluate_model(
     options: TrainOptions, vocabulary: Vocabulary, table: list[tuple[str, ...]], report: Progress
 ) -> str:
-    from data_pipeline.train.evaluation import (
-        EvaluateOptions,
-        behind,
-        effect_table,
-        evaluate,
-        score_table,
-    )
+    from data_pipeline.train.compare import behind, effect_table, score_table
+    from data_pipeline.train.evaluation import EvaluateOptions, evaluate
 
     baseline = options.work / "run_frames" / "decided"
     models = evaluate(

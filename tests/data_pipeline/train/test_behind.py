@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from data_pipeline.train.evaluation import behind
+from data_pipeline.train.compare import behind
 from temporal_foley.evaluation.scored_clip import ScoredClip
 from temporal_foley.timegrid import TimeGrid
 
