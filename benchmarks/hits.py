@@ -1,4 +1,4 @@
-"""How well placed hits meet the hits in a video's own sound.
+"""Measure how well placed hits meet the hits in a video's own sound.
 
     python benchmarks/hits.py CLIPS --truth CLIPS/hits.tsv [benchmarks/detection/hits_more.tsv]
     python benchmarks/hits.py CLIPS --truth CLIPS/hits.tsv --draw DIR   # pictures to check them by

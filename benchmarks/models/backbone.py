@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 on this machine's CPU: ours beside what one would pick instead.
+"""Time EfficientNet-Lite0 on this machine's CPU, ours and those of other packages.
 
     python benchmarks/models/backbone.py [--quick] [--json FILE]
 

@@ -1,4 +1,4 @@
-"""Our training step beside the same model in PyTorch; the recurrent cells at 300 and 3,000 frames.
+"""Time the training step beside the same model in PyTorch, and the recurrent cells.
 
     python benchmarks/models/train.py [--quick] [--json FILE]
 

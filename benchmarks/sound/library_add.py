@@ -1,4 +1,4 @@
-"""What `library add` makes of a folder of sounds whose classes are known.
+"""Measure how well `library add` recognises a folder of sounds whose classes are known.
 
     python benchmarks/sound/library_add.py SOUNDS.csv [--most N] [--blind] [--json FILE]
 

@@ -1,4 +1,4 @@
-"""Say what the new video will keep of a film, before any work is done."""
+"""Report what the new video will keep of a film, before any work is done."""
 
 import dataclasses
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Which keyframes wipe the slate clean: a packet in, whether later pictures need nothing older.
+"""Find the keyframes after which no picture needs an older one.
 
 A decoder that starts at such a packet gives the picture in it, and all that are shown after it,
 bit for bit as if it had read the file from the beginning.

@@ -1,4 +1,4 @@
-"""Sounds that go round: buffers whose end runs on into their beginning, and what moves in them.
+"""Make sounds that repeat without a join: their end runs on into their beginning.
 
 Every tool here treats its buffer as a circle: noise is drawn in the frequency domain, filters run
 in over the end of the buffer, grains that reach past the end go on at the beginning, and tones

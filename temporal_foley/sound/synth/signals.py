@@ -1,4 +1,4 @@
-"""The signals that recipes are made of: noise, filters, envelopes, modes, a room, levels.
+"""Make the signals that recipes consist of: noise, filters, envelopes, modes, a room, levels.
 
 Everything takes and returns 48 kHz samples as float64; `finish_take` turns them into a `Take`.
 scipy.signal, which takes a second to import, is imported when something is first made.

@@ -1,4 +1,4 @@
-"""High heels: one step on a hard floor; the heel's knock, the roll, then the softer sole.
+"""Make a step of high heels on a hard floor: the heel's knock, the roll, then the softer sole.
 
 Blows of well under a millisecond excite the many modes of heel and floor; between heel and sole,
 some 60 to 110 ms apart, the shoe grinds over the floor in small grains (Farnell, Designing Sound,
