@@ -4,6 +4,7 @@ Every picture carries its number as a row of black and white bars, so that a tes
 one it was given, whatever codec, size or turn lies between.
 """
 
+import hashlib
 import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -207,3 +208,31 @@ def two_tracks(path: Path, tracks, codec: str = "pcm_s16le", languages=()) -> Pa
             container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
     return path
+
+
+def picture_packets(path: Path) -> list[tuple]:
+    """Return what is in every packet of the picture, and when it is shown from the first on."""
+    with av.open(str(path)) as container:
+        found = [
+            (hashlib.sha256(bytes(p)).hexdigest(), p.pts * p.time_base, p.is_keyframe, p.is_discard)
+            for p in container.demux(video=0)
+            if p.size
+        ]
+    start = min(time for _, time, _, is_hidden in found if not is_hidden)
+    return [(data, time - start, *flags) for data, time, *flags in found]
+
+
+def click_errors(sound: np.ndarray, places_s: Sequence[float], rate_hz: int = 48_000) -> list[int]:
+    """Return how many samples late the loudest sample around each place is, 0.1 s to either side.
+
+    That is 0.1 s where all is quiet.
+    """
+    reach = rate_hz // 10
+    errors = []
+    for place in places_s:
+        centre = round(place * rate_hz)
+        first = max(0, centre - reach)
+        near = np.abs(sound[first : centre + reach, 0])
+        loud = len(near) and near.max() >= 0.1
+        errors.append(int(np.argmax(near)) + first - centre if loud else reach)
+    return errors

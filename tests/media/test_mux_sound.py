@@ -1,4 +1,3 @@
-import hashlib
 from fractions import Fraction
 
 import av
@@ -11,6 +10,8 @@ from temporal_foley.media.audio import read_audio
 from temporal_foley.media.mux import mux_sound, output_suffix, try_mux
 from temporal_foley.media.video import probe_video, sample_frames
 from temporal_foley.timegrid import TimeGrid
+from tests.clips import click_errors
+from tests.clips import picture_packets as packets
 
 CONTAINERS = [
     (".mp4", "libx264"),
@@ -20,26 +21,6 @@ CONTAINERS = [
 ]
 CLICKS_S = (0.25, 0.75, 1.2)
 VARIABLE = [Fraction(n, 100) for n in (0, 4, 12, 16, 50, 60, 90, 91, 92, 120, 140)]
-
-
-def packets(path):
-    """Return what is in every packet, and when it is shown, from the first picture on."""
-    with av.open(str(path)) as container:
-        found = [
-            (hashlib.sha256(bytes(p)).hexdigest(), p.pts * p.time_base, p.is_keyframe, p.is_discard)
-            for p in container.demux(video=0)
-            if p.size
-        ]
-    start = min(time for _, time, _, is_hidden in found if not is_hidden)
-    return [(data, time - start, *flags) for data, time, *flags in found]
-
-
-def click_errors(sound, places_s) -> list[int]:
-    errors = []
-    for place in places_s:
-        first = round(place * 48_000) - 4_000
-        errors.append(int(np.argmax(np.abs(sound[first : first + 8_000, 0]))) - 4_000)
-    return errors
 
 
 def write_sound(path, samples):

@@ -7,6 +7,7 @@ from temporal_foley.media.audio import read_audio
 from temporal_foley.media.downmix import downmix_matrix
 from temporal_foley.media.video import probe_video
 from temporal_foley.timegrid import to_sample
+from tests.clips import click_errors
 
 CONTAINERS = [
     (".mp4", "libx264"),
@@ -22,17 +23,6 @@ AAC_LEVEL_TOLERANCE = 0.02
 
 def read(info, **options) -> np.ndarray:
     return np.concatenate(list(read_audio(info, **options)))
-
-
-def click_errors(sound, places_s, rate_hz=48_000) -> list[int]:
-    """Distance in samples of the loudest sample around each place."""
-    reach = rate_hz // 10
-    errors = []
-    for place in places_s:
-        centre = round(place * rate_hz)
-        around = np.abs(sound[max(0, centre - reach) : centre + reach, 0])
-        errors.append(int(np.argmax(around)) + max(0, centre - reach) - centre)
-    return errors
 
 
 @pytest.mark.parametrize(("suffix", "codec"), CONTAINERS)

@@ -6,7 +6,6 @@ and by PyAV and its timestamps alone.
 """
 
 import dataclasses
-import hashlib
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from temporal_foley.media.video import probe_video
 from temporal_foley.timegrid import SAMPLE_RATE_HZ
 from tests.campaigns.driver import Campaign, Trial
 from tests.campaigns.media.frame_times import PATTERNS, times_of
-from tests.clips import impulses, make_clip, tone
+from tests.clips import click_errors, impulses, make_clip, picture_packets, tone
 
 CONTAINERS = (
     (".mp4", "libx264", 90_000),
@@ -113,7 +112,7 @@ def faults(clip: Clip, folder: Path, rng: np.random.Generator) -> tuple[list[str
         found.append(f"would become {output_suffix(info)}")
     mux_sound(info, sound, out)
     new = probe_video(out)
-    if packets(out) != packets(source):
+    if picture_packets(out) != picture_packets(source):
         found.append("the packets differ")
     if new.start != 0:
         found.append(f"starts at {new.start}")
@@ -123,29 +122,12 @@ def faults(clip: Clip, folder: Path, rng: np.random.Generator) -> tuple[list[str
     if new.is_truncated:
         found.append("looks cut off")
     heard = np.concatenate(list(read_audio(new) or [np.zeros((0, 2), np.float32)]))
-    off = [clicked(heard, place) for place in places_s]
+    off = click_errors(heard, places_s)
     plain = plain_sound(out, new.start)
-    off += [clicked(plain, place) for place in places_s]
+    off += click_errors(plain, places_s)
     if any(off):
         found.append(f"clicks are off by {off} samples")
     return found, off.count(0)
-
-
-def packets(path: Path) -> list[tuple]:
-    """Return what is in every packet of the picture, and when it is shown from the first on."""
-    with av.open(str(path)) as container:
-        found = [
-            (
-                hashlib.sha256(bytes(packet)).hexdigest(),
-                packet.pts * packet.time_base,
-                packet.is_keyframe,
-                packet.is_discard,
-            )
-            for packet in container.demux(video=0)
-            if packet.size
-        ]
-    start = min(time for _, time, _, is_hidden in found if not is_hidden)
-    return [(data, time - start, *flags) for data, time, *flags in found]
 
 
 def plain_sound(path: Path, start: Fraction) -> np.ndarray:
@@ -160,16 +142,6 @@ def plain_sound(path: Path, start: Fraction) -> np.ndarray:
             pieces += [piece.to_ndarray().T for piece in resampler.resample(frame)]
     laid = np.concatenate([np.zeros((max(0, place), 2), np.float32), *pieces])
     return laid[max(0, -place) :]
-
-
-def clicked(sound: np.ndarray, place_s: float, reach: int = 3_000) -> int:
-    """Return how many samples late the loudest sample near a place is; `reach` if there is none."""
-    place = round(place_s * SAMPLE_RATE_HZ)
-    first = max(0, place - reach)
-    near = np.abs(sound[first : place + reach, 0])
-    if not len(near) or near.max() < 0.2:
-        return reach
-    return int(np.argmax(near)) + first - place
 
 
 # Case 24 has a long picture among B-frames.
