@@ -16,7 +16,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 
 from temporal_foley.cue_list import read_timeline
-from temporal_foley.errors import FoleyError, MediaError, UsageError, one_line
+from temporal_foley.errors import FoleyError, MediaError, meant_file, one_line
 from temporal_foley.files.digest import file_sha256
 from temporal_foley.files.output import VIDEO_SUFFIXES
 from temporal_foley.media.open import DAMAGE, open_media, shown
@@ -126,14 +126,14 @@ def measure_folder(
         progress: Called with the fraction done, from 0 to 1.
 
     Raises:
-        UsageError: There is no such folder, or it has no file.
+        FoleyError: There is no such folder, or it has no file.
     """
     done = progress or (lambda part: None)
     if not folder.is_dir():
-        raise UsageError("no such folder", path=folder, remedy="name one that generate made")
+        raise FoleyError("no such folder", path=folder, remedy=meant_file(folder))
     paths = sorted(_files(folder), key=lambda path: path.relative_to(folder).parts)
     if not paths:
-        raise UsageError("has no files", path=folder)
+        raise FoleyError("has no files", path=folder, remedy="name one that generate made")
     files = []
     for number, path in enumerate(paths, 1):
         files.append(_measure_file(path, path.relative_to(folder).as_posix()))

@@ -63,7 +63,6 @@ WRONG = [
     ("library add x --out y", "unknown option '--out'; did you mean --to?"),
     ("export cues.json --to edl --handles -1", "--handles: must be in [0, 60] seconds"),
     ("export cues.json --to edl --rate 24fps", "--rate: must be a picture rate such as 25"),
-    ("review nosuch.foley", "no such file or folder"),
     ("library audition --out x.mp3", "--out: must end in .wav"),
 ]
 
@@ -95,6 +94,8 @@ def test_bad_files_are_errors_in_one_line_and_leave_nothing(command, tmp_path, c
     [
         ("render {}/cues.json", "no such file; check the name"),
         ("export {}/cues.json --to csv", "cues.json"),
+        ("review {}/nosuch.foley", "no such file or folder"),
+        ("deliverables {}/nosuch.foley", "no such folder"),
         ("library list {}", "make it with temporal-foley library add DIR --to"),
     ],
 )

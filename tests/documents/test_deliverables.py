@@ -8,7 +8,7 @@ import soundfile
 
 from temporal_foley.cli.main import main
 from temporal_foley.documents.deliverables import measure_folder, measure_sounds
-from temporal_foley.errors import UsageError
+from temporal_foley.errors import FoleyError
 from temporal_foley.files.digest import file_sha256
 from temporal_foley.timeline import MixSettings
 from tests.clips import tone
@@ -151,7 +151,7 @@ def test_the_command_writes_text_and_json_and_replaces_them_only_if_asked(tmp_pa
 
 
 def test_a_missing_or_empty_folder_is_refused(tmp_path):
-    with pytest.raises(UsageError, match="no such folder"):
+    with pytest.raises(FoleyError, match="no such folder"):
         measure_folder(tmp_path / "none")
-    with pytest.raises(UsageError, match="has no files"):
+    with pytest.raises(FoleyError, match="has no files"):
         measure_folder(tmp_path)

@@ -38,7 +38,7 @@ class Review(ModelOptions):
         if not 0 <= self.port <= 65_535:
             raise UsageError(f"must be in [0, 65535], got {self.port}", option="--port")
         if not self.path.exists():
-            raise UsageError("no such file or folder", path=self.path, remedy=meant_file(self.path))
+            raise FoleyError("no such file or folder", path=self.path, remedy=meant_file(self.path))
         try:
             from temporal_foley.desk.serve import leave_now, serve
             from temporal_foley.desk.workplace import Workplace
