@@ -18,6 +18,7 @@ from temporal_foley.media.read_ahead import read_ahead
 from temporal_foley.media.video import SampledFrame, VideoInfo, sample_frames
 from temporal_foley.models.audio.heard_sound import HeardSound
 from temporal_foley.models.detector import Detector, FrameProbabilities, detect_all
+from temporal_foley.models.flashes import find_flashes, with_flashes
 from temporal_foley.models.kept_detections import (
     KeptDetections,
     keep_detections,
@@ -133,6 +134,9 @@ def tag_video(
             kept.found = detect_all(
                 detector, pictures, grid=grid, sound=sound, with_places=with_places
             )
+        ticks, levels = sharp.levels()
+        flashes = find_flashes(_seconds(ticks, info), levels)
+        kept.found = with_flashes(kept.found, flashes, grid, vocabulary)
         changes.begins, any_begins = (
             sharp_change_times(_seconds(sharp.ticks(exact=exact), info), grid).tolist()
             for exact in (True, False)

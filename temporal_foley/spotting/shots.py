@@ -76,6 +76,7 @@ class SharpChanges:
         self._ticks = ticks
         self._places: list[int] = []
         self._changes: list[float] = []
+        self._levels: list[float] = []
         self._thumb: Float[np.ndarray, "rows columns"] | None = None
 
     def add(self, tick: int, luma: UInt8[np.ndarray, "rows columns"]) -> None:
@@ -88,7 +89,12 @@ class SharpChanges:
         change = 0.0 if self._thumb is None else float(np.abs(thumb - self._thumb).mean())
         self._places.append(int(np.searchsorted(self._ticks, tick)))
         self._changes.append(change)
+        self._levels.append(float(thumb.mean()))
         self._thumb = thumb
+
+    def levels(self) -> tuple[Int64[np.ndarray, " pictures"], Float[np.ndarray, " pictures"]]:
+        """Return the times of the pictures that were decoded, and their mean brightness."""
+        return self._ticks[np.array(self._places, np.int64)], np.array(self._levels)
 
     def ticks(self, *, exact: bool = True) -> Int64[np.ndarray, " changes"]:
         """Return the times of the first pictures after a sharp change; `exact`: that are known."""
