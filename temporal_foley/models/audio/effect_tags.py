@@ -11,7 +11,7 @@ effect a stretch sounds on average: what single columns do not decide, seconds o
 
 import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import resources
 
 import numpy as np
@@ -35,6 +35,8 @@ OTHER_SOUNDS = {
 AROUND = 5
 """Columns averaged as the context of a column."""
 _LEAST, _MOST = -7.0, 5.0
+_AT_ONCE = 4096
+"""Columns that are tagged at once, eleven minutes: memory does not grow with a film."""
 _PLAIN_GAIN, _PLAIN_CENTRE = 1.0, -1.0
 
 Columns = Float[np.ndarray, "columns features"]
@@ -80,6 +82,10 @@ def tagged_probabilities(
         VocabularyError: A name is not one of AudioSet's.
         WeightsError: The correction that ships is damaged.
     """
+    return _in_blocks(columns, lambda part: _tagged(part, effects))
+
+
+def _tagged(columns: Columns, effects: Sequence[tuple[str, Sequence[str]]]) -> Columns:
     features = column_features(columns)
     prior = tag_log_odds(features, [names for _, names in effects])
     odds = _PLAIN_GAIN * (prior - _PLAIN_CENTRE)
@@ -102,6 +108,10 @@ def likeness(columns: Columns, effects: Sequence[str]) -> Float[np.ndarray, "col
         columns: Embeddings of the audio student, from time 0 on.
         effects: Names of effects; those that the map does not know have NaN.
     """
+    return _in_blocks(columns, lambda part: _likeness(part, effects))
+
+
+def _likeness(columns: Columns, effects: Sequence[str]) -> Columns:
     own = column_features(columns)[:, : np.shape(columns)[1]]
     known, table = _correction()
     scores = np.full((len(own), len(effects)), np.nan, np.float32)
@@ -110,6 +120,16 @@ def likeness(columns: Columns, effects: Sequence[str]) -> Float[np.ndarray, "col
             at = known.index(name)
             scores[:, place] = own @ table["likeness.kernel"][:, at] + table["likeness.bias"][at]
     return scores
+
+
+def _in_blocks(columns: Columns, run: Callable[[Columns], Columns]) -> Columns:
+    """Run what looks at no more than `AROUND` columns around each one, block by block."""
+    parts: list[Columns] = []
+    for start in range(0, max(len(columns), 1), _AT_ONCE):
+        first = max(0, start - AROUND)
+        part = run(columns[first : start + _AT_ONCE + AROUND])
+        parts.append(part[start - first : start - first + _AT_ONCE])
+    return np.concatenate(parts)
 
 
 @functools.cache
