@@ -200,8 +200,9 @@ class BundleDetector:
     ) -> FrameProbabilities:
         given = visual if visual is not None else audio
         assert given is not None
-        dark = np.zeros((len(given), self.network.visual_features), np.float32)
-        silence = np.zeros((len(given), self.network.audio_features), np.float32)
+        nothing = np.zeros((1, 1), np.float32)
+        dark = np.broadcast_to(nothing, (len(given), self.network.visual_features))
+        silence = np.broadcast_to(nothing, (len(given), self.network.audio_features))
         logits = self.network.logits(
             dark if visual is None else visual,
             silence if audio is None else audio,
