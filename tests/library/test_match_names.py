@@ -6,6 +6,7 @@ import pytest
 
 from temporal_foley.effects import load_vocabulary
 from temporal_foley.library.match_names import match_name
+from temporal_foley.models.image.sights import load_sights
 from temporal_foley.models.imagenet_classes import describe_rules
 from temporal_foley.sound.synth import RECIPES
 
@@ -69,5 +70,7 @@ def test_the_reference_page_lists_every_effect():
         assert cells[1:4] == [effect.kind, effect.bus, effect.ucs]
         if effect not in FOLEY20.effects:
             assert cells[6] == (", ".join(effect.audioset) or "–")
-            assert cells[5] == (describe_rules(effect) or "–")
+            pictured = effect.name in load_sights().effects
+            seen = "trained on pictures" if pictured else describe_rules(effect)
+            assert cells[5] == (seen or "–")
         assert cells[7] == ("yes" if effect.name in RECIPES else "no")
