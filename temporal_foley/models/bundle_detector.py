@@ -175,7 +175,8 @@ class BundleDetector:
             with contextlib.suppress(Exception):
                 self.network.make_ready(grid.frames, with_gradients=with_gradients)
 
-        threading.Thread(target=load, name="load-tagger", daemon=True).start()
+        # No daemon: a process that ends while the runtime compiles would be aborted.
+        threading.Thread(target=load, name="load-tagger").start()
 
     def judge(
         self,

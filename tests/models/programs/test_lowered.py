@@ -162,3 +162,21 @@ def test_a_first_run_of_all_needs_no_jax(tmp_path, make_clip, monkeypatch):
     done = subprocess.run([sys.executable, "-c", CODE, *words], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "LOADED []"
+
+
+ENDS_EARLY = """
+import time
+from fractions import Fraction
+from temporal_foley.models.bundle_detector import load_bundle_detector
+from temporal_foley.models.by_name import bundle_folder
+from temporal_foley.timegrid import TimeGrid
+detector = load_bundle_detector(bundle_folder("foley20"))
+detector._make_ready(TimeGrid.covering(Fraction(6), Fraction(4)), with_gradients=True)
+time.sleep(1)
+"""
+
+
+def test_a_process_may_end_while_steps_are_compiled(tmp_path, monkeypatch):
+    monkeypatch.setenv("TEMPORAL_FOLEY_CACHE", str(tmp_path / "cache"))
+    done = subprocess.run([sys.executable, "-c", ENDS_EARLY], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
