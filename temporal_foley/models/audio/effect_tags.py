@@ -85,7 +85,9 @@ def tagged_probabilities(
     return _in_blocks(columns, lambda part: _tagged(part, effects))
 
 
-def _tagged(columns: Columns, effects: Sequence[tuple[str, Sequence[str]]]) -> Columns:
+def _tagged(
+    columns: Columns, effects: Sequence[tuple[str, Sequence[str]]]
+) -> Float[np.ndarray, "columns effects"]:
     features = column_features(columns)
     prior = tag_log_odds(features, [names for _, names in effects])
     odds = _PLAIN_GAIN * (prior - _PLAIN_CENTRE)
@@ -111,7 +113,7 @@ def likeness(columns: Columns, effects: Sequence[str]) -> Float[np.ndarray, "col
     return _in_blocks(columns, lambda part: _likeness(part, effects))
 
 
-def _likeness(columns: Columns, effects: Sequence[str]) -> Columns:
+def _likeness(columns: Columns, effects: Sequence[str]) -> Float[np.ndarray, "columns effects"]:
     own = column_features(columns)[:, : np.shape(columns)[1]]
     known, table = _correction()
     scores = np.full((len(own), len(effects)), np.nan, np.float32)
@@ -122,9 +124,11 @@ def _likeness(columns: Columns, effects: Sequence[str]) -> Columns:
     return scores
 
 
-def _in_blocks(columns: Columns, run: Callable[[Columns], Columns]) -> Columns:
+def _in_blocks(
+    columns: Columns, run: Callable[[Columns], np.ndarray]
+) -> Float[np.ndarray, "columns effects"]:
     """Run what looks at no more than `AROUND` columns around each one, block by block."""
-    parts: list[Columns] = []
+    parts: list[np.ndarray] = []
     for start in range(0, max(len(columns), 1), _AT_ONCE):
         first = max(0, start - AROUND)
         part = run(columns[first : start + _AT_ONCE + AROUND])

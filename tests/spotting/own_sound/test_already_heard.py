@@ -51,6 +51,7 @@ def test_replace_lowers_the_original_exactly_under_its_hits() -> None:
     assert gains[60_000 + REPLACE_RELEASE :] == pytest.approx(1.0)
 
 
+@pytest.mark.wrong_types
 def test_settings_of_the_original_are_checked() -> None:
     assert MixSettings().original == "fill"
     with pytest.raises(ValueError, match="fill, replace, keep, duck, mute"):
@@ -59,6 +60,7 @@ def test_settings_of_the_original_are_checked() -> None:
         MixSettings(replace_db=3.0)
 
 
+@pytest.mark.wrong_types
 def test_loud_columns_are_shortened_and_context_is_their_mean() -> None:
     columns = np.zeros((9, 4), np.float32)
     columns[4, 0] = 60.0
